@@ -1,0 +1,49 @@
+# Every target sets up what it needs on a machine with Python 3.11+, make and a package index.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
+CLIENTS := 2.10.0 2.7.3 2.3.0
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check clean
+
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+serve: .venv/serve ## Run the server on http://127.0.0.1:8080 (stop it with Ctrl-C)
+	@$(BIN)/xcom-server db upgrade
+	@exec $(BIN)/xcom-server serve
+
+test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) ## Run every test, official clients included
+	$(BIN)/python -m pytest
+
+check: .venv/test ## Lint, check types and the rules between rooms
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean: ## Remove the environments and what tests left
+	rm -rf .venv .venvs build dist *.egg-info .coverage
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/serve: .venv/bin/python setup.cfg setup.py constraints.txt
+	$(BIN)/$(PIP_INSTALL) --editable .
+	@touch $@
+
+.venv/test: .venv/bin/python setup.cfg setup.py constraints.txt
+	$(BIN)/$(PIP_INSTALL) --editable '.[test]'
+	@touch $@
+
+# An environment for each official client: they need libraries of different ages.
+.venvs/client-%/done: constraints-clients.txt
+	$(PYTHON) -m venv .venvs/client-$*
+	.venvs/client-$*/bin/pip install --quiet --disable-pip-version-check \
+		--constraint constraints-clients.txt apache-airflow-client==$*
+	@touch $@
+
+# The README's first calls and the generated bash client are made with curl.
+.PHONY: curl
+curl:
+	@command -v curl >/dev/null || (apt-get update -qq && apt-get install -y -qq curl)

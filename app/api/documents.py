@@ -1,0 +1,93 @@
+"""The OpenAPI documents: found, served and mounted, with a handler for every operation."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import flask
+import yaml
+from connexion.apis.flask_api import FlaskApi
+from connexion.exceptions import ResolverError
+from connexion.lifecycle import ConnexionRequest
+from connexion.resolver import Resolver
+from flask import Flask, Response
+from flask.globals import request_ctx
+from flask_swagger_ui import get_swaggerui_blueprint
+
+from app.api import wire
+from app.api.validation import VALIDATORS
+
+Handlers = Mapping[str, Callable[..., Any]]
+"""operationId -> the function that answers it."""
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+class SpecApi(FlaskApi):  # type: ignore[misc]
+    """Connexion's API over Flask, with bodies read strictly and forms never parsed."""
+
+    max_json_depth: int
+
+    @classmethod
+    def get_request(cls, *args: Any, **params: Any) -> ConnexionRequest:
+        """Return what Connexion's decorators hand on; called once per request."""
+        context: dict[str, Any] = {}
+        request_ctx.connexion_context = context  # type: ignore[attr-defined]
+        request = flask.request
+        body = request.get_data()
+        return ConnexionRequest(
+            request.url, request.method, headers=request.headers, query=request.args, body=body,
+            json_getter=lambda: cls._read_body(request.method, body),
+            path_params=params, context=context, cookies=request.cookies, files={})
+
+    @classmethod
+    def _read_body(cls, method: str, body: bytes) -> Any:
+        """Connexion asks for every request's body; one that no operation reads is ignored."""
+        return wire.read_json(body, cls.max_json_depth) if method in ("PATCH", "POST") else None
+
+
+def find(version: str) -> Path:
+    """Return the path of a document, `v1` say: in the wheel, or beside `app/` in a checkout."""
+    places = (_PACKAGE / "openapi", _PACKAGE.parent / "openapi")
+    return next(path for place in places if (path := place / f"{version}.yaml").is_file())
+
+
+def mount(app: Flask, version: str, handlers: Handlers, *, validate_responses: bool,
+          max_json_depth: int) -> None:
+    """Route a document's operations to their handlers, and serve it with its page.
+
+    Raises connexion's ResolverError, naming the operation, where one has no handler.
+    """
+    path = find(version)
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    base_path = document["servers"][0]["url"]
+    api_class = type("SpecApi", (SpecApi,), {"max_json_depth": max_json_depth})
+    api = api_class(
+        path, base_path, resolver=Resolver(_finder(handlers)), strict_validation=True,
+        validate_responses=validate_responses, validator_map=VALIDATORS,
+        options={"serve_spec": False, "swagger_ui": False})
+    app.register_blueprint(api.blueprint)
+    _serve(app, version, base_path, path.read_bytes(), document)
+
+
+def _finder(handlers: Handlers) -> Callable[[str], Callable[..., Any]]:
+    def find_handler(operation_id: str) -> Callable[..., Any]:
+        if operation_id not in handlers:
+            raise ResolverError(f"no handler for the operation {operation_id}")
+        return handlers[operation_id]
+    return find_handler
+
+
+def _serve(app: Flask, version: str, base_path: str, source: bytes,
+           document: dict[str, Any]) -> None:
+    def as_json() -> Response:
+        return wire.answer(document)
+
+    def as_yaml() -> Response:
+        return Response(source, mimetype="text/yaml")
+
+    app.add_url_rule(f"{base_path}/openapi.json", f"{version}_openapi_json", as_json)
+    app.add_url_rule(f"{base_path}/openapi.yaml", f"{version}_openapi_yaml", as_yaml)
+    app.register_blueprint(get_swaggerui_blueprint(
+        f"{base_path}/ui", f"{base_path}/openapi.json",
+        config={"app_name": document["info"]["title"]}, blueprint_name=f"{version}_ui"))

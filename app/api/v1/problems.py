@@ -1,0 +1,84 @@
+"""How any exception looks in v1: a problem document, as Airflow 2.10.5 writes them.
+
+`type` links to Airflow's manual where the API itself refuses, and is `about:blank` where the
+framework does (no such route, wrong method or media type), as in the original.
+"""
+
+from connexion.exceptions import ProblemException
+from flask import Response
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from app.api import wire
+from app.api.system import AIRFLOW_VERSION
+from app.errors import (
+    AlreadyExists,
+    DagNotFound,
+    DateMismatch,
+    EntryNotFound,
+    RunNotFound,
+    TaskInstanceNotFound,
+    XComError,
+)
+
+PROBLEM_JSON = "application/problem+json"
+
+_MANUAL = (f"https://airflow.apache.org/docs/apache-airflow/{AIRFLOW_VERSION}"
+           "/stable-rest-api-ref.html#section/Errors/")
+_LINKS = {400: "BadRequest", 401: "Unauthenticated", 403: "PermissionDenied", 404: "NotFound",
+          405: "MethodNotAllowed", 409: "AlreadyExists", 500: "Unknown"}
+
+
+def render(error: Exception) -> Response:
+    """Return the problem document for an exception; a stranger's exception tells nothing."""
+    if isinstance(error, HTTPException):
+        return _of_framework(error)
+    problem = _as_problem(error)
+    link = _MANUAL + _LINKS[problem.status] if problem.status in _LINKS else "about:blank"
+    return _document(problem.status, problem.title, problem.detail, link)
+
+
+def _as_problem(error: Exception) -> ProblemException:
+    if isinstance(error, ProblemException):
+        return error
+    if isinstance(error, ValidationError):
+        return ProblemException(400, "Bad Request", str(error.messages))
+    if isinstance(error, XComError):
+        return ProblemException(*_of_store(error))
+    return ProblemException(500, "Internal Server Error",
+                            "The server failed; its log says why.")
+
+
+def _of_store(error: XComError) -> tuple[int, str, str | None]:
+    match error:
+        case EntryNotFound():
+            return 404, "XCom entry not found", None
+        case DagNotFound():
+            return 404, "DAG not found", f"The DAG with dag_id: {error.dag_id} was not found"
+        case RunNotFound():
+            return 404, "DAGRun not found", (f"DAGRun with DAG ID: '{error.dag_id}' and"
+                                             f" DagRun ID: '{error.run_id}' not found")
+        case TaskInstanceNotFound():
+            return 404, "Task instance not found", (
+                f"Task instance with task_id: '{error.task_id}' and map_index:"
+                f" {error.map_index} not found in DagRun ID: '{error.run_id}'"
+                f" of DAG ID: '{error.dag_id}'")
+        case AlreadyExists():
+            return 409, "Conflict", f"XCom entry already exists. Key: {error.key}"
+        case DateMismatch():
+            date = error.stored.isoformat() if error.stored else "none"
+            return 400, "Bad Request", ("execution_date from request body doesn't match the"
+                                        f" DAG run's, which is {date}")
+    raise error
+
+
+def _of_framework(error: HTTPException) -> Response:
+    response = _document(error.code or 500, error.name, error.description, "about:blank")
+    if "Allow" in (headers := dict(error.get_headers())):
+        response.headers["Allow"] = headers["Allow"]
+    return response
+
+
+def _document(status: int, title: str | None, detail: str | None, link: str) -> Response:
+    return wire.answer({"detail": detail, "status": status, "title": title, "type": link},
+                       status, PROBLEM_JSON)

@@ -1,0 +1,138 @@
+"""The five XCom operations of v1.
+
+Reads answer as Airflow 2.10.5 does.  The writes were specified in 2020 and never shipped; they
+follow the conventions of v1's other resources, and docs/differences.md is their specification.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from connexion.exceptions import BadRequestProblem, ProblemException
+from flask import Response
+
+from app.api import system, wire
+from app.api.paging import PageLimits
+from app.api.v1.schemas import XComCollectionSchema, XComNativeSchema, XComSchema
+from app.api.v1.update_mask import cannot_be_updated, masked
+from app.errors import DateMismatch
+from app.storage import classes, values
+from app.storage.entry import ANY, UNMAPPED, XComEntry, XComFilter, XComKey
+from app.storage.store import XComStore
+from app.strict_json import JsonObject
+
+_xcom = XComSchema()
+_native = XComNativeSchema()
+_collection = XComCollectionSchema()
+
+
+class XComApi:
+    """The handlers of openapi/v1.yaml, over one store."""
+
+    def __init__(self, store: XComStore, *, limits: PageLimits, may_deserialize: bool) -> None:
+        self._store = store
+        self._limits = limits
+        self._may_deserialize = may_deserialize
+
+    def operations(self) -> dict[str, Callable[..., Response]]:
+        """Return the handler of every operationId in the document."""
+        return {
+            "getXComEntry": self.list_entries,
+            "getXComValue": self.get_entry,
+            "updateXComEntry": self.create_entry,
+            "updateXComValue": self.update_entry,
+            "deleteXComValue": self.delete_entry,
+            "get_health": self.get_health,
+            "get_version": self.get_version,
+        }
+
+    def list_entries(self, dag_id: str, dag_run_id: str, task_id: str, limit: int,
+                     offset: int = 0, map_index: int | None = None,
+                     xcom_key: str | None = None) -> Response:
+        """Answer a page of entries without values; `~` stands for any DAG, run or task."""
+        if limit < 0:
+            raise BadRequestProblem("Page limit must be a positive integer")
+        wanted = XComFilter(_unless_any(dag_id), _unless_any(dag_run_id), _unless_any(task_id),
+                            map_index, xcom_key)
+        page = self._store.list(wanted, limit=self._limits.applied(limit), offset=offset)
+        return wire.answer(_collection.dump(page))
+
+    def get_entry(self, dag_id: str, dag_run_id: str, task_id: str, key: str, map_index: int,
+                  deserialize: bool, stringify: bool) -> Response:
+        """Answer one entry, its value as Python's `str()` or, on request, as JSON."""
+        if deserialize and not self._may_deserialize:
+            raise BadRequestProblem(detail="XCom deserialization is disabled in configuration.")
+        entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, key))
+        value = values.decode(entry.value, as_objects=deserialize)
+        shown = (_xcom.dump({**asdict(entry), "value": value}) if stringify
+                 else _native.dump({**asdict(entry), "value": classes.as_json(value)}))
+        return wire.answer(shown)
+
+    def create_entry(self, dag_id: str, dag_run_id: str, task_id: str, body: JsonObject,
+                     map_index: int = UNMAPPED) -> Response:
+        """Store a new entry and answer it."""
+        given = _xcom.load(body)
+        name = XComKey(dag_id, dag_run_id, task_id, map_index, given["key"])
+        _refuse_any(name)
+        for field in _contradictions(given, name):
+            raise BadRequestProblem(
+                detail=f"{field} from request body doesn't match uri parameter")
+        entry = self._store.create(name, body.text_of("value"), **_dates(given))
+        return _answer(entry, given["value"])
+
+    def update_entry(self, dag_id: str, dag_run_id: str, task_id: str, key: str,
+                     body: JsonObject, update_mask: list[str] | None = None,
+                     map_index: int = UNMAPPED) -> Response:
+        """Give an entry a new value and answer it."""
+        name = XComKey(dag_id, dag_run_id, task_id, map_index, key)
+        given = _xcom.load(masked(body, update_mask or []), partial=["key"])
+        for field in _contradictions(given, name):
+            raise cannot_be_updated(field)
+        try:
+            entry = self._store.replace_value(name, body.text_of("value"), **_dates(given))
+        except DateMismatch as error:
+            raise cannot_be_updated(DATE_FIELDS[error.field]) from None
+        return _answer(entry, given["value"])
+
+    def delete_entry(self, dag_id: str, dag_run_id: str, task_id: str, key: str,
+                     map_index: int = UNMAPPED) -> Response:
+        """Remove an entry."""
+        self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, key))
+        return Response(status=204, mimetype=wire.JSON)
+
+    def get_health(self) -> Response:
+        """Answer whether the database is there."""
+        return wire.answer(system.health(self._store))
+
+    def get_version(self) -> Response:
+        """Answer which Airflow is emulated."""
+        return wire.answer(system.version())
+
+
+DATE_FIELDS = {"timestamp": "timestamp", "logical_date": "execution_date"}
+"""The store's names of dates -> v1's."""
+
+
+def _answer(entry: XComEntry, value: str | None) -> Response:
+    return wire.answer(_xcom.dump({**asdict(entry), "value": value}))
+
+
+def _unless_any(name: str) -> str | None:
+    return None if name == ANY else name
+
+
+def _refuse_any(name: XComKey) -> None:
+    if ANY in (name.dag_id, name.run_id, name.task_id):
+        raise ProblemException(404, "Not Found", f"'{ANY}' stands for any DAG, DAG run or task;"
+                               " an entry can only be written to one.")
+
+
+def _contradictions(given: dict[str, Any], name: XComKey) -> list[str]:
+    """Return the fields of a body that name another entry than the path does."""
+    return [field for field in ("dag_id", "task_id", "key", "map_index")
+            if given.get(field, getattr(name, field)) != getattr(name, field)]
+
+
+def _dates(given: dict[str, Any]) -> dict[str, datetime]:
+    return {field: given[field] for field in DATE_FIELDS if field in given}

@@ -1,0 +1,144 @@
+"""The command `xcom-server`: serve, seed, export, db upgrade."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any, TextIO
+
+import click
+from sqlalchemy import Engine
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+from app import __version__
+from app.settings import PREFIX, Settings, SettingsError
+from app.storage import schema, seed, seed_file
+from app.storage.engine import open_engine
+
+MANY_ENTRIES = 10_000
+"""From how many rows on loading shows its progress."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="xcom-server")
+def main() -> None:
+    """Serve the XCom part of Airflow's stable REST API, without Airflow.
+
+    Every setting is an environment variable XCOM_…; `xcom-server serve --help` lists them.
+    """
+
+
+def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for every setting; what is given wins over the environment."""
+    for spec in reversed(fields(Settings)):
+        command = click.option(
+            "--" + spec.name.replace("_", "-"), metavar=_metavar(spec.name, spec.default),
+            help=f"{spec.metadata['help']} [{PREFIX}{spec.name.upper()}, default {spec.default}]",
+        )(command)
+    return command
+
+
+def _metavar(name: str, default: object) -> str:
+    if isinstance(default, bool):
+        return "true|false"
+    return {"bind": "HOST:PORT", "database_url": "URL"}.get(name, "N")
+
+
+@main.command()
+@_with_settings
+def serve(**given: str | None) -> None:
+    """Run the server under gunicorn."""
+    options = {PREFIX + name.upper(): text for name, text in given.items() if text is not None}
+    with _clear_errors():
+        settings = Settings.from_env({**os.environ, **options})
+    os.environ.update(settings.to_env())
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config",
+                              "python:app.gunicorn_conf", "app.factory:create_app()"])
+
+
+@main.group()
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the tables of XCOM_DATABASE_URL to this version's."""
+    with _clear_errors():
+        engine = open_engine(Settings.from_env().database_url)
+        before = schema.current(engine)
+        schema.upgrade(engine)
+    after = schema.HEAD
+    click.echo(f"The database is at schema {after}."
+               if before == after else f"Upgraded from schema {before or 'none'} to {after}.")
+
+
+@main.command("seed")
+@click.argument("files", nargs=-1, required=True, type=click.File(encoding="utf-8"))
+def seed_command(files: tuple[TextIO, ...]) -> None:
+    """Load entries or DAG runs from JSON FILEs (- is standard input), all or nothing."""
+    with _database() as engine:
+        rows = [row for file in files for row in _read(file)]
+        with _progress(len(rows)) as advance:
+            seed.write(engine, rows, advance)
+    entries = sum(isinstance(row, seed_file.SeedEntry) for row in rows)
+    click.echo(f"Seeded {entries} entries and {len(rows) - entries} DAG runs.")
+
+
+@main.command()
+@click.option("--dag-runs", is_flag=True, help="Write DAG runs and task instances instead.")
+def export(dag_runs: bool) -> None:
+    """Write all entries to standard output, as a file that `seed` takes."""
+    with _database() as engine:
+        if dag_runs:
+            click.echo('{"dag_runs": ', nl=False)
+        _echo_list(seed.export_runs(engine) if dag_runs else seed.export_entries(engine))
+        click.echo("}" if dag_runs else "")
+
+
+def _echo_list(rows: Iterator[dict[str, Any]]) -> None:
+    click.echo("[", nl=False)
+    for number, row in enumerate(rows):
+        click.echo((",\n" if number else "\n") + json.dumps(row), nl=False)
+    click.echo("\n]", nl=False)
+
+
+def _read(file: TextIO) -> list[seed_file.SeedRow]:
+    try:
+        return seed_file.read(file.read())
+    except UnicodeDecodeError:
+        raise seed_file.BadSeed(f"{file.name}: not UTF-8") from None
+    except seed_file.BadSeed as error:
+        raise seed_file.BadSeed(f"{file.name}: {error}") from None
+
+
+@contextmanager
+def _progress(rows: int) -> Iterator[Callable[[int], None]]:
+    if rows <= MANY_ENTRIES:
+        yield lambda count: None
+        return
+    with click.progressbar(length=rows, label="Seeding", show_pos=True, file=sys.stderr) as bar:
+        yield bar.update
+
+
+@contextmanager
+def _database() -> Iterator[Engine]:
+    with _clear_errors():
+        engine = open_engine(Settings.from_env().database_url)
+        schema.prepare(engine)
+        yield engine
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turn what an operator can mend into one line on standard error and exit status 1."""
+    try:
+        yield
+    except (SettingsError, schema.SchemaMismatch, seed_file.BadSeed) as error:
+        raise click.ClickException(str(error)) from None
+    except (ArgumentError, NoSuchModuleError, OperationalError) as error:
+        reason = str(error).splitlines()[0]
+        raise click.ClickException(f"{PREFIX}DATABASE_URL cannot be used: {reason}") from None

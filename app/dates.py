@@ -1,0 +1,26 @@
+"""Moments as RFC 3339 writes them, read strictly."""
+
+import re
+from datetime import UTC, datetime
+
+_RFC3339 = re.compile(
+    r"(?P<day>\d{4}-\d{2}-\d{2})[Tt ](?P<time>\d{2}:\d{2}:\d{2})(\.(?P<fraction>\d+))?"
+    r"(?P<zone>[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """Return the moment in UTC; digits past the microsecond are dropped.
+
+    Raises ValueError for anything but a full date, time and zone, and for a moment outside the
+    years 1 to 9999.
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text[:100]!r} is not an RFC 3339 date with a time zone")
+    micros = (match["fraction"] or "")[:6].ljust(6, "0")
+    zone = "+00:00" if match["zone"] in "Zz" else match["zone"]
+    try:
+        return datetime.fromisoformat(
+            f"{match['day']}T{match['time']}.{micros}{zone}").astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text[:100]!r} is outside the years 1 to 9999") from None

@@ -1,0 +1,77 @@
+"""Puts the rooms together: settings in, a WSGI application out."""
+
+import json
+from urllib.parse import unquote_to_bytes
+
+from connexion.exceptions import BadRequestProblem
+from flask import Flask, Response, current_app, request
+from werkzeug.routing import PathConverter
+
+from app.api import documents, system
+from app.api.paging import PageLimits
+from app.api.v1 import problems
+from app.api.v1.xcom import XComApi
+from app.settings import Settings
+from app.storage import schema
+from app.storage.engine import open_engine
+from app.storage.store import XComStore
+
+
+class KeyConverter(PathConverter):
+    """The rest of a path: a key may begin with a slash and hold any character."""
+
+    regex = r"[\s\S]+"
+    part_isolating = False
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the server for these settings, read from the environment where none are given.
+
+    Raises SettingsError for settings that cannot be, and SchemaMismatch for a database whose
+    tables are not the ones this code needs.
+    """
+    settings = settings or Settings.from_env()
+    engine = open_engine(settings.database_url)
+    schema.prepare(engine)
+    store = XComStore(engine, require_parents=settings.require_parents)
+    app = Flask("app", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.merge_slashes = False  # two slashes in a key are two slashes
+    app.url_map.converters["path"] = KeyConverter
+    app.before_request(_refuse_broken_text)
+    app.after_request(_as_airflow_labels)
+    app.register_error_handler(Exception, _render)
+    limits = PageLimits(settings.maximum_page_limit, settings.fallback_page_limit)
+    v1 = XComApi(store, limits=limits, may_deserialize=settings.deserialize)
+    documents.mount(app, "v1", v1.operations(), validate_responses=settings.validate_responses,
+                    max_json_depth=settings.max_json_depth)
+    app.add_url_rule("/health", "health", lambda: _one_line(system.health(store)))
+    return app
+
+
+def _one_line(data: object) -> Response:
+    return Response(json.dumps(data, sort_keys=True), mimetype="application/json")
+
+
+def _refuse_broken_text() -> None:
+    """Refuse bytes that are not UTF-8, which would turn distinct names into the same one."""
+    for part, raw in (("path", request.environ["PATH_INFO"].encode("latin-1")),
+                      ("query", unquote_to_bytes(request.query_string))):
+        try:
+            raw.decode()
+        except UnicodeDecodeError:
+            raise BadRequestProblem(detail=f"The {part} of the URL is not valid UTF-8") from None
+
+
+def _as_airflow_labels(response: Response) -> Response:
+    """Add the headers that Airflow's web server puts on every answer of its API."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return response
+
+
+def _render(error: Exception) -> Response:
+    response = problems.render(error)
+    if response.status_code >= 500:
+        current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return response

@@ -1,0 +1,85 @@
+"""Every setting of the server: one frozen table of name, default and help.
+
+A setting `database_url` is the environment variable `XCOM_DATABASE_URL` and the option
+`--database-url` of `xcom-server serve`.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+PREFIX = "XCOM_"
+BOOLEANS = {"true": True, "1": True, "yes": True, "on": True,
+            "false": False, "0": False, "no": False, "off": False}
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or its value cannot be read; the text names the variable."""
+
+
+def _setting(default: Any, help_text: str) -> Any:
+    return field(default=default, metadata={"help": help_text})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an operator decides.  Integers are whole numbers of the unit that the help names."""
+
+    database_url: str = _setting(
+        "sqlite:///xcom.db",
+        "Where entries are stored: an SQLAlchemy URL. Tested on SQLite (a file in WAL mode, or"
+        " sqlite:// in memory) and on PostgreSQL.")
+    require_parents: bool = _setting(
+        False, "Refuse to write to a DAG run or task instance that nobody registered (404)"
+        " instead of registering it.")
+    deserialize: bool = _setting(
+        False, "Allow deserialize=true in v1, as Airflow's enable_xcom_deserialize_support does.")
+    maximum_page_limit: int = _setting(100, "The largest page that `limit` can ask for.")
+    fallback_page_limit: int = _setting(100, "The page that `limit=0` asks for.")
+    max_body_bytes: int = _setting(1024 * 1024, "The largest request body, in bytes (413).")
+    max_json_depth: int = _setting(64, "How deep a request body may be nested.")
+    validate_responses: bool = _setting(
+        False, "Check every answer against the OpenAPI document; one that does not conform is"
+        " a 500. For tests.")
+    bind: str = _setting("127.0.0.1:8080", "The address to listen on, HOST:PORT.")
+    workers: int = _setting(2, "How many gunicorn worker processes to run.")
+    threads: int = _setting(4, "How many threads each worker runs.")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings from `XCOM_…` variables.
+
+        Raises SettingsError for a name that is no setting and for a value of the wrong type.
+        """
+        given = {name.removeprefix(PREFIX).lower(): text
+                 for name, text in environ.items() if name.startswith(PREFIX)}
+        known = {spec.name: spec.default for spec in fields(cls)}
+        for name in given.keys() - known.keys():
+            raise SettingsError(_unknown(name, list(known)))
+        return cls(**{name: _convert(name, text, known[name]) for name, text in given.items()})
+
+    def to_env(self) -> dict[str, str]:
+        """Return the variables from which `from_env` reads these settings back."""
+        return {PREFIX + spec.name.upper(): str(getattr(self, spec.name)) for spec in fields(self)}
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {PREFIX}{close[0].upper()}?" if close else ""
+    return f"{PREFIX}{name.upper()} is not a setting.{hint}"
+
+
+def _convert(name: str, text: str, default: Any) -> Any:
+    variable = PREFIX + name.upper()
+    if isinstance(default, bool):
+        if text.strip().lower() not in BOOLEANS:
+            raise SettingsError(f"{variable} must be true or false, not {text!r}.")
+        return BOOLEANS[text.strip().lower()]
+    if isinstance(default, int):
+        if not re.fullmatch("[0-9]{1,9}", text.strip(), re.ASCII) or int(text) < 1:
+            raise SettingsError(f"{variable} must be a whole number of at least 1, not {text!r}.")
+        return int(text)
+    return text

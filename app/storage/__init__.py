@@ -1,0 +1,1 @@
+"""The store: what entries exist.  Nothing here knows about HTTP."""

@@ -1,0 +1,63 @@
+"""Connections to the database, and how each kind of database begins a transaction."""
+
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a writer waits for its turn on SQLite."""
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine for an SQLAlchemy URL; nothing is connected yet.
+
+    Raises sqlalchemy.exc.ArgumentError for what is no URL.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    if parsed.get_backend_name() == "postgresql":
+        # Dates near year 1 can only be read where the session's zone is UTC.
+        return create_engine(parsed, connect_args={"options": "-c timezone=UTC"})
+    return create_engine(parsed)
+
+
+def is_in_memory(url: str) -> bool:
+    """Say whether the database lives in one process only and ends with it."""
+    parsed = make_url(url)
+    name = parsed.database or ""
+    return parsed.get_backend_name() == "sqlite" and (
+        name in ("", ":memory:") or "mode=memory" in name or parsed.query.get("mode") == "memory")
+
+
+def for_writing(engine: Engine) -> Engine:
+    """Return the engine for transactions that write.
+
+    A deferred SQLite transaction that turns into a writing one fails at once when another writer
+    was faster, whatever the busy timeout says; one that begins as a writer waits for its turn.
+    """
+    return engine.execution_options(writes=True)
+
+
+def _sqlite(url: URL) -> Engine:
+    options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
+    if is_in_memory(url.render_as_string(hide_password=False)):
+        # One connection, kept for good, and used by one thread at a time: it is the database.
+        from sqlalchemy import QueuePool
+        options |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
+    engine = create_engine(url, **options)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions of its own
+    for pragma in (f"busy_timeout = {BUSY_TIMEOUT_MS}", "journal_mode = WAL",
+                   "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,64 @@
+"""The vocabulary of the store: names, entries, filters and pages, all immutable."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+UNMAPPED = -1
+"""The map index of a task instance that is not mapped."""
+
+ANY = "~"
+"""What stands for any DAG, DAG run or task in a list; nothing can be stored under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class XComKey:
+    """The full name of one entry."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class XComEntry(XComKey):
+    """One stored entry: its name and what is stored under it.
+
+    `timestamp` and `logical_date` (the date of the DAG run, None where the run has none) carry
+    the time zone UTC and microseconds. `value` is JSON text exactly as it was written; it is
+    empty, which no JSON text is, where a list leaves values out.
+    """
+
+    timestamp: datetime
+    logical_date: datetime | None
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class XComFilter:
+    """Which entries to list; None stands for any."""
+
+    dag_id: str | None = None
+    run_id: str | None = None
+    task_id: str | None = None
+    map_index: int | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the entries that match a filter, and how many match in all."""
+
+    entries: list[XComEntry]
+    total_entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class DagRun:
+    """One run of a DAG; `logical_date` is None for a run that no date belongs to."""
+
+    dag_id: str
+    run_id: str
+    logical_date: datetime | None
+    run_after: datetime

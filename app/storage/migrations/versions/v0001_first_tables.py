@@ -1,0 +1,57 @@
+"""The first tables: DAG runs, task instances, XCom entries."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def _name(length: int) -> sa.String:
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
+def _moment(name: str, nullable: bool) -> "sa.Column[datetime]":
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    op.create_table(
+        "dag_run",
+        sa.Column("dag_id", _name(250), nullable=False),
+        sa.Column("run_id", _name(250), nullable=False),
+        _moment("logical_date", nullable=True),
+        _moment("run_after", nullable=False),
+        sa.PrimaryKeyConstraint("dag_id", "run_id", name="pk_dag_run"),
+    )
+    op.create_table(
+        "task_instance",
+        sa.Column("dag_id", _name(250), nullable=False),
+        sa.Column("task_id", _name(250), nullable=False),
+        sa.Column("run_id", _name(250), nullable=False),
+        sa.Column("map_index", sa.Integer, nullable=False, autoincrement=False),
+        sa.PrimaryKeyConstraint("dag_id", "task_id", "run_id", "map_index",
+                                name="pk_task_instance"),
+        sa.ForeignKeyConstraint(["dag_id", "run_id"], ["dag_run.dag_id", "dag_run.run_id"],
+                                name="fk_task_instance_dag_run", ondelete="CASCADE"),
+    )
+    op.create_table(
+        "xcom",
+        sa.Column("dag_id", _name(250), nullable=False),
+        sa.Column("task_id", _name(250), nullable=False),
+        sa.Column("run_id", _name(250), nullable=False),
+        sa.Column("map_index", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("key", _name(512), nullable=False),
+        _moment("timestamp", nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("dag_id", "task_id", "run_id", "map_index", "key",
+                                name="pk_xcom"),
+        sa.ForeignKeyConstraint(
+            ["dag_id", "task_id", "run_id", "map_index"],
+            ["task_instance.dag_id", "task_instance.task_id", "task_instance.run_id",
+             "task_instance.map_index"],
+            name="fk_xcom_task_instance", ondelete="CASCADE"),
+    )

@@ -1,0 +1,64 @@
+"""Which version of the tables a database holds, and how it gets the one this code needs."""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from app.storage.engine import for_writing
+
+HEAD = "0001"
+"""The revision of the newest migration; a test compares."""
+
+
+class SchemaMismatch(RuntimeError):
+    """The database holds other tables than this code needs; the text says what to run."""
+
+
+def current(engine: Engine) -> str | None:
+    """Return the revision a database is at, None where it holds none."""
+    with engine.connect() as connection:
+        return _revision(connection)
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the tables to the newest version; does nothing where they are.
+
+    Several processes may do so at once: on SQLite the transaction waits for its turn, and
+    elsewhere the first one to finish wins.
+    """
+    with for_writing(engine).begin() as connection:
+        if _revision(connection) != HEAD:
+            _migrate(connection)
+
+
+def prepare(engine: Engine) -> None:
+    """Make sure that the tables are the ones this code needs.
+
+    The embedded database is brought up to date; any other one is its operator's to upgrade, and
+    SchemaMismatch is raised with the command to run.
+    """
+    found = current(engine)
+    if found == HEAD:
+        return
+    if engine.dialect.name != "sqlite":
+        raise SchemaMismatch(
+            f"The database is at schema {found or 'none'}, this server needs {HEAD}."
+            " Run: xcom-server db upgrade")
+    upgrade(engine)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _migrate(connection: Connection) -> None:
+    # Imported here because a server whose tables are up to date never needs it.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,139 @@
+"""What a seed file may hold, read strictly: every row is checked before any is stored.
+
+A file is a JSON list of entries, or an object whose `dag_runs` lists runs with their
+`task_instances`.  It is the one way in that takes what tasks write: any JSON value, also those of
+Airflow's serializer.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from app import strict_json
+from app.dates import parse_rfc3339
+from app.storage.entry import ANY, UNMAPPED, XComKey
+
+_NAMES = {"dag_id": 250, "run_id": 250, "task_id": 250, "key": 512}
+_ENTRY_FIELDS = {*_NAMES, "map_index", "logical_date", "timestamp", "value", "stored",
+                 "python_repr"}
+_RUN_FIELDS = {"dag_id", "run_id", "logical_date", "run_after", "task_instances"}
+
+
+class BadSeed(ValueError):
+    """A file cannot be loaded; the text names the row by its number, counted from 1."""
+
+
+@dataclass(frozen=True)
+class SeedEntry:
+    """One entry of a file; dates are None where the file gives none."""
+
+    name: XComKey
+    value: str
+    logical_date: datetime | None
+    timestamp: datetime | None
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """One DAG run of a file, with its task instances as (task_id, map_index)."""
+
+    dag_id: str
+    run_id: str
+    logical_date: datetime | None
+    run_after: datetime
+    task_instances: list[tuple[str, int]]
+
+
+SeedRow = SeedEntry | SeedRun
+
+
+def read(text: str) -> list[SeedRow]:
+    """Read a file. Raises BadSeed for the first row that cannot be loaded."""
+    try:
+        if text.lstrip().startswith("["):
+            return [_row(number, "entry", _entry, element)
+                    for number, (_, element) in enumerate(strict_json.elements(text), 1)]
+        document = strict_json.loads(text)
+    except strict_json.InvalidJson as error:
+        raise BadSeed(f"not JSON: {error}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("dag_runs"), list):
+        raise BadSeed("neither a list of entries nor an object with dag_runs")
+    return [_row(number, "DAG run", _run, json.dumps(run))
+            for number, run in enumerate(document["dag_runs"], 1)]
+
+
+def _row(number: int, kind: str, build: Callable[[strict_json.JsonObject], SeedRow],
+         text: str) -> SeedRow:
+    try:
+        row = strict_json.loads(text)
+        if not isinstance(row, strict_json.JsonObject):
+            raise BadSeed("not an object")
+        return build(row)
+    except strict_json.InvalidJson as error:
+        raise BadSeed(f"{kind} {number}: it holds {error}") from None
+    except ValueError as error:
+        raise BadSeed(f"{kind} {number}: {error}") from None
+
+
+def _entry(row: strict_json.JsonObject) -> SeedEntry:
+    _refuse_unknown(row, _ENTRY_FIELDS)
+    names = {field: _name(row, field, longest) for field, longest in _NAMES.items()}
+    name = XComKey(**names, map_index=_map_index(row))
+    return SeedEntry(name, _value(row), _date(row, "logical_date"), _date(row, "timestamp"))
+
+
+def _run(row: strict_json.JsonObject) -> SeedRun:
+    _refuse_unknown(row, _RUN_FIELDS)
+    date = _date(row, "logical_date")
+    instances = row.get("task_instances", [])
+    if not isinstance(instances, list) or not all(isinstance(each, dict) for each in instances):
+        raise BadSeed("task_instances is not a list of objects")
+    return SeedRun(_name(row, "dag_id", 250), _name(row, "run_id", 250), date,
+                   _date(row, "run_after") or date or datetime.now(UTC),
+                   [(_name(each, "task_id", 250), _map_index(each)) for each in instances])
+
+
+def _refuse_unknown(row: dict[str, Any], known: set[str]) -> None:
+    if unknown := sorted(row.keys() - known):
+        raise BadSeed(f"{unknown[0]!r} is no field of it")
+
+
+def _name(row: dict[str, Any], field: str, longest: int) -> str:
+    name = row.get(field)
+    if not isinstance(name, str) or not 1 <= len(name) <= longest or "\0" in name:
+        raise BadSeed(f"{field} must be a string of 1 to {longest} characters without NUL")
+    if name == ANY and field != "key":
+        raise BadSeed(f"{field} is {ANY!r}, which stands for any")
+    return name
+
+
+def _map_index(row: dict[str, Any]) -> int:
+    index = row.get("map_index", UNMAPPED)
+    if not isinstance(index, int) or isinstance(index, bool) or not UNMAPPED <= index < 2**31:
+        raise BadSeed(f"map_index must be a whole number from {UNMAPPED} to {2**31 - 1}")
+    return index
+
+
+def _value(row: strict_json.JsonObject) -> str:
+    """Return the JSON text of a value: `stored` gives the text itself, `value` the value."""
+    stored = row.get("stored")
+    if isinstance(stored, str):
+        strict_json.loads(stored)
+        return stored
+    if stored is not None:
+        raise BadSeed("stored must be a string that holds JSON")
+    if "value" not in row:
+        raise BadSeed("neither value nor stored is given")
+    return row.text_of("value")
+
+
+def _date(row: dict[str, Any], field: str) -> datetime | None:
+    text = row.get(field)
+    if text is None:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except (TypeError, ValueError):
+        raise BadSeed(f"{field} must be an RFC 3339 date with a time zone") from None

@@ -1,0 +1,125 @@
+"""The store of XCom entries.  Each method is one transaction; errors come from app.errors."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, Engine, Select, func, select, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from app.errors import AlreadyExists, DateMismatch, EntryNotFound
+from app.storage import runs
+from app.storage.engine import for_writing
+from app.storage.entry import Page, XComEntry, XComFilter, XComKey
+from app.storage.tables import dag_run, xcom
+
+_RUN_OF_ENTRY = (dag_run.c.dag_id == xcom.c.dag_id) & (dag_run.c.run_id == xcom.c.run_id)
+_LISTED = (xcom.c.dag_id, xcom.c.run_id, xcom.c.task_id, xcom.c.map_index, xcom.c.key,
+           xcom.c.timestamp, dag_run.c.logical_date)
+_IN_ORDER = (xcom.c.dag_id, xcom.c.task_id, xcom.c.run_id, xcom.c.map_index, xcom.c.key)
+
+
+class XComStore:
+    """What entries exist, in a database that several processes may share."""
+
+    def __init__(self, engine: Engine, *, require_parents: bool = False) -> None:
+        self._engine = engine
+        self._writing = for_writing(engine)
+        self._require_parents = require_parents
+
+    def create(self, name: XComKey, value: str, *, timestamp: datetime | None = None,
+               logical_date: datetime | None = None) -> XComEntry:
+        """Store a new entry whose value is the JSON text `value`.
+
+        Registers an unknown DAG run or task instance, or raises NotFound for it where parents are
+        required. Raises DateMismatch where `logical_date` is not the run's, and AlreadyExists,
+        keeping the old value, where the name is taken.
+        """
+        timestamp = timestamp or datetime.now(UTC)
+        with self._writing.begin() as connection:
+            date = (runs.require(connection, name) if self._require_parents
+                    else runs.ensure(connection, name, logical_date))
+            runs.refuse_mismatch(logical_date, date)
+            try:
+                connection.execute(xcom.insert().values(
+                    **asdict(name), value=value, timestamp=timestamp))
+            except IntegrityError:
+                raise AlreadyExists(name.key) from None
+        return _entry(name, timestamp, date, value)
+
+    def get(self, name: XComKey) -> XComEntry:
+        """Return one entry; raises EntryNotFound."""
+        query = (select(xcom.c.timestamp, dag_run.c.logical_date, xcom.c.value)
+                 .join(dag_run, _RUN_OF_ENTRY).where(*_named(name)))
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise _not_found(name)
+        return _entry(name, row.timestamp, row.logical_date, row.value)
+
+    def list(self, wanted: XComFilter, *, limit: int, offset: int = 0) -> Page:
+        """Return a page of the entries that match, without values, in Airflow's order.
+
+        The order is by DAG, task, run, map index and key, each byte by byte.
+        """
+        matching = _named(wanted)
+        count = select(func.count()).select_from(xcom).where(*matching)
+        page: Select[tuple[object, ...]] = (
+            select(*_LISTED).join(dag_run, _RUN_OF_ENTRY).where(*matching)
+            .order_by(*_IN_ORDER).limit(limit).offset(offset))
+        with self._engine.connect() as connection:
+            total = connection.execute(count).scalar_one()
+            rows = connection.execute(page).all()
+        return Page([XComEntry(**row._mapping) for row in rows], total)
+
+    def replace_value(self, name: XComKey, value: str, *, timestamp: datetime | None = None,
+                      logical_date: datetime | None = None) -> XComEntry:
+        """Give an entry a new value, the JSON text `value`, and nothing else.
+
+        A date that is given must be the one stored: DateMismatch otherwise. Raises EntryNotFound.
+        """
+        run_date = select(dag_run.c.logical_date).where(_RUN_OF_ENTRY).scalar_subquery()
+        update = (xcom.update().where(*_named(name)).values(value=value)
+                  .returning(xcom.c.timestamp, run_date.label("logical_date")))
+        if timestamp is not None:
+            update = update.where(xcom.c.timestamp == timestamp)
+        if logical_date is not None:
+            update = update.where(run_date == logical_date)
+        with self._writing.begin() as connection:
+            row = connection.execute(update).one_or_none()
+        if row is None:
+            raise _mismatch(self.get(name), timestamp)
+        return _entry(name, row.timestamp, row.logical_date, value)
+
+    def delete(self, name: XComKey) -> None:
+        """Remove an entry; its DAG run and task instance stay. Raises EntryNotFound."""
+        with self._writing.begin() as connection:
+            if connection.execute(xcom.delete().where(*_named(name))).rowcount == 0:
+                raise _not_found(name)
+
+    def is_healthy(self) -> bool:
+        """Say whether the database answers."""
+        try:
+            with self._engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            return False
+        return True
+
+
+def _named(name: XComKey | XComFilter) -> "list[ColumnElement[bool]]":
+    return [xcom.c[column] == value for column, value in asdict(name).items() if value is not None]
+
+
+def _not_found(name: XComKey) -> EntryNotFound:
+    return EntryNotFound(name.dag_id, name.run_id, name.task_id, name.map_index)
+
+
+def _mismatch(stored: XComEntry, timestamp: datetime | None) -> DateMismatch:
+    if timestamp is not None and timestamp != stored.timestamp:
+        return DateMismatch("timestamp", stored.timestamp)
+    return DateMismatch("logical_date", stored.logical_date)
+
+
+def _entry(name: XComKey, timestamp: datetime, logical_date: datetime | None,
+           value: str) -> XComEntry:
+    return XComEntry(**asdict(name), timestamp=timestamp, logical_date=logical_date, value=value)

@@ -1,0 +1,78 @@
+"""The tables: DAG runs, their task instances, and the XCom entries those left."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKeyConstraint,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment with a time zone; databases without zones hold it in UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the moment in UTC, for the database."""
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the moment in UTC, with its zone, from the database."""
+        return value and (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _name(length: int) -> String:
+    """A name compared byte by byte, so that every database sorts the same way."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+metadata = MetaData(naming_convention={
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+})
+
+dag_run = Table(
+    "dag_run", metadata,
+    Column("dag_id", _name(250), primary_key=True),
+    Column("run_id", _name(250), primary_key=True),
+    Column("logical_date", UtcDateTime),
+    Column("run_after", UtcDateTime, nullable=False),
+)
+
+task_instance = Table(
+    "task_instance", metadata,
+    Column("dag_id", _name(250), primary_key=True),
+    Column("task_id", _name(250), primary_key=True),
+    Column("run_id", _name(250), primary_key=True),
+    Column("map_index", Integer, primary_key=True, autoincrement=False),
+    ForeignKeyConstraint(["dag_id", "run_id"], ["dag_run.dag_id", "dag_run.run_id"],
+                         ondelete="CASCADE"),
+)
+
+# The primary key is in the order in which Airflow lists entries, so that a page is read off the
+# index and a count never touches a value.
+xcom = Table(
+    "xcom", metadata,
+    Column("dag_id", _name(250), primary_key=True),
+    Column("task_id", _name(250), primary_key=True),
+    Column("run_id", _name(250), primary_key=True),
+    Column("map_index", Integer, primary_key=True, autoincrement=False),
+    Column("key", _name(512), primary_key=True),
+    Column("timestamp", UtcDateTime, nullable=False),
+    Column("value", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["dag_id", "task_id", "run_id", "map_index"],
+        ["task_instance.dag_id", "task_instance.task_id", "task_instance.run_id",
+         "task_instance.map_index"],
+        ondelete="CASCADE"),
+)

