@@ -84,7 +84,7 @@ def _serve(app: Flask, version: str, base_path: str, source: bytes,
         return wire.answer(document)
 
     def as_yaml() -> Response:
-        return Response(source, mimetype="text/yaml")
+        return Response(source, content_type="text/yaml")
 
     app.add_url_rule(f"{base_path}/openapi.json", f"{version}_openapi_json", as_json)
     app.add_url_rule(f"{base_path}/openapi.yaml", f"{version}_openapi_yaml", as_yaml)

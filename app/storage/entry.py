@@ -6,6 +6,9 @@ from datetime import datetime
 UNMAPPED = -1
 """The map index of a task instance that is not mapped."""
 
+MAX_MAP_INDEX = 2**31 - 1
+"""The largest map index that can be stored."""
+
 ANY = "~"
 """What stands for any DAG, DAG run or task in a list; nothing can be stored under it."""
 

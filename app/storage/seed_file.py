@@ -13,7 +13,7 @@ from typing import Any
 
 from app import strict_json
 from app.dates import parse_rfc3339
-from app.storage.entry import ANY, UNMAPPED, XComKey
+from app.storage.entry import ANY, MAX_MAP_INDEX, UNMAPPED, XComKey
 
 _NAMES = {"dag_id": 250, "run_id": 250, "task_id": 250, "key": 512}
 _ENTRY_FIELDS = {*_NAMES, "map_index", "logical_date", "timestamp", "value", "stored",
@@ -111,8 +111,8 @@ def _name(row: dict[str, Any], field: str, longest: int) -> str:
 
 def _map_index(row: dict[str, Any]) -> int:
     index = row.get("map_index", UNMAPPED)
-    if not isinstance(index, int) or isinstance(index, bool) or not UNMAPPED <= index < 2**31:
-        raise BadSeed(f"map_index must be a whole number from {UNMAPPED} to {2**31 - 1}")
+    if type(index) is not int or not UNMAPPED <= index <= MAX_MAP_INDEX:
+        raise BadSeed(f"map_index must be a whole number from {UNMAPPED} to {MAX_MAP_INDEX}")
     return index
 
 

@@ -3,13 +3,13 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Engine, Select, func, select, text
+from sqlalchemy import ColumnElement, Engine, Select, false, func, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.errors import AlreadyExists, DateMismatch, EntryNotFound
 from app.storage import runs
 from app.storage.engine import for_writing
-from app.storage.entry import Page, XComEntry, XComFilter, XComKey
+from app.storage.entry import MAX_MAP_INDEX, UNMAPPED, Page, XComEntry, XComFilter, XComKey
 from app.storage.tables import dag_run, xcom
 
 _RUN_OF_ENTRY = (dag_run.c.dag_id == xcom.c.dag_id) & (dag_run.c.run_id == xcom.c.run_id)
@@ -107,6 +107,8 @@ class XComStore:
 
 
 def _named(name: XComKey | XComFilter) -> "list[ColumnElement[bool]]":
+    if name.map_index is not None and not UNMAPPED <= name.map_index <= MAX_MAP_INDEX:
+        return [false()]  # databases refuse to compare with a number that no column can hold
     return [xcom.c[column] == value for column, value in asdict(name).items() if value is not None]
 
 

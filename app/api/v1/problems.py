@@ -23,6 +23,11 @@ from app.errors import (
 
 PROBLEM_JSON = "application/problem+json"
 
+MAX_DETAIL = 2000
+"""How much an error says of a body's unknown fields, in characters."""
+
+_UNKNOWN = ["Unknown field."]  # marshmallow's words
+
 _MANUAL = (f"https://airflow.apache.org/docs/apache-airflow/{AIRFLOW_VERSION}"
            "/stable-rest-api-ref.html#section/Errors/")
 _LINKS = {400: "BadRequest", 401: "Unauthenticated", 403: "PermissionDenied", 404: "NotFound",
@@ -42,11 +47,20 @@ def _as_problem(error: Exception) -> ProblemException:
     if isinstance(error, ProblemException):
         return error
     if isinstance(error, ValidationError):
-        return ProblemException(400, "Bad Request", str(error.messages))
+        return ProblemException(400, "Bad Request", _in_words(error))
     if isinstance(error, XComError):
         return ProblemException(*_of_store(error))
     return ProblemException(500, "Internal Server Error",
                             "The server failed; its log says why.")
+
+
+def _in_words(error: ValidationError) -> str:
+    """Return marshmallow's messages: fields as declared, then unknown ones by name, not by hash."""
+    messages = error.normalized_messages()  # type: ignore[no-untyped-call]
+    unknown = {name for name, words in messages.items() if words == _UNKNOWN}
+    ordered = {name: messages[name] for name in messages if name not in unknown}
+    text = str(ordered | {name: messages[name] for name in sorted(unknown)})
+    return text if len(text) <= MAX_DETAIL else text[:MAX_DETAIL] + "…"
 
 
 def _of_store(error: XComError) -> tuple[int, str, str | None]:

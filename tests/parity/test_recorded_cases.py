@@ -1,0 +1,84 @@
+"""It answers what a real Airflow 2.10.5 answered, but for the rows of docs/differences.md."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.factory import create_app
+from app.settings import Settings
+from app.storage import schema
+from app.storage.engine import open_engine
+from tests.conftest import PARITY, ROOT, load, seed_texts
+from tests.parity import recorded
+
+CASES = [case for case in recorded.cases(PARITY / "airflow-2.10.5.cases.jsonl")
+         if not case["id"].startswith("auth-")]  # they wait for users
+DIFFERENCES = recorded.rows((ROOT / "docs" / "differences.md").read_text(encoding="utf-8"),
+                            "Recorded cases that differ")
+
+
+def client_on(database_url: str, *, deserialize: bool) -> FlaskClient:
+    return create_app(Settings(database_url=database_url, validate_responses=True,
+                               deserialize=deserialize)).test_client()
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a database that holds the recorded data set."""
+    path = tmp_path_factory.mktemp("parity") / "xcom.db"
+    engine = open_engine(f"sqlite:///{path}")
+    schema.upgrade(engine)
+    engine.dispose()
+    load(f"sqlite:///{path}", *seed_texts())
+    return path
+
+
+@pytest.fixture(scope="module")
+def readers(database: Path) -> dict[bool, FlaskClient]:
+    """Return clients that only read, without and with deserialization allowed."""
+    return {allowed: client_on(f"sqlite:///{database}", deserialize=allowed)
+            for allowed in (False, True)}
+
+
+@pytest.fixture
+def client_for(database: Path, readers: dict[bool, FlaskClient],
+               tmp_path: Path) -> Callable[[recorded.Case], FlaskClient]:
+    """Return a client of the server that a case was recorded on; writes get a database alone."""
+    def client(case: recorded.Case) -> FlaskClient:
+        if case["request"]["method"] in ("GET", "HEAD", "OPTIONS"):
+            return readers[case["id"].startswith("deser-on")]
+        copy = shutil.copy(database, tmp_path)
+        return client_on(f"sqlite:///{copy}", deserialize=False)
+    return client
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+def test_a_recorded_request_gets_the_recorded_answer(
+        case: recorded.Case, client_for: Callable[[recorded.Case], FlaskClient],
+        count_case: Callable[..., None]) -> None:
+    found = recorded.differences(case, recorded.send(client_for(case), case))
+
+    if case["id"] in DIFFERENCES:
+        assert found, f"it no longer differs; remove its row:\n{DIFFERENCES[case['id']]}"
+        count_case("recorded cases of 2.10.5 that differ by a row of docs/differences.md")
+    else:
+        assert not found, "it differs and has no row in docs/differences.md"
+        count_case("recorded cases of 2.10.5 with the same answer")
+
+
+def test_every_row_names_recorded_cases() -> None:
+    assert DIFFERENCES.keys() <= {case["id"] for case in CASES}
+
+
+def test_an_answer_without_the_entry_that_cannot_be_stored_differs_by_that_alone(
+        client_for: Callable[[recorded.Case], FlaskClient]) -> None:
+    for case in (case for case in CASES if case["id"] in DIFFERENCES):
+        if case["id"].startswith("coll-") and case["response"]["status"] == 200:
+            body = case["response"]["body"]
+            body["total_entries"] -= 1
+            body["xcom_entries"] = [entry for entry in body["xcom_entries"]
+                                    if entry["key"] != "float_nan"]
+            assert recorded.differences(case, recorded.send(client_for(case), case)) == []
