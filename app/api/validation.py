@@ -143,7 +143,7 @@ def _compiled(parameter: dict[str, Any]) -> Check:
 
 def _integer(place: str, name: str, schema: dict[str, Any]) -> Check:
     """Take ASCII digits only: Python's int() would also read `1_0`, ` 1` and Arabic digits."""
-    digits = re.compile("-?[0-9]{1,1000}")
+    digits = re.compile("-?[0-9]{1,4000}")
     bounds = [(keyword, words, schema[keyword]) for keyword, words in
               (("minimum", "less than the minimum"), ("maximum", "greater than the maximum"))
               if keyword in schema]

@@ -14,10 +14,12 @@ from app.storage.engine import open_engine
 from tests.conftest import PARITY, ROOT, load, seed_texts
 from tests.parity import recorded
 
+DOCUMENT = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
 CASES = [case for case in recorded.cases(PARITY / "airflow-2.10.5.cases.jsonl")
          if not case["id"].startswith("auth-")]  # they wait for users
-DIFFERENCES = recorded.rows((ROOT / "docs" / "differences.md").read_text(encoding="utf-8"),
-                            "Recorded cases that differ")
+PROBES = recorded.cases(PARITY / "airflow-2.10.5.requests.jsonl")
+DIFFERENCES = (recorded.rows(DOCUMENT, "Recorded cases that differ")
+               | recorded.rows(DOCUMENT, "Probed requests that differ"))
 
 
 def client_on(database_url: str, *, deserialize: bool) -> FlaskClient:
@@ -55,22 +57,34 @@ def client_for(database: Path, readers: dict[bool, FlaskClient],
     return client
 
 
+def hold_against_recording(case: recorded.Case, client: FlaskClient) -> str:
+    """Return in a word how an answer compares; fail where that is not what the rows say."""
+    found = recorded.differences(case, recorded.send(client, case))
+    if case["id"] in DIFFERENCES:
+        assert found, f"it no longer differs; remove its row:\n{DIFFERENCES[case['id']]}"
+        return "with a row in docs/differences.md"
+    assert not found, "it differs and has no row in docs/differences.md"
+    return "with the same answer"
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_a_recorded_request_gets_the_recorded_answer(
         case: recorded.Case, client_for: Callable[[recorded.Case], FlaskClient],
         count_case: Callable[..., None]) -> None:
-    found = recorded.differences(case, recorded.send(client_for(case), case))
+    how = hold_against_recording(case, client_for(case))
+    count_case(f"recorded cases of 2.10.5 {how}")
 
-    if case["id"] in DIFFERENCES:
-        assert found, f"it no longer differs; remove its row:\n{DIFFERENCES[case['id']]}"
-        count_case("recorded cases of 2.10.5 that differ by a row of docs/differences.md")
-    else:
-        assert not found, "it differs and has no row in docs/differences.md"
-        count_case("recorded cases of 2.10.5 with the same answer")
+
+@pytest.mark.parametrize("case", PROBES, ids=[case["id"] for case in PROBES])
+def test_a_probed_request_gets_the_recorded_answer(
+        case: recorded.Case, readers: dict[bool, FlaskClient],
+        count_case: Callable[..., None]) -> None:
+    how = hold_against_recording(case, readers[False])
+    count_case(f"probed requests of 2.10.5 {how}")
 
 
 def test_every_row_names_recorded_cases() -> None:
-    assert DIFFERENCES.keys() <= {case["id"] for case in CASES}
+    assert DIFFERENCES.keys() <= {case["id"] for case in CASES + PROBES}
 
 
 def test_an_answer_without_the_entry_that_cannot_be_stored_differs_by_that_alone(

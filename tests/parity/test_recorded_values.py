@@ -1,0 +1,67 @@
+"""It shows the values that tasks stored as a real Airflow 2.10.5 shows them."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app import strict_json
+from app.storage.classes import as_json
+from app.storage.values import decode
+from tests.conftest import PARITY, ROOT
+from tests.parity import recorded
+
+FORMS = {"default": (False, False), "native": (False, True),
+         "deserialize": (True, False), "deserialize-native": (True, True)}
+"""How a value is asked for -> whether it is rebuilt, whether it is shown as JSON."""
+
+STORED = recorded.cases(PARITY / "airflow-2.10.5.values.jsonl")
+DIFFERENCES = recorded.rows((ROOT / "docs" / "differences.md").read_text(encoding="utf-8"),
+                            "Values that differ")
+
+
+def shown(stored: str, form: str) -> Any:
+    as_objects, native = FORMS[form]
+    value = decode(stored, as_objects=as_objects)
+    if native:
+        return json.loads(json.dumps(as_json(value), allow_nan=False))
+    return None if value is None else str(value)
+
+
+def can_be_stored(stored: str) -> bool:
+    try:
+        strict_json.loads(stored)
+    except strict_json.InvalidJson:
+        return False
+    return True
+
+
+CASES = [(f"{case['id']}-{form}", case["stored"], form, answer)
+         for case in STORED if can_be_stored(case["stored"])
+         for form, answer in case["answers"].items()]
+SHOWN = [case for case in CASES if case[3]["status"] == 200]
+FAILED = [case for case in CASES if case[3]["status"] == 500]
+
+
+@pytest.mark.parametrize(("case", "stored", "form", "answer"), SHOWN,
+                         ids=[case[0] for case in SHOWN])
+def test_a_value_is_shown_as_recorded(case: str, stored: str, form: str, answer: dict[str, Any],
+                                      count_case: Callable[..., None]) -> None:
+    same = shown(stored, form) == answer["value"]
+
+    assert same != (case in DIFFERENCES)
+    count_case("recorded values of 2.10.5, four ways each")
+
+
+@pytest.mark.parametrize(("case", "stored", "form", "answer"), FAILED,
+                         ids=[case[0] for case in FAILED])
+def test_a_value_that_airflow_fails_on_is_shown_all_the_same(
+        case: str, stored: str, form: str, answer: dict[str, Any],
+        count_case: Callable[..., None]) -> None:
+    shown(stored, form)
+    count_case("recorded values of 2.10.5 that it answers with a 500")
+
+
+def test_every_row_names_recorded_values() -> None:
+    assert DIFFERENCES.keys() <= {case[0] for case in CASES}
