@@ -59,5 +59,5 @@ class AlreadyExists(XComError):
 class DateMismatch(XComError):
     """A date given for an entry is not the date that is stored."""
 
-    field: Literal["timestamp", "logical_date"]
-    stored: datetime | None
+    field: Literal["timestamp", "run_date"]
+    stored: datetime

@@ -92,8 +92,8 @@ def _skip(text: str, position: int) -> int:
 def _check(value: Any, max_depth: int) -> None:
     """Walk the value level by level, without recursion, so that depth itself can be refused."""
     level = [value]
-    for depth in range(max_depth + 2):
-        if depth > max_depth and any(isinstance(each, list | dict) for each in level):
+    for depth in range(max_depth + 1):
+        if depth == max_depth and any(isinstance(each, list | dict) for each in level):
             raise AmbiguousJson(f"nesting beyond {max_depth} levels")
         level = [inner for outer in level for inner in _inside(outer)]
 

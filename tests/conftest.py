@@ -1,6 +1,7 @@
 """What every test may use: databases, an application, a live server, and the count of cases."""
 
 import json
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from flask.testing import FlaskClient
 
 from app.factory import create_app
 from app.settings import Settings
-from app.storage import seed, seed_file
+from app.storage import schema, seed, seed_file
 from app.storage.engine import open_engine
 from tests.live import LiveServer
 
@@ -37,9 +38,20 @@ def load(url: str, *texts: str) -> None:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a database that has its tables and nothing in them."""
+    path = tmp_path_factory.mktemp("empty") / "xcom.db"
+    engine = open_engine(f"sqlite:///{path}")
+    schema.upgrade(engine)
+    engine.dispose()
+    return path
+
+
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/xcom.db"
+def database_url(tmp_path: Path, empty_database: Path) -> str:
+    """Return the URL of an empty database of this test's own."""
+    return f"sqlite:///{shutil.copy(empty_database, tmp_path / 'xcom.db')}"
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The OpenAPI documents: found, served and mounted, with a handler for every operation."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from app.api.validation import VALIDATORS
 
 Handlers = Mapping[str, Callable[..., Any]]
 """operationId -> the function that answers it."""
+
+# libyaml's loader, where PyYAML was built with it: five times as fast, and as safe.
+_SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -58,16 +62,16 @@ def mount(app: Flask, version: str, handlers: Handlers, *, validate_responses: b
 
     Raises connexion's ResolverError, naming the operation, where one has no handler.
     """
-    path = find(version)
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    source = find(version).read_bytes()
+    document = yaml.load(source, _SAFE_LOADER)
     base_path = document["servers"][0]["url"]
     api_class = type("SpecApi", (SpecApi,), {"max_json_depth": max_json_depth})
     api = api_class(
-        path, base_path, resolver=Resolver(_finder(handlers)), strict_validation=True,
+        deepcopy(document), base_path, resolver=Resolver(_finder(handlers)), strict_validation=True,
         validate_responses=validate_responses, validator_map=VALIDATORS,
         options={"serve_spec": False, "swagger_ui": False})
     app.register_blueprint(api.blueprint)
-    _serve(app, version, base_path, path.read_bytes(), document)
+    _serve(app, version, base_path, source, document)
 
 
 def _finder(handlers: Handlers) -> Callable[[str], Callable[..., Any]]:

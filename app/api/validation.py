@@ -20,7 +20,6 @@ from connexion.exceptions import (
     UnsupportedMediaTypeProblem,
 )
 from connexion.lifecycle import ConnexionRequest
-from connexion.utils import is_json_mimetype
 from flask import request as flask_request
 from jsonschema import ValidationError
 
@@ -116,7 +115,7 @@ def _refuse(checks: dict[str, Check], given: dict[str, Any]) -> None:
 def _refuse_media_type() -> None:
     """Take any JSON media type, as Airflow does; the document names application/json."""
     content_type = flask_request.headers.get("Content-Type", "")
-    if not is_json_mimetype(flask_request.mimetype or "none/none"):
+    if not flask_request.is_json:
         raise UnsupportedMediaTypeProblem(
             detail=f"Invalid Content-type ({content_type}), expected JSON data")
 

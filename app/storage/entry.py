@@ -28,14 +28,20 @@ class XComKey:
 class XComEntry(XComKey):
     """One stored entry: its name and what is stored under it.
 
-    `timestamp` and `logical_date` (the date of the DAG run, None where the run has none) carry
-    the time zone UTC and microseconds. `value` is JSON text exactly as it was written; it is
-    empty, which no JSON text is, where a list leaves values out.
+    `timestamp`, and the `logical_date` (None for a run that belongs to no date) and `run_after`
+    of its DAG run, carry the time zone UTC and microseconds. `value` is JSON text exactly as it
+    was written; it is empty, which no JSON text is, where a list leaves values out.
     """
 
     timestamp: datetime
     logical_date: datetime | None
+    run_after: datetime
     value: str = ""
+
+    @property
+    def run_date(self) -> datetime:
+        """The date to tell the DAG run by: its logical date, else when it could run."""
+        return self.logical_date or self.run_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +61,3 @@ class Page:
 
     entries: list[XComEntry]
     total_entries: int
-
-
-@dataclass(frozen=True, slots=True)
-class DagRun:
-    """One run of a DAG; `logical_date` is None for a run that no date belongs to."""
-
-    dag_id: str
-    run_id: str
-    logical_date: datetime | None
-    run_after: datetime

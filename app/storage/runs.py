@@ -2,21 +2,24 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, and_, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from app.dates import parse_rfc3339
-from app.errors import DagNotFound, DateMismatch, RunNotFound, TaskInstanceNotFound
+from app.errors import DagNotFound, RunNotFound, TaskInstanceNotFound
 from app.storage.entry import XComKey
 from app.storage.tables import dag_run, task_instance
 
 # scheduled__2024-01-01T00:00:00+00:00, or manual__… with the random suffix of Airflow 3
 _DATED_RUN_ID = re.compile(r"[a-z_]+?__(?P<date>\d{4}-\d{2}-\d{2}T[^_]+)(_\w+)?", re.ASCII)
 
-_PARENTS = (
-    select(dag_run.c.logical_date, task_instance.c.task_id.is_not(None).label("has_instance"))
+_DATES = (dag_run.c.logical_date, dag_run.c.run_after)
+_FIND_RUN = select(*_DATES).where(
+    dag_run.c.dag_id == bindparam("dag_id"), dag_run.c.run_id == bindparam("run_id"))
+_FIND_PARENTS = (
+    select(*_DATES, task_instance.c.task_id.is_not(None).label("has_instance"))
     .select_from(dag_run.outerjoin(task_instance, and_(
         task_instance.c.dag_id == dag_run.c.dag_id,
         task_instance.c.run_id == dag_run.c.run_id,
@@ -24,6 +27,18 @@ _PARENTS = (
         task_instance.c.map_index == bindparam("map_index"))))
     .where(dag_run.c.dag_id == bindparam("dag_id"), dag_run.c.run_id == bindparam("run_id"))
 )
+
+
+class RunDates(NamedTuple):
+    """The dates of a DAG run; `logical_date` is None for a run that belongs to no date."""
+
+    logical_date: datetime | None
+    run_after: datetime
+
+    @property
+    def run_date(self) -> datetime:
+        """The date to tell the run by."""
+        return self.logical_date or self.run_after
 
 
 def date_in_run_id(run_id: str) -> datetime | None:
@@ -35,56 +50,47 @@ def date_in_run_id(run_id: str) -> datetime | None:
         return None
 
 
-def require(connection: Connection, name: XComKey) -> datetime | None:
-    """Return the logical date of an entry's DAG run.
+def require(connection: Connection, name: XComKey) -> RunDates:
+    """Return the dates of an entry's DAG run.
 
     Raises DagNotFound, RunNotFound or TaskInstanceNotFound: the first that is not registered.
     """
     found = _parents(connection, name)
     if found is not None and found.has_instance:
-        return found.logical_date  # type: ignore[no-any-return]
+        return RunDates(found.logical_date, found.run_after)
     missing = (TaskInstanceNotFound if found is not None
                else RunNotFound if _has_dag(connection, name.dag_id) else DagNotFound)
     raise missing(name.dag_id, name.run_id, name.task_id, name.map_index)
 
 
-def ensure(connection: Connection, name: XComKey, given: datetime | None) -> datetime | None:
-    """Register an entry's DAG run and task instance where unknown; return the run's date.
+def ensure(connection: Connection, name: XComKey, given: datetime | None) -> RunDates:
+    """Register an entry's DAG run and task instance where unknown; return the run's dates.
 
     A new run gets the date that its id carries, else the one given, else now.
     """
     found = _parents(connection, name)
     if found is not None and found.has_instance:
-        return found.logical_date  # type: ignore[no-any-return]
+        return RunDates(found.logical_date, found.run_after)
     date = date_in_run_id(name.run_id) or given or datetime.now(UTC)
-    stored = ensure_run(connection, name.dag_id, name.run_id, date, date)
+    stored = ensure_run(connection, name.dag_id, name.run_id, RunDates(date, date))
     _insert_once(connection, task_instance, {
         "dag_id": name.dag_id, "run_id": name.run_id, "task_id": name.task_id,
         "map_index": name.map_index})
     return stored
 
 
-def ensure_run(connection: Connection, dag_id: str, run_id: str, logical_date: datetime | None,
-               run_after: datetime) -> datetime | None:
-    """Register a DAG run with these dates unless it is; return the logical date it has."""
-    stored = select(dag_run.c.logical_date).where(
-        dag_run.c.dag_id == dag_id, dag_run.c.run_id == run_id)
-    found = connection.execute(stored).one_or_none()
+def ensure_run(connection: Connection, dag_id: str, run_id: str, dates: RunDates) -> RunDates:
+    """Register a DAG run with these dates unless it is; return the dates it has."""
+    run = {"dag_id": dag_id, "run_id": run_id}
+    found = connection.execute(_FIND_RUN, run).one_or_none()
     if found is None:
-        _insert_once(connection, dag_run, {"dag_id": dag_id, "run_id": run_id,
-                                           "logical_date": logical_date, "run_after": run_after})
-        found = connection.execute(stored).one()
-    return found.logical_date  # type: ignore[no-any-return]
-
-
-def refuse_mismatch(given: datetime | None, stored: datetime | None) -> None:
-    """Raise DateMismatch where the date given for a DAG run is not the one it has."""
-    if given is not None and given != stored:
-        raise DateMismatch("logical_date", stored)
+        _insert_once(connection, dag_run, {**run, **dates._asdict()})
+        found = connection.execute(_FIND_RUN, run).one()
+    return RunDates(*found)
 
 
 def _parents(connection: Connection, name: XComKey) -> Any:
-    return connection.execute(_PARENTS, {
+    return connection.execute(_FIND_PARENTS, {
         "dag_id": name.dag_id, "run_id": name.run_id,
         "task_id": name.task_id, "map_index": name.map_index}).one_or_none()
 

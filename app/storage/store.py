@@ -2,8 +2,9 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, false, func, select, text
+from sqlalchemy import ColumnElement, Engine, Select, exists, false, func, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.errors import AlreadyExists, DateMismatch, EntryNotFound
@@ -14,7 +15,8 @@ from app.storage.tables import dag_run, xcom
 
 _RUN_OF_ENTRY = (dag_run.c.dag_id == xcom.c.dag_id) & (dag_run.c.run_id == xcom.c.run_id)
 _LISTED = (xcom.c.dag_id, xcom.c.run_id, xcom.c.task_id, xcom.c.map_index, xcom.c.key,
-           xcom.c.timestamp, dag_run.c.logical_date)
+           xcom.c.timestamp, dag_run.c.logical_date, dag_run.c.run_after)
+_RUN_DATES = (dag_run.c.logical_date, dag_run.c.run_after)
 _IN_ORDER = (xcom.c.dag_id, xcom.c.task_id, xcom.c.run_id, xcom.c.map_index, xcom.c.key)
 
 
@@ -27,34 +29,36 @@ class XComStore:
         self._require_parents = require_parents
 
     def create(self, name: XComKey, value: str, *, timestamp: datetime | None = None,
-               logical_date: datetime | None = None) -> XComEntry:
+               run_date: datetime | None = None) -> XComEntry:
         """Store a new entry whose value is the JSON text `value`.
 
         Registers an unknown DAG run or task instance, or raises NotFound for it where parents are
-        required. Raises DateMismatch where `logical_date` is not the run's, and AlreadyExists,
+        required. Raises DateMismatch where `run_date` is not the run's, and AlreadyExists,
         keeping the old value, where the name is taken.
         """
         timestamp = timestamp or datetime.now(UTC)
         with self._writing.begin() as connection:
-            date = (runs.require(connection, name) if self._require_parents
-                    else runs.ensure(connection, name, logical_date))
-            runs.refuse_mismatch(logical_date, date)
+            dates = (runs.require(connection, name) if self._require_parents
+                     else runs.ensure(connection, name, run_date))
+            if run_date is not None and run_date != dates.run_date:
+                raise DateMismatch("run_date", dates.run_date)
             try:
                 connection.execute(xcom.insert().values(
                     **asdict(name), value=value, timestamp=timestamp))
             except IntegrityError:
                 raise AlreadyExists(name.key) from None
-        return _entry(name, timestamp, date, value)
+        return _entry(name, timestamp=timestamp, value=value, **dates._asdict())
 
     def get(self, name: XComKey) -> XComEntry:
         """Return one entry; raises EntryNotFound."""
-        query = (select(xcom.c.timestamp, dag_run.c.logical_date, xcom.c.value)
+        query = (select(xcom.c.timestamp, dag_run.c.logical_date, dag_run.c.run_after,
+                        xcom.c.value)
                  .join(dag_run, _RUN_OF_ENTRY).where(*_named(name)))
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             raise _not_found(name)
-        return _entry(name, row.timestamp, row.logical_date, row.value)
+        return _entry(name, **row._mapping)
 
     def list(self, wanted: XComFilter, *, limit: int, offset: int = 0) -> Page:
         """Return a page of the entries that match, without values, in Airflow's order.
@@ -72,23 +76,26 @@ class XComStore:
         return Page([XComEntry(**row._mapping) for row in rows], total)
 
     def replace_value(self, name: XComKey, value: str, *, timestamp: datetime | None = None,
-                      logical_date: datetime | None = None) -> XComEntry:
+                      run_date: datetime | None = None) -> XComEntry:
         """Give an entry a new value, the JSON text `value`, and nothing else.
 
         A date that is given must be the one stored: DateMismatch otherwise. Raises EntryNotFound.
         """
-        run_date = select(dag_run.c.logical_date).where(_RUN_OF_ENTRY).scalar_subquery()
+        logical_date, run_after = (
+            select(column).where(_RUN_OF_ENTRY).scalar_subquery().label(column.name)
+            for column in (dag_run.c.logical_date, dag_run.c.run_after))
         update = (xcom.update().where(*_named(name)).values(value=value)
-                  .returning(xcom.c.timestamp, run_date.label("logical_date")))
+                  .returning(xcom.c.timestamp, logical_date, run_after))
         if timestamp is not None:
             update = update.where(xcom.c.timestamp == timestamp)
-        if logical_date is not None:
-            update = update.where(run_date == logical_date)
+        if run_date is not None:
+            update = update.where(exists().where(
+                _RUN_OF_ENTRY, func.coalesce(*_RUN_DATES) == run_date))
         with self._writing.begin() as connection:
             row = connection.execute(update).one_or_none()
         if row is None:
             raise _mismatch(self.get(name), timestamp)
-        return _entry(name, row.timestamp, row.logical_date, value)
+        return _entry(name, value=value, **row._mapping)
 
     def delete(self, name: XComKey) -> None:
         """Remove an entry; its DAG run and task instance stay. Raises EntryNotFound."""
@@ -119,9 +126,8 @@ def _not_found(name: XComKey) -> EntryNotFound:
 def _mismatch(stored: XComEntry, timestamp: datetime | None) -> DateMismatch:
     if timestamp is not None and timestamp != stored.timestamp:
         return DateMismatch("timestamp", stored.timestamp)
-    return DateMismatch("logical_date", stored.logical_date)
+    return DateMismatch("run_date", stored.run_date)
 
 
-def _entry(name: XComKey, timestamp: datetime, logical_date: datetime | None,
-           value: str) -> XComEntry:
-    return XComEntry(**asdict(name), timestamp=timestamp, logical_date=logical_date, value=value)
+def _entry(name: XComKey, **stored: Any) -> XComEntry:
+    return XComEntry(**asdict(name), **stored)

@@ -9,8 +9,6 @@ from flask.testing import FlaskClient
 
 from app.factory import create_app
 from app.settings import Settings
-from app.storage import schema
-from app.storage.engine import open_engine
 from tests.conftest import PARITY, ROOT, load, seed_texts
 from tests.parity import recorded
 
@@ -28,12 +26,9 @@ def client_on(database_url: str, *, deserialize: bool) -> FlaskClient:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def database(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
     """Return the file of a database that holds the recorded data set."""
-    path = tmp_path_factory.mktemp("parity") / "xcom.db"
-    engine = open_engine(f"sqlite:///{path}")
-    schema.upgrade(engine)
-    engine.dispose()
+    path = shutil.copy(empty_database, tmp_path_factory.mktemp("parity") / "xcom.db")
     load(f"sqlite:///{path}", *seed_texts())
     return path
 

@@ -28,7 +28,7 @@ class XComCollectionItemSchema(Schema):
 
     key = fields.String(required=True, validate=[validate.Length(min=1, max=512), _refuse_nul])
     timestamp = Rfc3339()
-    execution_date = Rfc3339(attribute="logical_date")
+    execution_date = Rfc3339(attribute="run_date")
     map_index = fields.Integer(strict=True)
     task_id = fields.String()
     dag_id = fields.String()

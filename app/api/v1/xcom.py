@@ -5,7 +5,7 @@ follow the conventions of v1's other resources, and docs/differences.md is their
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,12 @@ from flask import Response
 
 from app.api import system, wire
 from app.api.paging import PageLimits
-from app.api.v1.schemas import XComCollectionSchema, XComNativeSchema, XComSchema
+from app.api.v1.schemas import (
+    XComCollectionItemSchema,
+    XComCollectionSchema,
+    XComNativeSchema,
+    XComSchema,
+)
 from app.api.v1.update_mask import cannot_be_updated, masked
 from app.errors import DateMismatch
 from app.storage import classes, values
@@ -65,9 +70,9 @@ class XComApi:
             raise BadRequestProblem(detail="XCom deserialization is disabled in configuration.")
         entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, key))
         value = values.decode(entry.value, as_objects=deserialize)
-        shown = (_xcom.dump({**asdict(entry), "value": value}) if stringify
-                 else _native.dump({**asdict(entry), "value": classes.as_json(value)}))
-        return wire.answer(shown)
+        if stringify:
+            return _answer(entry, value)
+        return _answer(entry, classes.as_json(value), _native)
 
     def create_entry(self, dag_id: str, dag_run_id: str, task_id: str, body: JsonObject,
                      map_index: int = UNMAPPED) -> Response:
@@ -110,12 +115,13 @@ class XComApi:
         return wire.answer(system.version())
 
 
-DATE_FIELDS = {"timestamp": "timestamp", "logical_date": "execution_date"}
+DATE_FIELDS = {"timestamp": "timestamp", "run_date": "execution_date"}
 """The store's names of dates -> v1's."""
 
 
-def _answer(entry: XComEntry, value: str | None) -> Response:
-    return wire.answer(_xcom.dump({**asdict(entry), "value": value}))
+def _answer(entry: XComEntry, value: Any, schema: XComCollectionItemSchema = _xcom) -> Response:
+    """Answer an entry with this value in place of the JSON text that is stored."""
+    return wire.answer(schema.dump(replace(entry, value=value)))
 
 
 def _unless_any(name: str) -> str | None:

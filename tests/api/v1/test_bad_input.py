@@ -1,0 +1,223 @@
+"""Whatever a client sends, it gets a problem document, nothing is stored, and nothing fails."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.api.v1.calls import create, entries, entry, refused, stored
+
+DEEP = 64
+WRITES = [("POST", entries()), ("PATCH", entry("k"))]
+
+
+def write(client: FlaskClient, method: str, path: str, body: Any, **options: Any) -> Any:
+    options.setdefault("content_type", "application/json")
+    return client.open(path, method=method, data=body, **options)
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+@pytest.mark.parametrize("body", [
+    "{bad", '{"key": "k", ', "'k'", '{"key": "k"} x', '{"key": "k",}', "null", " ", "nul",
+    '{"key": "k", "value": "a\nb"}', '{"key": "k", "value": %s}' % ("1" * 5000),
+    "[" * 100_000, '{"a":' * 100_000])
+def test_a_malformed_body_is_refused(client: FlaskClient, method: str, path: str,
+                                     body: str) -> None:
+    detail = refused(write(client, method, path, body), 400)
+
+    assert detail is not None
+    assert detail.startswith("Request body is not valid JSON")
+    assert stored(client) == {}
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+@pytest.mark.parametrize(("body", "reason"), [
+    ('{"key": "k", "value": NaN}', "NaN"), ('{"key": "k", "value": -Infinity}', "-Infinity"),
+    ('{"key": "k", "value": 1e400}', "a number too large"),
+    ('{"key": "k", "value": "a", "value": "b"}', "the name 'value' twice"),
+    ('{"key": "k", "value": "v", "x": {"a": 1, "a": 1}}', "the name 'a' twice"),
+    ('{"key": "k", "value": "\\ud800"}', "a lone surrogate"),
+    ('{"key": "k", "value": "v", "\\udc00": 1}', "a lone surrogate"),
+    (b'{"key": "k", "value": "\xff"}', "bytes that are not UTF-8"),
+    (b'{"key": "k", "value": "\xed\xa0\x80"}', "bytes that are not UTF-8"),
+    ('{"key": "k", "value": "v"}'.encode("utf-16"), "bytes that are not UTF-8"),
+    ('{"key": "k", "value": ' + "[" * DEEP + "]" * DEEP + "}", "nesting beyond 64"),
+    ("[" * (DEEP + 1) + "]" * (DEEP + 1), "nesting beyond 64")])
+def test_a_body_that_readers_could_read_differently_is_refused(
+        client: FlaskClient, method: str, path: str, body: str | bytes, reason: str) -> None:
+    detail = refused(write(client, method, path, body), 400)
+
+    assert detail is not None
+    assert detail.startswith("Request body is not valid JSON: it holds " + reason)
+    assert stored(client) == {}
+
+
+def test_a_body_as_deep_as_allowed_is_read(client: FlaskClient) -> None:
+    body = '{"key": "k", "value": ' + "[" * (DEEP - 1) + "]" * (DEEP - 1) + "}"
+
+    detail = refused(write(client, "POST", entries(), body), 400)
+
+    assert detail is not None
+    assert "is not of type 'string' - 'value'" in detail
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+@pytest.mark.parametrize(("body", "shown"), [
+    ("[]", "[]"), ('"str"', "'str'"), ("5", "5"), ("true", "True"), ("[1, 2]", "[1, 2]")])
+def test_a_body_that_is_no_object_is_refused(client: FlaskClient, method: str, path: str,
+                                             body: str, shown: str) -> None:
+    assert refused(write(client, method, path, body), 400) == f"{shown} is not of type 'object'"
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
+def test_an_empty_body_is_refused(client: FlaskClient, method: str, path: str,
+                                  content_type: str | None) -> None:
+    answer = write(client, method, path, b"", content_type=content_type)
+
+    assert refused(answer, 400) == "Request body must not be empty"
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+@pytest.mark.parametrize("content_type", [
+    "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "json",
+    "application/xml", "text/json", None])
+def test_a_body_of_another_media_type_is_refused(client: FlaskClient, method: str, path: str,
+                                                 content_type: str | None) -> None:
+    answer = write(client, method, path, '{"key": "k", "value": "v"}', content_type=content_type)
+
+    assert refused(answer, 415, "Unsupported Media Type") == (
+        f"Invalid Content-type ({content_type or ''}), expected JSON data")
+    assert stored(client) == {}
+
+
+@pytest.mark.parametrize("content_type", [
+    "application/json", "application/json; charset=utf-8", "APPLICATION/JSON",
+    "application/merge-patch+json"])
+def test_a_json_media_type_is_taken(client: FlaskClient, content_type: str) -> None:
+    body = "\ufeff" + '{"key": "k", "value": "v"}'
+
+    assert write(client, "POST", entries(), body, content_type=content_type).status_code == 200
+
+
+def test_a_malformed_body_is_refused_whatever_the_charset(client: FlaskClient) -> None:
+    answer = write(client, "POST", entries(), "{bad",
+                   content_type="application/json; charset=utf-8")
+
+    assert refused(answer, 400) == "Request body is not valid JSON"
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+def test_a_body_over_the_limit_is_refused(make_client: Callable[..., FlaskClient], method: str,
+                                          path: str) -> None:
+    client = make_client(max_body_bytes=1000)
+    fitting = '{"key": "k", "value": "%s"}' % ("x" * 900)
+
+    refused(write(client, method, path, fitting + " " * 1000), 413, "Request Entity Too Large")
+    assert stored(client) == {}
+    assert write(client, "POST", entries(), fitting).status_code == 200
+
+
+@pytest.mark.parametrize(("key", "words"), [
+    ("", "non-empty"), ("x" * 513, "is too long - 'key'"), ("a\0b", "NUL is not allowed."),
+    (5, "5 is not of type 'string' - 'key'"), (None, "None is not of type 'string' - 'key'")])
+def test_a_key_that_cannot_be_is_refused(client: FlaskClient, key: Any, words: str) -> None:
+    detail = refused(create(client, key), 400)
+
+    assert detail is not None
+    assert words in detail
+    assert len(detail) < 300
+    assert stored(client) == {}
+
+
+@pytest.mark.parametrize("name", ["x" * 251, "a\0b"])
+@pytest.mark.parametrize("field", ["dag_id", "dag_run_id", "task_id"])
+def test_an_id_that_cannot_be_is_refused_everywhere(client: FlaskClient, field: str,
+                                                    name: str) -> None:
+    for method, path, body in (("GET", entries, None), ("POST", entries, {"key": "k"}),
+                               ("GET", lambda **n: entry("k", **n), None)):
+        answer = client.open(path(**{field: name}), method=method,
+                             json={**body, "value": "v"} if body else None)
+        assert refused(answer, 400) == (f"Wrong length or character in path parameter '{field}':"
+                                        " 1 to 250 characters, none of them NUL.")
+    assert stored(client) == {}
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+@pytest.mark.parametrize("key", ["x" * 513, "a\0b"])
+def test_a_path_with_a_key_that_cannot_be_is_refused(client: FlaskClient, method: str,
+                                                     key: str) -> None:
+    body = {"value": "v"} if method == "PATCH" else None
+
+    assert refused(client.open(entry(key), method=method, json=body), 400) == (
+        "Wrong length or character in path parameter 'key':"
+        " 1 to 512 characters, none of them NUL.")
+
+
+@pytest.mark.parametrize("part", ["%ff", "%ed%a0%80", "%c0%af", "a%e2%82"])
+def test_a_path_that_is_not_utf8_is_refused(client: FlaskClient, part: str) -> None:
+    raw = unquote_to_bytes(f"{entries()}/{part}").decode("latin-1")
+
+    answer = client.open(entries(), environ_overrides={"PATH_INFO": raw})
+
+    assert refused(answer, 400) == "The path of the URL is not valid UTF-8"
+
+
+@pytest.mark.parametrize("query", ["limit=%ff", "%ff=1", "xcom_key=%ed%a0%80"])
+def test_a_query_that_is_not_utf8_is_refused(client: FlaskClient, query: str) -> None:
+    answer = client.get(f"{entries()}?{query}")
+
+    assert refused(answer, 400) == "The query of the URL is not valid UTF-8"
+
+
+@pytest.mark.parametrize("parameter", ["limit", "offset", "map_index"])
+@pytest.mark.parametrize("text", ["", " 1", "1 ", "+1", "1_0", "1.0", "1e2", "0x5", "١", "５",
+                                  "--1", "true", "1\n", "9" * 4001])
+def test_an_integer_is_ascii_digits(client: FlaskClient, parameter: str, text: str) -> None:
+    answer = client.get(f"{entries()}?{parameter}={quote(text)}")
+
+    assert refused(answer, 400) == (
+        f"Wrong type, expected 'integer' for query parameter '{parameter}'")
+
+
+@pytest.mark.parametrize("parameter", ["stringify", "deserialize"])
+@pytest.mark.parametrize("text", ["", "1", "0", "yes", "on", "truee", " true", "null"])
+def test_a_boolean_is_true_or_false(client: FlaskClient, parameter: str, text: str) -> None:
+    answer = client.get(f"{entry('k')}?{parameter}={quote(text)}")
+
+    assert refused(answer, 400) == (
+        f"Wrong type, expected 'boolean' for query parameter '{parameter}'")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", entries()), ("GET", entry("k")), *WRITES,
+                                              ("DELETE", entry("k"))])
+def test_unknown_parameters_are_refused_by_name(client: FlaskClient, method: str,
+                                                path: str) -> None:
+    body = None if method in ("GET", "DELETE") else {"key": "k", "value": "v"}
+    answer = client.open(f"{path}?zz=1&LIMIT=2&bogus", method=method, json=body)
+
+    assert refused(answer, 400, None) == "Extra query parameter(s) LIMIT, bogus, zz not in spec"
+    assert stored(client) == {}
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), [
+    ("PUT", entries(), {"GET", "HEAD", "OPTIONS", "POST"}),
+    ("DELETE", entries(), {"GET", "HEAD", "OPTIONS", "POST"}),
+    ("PUT", entry("k"), {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH"}),
+    ("POST", entry("k"), {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH"}),
+    ("POST", "/api/v1/health", {"GET", "HEAD", "OPTIONS"})])
+def test_a_method_that_is_not_allowed_is_refused_with_those_that_are(
+        client: FlaskClient, method: str, path: str, allowed: set[str]) -> None:
+    answer = client.open(path, method=method, json={"key": "k", "value": "v"})
+
+    refused(answer, 405, "Method Not Allowed")
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+def test_a_long_refused_name_is_not_repeated_at_length(client: FlaskClient) -> None:
+    detail = refused(create(client, **{"x" * 100_000: 1}), 400)
+
+    assert detail is not None
+    assert len(detail) < 2100

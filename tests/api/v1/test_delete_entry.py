@@ -1,0 +1,40 @@
+"""DELETE …/xcomEntries/{key} removes one entry and no other."""
+
+from flask.testing import FlaskClient
+
+from tests.api.v1.calls import create, entry, refused, stored
+
+
+def test_a_deleted_entry_is_gone_and_the_second_time_not_found(client: FlaskClient) -> None:
+    for key in ("a", "b"):
+        create(client, key)
+
+    answer = client.delete(entry("a"))
+
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert refused(client.get(entry("a")), 404, "XCom entry not found") is None
+    assert refused(client.delete(entry("a")), 404, "XCom entry not found") is None
+    assert stored(client) == {"b": "v"}
+
+
+def test_a_deleted_entry_can_be_created_again(client: FlaskClient) -> None:
+    create(client, "k", "first")
+    client.delete(entry("k"))
+
+    assert create(client, "k", "second").get_json()["value"] == "second"
+
+
+def test_a_body_of_a_deletion_is_ignored(client: FlaskClient) -> None:
+    create(client)
+
+    answer = client.delete(entry("k"), data="{bad", content_type="application/json")
+
+    assert answer.status_code == 204
+
+
+def test_an_unknown_parameter_of_a_deletion_is_refused(client: FlaskClient) -> None:
+    create(client)
+
+    assert refused(client.delete(entry("k"), query_string={"x": 1}), 400, None) == (
+        "Extra query parameter(s) x not in spec")
+    assert stored(client) == {"k": "v"}
