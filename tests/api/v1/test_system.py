@@ -1,0 +1,108 @@
+"""Health, version, the document, its page, and what frames every answer."""
+
+import json
+
+import pytest
+import yaml
+from flask.testing import FlaskClient
+
+from app.factory import create_app
+from app.settings import Settings
+from tests.api.v1.calls import create, entries, entry, refused
+from tests.conftest import ROOT
+
+HEALTHY = {
+    "dag_processor": {"latest_dag_processor_heartbeat": None, "status": None},
+    "metadatabase": {"status": "healthy"},
+    "scheduler": {"latest_scheduler_heartbeat": None, "status": "unhealthy"},
+    "triggerer": {"latest_triggerer_heartbeat": None, "status": None}}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/health", "/health"])
+def test_health_says_that_the_database_answers(client: FlaskClient, path: str) -> None:
+    assert client.get(path).get_json() == HEALTHY
+
+
+@pytest.mark.parametrize("path", ["/api/v1/health", "/health"])
+def test_health_says_that_the_database_does_not_answer(client: FlaskClient, database_url: str,
+                                                       path: str) -> None:
+    file = database_url.removeprefix("sqlite:///")
+    with open(file, "wb") as database:
+        database.write(b"this is no database" * 1000)
+
+    answer = client.get(path)
+
+    assert answer.status_code == 200
+    assert answer.get_json()["metadatabase"] == {"status": "unhealthy"}
+
+
+def test_health_outside_the_api_is_one_line(client: FlaskClient) -> None:
+    assert client.get("/health").text == json.dumps(HEALTHY, sort_keys=True)
+
+
+def test_version_names_the_emulated_release(client: FlaskClient) -> None:
+    assert client.get("/api/v1/version").get_json()["version"] == "2.10.5"
+
+
+def test_the_document_is_served_as_it_stands(client: FlaskClient) -> None:
+    source = (ROOT / "openapi" / "v1.yaml").read_bytes()
+
+    assert client.get("/api/v1/openapi.yaml").data == source
+    assert client.get("/api/v1/openapi.json").get_json() == yaml.safe_load(source)
+
+
+def test_the_page_shows_the_document_and_needs_no_other_host(client: FlaskClient) -> None:
+    page = client.get("/api/v1/ui/")
+
+    assert page.content_type == "text/html; charset=utf-8"
+    assert '"url": "/api/v1/openapi.json"' in page.text
+    assert 'src="http' not in page.text
+    for script in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        with client.get(f"/api/v1/ui/{script}") as answer:
+            assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/api/v1", "/api/v1/", "/api/v1/nope",
+                                  "/api/v1//health", "/api/v1/health/", "/api/v2/version"])
+def test_an_unknown_path_is_a_problem(client: FlaskClient, path: str) -> None:
+    assert refused(client.get(path), 404, "Not Found") == (
+        "The requested URL was not found on the server. If you entered the URL manually please"
+        " check your spelling and try again.")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/version", entries(), entry("nope"), "/api/v1/nope"])
+def test_every_answer_is_framed_as_airflow_frames_it(client: FlaskClient, path: str) -> None:
+    headers = client.get(path).headers
+
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Robots-Tag"] == "noindex, nofollow"
+
+
+def test_head_is_answered_as_get_without_a_body(client: FlaskClient) -> None:
+    create(client)
+
+    for path, status in ((entry("k"), 200), (entries(), 200), (entry("nope"), 404)):
+        answer = client.head(path)
+        assert (answer.status_code, answer.data) == (status, b"")
+        assert answer.content_type == client.get(path).content_type
+
+
+def test_options_name_the_methods(client: FlaskClient) -> None:
+    answer = client.options(entries())
+
+    assert answer.status_code == 200
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+def test_a_failure_of_the_server_tells_nothing(database_url: str) -> None:
+    app = create_app(Settings(database_url=database_url))
+
+    def fail() -> None:
+        raise RuntimeError("secret of the database")
+
+    app.add_url_rule("/fail", "fail", fail)
+    answer = app.test_client().get("/fail")
+
+    detail = refused(answer, 500, "Internal Server Error")
+    assert detail == "The server failed; its log says why."
+    assert "secret" not in answer.text
