@@ -24,10 +24,14 @@ def upgrade(engine: Engine) -> None:
     """Bring the tables to the newest version; does nothing where they are.
 
     Several processes may do so at once: on SQLite the transaction waits for its turn, and
-    elsewhere the first one to finish wins.
+    elsewhere the first one to finish wins. Raises SchemaMismatch for a version of the future.
     """
     with for_writing(engine).begin() as connection:
-        if _revision(connection) != HEAD:
+        found = _revision(connection)
+        if found is not None and found > HEAD:
+            raise SchemaMismatch(f"The database is at schema {found}, which a newer server made;"
+                                 f" this one knows {HEAD} and leaves it alone.")
+        if found != HEAD:
             _migrate(connection)
 
 
@@ -40,7 +44,7 @@ def prepare(engine: Engine) -> None:
     found = current(engine)
     if found == HEAD:
         return
-    if engine.dialect.name != "sqlite":
+    if engine.dialect.name != "sqlite" and (found is None or found < HEAD):
         raise SchemaMismatch(
             f"The database is at schema {found or 'none'}, this server needs {HEAD}."
             " Run: xcom-server db upgrade")

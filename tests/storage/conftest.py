@@ -1,0 +1,31 @@
+"""A store on every database that the contract holds for."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+
+from app.storage import schema
+from app.storage.engine import open_engine
+from app.storage.store import XComStore
+from app.storage.tables import metadata
+
+
+@pytest.fixture(params=["sqlite file", "sqlite memory", "postgresql"])
+def engine(request: pytest.FixtureRequest, database_url: str) -> Iterator[Engine]:
+    """Yield an empty database of each kind."""
+    if request.param == "postgresql":
+        database_url = request.getfixturevalue("postgres_url")
+    engine = open_engine("sqlite://" if request.param == "sqlite memory" else database_url)
+    if request.param == "postgresql":
+        metadata.drop_all(engine)
+        with engine.begin() as connection:
+            connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    schema.upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def store(engine: Engine) -> XComStore:
+    return XComStore(engine)

@@ -1,0 +1,116 @@
+"""Seed files: all of a file or nothing, named row by row, the same however often."""
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from app.storage import seed
+from app.storage.entry import XComFilter, XComKey
+from app.storage.seed_file import BadSeed, read
+from app.storage.store import XComStore
+from tests.conftest import seed_texts
+
+ENTRY = {"dag_id": "d", "run_id": "r", "task_id": "t", "key": "k", "value": 1}
+RUN = {"dag_id": "d", "run_id": "r", "logical_date": "2024-01-01T00:00:00Z"}
+
+
+def entry_text(**fields: Any) -> str:
+    return json.dumps([{**ENTRY, "key": "first"}, {**ENTRY, **fields}])
+
+
+def test_loading_twice_is_loading_once(engine: Engine) -> None:
+    for _ in range(2):
+        for text in seed_texts():
+            seed.write(engine, read(text))
+    before = list(seed.export_entries(engine)), list(seed.export_runs(engine))
+
+    for text in seed_texts():
+        seed.write(engine, read(text))
+
+    assert (list(seed.export_entries(engine)), list(seed.export_runs(engine))) == before
+    assert (len(before[0]), len(before[1])) == (216, 6)
+
+
+def test_a_stored_entry_is_replaced(engine: Engine) -> None:
+    for value in ("1", "2"):
+        seed.write(engine, read(entry_text(value=json.loads(value))))
+
+    assert XComStore(engine).get(XComKey("d", "r", "t", -1, "k")).value == "2"
+
+
+@pytest.mark.parametrize("value", ["1180591620717411303424", "1.10", "-0.0", '{"b":1,"a" : 2}',
+                                   '"\\u00fc"', "null", "[ ]"])
+def test_a_value_is_kept_to_the_letter(engine: Engine, value: str) -> None:
+    rows = f'[ {json.dumps(ENTRY)[:-4]} : {value} , "map_index": 3}} ]'
+    seed.write(engine, read(rows.replace('"value"  :', '"value":')))
+
+    assert XComStore(engine).get(XComKey("d", "r", "t", 3, "k")).value == value
+
+
+def test_stored_text_wins_over_the_value(engine: Engine) -> None:
+    seed.write(engine, read(entry_text(value=1, stored="1.0")))
+
+    assert XComStore(engine).get(XComKey("d", "r", "t", -1, "k")).value == "1.0"
+
+
+def test_what_was_exported_can_be_loaded(engine: Engine, tmp_path: object) -> None:
+    for text in seed_texts():
+        seed.write(engine, read(text))
+    entries = list(seed.export_entries(engine))
+
+    loaded = read(json.dumps(entries))
+
+    assert len(loaded) == 216
+    seed.write(engine, loaded)
+    assert list(seed.export_entries(engine)) == entries
+
+
+def test_rows_without_entries_are_registered(engine: Engine) -> None:
+    instance = {"task_id": "t", "map_index": 2}
+    seed.write(engine, read(json.dumps({"dag_runs": [{**RUN, "task_instances": [instance]}]})))
+
+    strict = XComStore(engine, require_parents=True)
+    assert strict.create(XComKey("d", "r", "t", 2, "k"), "1").run_date.year == 2024
+
+
+@pytest.mark.parametrize(("fields", "words"), [
+    ({"dag_id": None}, "dag_id must be a string"), ({"dag_id": ""}, "dag_id must be a string"),
+    ({"task_id": "x" * 251}, "task_id must be"), ({"key": "x" * 513}, "key must be"),
+    ({"key": "a\0"}, "key must be"), ({"run_id": "~"}, "stands for any"),
+    ({"map_index": -2}, "map_index must be"), ({"map_index": True}, "map_index must be"),
+    ({"map_index": 2**31}, "map_index must be"), ({"bogus": 1}, "'bogus' is no field"),
+    ({"timestamp": "2024-01-01"}, "timestamp must be an RFC 3339"),
+    ({"logical_date": 5}, "logical_date must be an RFC 3339"),
+    ({"stored": "{bad"}, "it holds"), ({"stored": "NaN"}, "it holds NaN"),
+    ({"stored": 5}, "stored must be a string"), ({"value": float("nan")}, "it holds NaN"),
+    ({"key": "first"}, "has the same name as entry 1"),
+    ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one")])
+def test_a_bad_row_is_named_and_nothing_is_stored(engine: Engine, fields: dict[str, Any],
+                                                  words: str) -> None:
+    with pytest.raises(BadSeed, match="entry 2: ") as error:
+        seed.write(engine, read(entry_text(**fields)))
+
+    assert words in str(error.value)
+    assert XComStore(engine).list(XComFilter(), limit=9).total_entries == 0
+
+
+@pytest.mark.parametrize(("run", "words"), [
+    ({"run_id": 5}, "run_id must be"), ({"bogus": 1}, "'bogus' is no field"),
+    ({"task_instances": {}}, "task_instances is not a list"),
+    ({"task_instances": [{"task_id": ""}]}, "task_id must be"),
+    ({"run_after": "now"}, "run_after must be"),
+    ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one")])
+def test_a_bad_run_is_named(engine: Engine, run: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadSeed, match="DAG run 2: ") as error:
+        seed.write(engine, read(json.dumps({"dag_runs": [RUN, {**RUN, **run}]})))
+
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("text", [
+    "", "{bad", "5", "{}", '{"dag_runs": {}}', "[1", "[1 2]", "[5]", '[{"a": 1},', "[[]]"])
+def test_a_file_that_is_no_seed_is_refused(text: str) -> None:
+    with pytest.raises(BadSeed):
+        read(text)

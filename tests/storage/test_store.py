@@ -1,0 +1,218 @@
+"""The storage contract: what every database that holds entries promises."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from app.errors import (
+    AlreadyExists,
+    DagNotFound,
+    DateMismatch,
+    EntryNotFound,
+    RunNotFound,
+    TaskInstanceNotFound,
+    XComError,
+)
+from app.storage.entry import MAX_MAP_INDEX, XComEntry, XComFilter, XComKey
+from app.storage.store import XComStore
+
+RUN = "scheduled__2024-01-01T00:00:00+00:00"
+RUN_DATE = datetime(2024, 1, 1, tzinfo=UTC)
+NAME = XComKey("etl", RUN, "extract", -1, "k")
+
+
+def named(**fields: Any) -> XComKey:
+    return XComKey(**{"dag_id": "etl", "run_id": RUN, "task_id": "extract", "map_index": -1,
+                      "key": "k"} | fields)
+
+
+@pytest.mark.parametrize("value", [
+    "null", '"v"', "1180591620717411303424", "1.10", "-0.0", '{"b": 1, "a": 2}', ' { "a" : 1 } ',
+    '"\\u0000"', '"ü🙂"', '"' + "x" * 300_000 + '"'])
+def test_a_value_is_kept_to_the_letter(store: XComStore, value: str) -> None:
+    store.create(NAME, value)
+
+    assert store.get(NAME).value == value
+
+
+def test_an_entry_carries_its_name_and_dates(store: XComStore) -> None:
+    moment = datetime(2024, 5, 6, 7, 8, 9, 123456, UTC)
+
+    created = store.create(NAME, "1", timestamp=moment)
+
+    assert created == store.get(NAME) == XComEntry(
+        "etl", RUN, "extract", -1, "k", timestamp=moment, logical_date=RUN_DATE,
+        run_after=RUN_DATE, value="1")
+
+
+@pytest.mark.parametrize("moment", [
+    datetime(1, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, 59, 59, 999999, UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999999, UTC)])
+def test_every_moment_can_be_kept(store: XComStore, moment: datetime) -> None:
+    store.create(NAME, "1", timestamp=moment)
+
+    assert store.get(NAME).timestamp == moment
+    assert store.replace_value(NAME, "2", timestamp=moment).value == "2"
+
+
+def test_a_name_is_taken_once(store: XComStore) -> None:
+    store.create(NAME, "1")
+
+    with pytest.raises(AlreadyExists):
+        store.create(NAME, "2")
+
+    assert store.get(NAME).value == "1"
+
+
+@pytest.mark.parametrize("other", [
+    {"dag_id": "ETL"}, {"run_id": "r"}, {"task_id": "load"}, {"map_index": 0}, {"key": "K"},
+    {"key": "k "}, {"key": "ḱ"}])
+def test_names_that_differ_anywhere_are_different(store: XComStore, other: dict[str, Any]) -> None:
+    store.create(NAME, "1")
+    store.create(named(**other), "2")
+    store.delete(NAME)
+
+    assert store.get(named(**other)).value == "2"
+
+
+@pytest.mark.parametrize("operation", [
+    XComStore.get, XComStore.delete, lambda store, name: store.replace_value(name, "1")])
+@pytest.mark.parametrize("name", [
+    NAME, named(map_index=-2), named(map_index=MAX_MAP_INDEX + 1), named(map_index=10**30)])
+def test_an_entry_nobody_stored_is_not_found(
+        store: XComStore, operation: Callable[[XComStore, XComKey], object],
+        name: XComKey) -> None:
+    with pytest.raises(EntryNotFound):
+        operation(store, name)
+
+
+def test_replacing_changes_the_value_alone(store: XComStore) -> None:
+    created = store.create(NAME, "1")
+    store.create(named(key="other"), "1")
+
+    replaced = store.replace_value(NAME, "2")
+
+    assert replaced == store.get(NAME)
+    assert (replaced.timestamp, replaced.run_date) == (created.timestamp, created.run_date)
+    assert store.get(named(key="other")).value == "1"
+
+
+@pytest.mark.parametrize("field", ["timestamp", "run_date"])
+def test_replacing_under_another_date_changes_nothing(store: XComStore, field: str) -> None:
+    created = store.create(NAME, "1")
+    given = {"timestamp": created.timestamp, "run_date": created.run_date}
+
+    with pytest.raises(DateMismatch) as error:
+        store.replace_value(NAME, "2", **given | {field: given[field] + timedelta(microseconds=1)})
+
+    assert (error.value.field, error.value.stored) == (field, given[field])
+    assert store.get(NAME).value == "1"
+    assert store.replace_value(NAME, "2", **given).value == "2"
+
+
+@pytest.mark.parametrize(("name", "error"), [
+    (named(dag_id="nope"), DagNotFound), (named(run_id="nope"), RunNotFound),
+    (named(task_id="nope"), TaskInstanceNotFound), (named(map_index=3), TaskInstanceNotFound)])
+def test_the_first_missing_parent_is_named(engine: Engine, name: XComKey,
+                                           error: type[XComError]) -> None:
+    XComStore(engine).create(NAME, "1")
+    strict = XComStore(engine, require_parents=True)
+
+    with pytest.raises(error):
+        strict.create(name, "1")
+
+    assert strict.list(XComFilter(), limit=9).total_entries == 1
+    assert strict.create(named(key="other"), "1").run_date == RUN_DATE
+
+
+def test_a_refused_entry_leaves_no_run_behind(store: XComStore) -> None:
+    with pytest.raises(DateMismatch):
+        store.create(NAME, "1", run_date=RUN_DATE + timedelta(days=1))
+
+    strict = XComStore(store._engine, require_parents=True)
+    with pytest.raises(DagNotFound):
+        strict.create(NAME, "1")
+
+
+def test_a_list_is_in_the_order_of_bytes(store: XComStore) -> None:
+    names = [named(dag_id=dag, task_id=task, run_id=run, map_index=index, key=key)
+             for dag in "aBé" for task in ("t", "T") for run in ("r2", "r10")
+             for index in (-1, 10, 9) for key in ("k", "K", "ä", "🙂", "\uffee")]
+    for name in names:
+        store.create(name, "1")
+    in_order = sorted(names, key=lambda n: (n.dag_id.encode(), n.task_id.encode(),
+                                            n.run_id.encode(), n.map_index, n.key.encode()))
+
+    page = store.list(XComFilter(), limit=1000)
+
+    assert [(e.dag_id, e.task_id, e.run_id, e.map_index, e.key) for e in page.entries] == [
+        (n.dag_id, n.task_id, n.run_id, n.map_index, n.key) for n in in_order]
+    assert page.total_entries == len(names)
+    assert all(entry.value == "" for entry in page.entries)
+
+
+@pytest.mark.parametrize("index", [-2, MAX_MAP_INDEX + 1, 2**63, -(10**30)])
+def test_an_index_that_nothing_can_have_matches_nothing(store: XComStore, index: int) -> None:
+    store.create(NAME, "1")
+
+    assert store.list(XComFilter(map_index=index), limit=9).total_entries == 0
+
+
+def test_a_list_never_reads_values(engine: Engine) -> None:
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute",
+                 lambda conn, cursor, statement, *rest: statements.append(statement))
+    XComStore(engine).list(XComFilter(dag_id="etl"), limit=9)
+
+    selects = [statement for statement in statements if statement.startswith("SELECT")]
+    assert len(selects) == 2
+    assert not any("value" in statement for statement in selects)
+
+
+def test_of_many_who_create_one_entry_one_succeeds(engine: Engine) -> None:
+    outcomes: list[str] = []
+    barrier = threading.Barrier(8)
+
+    def create(number: int) -> None:
+        barrier.wait()
+        try:
+            XComStore(engine).create(NAME, str(number))
+            outcomes.append(str(number))
+        except AlreadyExists:
+            outcomes.append("taken")
+
+    threads = [threading.Thread(target=create, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert outcomes.count("taken") == 7
+    assert XComStore(engine).get(NAME).value in outcomes
+
+
+def test_of_many_who_write_to_a_new_run_all_succeed(engine: Engine) -> None:
+    errors: list[Exception] = []
+    barrier = threading.Barrier(8)
+
+    def create(number: int) -> None:
+        barrier.wait()
+        try:
+            XComStore(engine).create(named(run_id="new", key=str(number)), "1")
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=create, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    page = XComStore(engine).list(XComFilter(), limit=9)
+    assert errors == []
+    assert page.total_entries == 8
+    assert len({entry.run_date for entry in page.entries}) == 1
