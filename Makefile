@@ -43,7 +43,8 @@ clean: ## Remove the environments and what tests left
 		--constraint constraints-clients.txt apache-airflow-client==$*
 	@touch $@
 
-# The README's first calls and the generated bash client are made with curl.
+# The README's first calls are made with curl, and the generated bash client needs column too.
 .PHONY: curl
 curl:
-	@command -v curl >/dev/null || (apt-get update -qq && apt-get install -y -qq curl)
+	@command -v curl >/dev/null && command -v column >/dev/null || \
+		(apt-get update -qq && apt-get install -y -qq curl bsdextrautils)

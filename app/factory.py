@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     store = XComStore(engine, require_parents=settings.require_parents)
     app = Flask("app", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.url_map.merge_slashes = False  # two slashes in a key are two slashes
+    app.url_map.merge_slashes = False  # an empty name is a 404, not a redirect to another URL
     app.url_map.converters["path"] = KeyConverter
     app.before_request(_refuse_broken_text)
     app.after_request(_as_airflow_labels)

@@ -1,0 +1,68 @@
+"""An official client at work: a process in the environment that `make` sets up for its version."""
+
+import itertools
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+SCRIPT = Path(__file__).with_name("official_client.py")
+
+
+class OfficialClient:
+    """One version of apache-airflow-client, which runs from entry to exit.
+
+    `dag_id` is a DAG that nothing else writes to; `count` is told of every call.
+    """
+
+    def __init__(self, version: str, api: str, count: Callable[[str], None]) -> None:
+        self.dag_id = f"clients_{version.replace('.', '_')}"
+        self._version, self._api, self._count = version, api, count
+
+    def __enter__(self) -> "OfficialClient":
+        folder = Path(".venvs", f"client-{self._version}")
+        if not (ROOT / folder / "done").exists():
+            pytest.fail(f"there is no apache-airflow-client {self._version} here: run"
+                        f" `make {folder}/done`", pytrace=False)
+        # -I: the environment's own packages, whatever the caller's variables say
+        command = [str(ROOT / folder / "bin" / "python"), "-I", str(SCRIPT), self._api]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                         stderr=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._process.__exit__(*error)
+
+    def ask(self, call: str, *args: str, **options: Any) -> dict[str, Any]:
+        """Make a call and return what the client says of it."""
+        self._count(f"calls of apache-airflow-client {self._version}")
+        wanted = json.dumps({"call": call, "args": args, "options": options})
+        print(wanted, file=self._process.stdin, flush=True)
+        line = self._process.stdout.readline()
+        if not line:
+            pytest.fail(f"the client broke at {wanted}:\n{self._process.stderr.read()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def read(self, call: str, *args: str, **options: Any) -> dict[str, Any]:
+        """Make a call that succeeds and return its result."""
+        answer = self.ask(call, *args, **options)
+        if answer["error"]:
+            pytest.fail(f"{call}{args} {options} raised {answer['error']}")
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def walk(self, *place: str, limit: int) -> list[dict[str, Any]]:
+        """Return every entry of a place, page by page, until the total is reached."""
+        found: list[dict[str, Any]] = []
+        for offset in itertools.count(0, limit):
+            page = self.read("get_xcom_entries", *place, limit=limit, offset=offset)
+            found += page["xcom_entries"]
+            if offset + limit >= page["total_entries"]:
+                break
+        return found

