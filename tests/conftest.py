@@ -107,4 +107,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter,
 
 def run(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command and return what it printed."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)

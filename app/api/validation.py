@@ -57,6 +57,12 @@ class ParameterValidator(ConnexionParameterValidator):  # type: ignore[misc]
 class BodyValidator(ConnexionBodyValidator):  # type: ignore[misc]
     """Refuse bodies that are empty, not JSON, or of the wrong type."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Which formats jsonschema checks depends on what else is installed; dates are the
+        # schemas' to read.
+        self.validator = self.validator.evolve(format_checker=None)
+
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the handler behind the check."""
         @functools.wraps(function)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, fields
 
 from app.dates import parse_rfc3339
 
@@ -18,15 +18,10 @@ class Rfc3339(fields.DateTime):
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from None
 
 
-def _refuse_nul(text: str) -> None:
-    if "\0" in text:
-        raise ValidationError("NUL is not allowed.")
-
-
 class XComCollectionItemSchema(Schema):
     """An entry in a list: everything but its value."""
 
-    key = fields.String(required=True, validate=[validate.Length(min=1, max=512), _refuse_nul])
+    key = fields.String(required=True)
     timestamp = Rfc3339()
     execution_date = Rfc3339(attribute="run_date")
     map_index = fields.Integer(strict=True)
