@@ -10,12 +10,11 @@ from typing import Any, TextIO
 
 import click
 from sqlalchemy import Engine
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
 from app import __version__
 from app.settings import PREFIX, Settings, SettingsError
 from app.storage import schema, seed, seed_file
-from app.storage.engine import open_engine
+from app.storage.engine import DatabaseUnusable, opened
 
 MANY_ENTRIES = 10_000
 """From how many rows on loading shows its progress."""
@@ -67,8 +66,7 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the tables of XCOM_DATABASE_URL to this version's."""
-    with _clear_errors():
-        engine = open_engine(Settings.from_env().database_url)
+    with _clear_errors(), opened(Settings.from_env().database_url) as engine:
         before = schema.current(engine)
         schema.upgrade(engine)
     after = schema.HEAD
@@ -126,8 +124,7 @@ def _progress(rows: int) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def _database() -> Iterator[Engine]:
-    with _clear_errors():
-        engine = open_engine(Settings.from_env().database_url)
+    with _clear_errors(), opened(Settings.from_env().database_url) as engine:
         schema.prepare(engine)
         yield engine
 
@@ -137,8 +134,5 @@ def _clear_errors() -> Iterator[None]:
     """Turn what an operator can mend into one line on standard error and exit status 1."""
     try:
         yield
-    except (SettingsError, schema.SchemaMismatch, seed_file.BadSeed) as error:
+    except (SettingsError, schema.SchemaMismatch, seed_file.BadSeed, DatabaseUnusable) as error:
         raise click.ClickException(str(error)) from None
-    except (ArgumentError, NoSuchModuleError, OperationalError) as error:
-        reason = str(error).splitlines()[0]
-        raise click.ClickException(f"{PREFIX}DATABASE_URL cannot be used: {reason}") from None

@@ -6,7 +6,7 @@ from gunicorn.arbiter import Arbiter
 
 from app.settings import Settings, SettingsError
 from app.storage import schema
-from app.storage.engine import is_in_memory, open_engine
+from app.storage.engine import DatabaseUnusable, is_in_memory, opened
 
 try:
     _settings = Settings.from_env()
@@ -24,17 +24,16 @@ control_socket_disable = True  # nobody administers this server over a socket in
 def on_starting(server: Arbiter) -> None:
     """Refuse, in one line and before any worker starts, what cannot work."""
     url = _settings.database_url
-    if is_in_memory(url) and server.cfg.workers > 1:
-        sys.exit(
-            f"xcom-server: {url} is a database in memory, which each of the {server.cfg.workers}"
-            " workers would have for itself. Run one worker (--workers 1), or store in a file.")
-    engine = open_engine(url)
     try:
-        schema.prepare(engine)
-    except schema.SchemaMismatch as error:
+        with opened(url) as engine:  # and closed: a connection must not cross the fork
+            if is_in_memory(url) and server.cfg.workers > 1:
+                raise DatabaseUnusable(
+                    f"{url} is a database in memory, which each of the {server.cfg.workers}"
+                    " workers would have for itself. Run one worker (--workers 1), or store in"
+                    " a file.")
+            schema.prepare(engine)
+    except (DatabaseUnusable, schema.SchemaMismatch) as error:
         sys.exit(f"xcom-server: {error}")
-    finally:
-        engine.dispose()  # a connection must not cross the fork
 
 
 def when_ready(server: Arbiter) -> None:

@@ -19,8 +19,10 @@ class LiveServer:
     The listening socket is made here and handed over, so that no port is ever guessed.
     """
 
-    def __init__(self, folder: Path, *, workers: int = 2, **settings: str) -> None:
+    def __init__(self, folder: Path, *, workers: int = 2, command: Path | None = None,
+                 **settings: str) -> None:
         self.folder = folder
+        self._command = command or Path(sys.executable).with_name("xcom-server")
         self.database_url = settings.pop("XCOM_DATABASE_URL", f"sqlite:///{folder}/xcom.db")
         self._environ = {**os.environ, **settings, "XCOM_WORKERS": str(workers),
                          "XCOM_DATABASE_URL": self.database_url}
@@ -32,8 +34,7 @@ class LiveServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.api = f"{self.url}/api/v1"
         descriptor = self._socket.fileno()
-        command = [str(Path(sys.executable).with_name("xcom-server")), "serve", "--bind",
-                   f"fd://{descriptor}"]
+        command = [str(self._command), "serve", "--bind", f"fd://{descriptor}"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=self._environ, pass_fds=[descriptor],

@@ -57,6 +57,8 @@ class ParameterValidator(ConnexionParameterValidator):  # type: ignore[misc]
 class BodyValidator(ConnexionBodyValidator):  # type: ignore[misc]
     """Refuse bodies that are empty, not JSON, or of the wrong type."""
 
+    validator: Any
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # Which formats jsonschema checks depends on what else is installed; dates are the

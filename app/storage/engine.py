@@ -1,8 +1,16 @@
 """Connections to the database, and how each kind of database begins a transaction."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+
+class DatabaseUnusable(RuntimeError):
+    """No database answers at a URL; the text says why, without the URL's password."""
+
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for its turn on SQLite."""
@@ -20,6 +28,20 @@ def open_engine(url: str) -> Engine:
         # Dates near year 1 can only be read where the session's zone is UTC.
         return create_engine(parsed, connect_args={"options": "-c timezone=UTC"})
     return create_engine(parsed)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """Yield an engine and close it after use; raises DatabaseUnusable where it cannot be used."""
+    try:
+        engine = open_engine(url)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OperationalError) as error:
+        reason = str(error).splitlines()[0]
+        raise DatabaseUnusable(f"XCOM_DATABASE_URL cannot be used: {reason}") from None
 
 
 def is_in_memory(url: str) -> bool:
@@ -43,7 +65,6 @@ def _sqlite(url: URL) -> Engine:
     options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
     if is_in_memory(url.render_as_string(hide_password=False)):
         # One connection, kept for good, and used by one thread at a time: it is the database.
-        from sqlalchemy import QueuePool
         options |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
     engine = create_engine(url, **options)
     event.listen(engine, "connect", _prepare_sqlite)

@@ -1,0 +1,115 @@
+"""The command `xcom-server`: it serves, seeds and exports, and says in a line what is wrong."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from tests.conftest import PARITY, run, seed_texts
+from tests.live import LiveServer
+
+COMMAND = str(Path(sys.executable).with_name("xcom-server"))
+
+
+def xcom_server(folder: Path, *arguments: str, **environ: str) -> CompletedProcess[str]:
+    return run(COMMAND, *arguments, cwd=folder, env={**os.environ, **environ})
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    (folder / name).write_text(text, encoding="utf-8")
+    return name
+
+
+def test_seeding_and_exporting_come_out_even(tmp_path: Path) -> None:
+    names = [write(tmp_path, f"{number}.json", text) for number, text in enumerate(seed_texts())]
+
+    seeded = xcom_server(tmp_path, "seed", *names)
+    exported = xcom_server(tmp_path, "export")
+    runs = xcom_server(tmp_path, "export", "--dag-runs")
+
+    assert seeded.stdout == "Seeded 216 entries and 6 DAG runs.\n"
+    assert len(json.loads(exported.stdout)) == 216
+    assert len(json.loads(runs.stdout)["dag_runs"]) == 6
+    for number, text in enumerate((runs.stdout, exported.stdout)):
+        name = write(tmp_path, f"copy{number}.json", text)
+        other = {"XCOM_DATABASE_URL": "sqlite:///copy.db"}
+        assert xcom_server(tmp_path, "seed", name, **other).returncode == 0
+    assert xcom_server(tmp_path, "export", **other).stdout == exported.stdout
+
+
+def test_nothing_of_several_files_is_stored_when_one_is_bad(tmp_path: Path) -> None:
+    good = write(tmp_path, "good.json", seed_texts()[1])
+    bad = str(PARITY / "airflow-2.10.5.seed.json")
+
+    seeded = xcom_server(tmp_path, "seed", good, bad)
+
+    assert seeded.returncode == 1
+    assert seeded.stderr == f"Error: {bad}: entry 18: it holds NaN, which JSON does not have\n"
+    assert json.loads(xcom_server(tmp_path, "export").stdout) == []
+
+
+def test_loading_many_entries_shows_progress(tmp_path: Path) -> None:
+    row = {"dag_id": "d", "run_id": "r", "task_id": "t", "value": 1}
+    many = write(tmp_path, "many.json",
+                 json.dumps([{**row, "key": str(number)} for number in range(10_001)]))
+    few = write(tmp_path, "few.json", json.dumps([{**row, "key": "k"}]))
+
+    assert "Seeding" in xcom_server(tmp_path, "seed", many).stderr
+    assert xcom_server(tmp_path, "seed", few).stderr == ""
+
+
+def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
+    first = xcom_server(tmp_path, "db", "upgrade")
+    second = xcom_server(tmp_path, "db", "upgrade")
+
+    assert first.stdout == "Upgraded from schema none to 0001.\n"
+    assert second.stdout == "The database is at schema 0001.\n"
+
+
+@pytest.mark.parametrize(("arguments", "environ", "words"), [
+    (["seed", "nope.json"], {}, "nope.json"),
+    (["serve"], {"XCOM_WORKER": "1"}, "Error: XCOM_WORKER is not a setting. Did you mean"),
+    (["serve", "--workers", "two"], {}, "Error: XCOM_WORKERS must be a whole number"),
+    (["serve"], {"XCOM_DATABASE_URL": "sqlite://"}, "sqlite:// is a database in memory, which each"
+     " of the 2 workers would have for itself. Run one worker (--workers 1), or store in a file."),
+    (["export"], {"XCOM_DATABASE_URL": "nonsense"}, "Error: XCOM_DATABASE_URL cannot be used"),
+    (["serve"], {"XCOM_DATABASE_URL": "nonsense"}, "xcom-server: XCOM_DATABASE_URL cannot be"),
+    (["export"], {"XCOM_DATABASE_URL": "nodb://x"}, "Error: XCOM_DATABASE_URL cannot be used"),
+    (["serve"], {"XCOM_DATABASE_URL": "nodb://x"}, "xcom-server: XCOM_DATABASE_URL cannot be used"),
+    (["export"], {"XCOM_DATABASE_URL": "sqlite:////nope/nope/x.db"}, "cannot be used"),
+    (["serve"], {"XCOM_DATABASE_URL": "sqlite:////nope/nope/x.db"}, "cannot be used")])
+def test_what_cannot_work_is_said_in_a_line(tmp_path: Path, arguments: list[str],
+                                            environ: dict[str, str], words: str) -> None:
+    answer = xcom_server(tmp_path, *arguments, **environ)
+
+    assert answer.returncode != 0
+    assert words in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_gunicorn_serves_the_checkout_with_the_same_settings(tmp_path: Path) -> None:
+    environ = {"XCOM_DATABASE_URL": "sqlite://"}
+    gunicorn = str(Path(sys.executable).with_name("gunicorn"))
+
+    refused = run(gunicorn, "wsgi:app", env={**os.environ, **environ})
+    checked = run(gunicorn, "wsgi:app", "--check-config", "--workers", "1",
+                  env={**os.environ, **environ})
+
+    assert "sqlite:// is a database in memory" in refused.stderr
+    assert checked.returncode == 0
+
+
+def test_one_worker_may_serve_a_database_in_memory(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, workers=1, XCOM_DATABASE_URL="sqlite://") as server:
+        assert "xcom-server answers at" in server.log.read_text()
+
+
+def test_help_lists_every_setting(tmp_path: Path) -> None:
+    text = xcom_server(tmp_path, "serve", "--help").stdout
+
+    for option in ("--bind HOST:PORT", "--workers N", "--database-url URL",
+                   "--require-parents true|false", "--deserialize true|false"):
+        assert option in text

@@ -1,0 +1,44 @@
+"""Settings are read strictly, and the documentation lists them all."""
+
+import re
+from dataclasses import fields
+
+import pytest
+
+from app.settings import Settings, SettingsError
+from tests.conftest import ROOT
+
+
+def test_settings_come_from_the_environment() -> None:
+    environ = {"XCOM_WORKERS": "3", "XCOM_DESERIALIZE": "Yes", "XCOM_BIND": "h:1", "OTHER": "x"}
+
+    assert Settings.from_env(environ) == Settings(workers=3, deserialize=True, bind="h:1")
+
+
+def test_settings_can_be_handed_on() -> None:
+    settings = Settings(database_url="sqlite://", deserialize=True, threads=9)
+
+    assert Settings.from_env(settings.to_env()) == settings
+
+
+@pytest.mark.parametrize(("name", "text", "words"), [
+    ("XCOM_DESERIALIZE", "maybe", "XCOM_DESERIALIZE must be true or false, not 'maybe'"),
+    ("XCOM_WORKERS", "two", "XCOM_WORKERS must be a whole number of at least 1, not 'two'"),
+    ("XCOM_WORKERS", "0", "XCOM_WORKERS must be"), ("XCOM_WORKERS", "1_0", "XCOM_WORKERS must be"),
+    ("XCOM_WORKERS", "٢", "XCOM_WORKERS must be"), ("XCOM_THREADS", "", "XCOM_THREADS must be"),
+    ("XCOM_DATABSE_URL", "x", "XCOM_DATABSE_URL is not a setting. Did you mean XCOM_DATABASE_URL?"),
+    ("XCOM_ZZZZ", "x", "XCOM_ZZZZ is not a setting.")])
+def test_a_setting_that_cannot_be_is_refused_by_name(name: str, text: str, words: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_env({name: text})
+
+    assert str(error.value).startswith(words)
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    table = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"^\| `(XCOM_\w+)` \| `([^`]*)` \|", table, re.MULTILINE))
+
+    assert documented == {f"XCOM_{spec.name.upper()}": str(spec.default).lower()
+                          if isinstance(spec.default, bool) else str(spec.default)
+                          for spec in fields(Settings)}
