@@ -1,4 +1,4 @@
-"""Packaging: what setup.cfg cannot say is where the OpenAPI documents travel in the wheel."""
+"""Packaging is described in setup.cfg; this file is what older tools look for."""
 
 from setuptools import setup
 

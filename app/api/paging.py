@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from connexion.exceptions import BadRequestProblem
+
 
 @dataclass(frozen=True)
 class PageLimits:
@@ -11,5 +13,7 @@ class PageLimits:
     fallback: int
 
     def applied(self, limit: int) -> int:
-        """Return the page size for a limit of at least 0."""
+        """Return the page size for a limit; raises BadRequestProblem for a negative one."""
+        if limit < 0:
+            raise BadRequestProblem("Page limit must be a positive integer")
         return min(limit or self.fallback, self.maximum)

@@ -56,8 +56,6 @@ class XComApi:
                      offset: int = 0, map_index: int | None = None,
                      xcom_key: str | None = None) -> Response:
         """Answer a page of entries without values; `~` stands for any DAG, run or task."""
-        if limit < 0:
-            raise BadRequestProblem("Page limit must be a positive integer")
         wanted = XComFilter(_unless_any(dag_id), _unless_any(dag_run_id), _unless_any(task_id),
                             map_index, xcom_key)
         page = self._store.list(wanted, limit=self._limits.applied(limit), offset=offset)
