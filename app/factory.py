@@ -35,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     schema.prepare(engine)
     store = XComStore(engine, require_parents=settings.require_parents)
     app = Flask("app", static_folder=None)
+    app.extensions["engine"] = engine  # for whoever made the application, to dispose of
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False  # an empty name is a 404, not a redirect to another URL
     app.url_map.converters["path"] = KeyConverter

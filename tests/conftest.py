@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from app.factory import create_app
 from app.settings import Settings
 from app.storage import schema, seed, seed_file
 from app.storage.engine import open_engine
+from app.storage.tables import metadata
 from tests.live import LiveServer
 
 ROOT = Path(__file__).parents[1]
@@ -33,8 +35,8 @@ def seed_texts() -> list[str]:
 def load(url: str, *texts: str) -> None:
     """Load seed files into a database that has its tables."""
     engine = open_engine(url)
-    for text in texts:
-        seed.write(engine, seed_file.read(text))
+    for each in texts:
+        seed.write(engine, seed_file.read(each))
     engine.dispose()
 
 
@@ -84,6 +86,17 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
     with postgres:
         yield postgres.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def emptied(url: str) -> str:
+    """Return the URL of a database that has its tables and nothing in them, whatever it had."""
+    engine = open_engine(url)
+    metadata.drop_all(engine)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    schema.upgrade(engine)
+    engine.dispose()
+    return url
 
 
 @pytest.fixture(scope="session")

@@ -3,24 +3,20 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from app.storage import schema
 from app.storage.engine import open_engine
 from app.storage.store import XComStore
-from app.storage.tables import metadata
+from tests.conftest import emptied
 
 
 @pytest.fixture(params=["sqlite file", "sqlite memory", "postgresql"])
 def engine(request: pytest.FixtureRequest, database_url: str) -> Iterator[Engine]:
     """Yield an empty database of each kind."""
     if request.param == "postgresql":
-        database_url = request.getfixturevalue("postgres_url")
+        database_url = emptied(request.getfixturevalue("postgres_url"))
     engine = open_engine("sqlite://" if request.param == "sqlite memory" else database_url)
-    if request.param == "postgresql":
-        metadata.drop_all(engine)
-        with engine.begin() as connection:
-            connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
     schema.upgrade(engine)
     yield engine
     engine.dispose()
