@@ -8,7 +8,6 @@ from typing import Any
 import flask
 import yaml
 from connexion.apis.flask_api import FlaskApi
-from connexion.exceptions import ResolverError
 from connexion.lifecycle import ConnexionRequest
 from connexion.resolver import Resolver
 from flask import Flask, Response
@@ -60,7 +59,7 @@ def mount(app: Flask, version: str, handlers: Handlers, *, validate_responses: b
           max_json_depth: int) -> None:
     """Route a document's operations to their handlers, and serve it with its page.
 
-    Raises connexion's ResolverError, naming the operation, where one has no handler.
+    Raises LookupError, naming the operation, where one has no handler.
     """
     source = find(version).read_bytes()
     document = yaml.load(source, _SAFE_LOADER)
@@ -77,7 +76,7 @@ def mount(app: Flask, version: str, handlers: Handlers, *, validate_responses: b
 def _finder(handlers: Handlers) -> Callable[[str], Callable[..., Any]]:
     def find_handler(operation_id: str) -> Callable[..., Any]:
         if operation_id not in handlers:
-            raise ResolverError(f"no handler for the operation {operation_id}")
+            raise LookupError(f"no handler for the operation {operation_id}")
         return handlers[operation_id]
     return find_handler
 

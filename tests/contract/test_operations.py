@@ -1,8 +1,11 @@
 """Document and server agree: every operation is answered, and nothing else is."""
 
+import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
+from app.api import documents, wire
 from app.api.paging import PageLimits
 from app.api.v1.xcom import XComApi
 from app.storage.engine import open_engine
@@ -20,6 +23,20 @@ def test_every_operation_has_a_handler_and_the_reverse() -> None:
 
     assert {operation["operationId"] for _, _, operation in operations()} == (
         api.operations().keys())
+
+
+def test_an_operation_without_a_handler_stops_the_start() -> None:
+    with pytest.raises(LookupError, match="no handler for the operation"):
+        documents.mount(Flask("empty"), "v1", {}, validate_responses=False, max_json_depth=64)
+
+
+def test_an_answer_that_breaks_the_document_is_a_failure_when_answers_are_checked(
+        client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire.json, "dumps", lambda *args, **options: '{"version": 5}')
+
+    answer = client.get("/api/v1/version")
+
+    assert answer.status_code == 500
 
 
 def test_nothing_answers_that_is_not_in_the_document(client: FlaskClient) -> None:

@@ -84,7 +84,8 @@ def test_rows_without_entries_are_registered(engine: Engine) -> None:
     ({"timestamp": "2024-01-01"}, "timestamp must be an RFC 3339"),
     ({"logical_date": 5}, "logical_date must be an RFC 3339"),
     ({"stored": "{bad"}, "it holds"), ({"stored": "NaN"}, "it holds NaN"),
-    ({"stored": 5}, "stored must be a string"), ({"value": float("nan")}, "it holds NaN"),
+    ({"stored": 5}, "stored must be a string"),
+    ({"value": None, "stored": None, "timestamp": ""}, "timestamp must be"), ({"value": float("nan")}, "it holds NaN"),
     ({"key": "first"}, "has the same name as entry 1"),
     ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one")])
 def test_a_bad_row_is_named_and_nothing_is_stored(engine: Engine, fields: dict[str, Any],
@@ -110,7 +111,14 @@ def test_a_bad_run_is_named(engine: Engine, run: dict[str, Any], words: str) -> 
 
 
 @pytest.mark.parametrize("text", [
-    "", "{bad", "5", "{}", '{"dag_runs": {}}', "[1", "[1 2]", "[5]", '[{"a": 1},', "[[]]"])
+    "", "{bad", "5", "{}", "[{}]", '{"dag_runs": {}}', "[1", "[1 2]", "[5]", '[{"a": 1},', "[[]]"])
 def test_a_file_that_is_no_seed_is_refused(text: str) -> None:
     with pytest.raises(BadSeed):
         read(text)
+
+
+def test_a_row_without_a_value_is_refused() -> None:
+    row = {name: value for name, value in ENTRY.items() if name != "value"}
+
+    with pytest.raises(BadSeed, match="entry 1: neither value nor stored is given"):
+        read(json.dumps([row]))

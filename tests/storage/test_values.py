@@ -1,0 +1,59 @@
+"""Serialized values within each other are shown as Airflow's own objects would be."""
+
+import json
+from typing import Any
+
+import pytest
+
+from app.storage.classes import as_json
+from app.storage.values import decode
+
+
+def written(classname: str, data: Any, version: int = 1) -> dict[str, Any]:
+    return {"__classname__": classname, "__version__": version, "__data__": data}
+
+
+DATE = written("datetime.date", "2024-02-29", 2)
+DECIMAL = written("decimal.Decimal", 1.5)
+WARSAW = written("builtins.tuple", ["Europe/Warsaw", "pendulum.tz.timezone.Timezone", 1, True])
+PENDULUM = written("pendulum.datetime.DateTime", {"timestamp": 0.0, "tz": WARSAW}, 2)
+
+
+def rebuilt(value: Any) -> Any:
+    return decode(json.dumps(value), as_objects=True)
+
+
+@pytest.mark.parametrize(("inside", "shown"), [
+    (DATE, "datetime.date(2024, 2, 29)"), (DECIMAL, "Decimal('1.5')"),
+    (PENDULUM, "DateTime(1970, 1, 1, 1, 0, tzinfo=Timezone('Europe/Warsaw'))"),
+    (written("builtins.frozenset", []), "frozenset()"), (written("builtins.set", []), "set()"),
+    (written("pendulum.tz.timezone.FixedTimezone", 3600), 'FixedTimezone(3600, name="+01:00")')])
+def test_an_object_in_a_list_is_shown_by_its_repr(inside: Any, shown: str) -> None:
+    assert str(rebuilt([inside])) == f"[{shown}]"
+
+
+@pytest.mark.parametrize("inside", [DATE, DECIMAL, PENDULUM, written("builtins.tuple", [1])])
+def test_an_object_in_a_set_is_written_as_it_was_stored(inside: Any) -> None:
+    of_one = written("builtins.set", [inside])
+
+    assert as_json(rebuilt(of_one)) == of_one
+
+
+@pytest.mark.parametrize("digits", ["1E+4001", "1E-4001", "NaN", "-Infinity", "sNaN"])
+def test_a_decimal_that_json_has_no_number_for_is_a_string(digits: str) -> None:
+    assert as_json(rebuilt(written("decimal.Decimal", digits))) == digits
+
+
+@pytest.mark.parametrize("zone", ["../../etc/passwd", "/etc/passwd", "", "a" * 5000, "No/Where"])
+def test_a_zone_that_is_none_leaves_the_value_text(zone: str) -> None:
+    value = written("pendulum.tz.timezone.Timezone", zone)
+
+    assert rebuilt(value) == f"pendulum.tz.timezone.Timezone@version=1({zone})"
+
+
+@pytest.mark.parametrize("data", [None, 5, "x", [], {}, {"timestamp": 1e300, "tz": None},
+                                  {"timestamp": 0, "tz": ["UTC"]}, {"timestamp": 0, "tz": 5}])
+def test_data_that_no_datetime_was_made_of_stays_text(data: Any) -> None:
+    value = rebuilt(written("datetime.datetime", data, 2))
+
+    assert value.startswith("datetime.datetime@version=2(")
