@@ -1,7 +1,7 @@
 # Every target sets up what it needs on a machine with Python 3.11+, make and a package index.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP_INSTALL = pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP_INSTALL = python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 CLIENTS := 2.10.0 2.7.3 2.3.0
 
 .DEFAULT_GOAL := help
@@ -22,24 +22,28 @@ check: .venv/test ## Lint, check types and the rules between rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-clean: ## Remove the environments and what tests left
-	rm -rf .venv .venvs build dist *.egg-info .coverage
+clean: ## Remove the environments and what tests left (xcom.db stays)
+	rm -rf .venv .venvs build dist *.egg-info .coverage* .hypothesis .*_cache
 
 .venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		f"xcom-server needs Python 3.11 or newer, this is {sys.version.split()[0]}: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 
 .venv/serve: .venv/bin/python setup.cfg setup.py constraints.txt
+	@echo "Installing, for the first time about a minute."
 	$(BIN)/$(PIP_INSTALL) --editable .
 	@touch $@
 
 .venv/test: .venv/bin/python setup.cfg setup.py constraints.txt
+	@echo "Installing what the tests need, for the first time about a minute."
 	$(BIN)/$(PIP_INSTALL) --editable '.[test]'
 	@touch $@
 
 # An environment for each official client: they need libraries of different ages.
 .venvs/client-%/done: constraints-clients.txt
 	$(PYTHON) -m venv .venvs/client-$*
-	.venvs/client-$*/bin/pip install --quiet --disable-pip-version-check \
+	.venvs/client-$*/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints-clients.txt apache-airflow-client==$*
 	@touch $@
 
@@ -47,4 +51,5 @@ clean: ## Remove the environments and what tests left
 .PHONY: curl
 curl:
 	@command -v curl >/dev/null && command -v column >/dev/null || \
-		(apt-get update -qq && apt-get install -y -qq curl bsdextrautils)
+		{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq curl bsdextrautils; } || \
+		{ echo "make test needs curl and column (Debian: curl, bsdextrautils)" >&2; exit 1; }

@@ -20,6 +20,15 @@ MANY_ENTRIES = 10_000
 """From how many rows on loading shows its progress."""
 
 
+# gunicorn puts the current folder first in the path of imports, and a folder with an `app` of its
+# own is a likely place to start from: so ours is imported before.
+_LAUNCH = """
+import app.gunicorn_conf, app.factory
+from gunicorn.app.wsgiapp import run
+run(prog="xcom-server serve")
+"""
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="xcom-server")
 def main() -> None:
@@ -54,7 +63,7 @@ def serve(**given: str | None) -> None:
         settings = Settings.from_env({**os.environ, **options})
     os.environ.update(settings.to_env())
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config",
+    os.execv(sys.executable, [sys.executable, "-P", "-c", _LAUNCH, "--config",
                               "python:app.gunicorn_conf", "app.factory:create_app()"])
 
 
@@ -106,11 +115,9 @@ def _echo_list(rows: Iterator[dict[str, Any]]) -> None:
 
 def _read(file: TextIO) -> list[seed_file.SeedRow]:
     try:
-        return seed_file.read(file.read())
+        return seed_file.read(file.read(), file.name)
     except UnicodeDecodeError:
         raise seed_file.BadSeed(f"{file.name}: not UTF-8") from None
-    except seed_file.BadSeed as error:
-        raise seed_file.BadSeed(f"{file.name}: {error}") from None
 
 
 @contextmanager

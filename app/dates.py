@@ -4,8 +4,9 @@ import re
 from datetime import UTC, datetime
 
 _RFC3339 = re.compile(
-    r"(?P<day>\d{4}-\d{2}-\d{2})[Tt ](?P<time>\d{2}:\d{2}:\d{2})(\.(?P<fraction>\d+))?"
-    r"(?P<zone>[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+    r"(?P<day>\d{4}-\d{2}-\d{2})[Tt ]"
+    r"(?P<time>([01]\d|2[0-3]):[0-5]\d:[0-5]\d)(\.(?P<fraction>\d+))?"
+    r"(?P<zone>[Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 
 
 def parse_rfc3339(text: str) -> datetime:

@@ -7,7 +7,8 @@
     │   ├── RunNotFound            the DAG is known, this run of it is not
     │   └── TaskInstanceNotFound   the run is known, this task instance of it is not
     ├── AlreadyExists              an entry with this name is stored, and stays as it was
-    └── DateMismatch               a date given for an entry is not the date that is stored
+    ├── DateMismatch               a date given for an entry is not the date that is stored
+    └── NameTooLong                the names of an entry are together too long to be indexed
 
 Nothing here knows about HTTP.  Each API version decides how an error looks on the wire, because
 v1 and v2 disagree.
@@ -61,3 +62,11 @@ class DateMismatch(XComError):
 
     field: Literal["timestamp", "run_date"]
     stored: datetime
+
+
+@dataclass(eq=False)
+class NameTooLong(XComError):
+    """The names of an entry are together too long to be indexed; sizes are in bytes of UTF-8."""
+
+    size: int
+    limit: int

@@ -1,8 +1,10 @@
 """How gunicorn serves: read by gunicorn itself, which takes its settings from the names here."""
 
+import signal
 import sys
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
 
 from app.settings import Settings, SettingsError
 from app.storage import schema
@@ -34,6 +36,15 @@ def on_starting(server: Arbiter) -> None:
             schema.prepare(engine)
     except (DatabaseUnusable, schema.SchemaMismatch) as error:
         sys.exit(f"xcom-server: {error}")
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Leave Ctrl-C to the master, which tells its workers.
+
+    A terminal sends it to both, and a gthread worker that is told twice hangs until the master
+    kills it (seen with gunicorn 27.0.1).
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def when_ready(server: Arbiter) -> None:

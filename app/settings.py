@@ -16,6 +16,11 @@ BOOLEANS = {"true": True, "1": True, "yes": True, "on": True,
             "false": False, "0": False, "no": False, "off": False}
 
 
+# HOST:PORT with a port that there is; or what gunicorn also listens on
+_BIND = re.compile(r"[^\s/]+:(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[0-5]?\d{1,4})"
+                   r"|(unix:|fd://).+", re.ASCII)
+
+
 class SettingsError(ValueError):
     """A setting is unknown or its value cannot be read; the text names the variable."""
 
@@ -78,6 +83,8 @@ def _convert(name: str, text: str, default: Any) -> Any:
         if text.strip().lower() not in BOOLEANS:
             raise SettingsError(f"{variable} must be true or false, not {text!r}.")
         return BOOLEANS[text.strip().lower()]
+    if name == "bind" and not _BIND.fullmatch(text):
+        raise SettingsError(f"{variable} must be HOST:PORT, not {text!r}.")
     if isinstance(default, int):
         if not re.fullmatch("[0-9]{1,9}", text.strip(), re.ASCII) or int(text) < 1:
             raise SettingsError(f"{variable} must be a whole number of at least 1, not {text!r}.")

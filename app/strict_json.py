@@ -59,27 +59,30 @@ def loads(text: str, max_depth: int = MAX_DEPTH) -> Any:
     return value
 
 
-def elements(text: str, max_depth: int = MAX_DEPTH) -> "list[tuple[int, str]]":
-    """Return where each element of a JSON array ends, and its text, without reading it strictly.
+def elements(text: str) -> list[str]:
+    """Return the text of each element of a JSON array, without reading it strictly.
 
     Raises InvalidJson where the text is not an array, or not JSON up to some element.
     """
     position = _skip(text, 0)
     if text[position : position + 1] != "[":
         raise InvalidJson("not an array")
-    found: list[tuple[int, str]] = []
+    found: list[str] = []
     position = _skip(text, position + 1)
     while text[position : position + 1] != "]":
         try:
             _, end = _LENIENT.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
             raise InvalidJson(f"element {len(found) + 1}: {error}") from None
-        found.append((end, text[position:end]))
+        found.append(text[position:end])
         position = _skip(text, end)
-        if text[position : position + 1] == ",":
+        after = text[position : position + 1]
+        if after == ",":
             position = _skip(text, position + 1)
-        elif text[position : position + 1] != "]":
-            raise InvalidJson(f"element {len(found)}: expecting ',' or ']' after it")
+        if after not in (",", "]") or (after == "," and text[position : position + 1] == "]"):
+            raise InvalidJson(f"element {len(found)}: expecting ',' and another, or ']' after it")
+    if _skip(text, position + 1) < len(text):
+        raise InvalidJson("something after the array")
     return found
 
 

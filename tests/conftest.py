@@ -109,6 +109,7 @@ def count_case(request: pytest.FixtureRequest) -> Callable[..., None]:
     return count
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter,
                             config: pytest.Config) -> None:
     counter = config.stash.get(CASES, Counter())

@@ -38,7 +38,7 @@ class LiveServer:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=self._environ, pass_fds=[descriptor],
-                stdout=log, stderr=subprocess.STDOUT)
+                start_new_session=True, stdout=log, stderr=subprocess.STDOUT)
         self._wait()
         return self
 

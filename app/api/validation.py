@@ -28,6 +28,9 @@ from app.strict_json import AmbiguousJson, InvalidJson
 Check = Callable[[Any], str | None]
 """Takes what a client sent for one parameter; returns what is wrong with it, if anything."""
 
+MAX_MEMBERS = 100
+"""How many members a body may have; an entry has seven fields."""
+
 MAX_SHOWN = 100
 """How much of a refused value an error repeats, in characters."""
 
@@ -78,6 +81,9 @@ class BodyValidator(ConnexionBodyValidator):  # type: ignore[misc]
 
     def validate_schema(self, data: Any, url: str) -> None:
         """Raise BadRequestProblem where the body has not the shape that the document gives."""
+        if isinstance(data, dict) and len(data) > MAX_MEMBERS:
+            raise BadRequestProblem(
+                detail=f"Request body has {len(data)} members, more than {MAX_MEMBERS}")
         error = next(self.validator.iter_errors(data), None)
         if error is not None:
             refused = repr(error.instance)

@@ -3,11 +3,36 @@
 import json
 from typing import Any
 
-from flask import Response
+from connexion.exceptions import BadRequestProblem
+from flask import Request, Response, current_app
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app import strict_json
 
 JSON = "application/json"
+
+
+def read_body(request: Request) -> bytes:
+    """Return a request's whole body, at most MAX_CONTENT_LENGTH bytes of it.
+
+    Werkzeug takes what has come of a body for the whole where the server says that the body ends
+    by itself, as gunicorn does; so its length is checked here. Raises RequestEntityTooLarge, and
+    BadRequestProblem for a body that breaks off or whose chunks are malformed.
+    """
+    limit = current_app.config["MAX_CONTENT_LENGTH"]
+    if (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge
+    try:
+        body: bytes = request.environ["wsgi.input"].read(limit + 1)
+    except HTTPException:
+        raise
+    except Exception:  # the server's own, which no standard names
+        raise BadRequestProblem(detail="Request body cannot be read") from None
+    if len(body) > limit:
+        raise RequestEntityTooLarge
+    if request.content_length is not None and len(body) < request.content_length:
+        raise BadRequestProblem(detail="Request body is shorter than its Content-Length")
+    return body
 
 
 def read_json(body: bytes, max_depth: int) -> Any:
@@ -24,5 +49,5 @@ def read_json(body: bytes, max_depth: int) -> Any:
 
 def answer(data: Any, status: int = 200, mimetype: str = JSON) -> Response:
     """Return a response with the bytes that Airflow's v1 would send: sorted, indented, ASCII."""
-    text = json.dumps(data, indent=2, sort_keys=True) + "\n"
+    text = json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n"
     return Response(text, status, mimetype=mimetype)

@@ -201,7 +201,8 @@ def _serialize(value: Any) -> Any:
             zone = value.tzinfo and _serialize((*_zone_name(value.tzinfo), 1, True))
             classname = ("pendulum.datetime.DateTime" if isinstance(value, PendulumDateTime)
                          else "datetime.datetime")
-            return _written(classname, 2, {"timestamp": value.timestamp(), "tz": zone})
+            moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+            return _written(classname, 2, {"timestamp": moment.timestamp(), "tz": zone})
         case date():
             return _written("datetime.date", 2, value.isoformat())
         case Decimal():
@@ -224,4 +225,5 @@ def _plain_number(number: Decimal) -> int | float | str:
     if not number.is_finite() or abs(number.adjusted()) > MAX_DECIMAL_DIGITS:
         return str(number)  # JSON has no NaN, and nobody wants megabytes of zeros
     is_whole = number.as_tuple().exponent >= 0  # type: ignore[operator]
-    return int(number) if is_whole else float(number)
+    plain = int(number) if is_whole else float(number)
+    return plain if abs(plain) != float("inf") else str(number)

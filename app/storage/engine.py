@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, inspect, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 
 class DatabaseUnusable(RuntimeError):
@@ -26,22 +26,28 @@ def open_engine(url: str) -> Engine:
         return _sqlite(parsed)
     if parsed.get_backend_name() == "postgresql":
         # Dates near year 1 can only be read where the session's zone is UTC.
-        return create_engine(parsed, connect_args={"options": "-c timezone=UTC"})
-    return create_engine(parsed)
+        options = f"{parsed.query.get('options', '')} -c timezone=UTC"
+        return create_engine(parsed, connect_args={"options": options}, hide_parameters=True)
+    return create_engine(parsed, hide_parameters=True)
 
 
 @contextmanager
 def opened(url: str) -> Iterator[Engine]:
-    """Yield an engine and close it after use; raises DatabaseUnusable where it cannot be used."""
+    """Yield an engine that reached its database, and close it after use.
+
+    Raises DatabaseUnusable where there is none to reach.
+    """
     try:
         engine = open_engine(url)
-        try:
-            yield engine
-        finally:
-            engine.dispose()
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OperationalError) as error:
+        with engine.connect() as connection:
+            inspect(connection).get_table_names()  # SQLite reads the file only now
+    except (SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DatabaseUnusable(f"XCOM_DATABASE_URL cannot be used: {reason}") from None
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def is_in_memory(url: str) -> bool:
@@ -49,7 +55,8 @@ def is_in_memory(url: str) -> bool:
     parsed = make_url(url)
     name = parsed.database or ""
     return parsed.get_backend_name() == "sqlite" and (
-        name in ("", ":memory:") or "mode=memory" in name or parsed.query.get("mode") == "memory")
+        name == "" or ":memory:" in name or "mode=memory" in name
+        or parsed.query.get("mode") == "memory")
 
 
 def for_writing(engine: Engine) -> Engine:
@@ -66,7 +73,7 @@ def _sqlite(url: URL) -> Engine:
     if is_in_memory(url.render_as_string(hide_password=False)):
         # One connection, kept for good, and used by one thread at a time: it is the database.
         options |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
-    engine = create_engine(url, **options)
+    engine = create_engine(url, hide_parameters=True, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

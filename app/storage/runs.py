@@ -1,7 +1,7 @@
 """Which DAG runs and task instances exist, and how a write to unknown ones registers them."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, and_, bindparam, select
@@ -13,7 +13,7 @@ from app.storage.entry import XComKey
 from app.storage.tables import dag_run, task_instance
 
 # scheduled__2024-01-01T00:00:00+00:00, or manual__… with the random suffix of Airflow 3
-_DATED_RUN_ID = re.compile(r"[a-z_]+?__(?P<date>\d{4}-\d{2}-\d{2}T[^_]+)(_\w+)?", re.ASCII)
+_DATED_RUN_ID = re.compile(r".+?__(?P<date>\d{4}-\d{2}-\d{2}T[^_]+)(_\w+)?", re.ASCII)
 
 _DATES = (dag_run.c.logical_date, dag_run.c.run_after)
 _FIND_RUN = select(*_DATES).where(
@@ -63,15 +63,15 @@ def require(connection: Connection, name: XComKey) -> RunDates:
     raise missing(name.dag_id, name.run_id, name.task_id, name.map_index)
 
 
-def ensure(connection: Connection, name: XComKey, given: datetime | None) -> RunDates:
+def ensure(connection: Connection, name: XComKey, given: datetime) -> RunDates:
     """Register an entry's DAG run and task instance where unknown; return the run's dates.
 
-    A new run gets the date that its id carries, else the one given, else now.
+    A new run gets the date that its id carries, else the one given.
     """
     found = _parents(connection, name)
     if found is not None and found.has_instance:
         return RunDates(found.logical_date, found.run_after)
-    date = date_in_run_id(name.run_id) or given or datetime.now(UTC)
+    date = date_in_run_id(name.run_id) or given
     stored = ensure_run(connection, name.dag_id, name.run_id, RunDates(date, date))
     _insert_once(connection, task_instance, {
         "dag_id": name.dag_id, "run_id": name.run_id, "task_id": name.task_id,

@@ -23,10 +23,12 @@ def current(engine: Engine) -> str | None:
 def upgrade(engine: Engine) -> None:
     """Bring the tables to the newest version; does nothing where they are.
 
-    Several processes may do so at once: on SQLite the transaction waits for its turn, and
-    elsewhere the first one to finish wins. Raises SchemaMismatch for a version of the future.
+    Several processes may do so at once: each waits for its turn. Raises SchemaMismatch for a
+    version of the future.
     """
     with for_writing(engine).begin() as connection:
+        if engine.dialect.name == "postgresql":  # one at a time; on SQLite the transaction waits
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('xcom-server'))"))
         found = _revision(connection)
         if found is not None and found > HEAD:
             raise SchemaMismatch(f"The database is at schema {found}, which a newer server made;"

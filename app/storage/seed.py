@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, select
 
+from app.errors import NameTooLong
 from app.storage import runs
 from app.storage.engine import for_writing
 from app.storage.entry import XComKey
 from app.storage.seed_file import BadSeed, SeedEntry, SeedRow, SeedRun
+from app.storage.store import refuse_long_name
 from app.storage.tables import dag_run, task_instance, xcom
 
 CHUNK = 1000
@@ -28,7 +30,7 @@ def write(engine: Engine, rows: Sequence[SeedRow],
         loader = _Loader(connection)
         for start in range(0, len(rows), CHUNK):
             chunk = rows[start : start + CHUNK]
-            loader.store(start, chunk)
+            loader.store(chunk)
             advance(len(chunk))
 
 
@@ -60,58 +62,66 @@ def export_runs(engine: Engine) -> Iterator[dict[str, Any]]:
 
 
 class _Loader:
-    """Stores rows over one connection, and remembers what it has seen of the file."""
+    """Stores rows over one connection, and remembers what it has seen of them."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._names: dict[XComKey, int] = {}
+        self._now = datetime.now(UTC)
+        self._places: dict[XComKey, str] = {}
         self._dates: dict[tuple[object, ...], datetime | None] = {}
 
-    def store(self, start: int, rows: Sequence[SeedRow]) -> None:
-        entries = []
-        for number, row in enumerate(rows, start + 1):
+    def store(self, rows: Sequence[SeedRow]) -> None:
+        for row in rows:
             if isinstance(row, SeedRun):
-                self._register_run(number, row)
+                self._register_run(row)
             else:
-                self._register_entry(number, row)
-                entries.append(row)
-        if entries:
+                self._register_entry(row)
+        if entries := [row for row in rows if isinstance(row, SeedEntry)]:
             self._replace(entries)
 
-    def _register_run(self, number: int, run: SeedRun) -> None:
+    def _register_run(self, run: SeedRun) -> None:
         stored = runs.ensure_run(self._connection, run.dag_id, run.run_id,
-                                 runs.RunDates(run.logical_date, run.run_after)).logical_date
-        _refuse_mismatch(f"DAG run {number}", run.logical_date, stored)
+                                 runs.RunDates(run.logical_date, run.run_after))
+        _refuse_mismatch(run, stored.logical_date)
         for task_id, map_index in run.task_instances:
             runs.ensure(self._connection, XComKey(run.dag_id, run.run_id, task_id, map_index, ""),
-                        run.logical_date)
+                        self._now)
 
-    def _register_entry(self, number: int, row: SeedEntry) -> None:
-        name = row.name
-        twin = self._names.setdefault(name, number)
-        if twin != number:
-            raise BadSeed(f"entry {number}: has the same name as entry {twin}")
-        instance = astuple(name)[:-1]
+    def _register_entry(self, row: SeedEntry) -> None:
+        twin = self._places.setdefault(row.name, row.place)
+        if twin != row.place:
+            raise BadSeed(f"{row.place}: has the same name as {twin}")
+        try:
+            refuse_long_name(row.name)
+        except NameTooLong as error:
+            raise BadSeed(f"{row.place}: its names are {error.size} bytes together,"
+                          f" more than {error.limit}") from None
+        instance = astuple(row.name)[:-1]
         if instance not in self._dates:
-            self._dates[instance] = runs.ensure(
-                self._connection, name, row.logical_date).logical_date
-        _refuse_mismatch(f"entry {number}", row.logical_date, self._dates[instance])
+            dates = runs.ensure(self._connection, row.name, row.logical_date or self._now)
+            self._dates[instance] = dates.logical_date
+        _refuse_mismatch(row, self._dates[instance])
 
     def _replace(self, entries: Sequence[SeedEntry]) -> None:
-        now = datetime.now(UTC)
-        names = [asdict(row.name) for row in entries]
+        """Put entries in the place of those stored; one without a timestamp keeps the stored."""
+        rows = [{**asdict(row.name), "value": row.value,
+                 "timestamp": row.timestamp or self._stored_timestamp(row.name) or self._now}
+                for row in entries]
         self._connection.execute(
             xcom.delete().where(*(xcom.c[column] == bindparam(f"old_{column}")
-                                  for column in names[0])),
-            [{f"old_{column}": value for column, value in name.items()} for name in names])
-        self._connection.execute(xcom.insert(), [
-            {**name, "value": row.value, "timestamp": row.timestamp or now}
-            for name, row in zip(names, entries, strict=True)])
+                                  for column in asdict(entries[0].name))),
+            [{f"old_{column}": value for column, value in row.items()} for row in rows])
+        self._connection.execute(xcom.insert(), rows)
+
+    def _stored_timestamp(self, name: XComKey) -> datetime | None:
+        return self._connection.execute(select(xcom.c.timestamp).where(
+            *(xcom.c[column] == value for column, value in asdict(name).items()))).scalar()
 
 
-def _refuse_mismatch(row: str, given: datetime | None, stored: datetime | None) -> None:
-    if given is not None and given != stored:
-        raise BadSeed(f"{row}: logical_date is not the one its DAG run has, {_shown(stored)}")
+def _refuse_mismatch(row: SeedRow, stored: datetime | None) -> None:
+    if row.logical_date not in (None, stored):
+        raise BadSeed(f"{row.place}: logical_date is not the one its DAG run has,"
+                      f" {_shown(stored)}")
 
 
 def _shown(moment: datetime | None) -> str | None:

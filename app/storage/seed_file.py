@@ -29,6 +29,7 @@ class BadSeed(ValueError):
 class SeedEntry:
     """One entry of a file; dates are None where the file gives none."""
 
+    place: str
     name: XComKey
     value: str
     logical_date: datetime | None
@@ -39,6 +40,7 @@ class SeedEntry:
 class SeedRun:
     """One DAG run of a file, with its task instances as (task_id, map_index)."""
 
+    place: str
     dag_id: str
     run_id: str
     logical_date: datetime | None
@@ -49,55 +51,59 @@ class SeedRun:
 SeedRow = SeedEntry | SeedRun
 
 
-def read(text: str) -> list[SeedRow]:
-    """Read a file. Raises BadSeed for the first row that cannot be loaded."""
+def read(text: str, file: str = "") -> list[SeedRow]:
+    """Read a file, whose name stands in errors.
+
+    Raises BadSeed for the first row that cannot be loaded.
+    """
+    place = f"{file}: " if file else ""
     try:
         if text.lstrip().startswith("["):
-            return [_row(number, "entry", _entry, element)
-                    for number, (_, element) in enumerate(strict_json.elements(text), 1)]
+            return [_row(f"{place}entry {number}", _entry, element)
+                    for number, element in enumerate(strict_json.elements(text), 1)]
         document = strict_json.loads(text)
     except strict_json.InvalidJson as error:
-        raise BadSeed(f"not JSON: {error}") from None
+        raise BadSeed(f"{place}not JSON: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("dag_runs"), list):
-        raise BadSeed("neither a list of entries nor an object with dag_runs")
-    return [_row(number, "DAG run", _run, json.dumps(run))
+        raise BadSeed(f"{place}neither a list of entries nor an object with dag_runs")
+    return [_row(f"{place}DAG run {number}", _run, json.dumps(run))
             for number, run in enumerate(document["dag_runs"], 1)]
 
 
-def _row(number: int, kind: str, build: Callable[[strict_json.JsonObject], SeedRow],
+def _row(place: str, build: Callable[[str, strict_json.JsonObject], SeedRow],
          text: str) -> SeedRow:
     try:
         row = strict_json.loads(text)
         if not isinstance(row, strict_json.JsonObject):
             raise BadSeed("not an object")
-        return build(row)
+        return build(place, row)
     except strict_json.InvalidJson as error:
-        raise BadSeed(f"{kind} {number}: it holds {error}") from None
+        raise BadSeed(f"{place}: it holds {error}") from None
     except ValueError as error:
-        raise BadSeed(f"{kind} {number}: {error}") from None
+        raise BadSeed(f"{place}: {error}") from None
 
 
-def _entry(row: strict_json.JsonObject) -> SeedEntry:
+def _entry(place: str, row: strict_json.JsonObject) -> SeedEntry:
     _refuse_unknown(row, _ENTRY_FIELDS)
     names = {field: _name(row, field, longest) for field, longest in _NAMES.items()}
     name = XComKey(**names, map_index=_map_index(row))
-    return SeedEntry(name, _value(row), _date(row, "logical_date"), _date(row, "timestamp"))
+    return SeedEntry(place, name, _value(row), _date(row, "logical_date"), _date(row, "timestamp"))
 
 
-def _run(row: strict_json.JsonObject) -> SeedRun:
+def _run(place: str, row: strict_json.JsonObject) -> SeedRun:
     _refuse_unknown(row, _RUN_FIELDS)
     date = _date(row, "logical_date")
     instances = row.get("task_instances", [])
     if not isinstance(instances, list) or not all(isinstance(each, dict) for each in instances):
         raise BadSeed("task_instances is not a list of objects")
-    return SeedRun(_name(row, "dag_id", 250), _name(row, "run_id", 250), date,
+    return SeedRun(place, _name(row, "dag_id", 250), _name(row, "run_id", 250), date,
                    _date(row, "run_after") or date or datetime.now(UTC),
                    [(_name(each, "task_id", 250), _map_index(each)) for each in instances])
 
 
 def _refuse_unknown(row: dict[str, Any], known: set[str]) -> None:
     if unknown := sorted(row.keys() - known):
-        raise BadSeed(f"{unknown[0]!r} is no field of it")
+        raise BadSeed(f"{unknown[0]!r} is no field of it; there are {', '.join(sorted(known))}")
 
 
 def _name(row: dict[str, Any], field: str, longest: int) -> str:

@@ -4,10 +4,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, exists, false, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, exists, false, func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from app.errors import AlreadyExists, DateMismatch, EntryNotFound
+from app.errors import AlreadyExists, DateMismatch, EntryNotFound, NameTooLong, XComError
 from app.storage import runs
 from app.storage.engine import for_writing
 from app.storage.entry import MAX_MAP_INDEX, UNMAPPED, Page, XComEntry, XComFilter, XComKey
@@ -18,6 +18,21 @@ _LISTED = (xcom.c.dag_id, xcom.c.run_id, xcom.c.task_id, xcom.c.map_index, xcom.
            xcom.c.timestamp, dag_run.c.logical_date, dag_run.c.run_after)
 _RUN_DATES = (dag_run.c.logical_date, dag_run.c.run_after)
 _IN_ORDER = (xcom.c.dag_id, xcom.c.task_id, xcom.c.run_id, xcom.c.map_index, xcom.c.key)
+
+
+MAX_NAME_BYTES = 2600
+"""How long the names of an entry may be together, in UTF-8.
+
+PostgreSQL indexes no more than 2,704 bytes a row, and percent-encoded a longer name would not fit
+gunicorn's request line, so that what POST stored no GET could reach.
+"""
+
+
+def refuse_long_name(name: XComKey) -> None:
+    """Raise NameTooLong for names that no database and no URL could hold."""
+    size = sum(len(each.encode()) for each in (name.dag_id, name.run_id, name.task_id, name.key))
+    if size > MAX_NAME_BYTES:
+        raise NameTooLong(size, MAX_NAME_BYTES)
 
 
 class XComStore:
@@ -33,13 +48,15 @@ class XComStore:
         """Store a new entry whose value is the JSON text `value`.
 
         Registers an unknown DAG run or task instance, or raises NotFound for it where parents are
-        required. Raises DateMismatch where `run_date` is not the run's, and AlreadyExists,
-        keeping the old value, where the name is taken.
+        required. Raises DateMismatch where `run_date` is not the run's, AlreadyExists, keeping
+        the old value, where the name is taken, and NameTooLong.
         """
-        timestamp = timestamp or datetime.now(UTC)
+        refuse_long_name(name)
+        now = datetime.now(UTC)
+        timestamp = timestamp or now
         with self._writing.begin() as connection:
             dates = (runs.require(connection, name) if self._require_parents
-                     else runs.ensure(connection, name, run_date))
+                     else runs.ensure(connection, name, run_date or now))
             if run_date is not None and run_date != dates.run_date:
                 raise DateMismatch("run_date", dates.run_date)
             try:
@@ -51,14 +68,8 @@ class XComStore:
 
     def get(self, name: XComKey) -> XComEntry:
         """Return one entry; raises EntryNotFound."""
-        query = (select(xcom.c.timestamp, dag_run.c.logical_date, dag_run.c.run_after,
-                        xcom.c.value)
-                 .join(dag_run, _RUN_OF_ENTRY).where(*_named(name)))
         with self._engine.connect() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is None:
-            raise _not_found(name)
-        return _entry(name, **row._mapping)
+            return _found(connection, name)
 
     def list(self, wanted: XComFilter, *, limit: int, offset: int = 0) -> Page:
         """Return a page of the entries that match, without values, in Airflow's order.
@@ -93,8 +104,8 @@ class XComStore:
                 _RUN_OF_ENTRY, func.coalesce(*_RUN_DATES) == run_date))
         with self._writing.begin() as connection:
             row = connection.execute(update).one_or_none()
-        if row is None:
-            raise _mismatch(self.get(name), timestamp)
+            if row is None:
+                raise _mismatch(_found(connection, name), timestamp, run_date)
         return _entry(name, value=value, **row._mapping)
 
     def delete(self, name: XComKey) -> None:
@@ -123,10 +134,23 @@ def _not_found(name: XComKey) -> EntryNotFound:
     return EntryNotFound(name.dag_id, name.run_id, name.task_id, name.map_index)
 
 
-def _mismatch(stored: XComEntry, timestamp: datetime | None) -> DateMismatch:
-    if timestamp is not None and timestamp != stored.timestamp:
+def _found(connection: Connection, name: XComKey) -> XComEntry:
+    query = (select(xcom.c.timestamp, dag_run.c.logical_date, dag_run.c.run_after, xcom.c.value)
+             .join(dag_run, _RUN_OF_ENTRY).where(*_named(name)))
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise _not_found(name)
+    return _entry(name, **row._mapping)
+
+
+def _mismatch(stored: XComEntry, timestamp: datetime | None,
+              run_date: datetime | None) -> XComError:
+    """Return why an update met nothing, though the entry is there now."""
+    if timestamp not in (None, stored.timestamp):
         return DateMismatch("timestamp", stored.timestamp)
-    return DateMismatch("run_date", stored.run_date)
+    if run_date not in (None, stored.run_date):
+        return DateMismatch("run_date", stored.run_date)
+    return _not_found(stored)  # it was not there yet: another client created it since
 
 
 def _entry(name: XComKey, **stored: Any) -> XComEntry:

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 
 from app.storage import classes
 
+MAX_TEXT = 1024 * 1024
+"""The longest text that an object is shown by, in characters."""
+
 
 class Serialized(NamedTuple):
     """What Airflow's serializer wrote in place of an object."""
@@ -68,4 +71,6 @@ def _as_text(found: Serialized) -> str:
         inside = ",".join(str(data))
     else:
         inside = "" if data is None else str(data)
+    if len(inside) > MAX_TEXT:  # lists within lists double it at every level
+        inside = inside[:MAX_TEXT] + "…"
     return f"{found.classname}@version={found.version}({inside})"

@@ -59,7 +59,10 @@ def test_a_value_is_shown_as_recorded(case: str, stored: str, form: str, answer:
 def test_a_value_that_airflow_fails_on_is_shown_all_the_same(
         case: str, stored: str, form: str, answer: dict[str, Any],
         count_case: Callable[..., None]) -> None:
-    shown(stored, form)
+    value = shown(stored, form)
+
+    plain = shown(stored, form.replace("deserialize-", "").replace("deserialize", "default"))
+    assert value == plain or case.startswith(("h_nested", "h_set", "dt_"))
     count_case("recorded values of 2.10.5 that it answers with a 500")
 
 

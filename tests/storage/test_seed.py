@@ -33,6 +33,14 @@ def test_loading_twice_is_loading_once(engine: Engine) -> None:
     assert (len(before[0]), len(before[1])) == (216, 6)
 
 
+def test_an_entry_seeded_without_a_timestamp_keeps_the_one_it_has(engine: Engine) -> None:
+    for _ in range(2):
+        seed.write(engine, read(json.dumps([ENTRY])))
+        found = list(seed.export_entries(engine))
+        seed.write(engine, read(json.dumps([ENTRY])))
+        assert list(seed.export_entries(engine)) == found
+
+
 def test_a_stored_entry_is_replaced(engine: Engine) -> None:
     for value in ("1", "2"):
         seed.write(engine, read(entry_text(value=json.loads(value))))
@@ -87,6 +95,7 @@ def test_rows_without_entries_are_registered(engine: Engine) -> None:
     ({"stored": 5}, "stored must be a string"), ({"timestamp": ""}, "timestamp must be"),
     ({"value": float("nan")}, "it holds NaN"),
     ({"key": "first"}, "has the same name as entry 1"),
+    ({"dag_id": "鍵" * 250, "run_id": "鍵" * 250, "key": "鍵" * 512}, "bytes together"),
     ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one")])
 def test_a_bad_row_is_named_and_nothing_is_stored(engine: Engine, fields: dict[str, Any],
                                                   words: str) -> None:
@@ -111,7 +120,8 @@ def test_a_bad_run_is_named(engine: Engine, run: dict[str, Any], words: str) -> 
 
 
 @pytest.mark.parametrize("text", [
-    "", "{bad", "5", "{}", "[{}]", '{"dag_runs": {}}', "[1", "[1 2]", "[5]", '[{"a": 1},', "[[]]"])
+    "", "{bad", "5", "{}", "[{}]", '{"dag_runs": {}}', "[1", "[1 2]", "[5]", '[{"a": 1},', "[[]]",
+    "[] x", f"[{json.dumps(ENTRY)}] x", f"[{json.dumps(ENTRY)},]", "[,]"])
 def test_a_file_that_is_no_seed_is_refused(text: str) -> None:
     with pytest.raises(BadSeed):
         read(text)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.storage.classes import as_json
-from app.storage.values import decode
+from app.storage.values import MAX_TEXT, decode
 
 
 def written(classname: str, data: Any, version: int = 1) -> dict[str, Any]:
@@ -39,7 +39,25 @@ def test_an_object_in_a_set_is_written_as_it_was_stored(inside: Any) -> None:
     assert as_json(rebuilt(of_one)) == of_one
 
 
-@pytest.mark.parametrize("digits", ["1E+4001", "1E-4001", "NaN", "-Infinity", "sNaN"])
+def test_a_moment_without_a_zone_is_one_in_utc_wherever_the_server_runs(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    naive = written("datetime.datetime", {"timestamp": -62135596800.0, "tz": None}, 2)
+    of_one = written("builtins.set", [naive])
+
+    assert as_json(rebuilt(of_one)) == of_one
+    assert as_json(rebuilt(naive)) == "0001-01-01T00:00:00+00:00"
+
+
+def test_the_text_of_an_object_ends_somewhere() -> None:
+    value: Any = 1
+    for _ in range(60):
+        value = written("a.B", [value])
+
+    assert len(decode(json.dumps(value))) < 3 * MAX_TEXT
+
+
+@pytest.mark.parametrize("digits", ["1E+4001", "1E-4001", "NaN", "-Infinity", "sNaN",
+                                    "1" * 400 + ".5"])
 def test_a_decimal_that_json_has_no_number_for_is_a_string(digits: str) -> None:
     assert as_json(rebuilt(written("decimal.Decimal", digits))) == digits
 

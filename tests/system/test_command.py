@@ -2,12 +2,16 @@
 
 import json
 import os
+import signal
 import sys
+from dataclasses import fields
 from pathlib import Path
 from subprocess import CompletedProcess
+from urllib.request import urlopen
 
 import pytest
 
+from app.settings import Settings
 from tests.conftest import PARITY, run, seed_texts
 from tests.live import LiveServer
 
@@ -51,6 +55,17 @@ def test_nothing_of_several_files_is_stored_when_one_is_bad(tmp_path: Path) -> N
     assert json.loads(xcom_server(tmp_path, "export").stdout) == []
 
 
+def test_a_row_of_several_files_is_named_by_its_file(tmp_path: Path) -> None:
+    row = {"dag_id": "d", "run_id": "r", "task_id": "t", "key": "k", "value": 1}
+    one = write(tmp_path, "one.json", json.dumps([row]))
+    two = write(tmp_path, "two.json", json.dumps([{**row, "key": "other"}, row]))
+
+    seeded = xcom_server(tmp_path, "seed", one, two)
+
+    assert seeded.stderr == ("Error: two.json: entry 2: has the same name as"
+                             " one.json: entry 1\n")
+
+
 def test_loading_many_entries_shows_progress(tmp_path: Path) -> None:
     row = {"dag_id": "d", "run_id": "r", "task_id": "t", "value": 1}
     many = write(tmp_path, "many.json",
@@ -80,9 +95,14 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
     (["export"], {"XCOM_DATABASE_URL": "nodb://x"}, "Error: XCOM_DATABASE_URL cannot be used"),
     (["serve"], {"XCOM_DATABASE_URL": "nodb://x"}, "xcom-server: XCOM_DATABASE_URL cannot be used"),
     (["export"], {"XCOM_DATABASE_URL": "sqlite:////nope/nope/x.db"}, "cannot be used"),
-    (["serve"], {"XCOM_DATABASE_URL": "sqlite:////nope/nope/x.db"}, "cannot be used")])
+    (["serve"], {"XCOM_DATABASE_URL": "sqlite:////nope/nope/x.db"}, "cannot be used"),
+    (["db", "upgrade"], {"XCOM_DATABASE_URL": "sqlite:///junk.db"}, "file is not a database"),
+    (["serve"], {"XCOM_DATABASE_URL": "postgresql://u:p@h:port/db"}, "cannot be used"),
+    (["serve"], {"XCOM_DATABASE_URL": "sqlite:///file::memory:?uri=true"}, "in memory")])
 def test_what_cannot_work_is_said_in_a_line(tmp_path: Path, arguments: list[str],
                                             environ: dict[str, str], words: str) -> None:
+    write(tmp_path, "junk.db", "this is no database" * 1000)
+
     answer = xcom_server(tmp_path, *arguments, **environ)
 
     assert answer.returncode != 0
@@ -107,9 +127,28 @@ def test_one_worker_may_serve_a_database_in_memory(tmp_path: Path) -> None:
         assert "xcom-server answers at" in server.log.read_text()
 
 
+@pytest.mark.parametrize("name", ["app.py", "app/__init__.py"])
+def test_a_folder_with_an_app_of_its_own_is_no_hindrance(tmp_path: Path, name: str) -> None:
+    (tmp_path / "app").mkdir()
+    write(tmp_path, name, "raise RuntimeError('this is the app of somebody else')")
+
+    with LiveServer(tmp_path) as server, urlopen(f"{server.api}/version") as answer:
+        assert answer.status == 200
+
+
+def test_ctrl_c_ends_the_server_at_once(tmp_path: Path) -> None:
+    """A terminal sends it to the master and to the workers alike."""
+    with LiveServer(tmp_path) as server:
+        os.killpg(server.process.pid, signal.SIGINT)
+
+        assert server.process.wait(15) == 0
+
+
 def test_help_lists_every_setting(tmp_path: Path) -> None:
     text = xcom_server(tmp_path, "serve", "--help").stdout
 
+    for spec in fields(Settings):
+        assert f"--{spec.name.replace('_', '-')} " in text
     for option in ("--bind HOST:PORT", "--workers N", "--database-url URL",
-                   "--require-parents true|false", "--deserialize true|false"):
+                   "--require-parents true|false"):
         assert option in text

@@ -16,6 +16,7 @@ from app.errors import (
     DagNotFound,
     DateMismatch,
     EntryNotFound,
+    NameTooLong,
     RunNotFound,
     TaskInstanceNotFound,
     XComError,
@@ -31,7 +32,7 @@ _UNKNOWN = ["Unknown field."]  # marshmallow's words
 _MANUAL = (f"https://airflow.apache.org/docs/apache-airflow/{AIRFLOW_VERSION}"
            "/stable-rest-api-ref.html#section/Errors/")
 _LINKS = {400: "BadRequest", 401: "Unauthenticated", 403: "PermissionDenied", 404: "NotFound",
-          405: "MethodNotAllowed", 409: "AlreadyExists", 500: "Unknown"}
+          409: "AlreadyExists", 500: "Unknown"}
 
 
 def render(error: Exception) -> Response:
@@ -80,9 +81,11 @@ def _of_store(error: XComError) -> tuple[int, str, str | None]:
         case AlreadyExists():
             return 409, "Conflict", f"XCom entry already exists. Key: {error.key}"
         case DateMismatch():
-            date = error.stored.isoformat() if error.stored else "none"
             return 400, "Bad Request", ("execution_date from request body doesn't match the"
-                                        f" DAG run's, which is {date}")
+                                        f" DAG run's, which is {error.stored.isoformat()}")
+        case NameTooLong():
+            return 400, "Bad Request", (f"dag_id, dag_run_id, task_id and key are {error.size}"
+                                        f" bytes together, more than {error.limit}")
     raise error
 
 

@@ -216,6 +216,15 @@ def test_a_method_that_is_not_allowed_is_refused_with_those_that_are(
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
+@pytest.mark.parametrize(("method", "path"), WRITES)
+def test_a_body_of_too_many_members_is_refused(client: FlaskClient, method: str,
+                                               path: str) -> None:
+    body = {"value": "v"} | {str(number): 1 for number in range(100)}
+
+    assert refused(client.open(path, method=method, json=body), 400) == (
+        "Request body has 101 members, more than 100")
+
+
 def test_a_long_refused_name_is_not_repeated_at_length(client: FlaskClient) -> None:
     detail = refused(create(client, **{"x" * 100_000: 1}), 400)
 

@@ -90,6 +90,7 @@ def test_a_given_timestamp_is_kept(client: FlaskClient, given: str, shown: str) 
 @pytest.mark.parametrize("text", [
     "", "now", "2024-01-01", "2024-01-01T00:00:00", "2024-01-01T00:00Z", "2024-13-01T00:00:00Z",
     "2024-01-01T25:00:00Z", "2024-01-01T00:00:00+25:00", "20240101T000000Z", "1704067200",
+    "2024-01-01T00:00:00+00:60", "2024-01-01T00:60:00Z", "2024-01-01T24:00:00Z",
     "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "٢٠٢٤-01-01T00:00:00Z",
     "2024-01-01T00:00:00Z "])
 def test_a_date_that_is_no_date_with_a_zone_is_refused(client: FlaskClient, field: str,
@@ -117,6 +118,7 @@ def test_a_date_that_says_the_same_in_another_zone_is_taken(client: FlaskClient)
     ("manual__2024-02-03T04:05:06.789000+00:00", None, "2024-02-03T04:05:06.789000+00:00"),
     ("dataset_triggered__2024-02-03T06:05:06+02:00", None, "2024-02-03T04:05:06+00:00"),
     ("manual__2024-02-03T04:05:06+00:00_Ab12", None, "2024-02-03T04:05:06+00:00"),
+    ("My_run2__2024-02-03T04:05:06+00:00", None, "2024-02-03T04:05:06+00:00"),
     ("my run", "2024-05-06T00:00:00Z", "2024-05-06T00:00:00+00:00")])
 def test_a_new_run_gets_its_date_from_its_id_or_the_body(
         client: FlaskClient, run_id: str, given: str | None, date: str) -> None:
@@ -130,7 +132,7 @@ def test_a_new_run_without_a_date_gets_the_present_one(client: FlaskClient, run_
     first = client.post(entries(dag_run_id=run_id), json={"key": "a", "value": "v"}).get_json()
     second = client.post(entries(dag_run_id=run_id), json={"key": "b", "value": "v"}).get_json()
 
-    assert first["execution_date"] == second["execution_date"] >= first["timestamp"]
+    assert first["execution_date"] == second["execution_date"] == first["timestamp"]
 
 
 @pytest.mark.parametrize("names", [
@@ -187,6 +189,21 @@ def test_a_missing_parent_is_named(make_client: Callable[..., FlaskClient], data
 
     assert refused(missing, 404, title) == detail
     assert found.status_code == 200
+
+
+@pytest.mark.parametrize(("key", "status"), [
+    ("k" * 350 + "é" * 250, 200), ("k" * 351 + "é" * 250, 400), ("鍵" * 512, 400)])
+def test_names_that_are_too_long_together_are_refused(client: FlaskClient, key: str,
+                                                      status: int) -> None:
+    names = {"dag_id": "é" * 250, "dag_run_id": "é" * 250, "task_id": "鍵" * 250}
+
+    answer = client.post(entries(**names), json={"key": key, "value": "v"})
+
+    assert answer.status_code == status
+    if status == 400:
+        size = 1750 + len(key.encode())
+        assert refused(answer, 400) == (
+            f"dag_id, dag_run_id, task_id and key are {size} bytes together, more than 2600")
 
 
 def test_a_refused_entry_registers_no_parents(client: FlaskClient) -> None:
