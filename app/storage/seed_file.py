@@ -16,7 +16,7 @@ from app.dates import parse_rfc3339
 from app.storage.entry import ANY, MAX_MAP_INDEX, UNMAPPED, XComKey
 
 _NAMES = {"dag_id": 250, "run_id": 250, "task_id": 250, "key": 512}
-_ENTRY_FIELDS = {*_NAMES, "map_index", "logical_date", "timestamp", "value", "stored",
+ENTRY_FIELDS = {*_NAMES, "map_index", "logical_date", "timestamp", "value", "stored",
                  "python_repr"}
 _RUN_FIELDS = {"dag_id", "run_id", "logical_date", "run_after", "task_instances"}
 
@@ -84,7 +84,7 @@ def _row(place: str, build: Callable[[str, strict_json.JsonObject], SeedRow],
 
 
 def _entry(place: str, row: strict_json.JsonObject) -> SeedEntry:
-    _refuse_unknown(row, _ENTRY_FIELDS)
+    _refuse_unknown(row, ENTRY_FIELDS)
     names = {field: _name(row, field, longest) for field, longest in _NAMES.items()}
     name = XComKey(**names, map_index=_map_index(row))
     return SeedEntry(place, name, _value(row), _date(row, "logical_date"), _date(row, "timestamp"))

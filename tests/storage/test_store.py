@@ -13,6 +13,7 @@ from app.errors import (
     DagNotFound,
     DateMismatch,
     EntryNotFound,
+    NameTooLong,
     RunNotFound,
     TaskInstanceNotFound,
     XComError,
@@ -66,6 +67,17 @@ def test_a_name_is_taken_once(store: XComStore) -> None:
         store.create(NAME, "2")
 
     assert store.get(NAME).value == "1"
+
+
+def test_names_as_long_as_allowed_can_be_stored(store: XComStore) -> None:
+    noise = "".join(chr(0x4E00 + (number * 7919) % 20000) for number in range(1000))
+    name = XComKey(noise[:200], noise[200:400], noise[400:600], -1, noise[600:866])
+
+    store.create(name, "1")
+
+    assert store.get(name).value == "1"
+    with pytest.raises(NameTooLong):
+        store.create(XComKey(name.dag_id, name.run_id, name.task_id, -1, noise[600:867]), "1")
 
 
 @pytest.mark.parametrize("other", [
@@ -171,6 +183,29 @@ def test_a_list_never_reads_values(engine: Engine) -> None:
     selects = [statement for statement in statements if statement.startswith("SELECT")]
     assert len(selects) == 2
     assert not any("value" in statement for statement in selects)
+
+
+def test_an_update_that_races_a_creation_succeeds_or_finds_nothing(engine: Engine) -> None:
+    other, ours = XComStore(engine), XComStore(engine)
+    done = threading.Event()
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            other.create(NAME, "1")
+            other.delete(NAME)
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    errors = set()
+    for _ in range(150):
+        try:
+            ours.replace_value(NAME, "2")
+        except XComError as error:
+            errors.add(type(error))
+    done.set()
+    thread.join()
+
+    assert errors <= {EntryNotFound}
 
 
 def test_of_many_who_create_one_entry_one_succeeds(engine: Engine) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.storage import seed_file
 from tests.conftest import ROOT, run
 from tests.live import LiveServer
 
@@ -30,7 +31,7 @@ def test_the_first_calls_give_the_answers_that_are_shown(tmp_path: Path) -> None
             else:
                 setup += command + "\n"
 
-    assert shown == [True, True, True]
+    assert shown == [True, True, True, True]
 
 
 def test_the_first_commands_come_early() -> None:
@@ -64,3 +65,12 @@ def test_make_help_names_the_targets() -> None:
 
     for target in ("serve", "test", "check"):
         assert f"make {target}" in listed
+
+
+def test_the_seed_files_that_are_shown_can_be_loaded() -> None:
+    text = (ROOT / "docs" / "seeding.md").read_text(encoding="utf-8")
+    files = [seed_file.read(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+
+    assert [len(rows) for rows in files] == [1, 1]
+    for field in re.findall(r"`(\w+)`", text.split("| field |")[1].split("or an object")[0]):
+        assert field in seed_file.ENTRY_FIELDS | {"dag_run_id"}
