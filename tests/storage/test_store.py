@@ -190,20 +190,23 @@ def test_an_update_that_races_a_creation_succeeds_or_finds_nothing(engine: Engin
     done = threading.Event()
 
     def come_and_go() -> None:
-        while not done.is_set():
+        # The pause lets the other thread have the one connection of a database in memory.
+        while not done.wait(0.001):
             other.create(NAME, "1")
             other.delete(NAME)
 
     thread = threading.Thread(target=come_and_go)
     thread.start()
     errors = set()
-    for _ in range(150):
-        try:
-            ours.replace_value(NAME, "2")
-        except XComError as error:
-            errors.add(type(error))
-    done.set()
-    thread.join()
+    try:
+        for _ in range(150):
+            try:
+                ours.replace_value(NAME, "2")
+            except XComError as error:
+                errors.add(type(error))
+    finally:
+        done.set()
+        thread.join()
 
     assert errors <= {EntryNotFound}
 
