@@ -5,7 +5,7 @@ from typing import Any
 
 from connexion.exceptions import BadRequestProblem
 from flask import Request, Response, current_app
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app import strict_json
 
@@ -24,8 +24,6 @@ def read_body(request: Request) -> bytes:
         raise RequestEntityTooLarge
     try:
         body: bytes = request.environ["wsgi.input"].read(limit + 1)
-    except HTTPException:
-        raise
     except Exception:  # the server's own, which no standard names
         raise BadRequestProblem(detail="Request body cannot be read") from None
     if len(body) > limit:
