@@ -37,6 +37,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask("app", static_folder=None)
     app.extensions["engine"] = engine  # for whoever made the application, to dispose of
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_JSON_DEPTH"] = settings.max_json_depth
     app.url_map.merge_slashes = False  # an empty name is a 404, not a redirect to another URL
     app.url_map.converters["path"] = KeyConverter
     app.before_request(_refuse_broken_text)
@@ -44,8 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Exception, _render)
     limits = PageLimits(settings.maximum_page_limit, settings.fallback_page_limit)
     v1 = XComApi(store, limits=limits, may_deserialize=settings.deserialize)
-    documents.mount(app, "v1", v1.operations(), validate_responses=settings.validate_responses,
-                    max_json_depth=settings.max_json_depth)
+    documents.mount(app, "v1", v1.operations(), validate_responses=settings.validate_responses)
     app.add_url_rule("/health", "health", lambda: _one_line(system.health(store)))
     return app
 

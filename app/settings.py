@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from app.strict_json import MAX_DEPTH
+
 PREFIX = "XCOM_"
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True,
             "false": False, "0": False, "no": False, "off": False}
@@ -45,7 +47,7 @@ class Settings:
     maximum_page_limit: int = _setting(100, "The largest page that `limit` can ask for.")
     fallback_page_limit: int = _setting(100, "The page that `limit=0` asks for.")
     max_body_bytes: int = _setting(1024 * 1024, "The largest request body, in bytes (413).")
-    max_json_depth: int = _setting(64, "How deep a request body may be nested.")
+    max_json_depth: int = _setting(MAX_DEPTH, "How deep a request body may be nested.")
     validate_responses: bool = _setting(
         False, "Check every answer against the OpenAPI document; one that does not conform is"
         " a 500. For tests.")

@@ -44,9 +44,7 @@ def load(url: str, *texts: str) -> None:
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file of a database that has its tables and nothing in them."""
     path = tmp_path_factory.mktemp("empty") / "xcom.db"
-    engine = open_engine(f"sqlite:///{path}")
-    schema.upgrade(engine)
-    engine.dispose()
+    emptied(f"sqlite:///{path}")
     return path
 
 

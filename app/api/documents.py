@@ -29,8 +29,6 @@ _PACKAGE = Path(__file__).parents[1]
 class SpecApi(FlaskApi):  # type: ignore[misc]
     """Connexion's API over Flask, with bodies read strictly and forms never parsed."""
 
-    max_json_depth: int
-
     @classmethod
     def get_request(cls, *args: Any, **params: Any) -> ConnexionRequest:
         """Return what Connexion's decorators hand on; called once per request."""
@@ -41,7 +39,7 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
         body = wire.read_body(request) if request.method in ("PATCH", "POST") else None
         return ConnexionRequest(
             request.url, request.method, headers=request.headers, query=request.args, body=body,
-            json_getter=lambda: body and wire.read_json(body, cls.max_json_depth),
+            json_getter=lambda: body and wire.read_json(body),
             path_params=params, context=context, cookies=request.cookies, files={})
 
 
@@ -51,8 +49,7 @@ def find(version: str) -> Path:
     return next(path for place in places if (path := place / f"{version}.yaml").is_file())
 
 
-def mount(app: Flask, version: str, handlers: Handlers, *, validate_responses: bool,
-          max_json_depth: int) -> None:
+def mount(app: Flask, version: str, handlers: Handlers, *, validate_responses: bool) -> None:
     """Route a document's operations to their handlers, and serve it with its page.
 
     Raises LookupError, naming the operation, where one has no handler.
@@ -60,8 +57,7 @@ def mount(app: Flask, version: str, handlers: Handlers, *, validate_responses: b
     source = find(version).read_bytes()
     document = yaml.load(source, _SAFE_LOADER)
     base_path = document["servers"][0]["url"]
-    api_class = type("SpecApi", (SpecApi,), {"max_json_depth": max_json_depth})
-    api = api_class(
+    api = SpecApi(
         deepcopy(document), base_path, resolver=Resolver(_finder(handlers)), strict_validation=True,
         validate_responses=validate_responses, validator_map=VALIDATORS,
         options={"serve_spec": False, "swagger_ui": False})

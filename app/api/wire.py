@@ -33,8 +33,10 @@ def read_body(request: Request) -> bytes:
     return body
 
 
-def read_json(body: bytes, max_depth: int) -> Any:
-    """Read a request body; a byte order mark is skipped, as Airflow skips it.
+def read_json(body: bytes) -> Any:
+    """Read a request body, nested MAX_JSON_DEPTH levels deep at most.
+
+    A byte order mark is skipped, as Airflow skips it.
 
     Raises strict_json.InvalidJson, also for bytes that are not UTF-8.
     """
@@ -42,7 +44,7 @@ def read_json(body: bytes, max_depth: int) -> Any:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise strict_json.AmbiguousJson("bytes that are not UTF-8") from None
-    return strict_json.loads(text, max_depth)
+    return strict_json.loads(text, current_app.config["MAX_JSON_DEPTH"])
 
 
 def answer(data: Any, status: int = 200, mimetype: str = JSON) -> Response:

@@ -2,9 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 UNMAPPED = -1
 """The map index of a task instance that is not mapped."""
+
+MAX_ID_LENGTH = 250
+"""The longest id of a DAG, DAG run or task, in characters."""
+
+MAX_KEY_LENGTH = 512
+"""The longest key, in characters."""
 
 MAX_MAP_INDEX = 2**31 - 1
 """The largest map index that can be stored."""
@@ -24,6 +31,18 @@ class XComKey:
     key: str
 
 
+class RunDates(NamedTuple):
+    """The dates of a DAG run; `logical_date` is None for a run that belongs to no date."""
+
+    logical_date: datetime | None
+    run_after: datetime
+
+    @property
+    def run_date(self) -> datetime:
+        """The date to tell the run by: its logical date, else when it could run."""
+        return self.logical_date or self.run_after
+
+
 @dataclass(frozen=True, slots=True)
 class XComEntry(XComKey):
     """One stored entry: its name and what is stored under it.
@@ -40,8 +59,8 @@ class XComEntry(XComKey):
 
     @property
     def run_date(self) -> datetime:
-        """The date to tell the DAG run by: its logical date, else when it could run."""
-        return self.logical_date or self.run_after
+        """The date to tell the DAG run by."""
+        return RunDates(self.logical_date, self.run_after).run_date
 
 
 @dataclass(frozen=True, slots=True)

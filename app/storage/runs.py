@@ -2,43 +2,35 @@
 
 import re
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Table, and_, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from app.dates import parse_rfc3339
 from app.errors import DagNotFound, RunNotFound, TaskInstanceNotFound
-from app.storage.entry import XComKey
-from app.storage.tables import dag_run, task_instance
+from app.storage.entry import RunDates, XComKey
+from app.storage.tables import dag_run, task_instance, xcom
 
 # scheduled__2024-01-01T00:00:00+00:00, or manual__… with the random suffix of Airflow 3
 _DATED_RUN_ID = re.compile(r".+?__(?P<date>\d{4}-\d{2}-\d{2}T[^_]+)(_\w+)?", re.ASCII)
 
-_DATES = (dag_run.c.logical_date, dag_run.c.run_after)
-_FIND_RUN = select(*_DATES).where(
+OF_ENTRY = (dag_run.c.dag_id == xcom.c.dag_id) & (dag_run.c.run_id == xcom.c.run_id)
+"""What joins an entry with its DAG run."""
+
+DATES = (dag_run.c.logical_date, dag_run.c.run_after)
+"""The columns of RunDates; the first that is not NULL is the `run_date`."""
+
+_FIND_RUN = select(*DATES).where(
     dag_run.c.dag_id == bindparam("dag_id"), dag_run.c.run_id == bindparam("run_id"))
 _FIND_PARENTS = (
-    select(*_DATES, task_instance.c.task_id.is_not(None).label("has_instance"))
+    _FIND_RUN.add_columns(task_instance.c.task_id.is_not(None).label("has_instance"))
     .select_from(dag_run.outerjoin(task_instance, and_(
         task_instance.c.dag_id == dag_run.c.dag_id,
         task_instance.c.run_id == dag_run.c.run_id,
         task_instance.c.task_id == bindparam("task_id"),
         task_instance.c.map_index == bindparam("map_index"))))
-    .where(dag_run.c.dag_id == bindparam("dag_id"), dag_run.c.run_id == bindparam("run_id"))
 )
-
-
-class RunDates(NamedTuple):
-    """The dates of a DAG run; `logical_date` is None for a run that belongs to no date."""
-
-    logical_date: datetime | None
-    run_after: datetime
-
-    @property
-    def run_date(self) -> datetime:
-        """The date to tell the run by."""
-        return self.logical_date or self.run_after
 
 
 def date_in_run_id(run_id: str) -> datetime | None:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Engine, bindparam, select
 from app.errors import NameTooLong
 from app.storage import runs
 from app.storage.engine import for_writing
-from app.storage.entry import XComKey
+from app.storage.entry import RunDates, XComKey
 from app.storage.seed_file import BadSeed, SeedEntry, SeedRow, SeedRun
-from app.storage.store import refuse_long_name
+from app.storage.store import named, refuse_long_name
 from app.storage.tables import dag_run, task_instance, xcom
 
 CHUNK = 1000
@@ -36,9 +36,7 @@ def write(engine: Engine, rows: Sequence[SeedRow],
 
 def export_entries(engine: Engine) -> Iterator[dict[str, Any]]:
     """Yield every entry as a row that `read` takes, in the order of lists."""
-    query = (select(xcom, dag_run.c.logical_date)
-             .join(dag_run, (dag_run.c.dag_id == xcom.c.dag_id)
-                   & (dag_run.c.run_id == xcom.c.run_id))
+    query = (select(xcom, dag_run.c.logical_date).join(dag_run, runs.OF_ENTRY)
              .order_by(*xcom.primary_key.columns))
     with engine.connect() as connection:
         for row in connection.execution_options(yield_per=CHUNK).execute(query):
@@ -81,7 +79,7 @@ class _Loader:
 
     def _register_run(self, run: SeedRun) -> None:
         stored = runs.ensure_run(self._connection, run.dag_id, run.run_id,
-                                 runs.RunDates(run.logical_date, run.run_after))
+                                 RunDates(run.logical_date, run.run_after))
         _refuse_mismatch(run, stored.logical_date)
         for task_id, map_index in run.task_instances:
             runs.ensure(self._connection, XComKey(run.dag_id, run.run_id, task_id, map_index, ""),
@@ -114,8 +112,8 @@ class _Loader:
         self._connection.execute(xcom.insert(), rows)
 
     def _stored_timestamp(self, name: XComKey) -> datetime | None:
-        return self._connection.execute(select(xcom.c.timestamp).where(
-            *(xcom.c[column] == value for column, value in asdict(name).items()))).scalar()
+        return self._connection.execute(
+            select(xcom.c.timestamp).where(*named(name))).scalar()
 
 
 def _refuse_mismatch(row: SeedRow, stored: datetime | None) -> None:

@@ -13,9 +13,17 @@ from typing import Any
 
 from app import strict_json
 from app.dates import parse_rfc3339
-from app.storage.entry import ANY, MAX_MAP_INDEX, UNMAPPED, XComKey
+from app.storage.entry import (
+    ANY,
+    MAX_ID_LENGTH,
+    MAX_KEY_LENGTH,
+    MAX_MAP_INDEX,
+    UNMAPPED,
+    XComKey,
+)
 
-_NAMES = {"dag_id": 250, "run_id": 250, "task_id": 250, "key": 512}
+_NAMES = {"dag_id": MAX_ID_LENGTH, "run_id": MAX_ID_LENGTH, "task_id": MAX_ID_LENGTH,
+          "key": MAX_KEY_LENGTH}
 ENTRY_FIELDS = {*_NAMES, "map_index", "logical_date", "timestamp", "value", "stored",
                  "python_repr"}
 _RUN_FIELDS = {"dag_id", "run_id", "logical_date", "run_after", "task_instances"}
@@ -85,7 +93,7 @@ def _row(place: str, build: Callable[[str, strict_json.JsonObject], SeedRow],
 
 def _entry(place: str, row: strict_json.JsonObject) -> SeedEntry:
     _refuse_unknown(row, ENTRY_FIELDS)
-    names = {field: _name(row, field, longest) for field, longest in _NAMES.items()}
+    names = {field: _name(row, field) for field in _NAMES}
     name = XComKey(**names, map_index=_map_index(row))
     return SeedEntry(place, name, _value(row), _date(row, "logical_date"), _date(row, "timestamp"))
 
@@ -96,9 +104,9 @@ def _run(place: str, row: strict_json.JsonObject) -> SeedRun:
     instances = row.get("task_instances", [])
     if not isinstance(instances, list) or not all(isinstance(each, dict) for each in instances):
         raise BadSeed("task_instances is not a list of objects")
-    return SeedRun(place, _name(row, "dag_id", 250), _name(row, "run_id", 250), date,
+    return SeedRun(place, _name(row, "dag_id"), _name(row, "run_id"), date,
                    _date(row, "run_after") or date or datetime.now(UTC),
-                   [(_name(each, "task_id", 250), _map_index(each)) for each in instances])
+                   [(_name(each, "task_id"), _map_index(each)) for each in instances])
 
 
 def _refuse_unknown(row: dict[str, Any], known: set[str]) -> None:
@@ -106,8 +114,8 @@ def _refuse_unknown(row: dict[str, Any], known: set[str]) -> None:
         raise BadSeed(f"{unknown[0]!r} is no field of it; there are {', '.join(sorted(known))}")
 
 
-def _name(row: dict[str, Any], field: str, longest: int) -> str:
-    name = row.get(field)
+def _name(row: dict[str, Any], field: str) -> str:
+    name, longest = row.get(field), _NAMES[field]
     if not isinstance(name, str) or not 1 <= len(name) <= longest or "\0" in name:
         raise BadSeed(f"{field} must be a string of 1 to {longest} characters without NUL")
     if name == ANY and field != "key":

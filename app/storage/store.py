@@ -13,12 +13,9 @@ from app.storage.engine import for_writing
 from app.storage.entry import MAX_MAP_INDEX, UNMAPPED, Page, XComEntry, XComFilter, XComKey
 from app.storage.tables import dag_run, xcom
 
-_RUN_OF_ENTRY = (dag_run.c.dag_id == xcom.c.dag_id) & (dag_run.c.run_id == xcom.c.run_id)
 _LISTED = (xcom.c.dag_id, xcom.c.run_id, xcom.c.task_id, xcom.c.map_index, xcom.c.key,
-           xcom.c.timestamp, dag_run.c.logical_date, dag_run.c.run_after)
-_RUN_DATES = (dag_run.c.logical_date, dag_run.c.run_after)
+           xcom.c.timestamp, *runs.DATES)
 _IN_ORDER = (xcom.c.dag_id, xcom.c.task_id, xcom.c.run_id, xcom.c.map_index, xcom.c.key)
-
 
 MAX_NAME_BYTES = 2600
 """How long the names of an entry may be together, in UTF-8.
@@ -76,10 +73,10 @@ class XComStore:
 
         The order is by DAG, task, run, map index and key, each byte by byte.
         """
-        matching = _named(wanted)
+        matching = named(wanted)
         count = select(func.count()).select_from(xcom).where(*matching)
         page: Select[tuple[object, ...]] = (
-            select(*_LISTED).join(dag_run, _RUN_OF_ENTRY).where(*matching)
+            select(*_LISTED).join(dag_run, runs.OF_ENTRY).where(*matching)
             .order_by(*_IN_ORDER).limit(limit).offset(offset))
         with self._engine.connect() as connection:
             total = connection.execute(count).scalar_one()
@@ -93,15 +90,15 @@ class XComStore:
         A date that is given must be the one stored: DateMismatch otherwise. Raises EntryNotFound.
         """
         logical_date, run_after = (
-            select(column).where(_RUN_OF_ENTRY).scalar_subquery().label(column.name)
-            for column in (dag_run.c.logical_date, dag_run.c.run_after))
-        update = (xcom.update().where(*_named(name)).values(value=value)
+            select(column).where(runs.OF_ENTRY).scalar_subquery().label(column.name)
+            for column in runs.DATES)
+        update = (xcom.update().where(*named(name)).values(value=value)
                   .returning(xcom.c.timestamp, logical_date, run_after))
         if timestamp is not None:
             update = update.where(xcom.c.timestamp == timestamp)
         if run_date is not None:
             update = update.where(exists().where(
-                _RUN_OF_ENTRY, func.coalesce(*_RUN_DATES) == run_date))
+                runs.OF_ENTRY, func.coalesce(*runs.DATES) == run_date))
         with self._writing.begin() as connection:
             row = connection.execute(update).one_or_none()
             if row is None:
@@ -111,7 +108,7 @@ class XComStore:
     def delete(self, name: XComKey) -> None:
         """Remove an entry; its DAG run and task instance stay. Raises EntryNotFound."""
         with self._writing.begin() as connection:
-            if connection.execute(xcom.delete().where(*_named(name))).rowcount == 0:
+            if connection.execute(xcom.delete().where(*named(name))).rowcount == 0:
                 raise _not_found(name)
 
     def is_healthy(self) -> bool:
@@ -124,7 +121,8 @@ class XComStore:
         return True
 
 
-def _named(name: XComKey | XComFilter) -> "list[ColumnElement[bool]]":
+def named(name: XComKey | XComFilter) -> "list[ColumnElement[bool]]":
+    """Return the conditions that the entries of this name, or matching this filter, meet."""
     if name.map_index is not None and not UNMAPPED <= name.map_index <= MAX_MAP_INDEX:
         return [false()]  # databases refuse to compare with a number that no column can hold
     return [xcom.c[column] == value for column, value in asdict(name).items() if value is not None]
@@ -135,8 +133,8 @@ def _not_found(name: XComKey) -> EntryNotFound:
 
 
 def _found(connection: Connection, name: XComKey) -> XComEntry:
-    query = (select(xcom.c.timestamp, dag_run.c.logical_date, dag_run.c.run_after, xcom.c.value)
-             .join(dag_run, _RUN_OF_ENTRY).where(*_named(name)))
+    query = (select(xcom.c.timestamp, *runs.DATES, xcom.c.value)
+             .join(dag_run, runs.OF_ENTRY).where(*named(name)))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise _not_found(name)

@@ -15,6 +15,8 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
+from app.storage.entry import MAX_ID_LENGTH, MAX_KEY_LENGTH
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment with a time zone; databases without zones hold it in UTC."""
@@ -43,17 +45,17 @@ metadata = MetaData(naming_convention={
 
 dag_run = Table(
     "dag_run", metadata,
-    Column("dag_id", _name(250), primary_key=True),
-    Column("run_id", _name(250), primary_key=True),
+    Column("dag_id", _name(MAX_ID_LENGTH), primary_key=True),
+    Column("run_id", _name(MAX_ID_LENGTH), primary_key=True),
     Column("logical_date", UtcDateTime),
     Column("run_after", UtcDateTime, nullable=False),
 )
 
 task_instance = Table(
     "task_instance", metadata,
-    Column("dag_id", _name(250), primary_key=True),
-    Column("task_id", _name(250), primary_key=True),
-    Column("run_id", _name(250), primary_key=True),
+    Column("dag_id", _name(MAX_ID_LENGTH), primary_key=True),
+    Column("task_id", _name(MAX_ID_LENGTH), primary_key=True),
+    Column("run_id", _name(MAX_ID_LENGTH), primary_key=True),
     Column("map_index", Integer, primary_key=True, autoincrement=False),
     ForeignKeyConstraint(["dag_id", "run_id"], ["dag_run.dag_id", "dag_run.run_id"],
                          ondelete="CASCADE"),
@@ -63,11 +65,11 @@ task_instance = Table(
 # index and a count never touches a value.
 xcom = Table(
     "xcom", metadata,
-    Column("dag_id", _name(250), primary_key=True),
-    Column("task_id", _name(250), primary_key=True),
-    Column("run_id", _name(250), primary_key=True),
+    Column("dag_id", _name(MAX_ID_LENGTH), primary_key=True),
+    Column("task_id", _name(MAX_ID_LENGTH), primary_key=True),
+    Column("run_id", _name(MAX_ID_LENGTH), primary_key=True),
     Column("map_index", Integer, primary_key=True, autoincrement=False),
-    Column("key", _name(512), primary_key=True),
+    Column("key", _name(MAX_KEY_LENGTH), primary_key=True),
     Column("timestamp", UtcDateTime, nullable=False),
     Column("value", Text, nullable=False),
     ForeignKeyConstraint(

@@ -27,7 +27,7 @@ def test_every_operation_has_a_handler_and_the_reverse() -> None:
 
 def test_an_operation_without_a_handler_stops_the_start() -> None:
     with pytest.raises(LookupError, match="no handler for the operation"):
-        documents.mount(Flask("empty"), "v1", {}, validate_responses=False, max_json_depth=64)
+        documents.mount(Flask("empty"), "v1", {}, validate_responses=False)
 
 
 def test_an_answer_that_breaks_the_document_is_a_failure_when_answers_are_checked(

@@ -211,23 +211,32 @@ def test_an_update_that_races_a_creation_succeeds_or_finds_nothing(engine: Engin
     assert errors <= {EntryNotFound}
 
 
-def test_of_many_who_create_one_entry_one_succeeds(engine: Engine) -> None:
-    outcomes: list[str] = []
+def eight_at_once(action: Callable[[int], None]) -> None:
+    """Run an action, told its number, in eight threads that begin together."""
     barrier = threading.Barrier(8)
 
-    def create(number: int) -> None:
+    def begin_together(number: int) -> None:
         barrier.wait()
+        action(number)
+
+    threads = [threading.Thread(target=begin_together, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_of_many_who_create_one_entry_one_succeeds(engine: Engine) -> None:
+    outcomes: list[str] = []
+
+    def create(number: int) -> None:
         try:
             XComStore(engine).create(NAME, str(number))
             outcomes.append(str(number))
         except AlreadyExists:
             outcomes.append("taken")
 
-    threads = [threading.Thread(target=create, args=[number]) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    eight_at_once(create)
 
     assert outcomes.count("taken") == 7
     assert XComStore(engine).get(NAME).value in outcomes
@@ -235,20 +244,14 @@ def test_of_many_who_create_one_entry_one_succeeds(engine: Engine) -> None:
 
 def test_of_many_who_write_to_a_new_run_all_succeed(engine: Engine) -> None:
     errors: list[Exception] = []
-    barrier = threading.Barrier(8)
 
     def create(number: int) -> None:
-        barrier.wait()
         try:
             XComStore(engine).create(named(run_id="new", key=str(number)), "1")
         except Exception as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=create, args=[number]) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    eight_at_once(create)
 
     page = XComStore(engine).list(XComFilter(), limit=9)
     assert errors == []
