@@ -43,7 +43,7 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
     for spec in reversed(fields(Settings)):
         command = click.option(
             "--" + spec.name.replace("_", "-"), metavar=_metavar(spec.name, spec.default),
-            help=f"{spec.metadata['help']} "
+            help=f"{spec.metadata['help']}"
                  f" [{PREFIX}{spec.name.upper()}, default {str(spec.default).lower()}]",
         )(command)
     return command
