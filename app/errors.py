@@ -6,9 +6,18 @@
     │   ├── DagNotFound            no DAG run of this DAG is registered
     │   ├── RunNotFound            the DAG is known, this run of it is not
     │   └── TaskInstanceNotFound   the run is known, this task instance of it is not
+    │       └── TaskNotFound       the DAG is known, no run of it has this task
     ├── AlreadyExists              an entry with this name is stored, and stays as it was
     ├── DateMismatch               a date given for an entry is not the date that is stored
-    └── NameTooLong                the names of an entry are together too long to be indexed
+    ├── NameTooLong                the names of an entry are together too long to be indexed
+    └── ReservedKeys               a value holds names that Airflow's serializer writes
+
+    AccessError
+    ├── Unauthenticated            who asks is not known
+    │   ├── TokenExpired           a token was good once
+    │   └── InvalidToken           a token is none of ours
+    ├── TooManyAttempts            wrong passwords came too often
+    └── Forbidden                  who asks is known, and may not
 
 Nothing here knows about HTTP.  Each API version decides how an error looks on the wire, because
 v1 and v2 disagree.
@@ -16,7 +25,7 @@ v1 and v2 disagree.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 
 class XComError(Exception):
@@ -33,8 +42,11 @@ class NotFound(XComError):
     map_index: int
 
 
+@dataclass(eq=False)
 class EntryNotFound(NotFound):
     """No XCom entry has this name."""
+
+    key: str
 
 
 class DagNotFound(NotFound):
@@ -47,6 +59,10 @@ class RunNotFound(NotFound):
 
 class TaskInstanceNotFound(NotFound):
     """The DAG run is known; this task instance of it is not registered."""
+
+
+class TaskNotFound(TaskInstanceNotFound):
+    """The DAG is known; no run of it has a task of this name."""
 
 
 @dataclass(eq=False)
@@ -70,3 +86,43 @@ class NameTooLong(XComError):
 
     size: int
     limit: int
+
+
+@dataclass(eq=False)
+class ReservedKeys(XComError):
+    """A value holds names that Airflow's serializer writes, which a request may not bring.
+
+    `place` is the first object that does, `value.a[0]` say, and `names` are its reserved names
+    in alphabetical order.
+    """
+
+    value: Any
+    place: str
+    names: list[str]
+
+
+class AccessError(Exception):
+    """What every refusal to let somebody in is."""
+
+
+class Unauthenticated(AccessError):
+    """Who asks is not known: no credentials, or none that are good here."""
+
+
+class TokenExpired(Unauthenticated):
+    """A token was good once."""
+
+
+class InvalidToken(Unauthenticated):
+    """A token is not one that this server made, or not for a user that there is."""
+
+
+@dataclass(eq=False)
+class TooManyAttempts(AccessError):
+    """Wrong passwords came too often; `seconds` says how long to wait."""
+
+    seconds: int
+
+
+class Forbidden(AccessError):
+    """Who asks is known, and may not do this."""

@@ -14,20 +14,44 @@ _WHITESPACE = " \t\n\r"
 
 
 class InvalidJson(ValueError):
-    """The text is not JSON at all."""
+    """The text is not JSON at all.
+
+    `reason` says why in a few words, and `position` is the character at which that shows.
+    """
+
+    reason = ""
+    position = 0
 
 
 class AmbiguousJson(InvalidJson):
     """The text is JSON to some readers only; the message says what it holds."""
 
 
+class UnreadableJson(AmbiguousJson):
+    """The text is beyond what many readers read at all: nested too deep, or not UTF-8."""
+
+
+class RepeatedName(AmbiguousJson):
+    """An object gives a name twice."""
+
+
 class JsonObject(dict[str, Any]):
-    """A JSON object that still knows the text it was read from."""
+    """A JSON object that still knows the text it was read from.
+
+    `repeats` says that some object in the text gives a name twice.
+    """
 
     text: str
+    repeats: bool = False
 
     def text_of(self, name: str) -> str:
-        """Return the text of a member's value exactly as it stood in the document."""
+        """Return the text of a member's value exactly as it stood in the document.
+
+        A text that gives names twice would be read differently by different readers: the value
+        that was read is written anew in its place.
+        """
+        if self.repeats:
+            return json.dumps(self[name])
         position = _skip(self.text, self.text.index("{") + 1)
         while True:
             member, position = scanstring(self.text, position + 1)
@@ -38,24 +62,23 @@ class JsonObject(dict[str, Any]):
             position = _skip(self.text, _skip(self.text, end) + 1)
 
 
-def loads(text: str, max_depth: int = MAX_DEPTH) -> Any:
+def loads(text: str, max_depth: int = MAX_DEPTH, *, repeated_names: bool = False) -> Any:
     """Read a JSON text; an object at the top is a JsonObject.
 
     Raises InvalidJson for what no reader takes, AmbiguousJson for NaN, Infinity, numbers too
-    large for a float, repeated names, lone surrogates and nesting beyond `max_depth`.
+    large for a float, lone surrogates, nesting beyond `max_depth` and, unless `repeated_names`
+    allows them, names given twice; where they are allowed, the last one counts.
     """
     try:
-        value = _STRICT.decode(text)
-    except AmbiguousJson:
-        raise
-    except RecursionError:
-        raise AmbiguousJson(f"nesting beyond {max_depth} levels") from None
-    except ValueError as error:
-        raise InvalidJson(str(error)) from None
+        value, repeats = _decoded(_STRICT, text, max_depth), False
+    except RepeatedName:
+        if not repeated_names:
+            raise
+        value, repeats = _decoded(_LAST_NAME_COUNTS, text, max_depth), True
     _check(value, max_depth)
     if isinstance(value, dict):
         value = JsonObject(value)
-        value.text = text
+        value.text, value.repeats = text, repeats
     return value
 
 
@@ -86,6 +109,21 @@ def elements(text: str) -> list[str]:
     return found
 
 
+def _decoded(decoder: json.JSONDecoder, text: str, max_depth: int) -> Any:
+    try:
+        return decoder.decode(text)
+    except AmbiguousJson:
+        raise
+    except RecursionError:
+        raise UnreadableJson(f"nesting beyond {max_depth} levels") from None
+    except json.JSONDecodeError as error:
+        invalid = InvalidJson(str(error))
+        invalid.reason, invalid.position = error.msg, error.pos
+        raise invalid from None
+    except ValueError as error:  # an integer of too many digits
+        raise InvalidJson(str(error)) from None
+
+
 def _skip(text: str, position: int) -> int:
     while position < len(text) and text[position] in _WHITESPACE:
         position += 1
@@ -97,7 +135,7 @@ def _check(value: Any, max_depth: int) -> None:
     level = [value]
     for depth in range(max_depth + 1):
         if depth == max_depth and any(isinstance(each, list | dict) for each in level):
-            raise AmbiguousJson(f"nesting beyond {max_depth} levels")
+            raise UnreadableJson(f"nesting beyond {max_depth} levels")
         level = [inner for outer in level for inner in _inside(outer)]
 
 
@@ -133,11 +171,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for name, value in pairs:
         if name in members:
-            raise AmbiguousJson(f"the name {name[:100]!r} twice")
+            raise RepeatedName(f"the name {name[:100]!r} twice")
         members[name] = value
     return members
 
 
 _STRICT = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite,
                            object_pairs_hook=_unique)
+_LAST_NAME_COUNTS = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _LENIENT = json.JSONDecoder()

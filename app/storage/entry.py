@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 UNMAPPED = -1
 """The map index of a task instance that is not mapped."""
@@ -63,15 +63,45 @@ class XComEntry(XComKey):
         return RunDates(self.logical_date, self.run_after).run_date
 
 
+Field = Literal["dag_id", "run_id", "task_id", "map_index", "key", "timestamp", "logical_date",
+                "run_after"]
+"""What a list can be filtered and ordered by; the dates but `timestamp` are the DAG run's."""
+
+
+class Comparison(NamedTuple):
+    """A condition on one field.
+
+    `like` compares in any ASCII case with a pattern in which `%` stands for any characters, `_`
+    for one, and a backslash takes that meaning away.
+    """
+
+    field: Field
+    operator: Literal["eq", "ge", "gt", "le", "lt", "like"]
+    operand: str | int | datetime
+
+
+class Order(NamedTuple):
+    """A field to order a list by."""
+
+    field: Field
+    descending: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class XComFilter:
-    """Which entries to list; None stands for any."""
+    """Which entries to list; None stands for any.
+
+    `dag_ids` are the DAGs that may be shown at all. An entry meets `conditions` if of each of them
+    it meets all comparisons of at least one alternative.
+    """
 
     dag_id: str | None = None
     run_id: str | None = None
     task_id: str | None = None
     map_index: int | None = None
     key: str | None = None
+    dag_ids: frozenset[str] | None = None
+    conditions: tuple[tuple[tuple[Comparison, ...], ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

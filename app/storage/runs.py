@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Table, and_, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from app.dates import parse_rfc3339
-from app.errors import DagNotFound, RunNotFound, TaskInstanceNotFound
-from app.storage.entry import RunDates, XComKey
+from app.errors import DagNotFound, RunNotFound, TaskInstanceNotFound, TaskNotFound
+from app.storage.entry import ANY, MAX_ID_LENGTH, RunDates, XComKey
 from app.storage.tables import dag_run, task_instance, xcom
 
 # scheduled__2024-01-01T00:00:00+00:00, or manual__… with the random suffix of Airflow 3
@@ -45,21 +45,25 @@ def date_in_run_id(run_id: str) -> datetime | None:
 def require(connection: Connection, name: XComKey) -> RunDates:
     """Return the dates of an entry's DAG run.
 
-    Raises DagNotFound, RunNotFound or TaskInstanceNotFound: the first that is not registered.
+    Raises DagNotFound, TaskNotFound, RunNotFound or TaskInstanceNotFound: the first that is not
+    registered.
     """
     found = _parents(connection, name)
     if found is not None and found.has_instance:
         return RunDates(found.logical_date, found.run_after)
-    missing = (TaskInstanceNotFound if found is not None
-               else RunNotFound if _has_dag(connection, name.dag_id) else DagNotFound)
+    missing = (DagNotFound if not _has_dag(connection, name.dag_id)
+               else TaskNotFound if not _has_task(connection, name.dag_id, name.task_id)
+               else RunNotFound if found is None else TaskInstanceNotFound)
     raise missing(name.dag_id, name.run_id, name.task_id, name.map_index)
 
 
 def ensure(connection: Connection, name: XComKey, given: datetime) -> RunDates:
     """Register an entry's DAG run and task instance where unknown; return the run's dates.
 
-    A new run gets the date that its id carries, else the one given.
+    A new run gets the date that its id carries, else the one given. Raises DagNotFound,
+    TaskNotFound or RunNotFound for an id that nothing can be registered under.
     """
+    _refuse_impossible_ids(name)
     found = _parents(connection, name)
     if found is not None and found.has_instance:
         return RunDates(found.logical_date, found.run_after)
@@ -90,6 +94,19 @@ def _parents(connection: Connection, name: XComKey) -> Any:
 def _has_dag(connection: Connection, dag_id: str) -> bool:
     runs = select(dag_run.c.run_id).where(dag_run.c.dag_id == dag_id).limit(1)
     return connection.execute(runs).first() is not None
+
+
+def _has_task(connection: Connection, dag_id: str, task_id: str) -> bool:
+    instances = select(task_instance.c.run_id).where(
+        task_instance.c.dag_id == dag_id, task_instance.c.task_id == task_id).limit(1)
+    return connection.execute(instances).first() is not None
+
+
+def _refuse_impossible_ids(name: XComKey) -> None:
+    for each, missing in ((name.dag_id, DagNotFound), (name.task_id, TaskNotFound),
+                          (name.run_id, RunNotFound)):
+        if each == ANY or len(each) > MAX_ID_LENGTH:
+            raise missing(name.dag_id, name.run_id, name.task_id, name.map_index)
 
 
 def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> None:

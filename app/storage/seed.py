@@ -11,8 +11,9 @@ from app.errors import NameTooLong
 from app.storage import runs
 from app.storage.engine import for_writing
 from app.storage.entry import RunDates, XComKey
+from app.storage.listing import named
 from app.storage.seed_file import BadSeed, SeedEntry, SeedRow, SeedRun
-from app.storage.store import named, refuse_long_name
+from app.storage.store import refuse_long_name
 from app.storage.tables import dag_run, task_instance, xcom
 
 CHUNK = 1000

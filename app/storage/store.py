@@ -1,21 +1,19 @@
 """The store of XCom entries.  Each method is one transaction; errors come from app.errors."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, exists, false, func, select
+from sqlalchemy import Connection, Engine, exists, func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.errors import AlreadyExists, DateMismatch, EntryNotFound, NameTooLong, XComError
-from app.storage import runs
+from app.storage import listing, runs
 from app.storage.engine import for_writing
-from app.storage.entry import MAX_MAP_INDEX, UNMAPPED, Page, XComEntry, XComFilter, XComKey
+from app.storage.entry import Order, Page, XComEntry, XComFilter, XComKey
+from app.storage.reserved import refuse_reserved
 from app.storage.tables import dag_run, xcom
-
-_LISTED = (xcom.c.dag_id, xcom.c.run_id, xcom.c.task_id, xcom.c.map_index, xcom.c.key,
-           xcom.c.timestamp, *runs.DATES)
-_IN_ORDER = (xcom.c.dag_id, xcom.c.task_id, xcom.c.run_id, xcom.c.map_index, xcom.c.key)
 
 MAX_NAME_BYTES = 2600
 """How long the names of an entry may be together, in UTF-8.
@@ -46,8 +44,9 @@ class XComStore:
 
         Registers an unknown DAG run or task instance, or raises NotFound for it where parents are
         required. Raises DateMismatch where `run_date` is not the run's, AlreadyExists, keeping
-        the old value, where the name is taken, and NameTooLong.
+        the old value, where the name is taken, NameTooLong and ReservedKeys.
         """
+        refuse_reserved(value)
         refuse_long_name(name)
         now = datetime.now(UTC)
         timestamp = timestamp or now
@@ -68,31 +67,34 @@ class XComStore:
         with self._engine.connect() as connection:
             return _found(connection, name)
 
-    def list(self, wanted: XComFilter, *, limit: int, offset: int = 0) -> Page:
-        """Return a page of the entries that match, without values, in Airflow's order.
+    def list(self, wanted: XComFilter, *, limit: int, offset: int = 0,
+             order: Sequence[Order] = ()) -> Page:
+        """Return a page of the entries that match, without values, and how many match in all.
 
-        The order is by DAG, task, run, map index and key, each byte by byte.
+        The order is by DAG, task, run, map index and key, each byte by byte, after the fields
+        that `order` names.
         """
-        matching = named(wanted)
-        count = select(func.count()).select_from(xcom).where(*matching)
-        page: Select[tuple[object, ...]] = (
-            select(*_LISTED).join(dag_run, runs.OF_ENTRY).where(*matching)
-            .order_by(*_IN_ORDER).limit(limit).offset(offset))
         with self._engine.connect() as connection:
-            total = connection.execute(count).scalar_one()
-            rows = connection.execute(page).all()
+            total = connection.execute(listing.count(wanted)).scalar_one()
+            rows = connection.execute(listing.page(wanted, order, limit, offset)).all()
         return Page([XComEntry(**row._mapping) for row in rows], total)
 
     def replace_value(self, name: XComKey, value: str, *, timestamp: datetime | None = None,
-                      run_date: datetime | None = None) -> XComEntry:
-        """Give an entry a new value, the JSON text `value`, and nothing else.
+                      run_date: datetime | None = None,
+                      new_timestamp: datetime | None = None) -> XComEntry:
+        """Give an entry a new value, the JSON text `value`, and perhaps a new timestamp.
 
-        A date that is given must be the one stored: DateMismatch otherwise. Raises EntryNotFound.
+        A `timestamp` or `run_date` that is given must be the one stored: DateMismatch otherwise.
+        Raises EntryNotFound and ReservedKeys.
         """
+        refuse_reserved(value)
+        changed = {"value": value} | ({"timestamp": new_timestamp} if new_timestamp else {})
+        # By the given names: in RETURNING, SQLAlchemy leaves the tables' names out on SQLite, and a
+        # run that is told by its entry's columns would be any run.
         logical_date, run_after = (
-            select(column).where(runs.OF_ENTRY).scalar_subquery().label(column.name)
-            for column in runs.DATES)
-        update = (xcom.update().where(*named(name)).values(value=value)
+            select(column).where(dag_run.c.dag_id == name.dag_id, dag_run.c.run_id == name.run_id)
+            .scalar_subquery().label(column.name) for column in runs.DATES)
+        update = (xcom.update().where(*listing.named(name)).values(**changed)
                   .returning(xcom.c.timestamp, logical_date, run_after))
         if timestamp is not None:
             update = update.where(xcom.c.timestamp == timestamp)
@@ -108,7 +110,7 @@ class XComStore:
     def delete(self, name: XComKey) -> None:
         """Remove an entry; its DAG run and task instance stay. Raises EntryNotFound."""
         with self._writing.begin() as connection:
-            if connection.execute(xcom.delete().where(*named(name))).rowcount == 0:
+            if connection.execute(xcom.delete().where(*listing.named(name))).rowcount == 0:
                 raise _not_found(name)
 
     def is_healthy(self) -> bool:
@@ -121,20 +123,13 @@ class XComStore:
         return True
 
 
-def named(name: XComKey | XComFilter) -> "list[ColumnElement[bool]]":
-    """Return the conditions that the entries of this name, or matching this filter, meet."""
-    if name.map_index is not None and not UNMAPPED <= name.map_index <= MAX_MAP_INDEX:
-        return [false()]  # databases refuse to compare with a number that no column can hold
-    return [xcom.c[column] == value for column, value in asdict(name).items() if value is not None]
-
-
 def _not_found(name: XComKey) -> EntryNotFound:
-    return EntryNotFound(name.dag_id, name.run_id, name.task_id, name.map_index)
+    return EntryNotFound(name.dag_id, name.run_id, name.task_id, name.map_index, name.key)
 
 
 def _found(connection: Connection, name: XComKey) -> XComEntry:
     query = (select(xcom.c.timestamp, *runs.DATES, xcom.c.value)
-             .join(dag_run, runs.OF_ENTRY).where(*named(name)))
+             .join(dag_run, runs.OF_ENTRY).where(*listing.named(name)))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise _not_found(name)

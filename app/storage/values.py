@@ -1,20 +1,31 @@
-"""A stored value as Airflow 2.10.5 shows it: JSON text in, a Python value out; nothing ever runs.
+"""A stored value as Airflow shows it: JSON text in, a Python value out; nothing ever runs.
 
 Tasks leave more than JSON: Airflow's serializer writes a date as `{"__classname__":
 "datetime.date", "__version__": 2, "__data__": "2024-02-29"}`, and older releases as `{"__type": …,
-"__var": …}`.  Such a value is shown as text, `datetime.date@version=2(2024-02-29)`.  Where
-deserialization is allowed and asked for, the fixed table in app.storage.classes rebuilds it, and
-a class that is not in the table stays text.  No name in a value is ever imported.
+"__var": …}`.  Airflow 2.10.5 shows such a value as text, `datetime.date@version=2(2024-02-29)`;
+where deserialization is allowed and asked for, the fixed table in app.storage.classes rebuilds it,
+and a class that is not in the table stays text.  Airflow 3.3.2 shows it as it is stored, and as
+text of much the same form when it is asked to deserialize.  No name in a value is ever imported.
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from app import strict_json
 from app.storage import classes
 
 MAX_TEXT = 1024 * 1024
 """The longest text that an object is shown by, in characters."""
+
+
+_DAG_FILE_PREFIX = re.compile("^unusual_prefix_[0-9a-f]{40}_")
+"""What Airflow puts before the name of the module that a DAG file becomes."""
+
+
+class _OfAirflow(Exception):
+    """A value holds an object of one of Airflow's own classes."""
 
 
 class Serialized(NamedTuple):
@@ -28,6 +39,21 @@ class Serialized(NamedTuple):
 def decode(text: str, *, as_objects: bool = False) -> Any:
     """Return the value that JSON text stands for, serialized objects as text or rebuilt."""
     return _shown(json.loads(text), _rebuilt if as_objects else _as_text)
+
+
+def readable(text: str) -> Any:
+    """Return the value as Airflow 3.3.2 deserializes it: serialized objects become text.
+
+    A string that holds JSON counts as what it stands for. A value that holds an object of
+    Airflow's own classes, which Airflow would import, stays as it is.
+    """
+    stored = json.loads(text)
+    try:
+        value = (strict_json.loads(stored, repeated_names=True) if isinstance(stored, str)
+                 else stored)
+        return _shown(value, _as_newer_text)
+    except (strict_json.InvalidJson, _OfAirflow):
+        return stored
 
 
 def _shown(value: Any, show: Callable[[Serialized], Any]) -> Any:
@@ -64,13 +90,34 @@ def _as_text(found: Serialized) -> str:
     """Return Airflow's words for an object; the letters of a list are comma-separated there too."""
     data = _shown(found.data, _as_text)
     if found.classname in classes.COLLECTIONS and isinstance(data, list | str | dict):
-        return f"({','.join(str(each) for each in data)})"
+        return _capped(f"({','.join(str(each) for each in data)})")
     if isinstance(data, dict):
         inside = ",".join(f"{name}={each}" for name, each in data.items())
     elif isinstance(data, list):
         inside = ",".join(str(data))
     else:
         inside = "" if data is None else str(data)
-    if len(inside) > MAX_TEXT:  # lists within lists double it at every level
-        inside = inside[:MAX_TEXT] + "…"
-    return f"{found.classname}@version={found.version}({inside})"
+    return f"{found.classname}@version={found.version}({_capped(inside)})"
+
+
+def _as_newer_text(found: Serialized) -> str:
+    """Return the words of Airflow 3.3.2 for an object: texts within an object are quoted."""
+    if found.classname.startswith("airflow."):
+        raise _OfAirflow
+    data = _shown(found.data, _as_newer_text)
+    if found.classname in classes.COLLECTIONS and isinstance(data, list):
+        return _capped(f"({','.join(str(each) for each in data)})")
+    if isinstance(data, dict):
+        inside = ", ".join(f"{name}={each!r}" if isinstance(found.data[name], str)
+                           else f"{name}={each}" for name, each in data.items())
+    elif isinstance(data, list):
+        inside = ",".join(str(each) for each in data)
+    else:
+        inside = "" if data is None else str(data)
+    shown = _DAG_FILE_PREFIX.sub("", found.classname)
+    return f"{shown}@version={found.version}({_capped(inside)})"
+
+
+def _capped(text: str) -> str:
+    """Return a text, or its beginning: the quotes of lists within lists double at every level."""
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"

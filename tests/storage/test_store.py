@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,12 +11,9 @@ from sqlalchemy import Engine, event
 
 from app.errors import (
     AlreadyExists,
-    DagNotFound,
     DateMismatch,
     EntryNotFound,
     NameTooLong,
-    RunNotFound,
-    TaskInstanceNotFound,
     XComError,
 )
 from app.storage.entry import MAX_MAP_INDEX, XComEntry, XComFilter, XComKey
@@ -113,6 +111,26 @@ def test_replacing_changes_the_value_alone(store: XComStore) -> None:
     assert store.get(named(key="other")).value == "1"
 
 
+def test_replacing_as_of_a_moment_changes_the_timestamp_too(store: XComStore) -> None:
+    created = store.create(NAME, "1")
+    moment = datetime(2030, 1, 2, 3, 4, 5, 678901, UTC)
+
+    replaced = store.replace_value(NAME, "2", new_timestamp=moment)
+
+    assert replaced == store.get(NAME) == replace(created, value="2", timestamp=moment)
+
+
+def test_the_timestamp_that_must_be_stored_is_the_old_one(store: XComStore) -> None:
+    old = store.create(NAME, "1").timestamp
+    new = old + timedelta(days=1)
+
+    store.replace_value(NAME, "2", timestamp=old, new_timestamp=new)
+    with pytest.raises(DateMismatch):
+        store.replace_value(NAME, "3", timestamp=old, new_timestamp=old)
+
+    assert (store.get(NAME).value, store.get(NAME).timestamp) == ("2", new)
+
+
 @pytest.mark.parametrize("field", ["timestamp", "run_date"])
 def test_replacing_under_another_date_changes_nothing(store: XComStore, field: str) -> None:
     created = store.create(NAME, "1")
@@ -124,30 +142,6 @@ def test_replacing_under_another_date_changes_nothing(store: XComStore, field: s
     assert (error.value.field, error.value.stored) == (field, given[field])
     assert store.get(NAME).value == "1"
     assert store.replace_value(NAME, "2", **given).value == "2"
-
-
-@pytest.mark.parametrize(("name", "error"), [
-    (named(dag_id="nope"), DagNotFound), (named(run_id="nope"), RunNotFound),
-    (named(task_id="nope"), TaskInstanceNotFound), (named(map_index=3), TaskInstanceNotFound)])
-def test_the_first_missing_parent_is_named(engine: Engine, name: XComKey,
-                                           error: type[XComError]) -> None:
-    XComStore(engine).create(NAME, "1")
-    strict = XComStore(engine, require_parents=True)
-
-    with pytest.raises(error):
-        strict.create(name, "1")
-
-    assert strict.list(XComFilter(), limit=9).total_entries == 1
-    assert strict.create(named(key="other"), "1").run_date == RUN_DATE
-
-
-def test_a_refused_entry_leaves_no_run_behind(store: XComStore) -> None:
-    with pytest.raises(DateMismatch):
-        store.create(NAME, "1", run_date=RUN_DATE + timedelta(days=1))
-
-    strict = XComStore(store._engine, require_parents=True)
-    with pytest.raises(DagNotFound):
-        strict.create(NAME, "1")
 
 
 def test_a_list_is_in_the_order_of_bytes(store: XComStore) -> None:
@@ -165,13 +159,6 @@ def test_a_list_is_in_the_order_of_bytes(store: XComStore) -> None:
         (n.dag_id, n.task_id, n.run_id, n.map_index, n.key) for n in in_order]
     assert page.total_entries == len(names)
     assert all(entry.value == "" for entry in page.entries)
-
-
-@pytest.mark.parametrize("index", [-2, MAX_MAP_INDEX + 1, 2**63, -(10**30)])
-def test_an_index_that_nothing_can_have_matches_nothing(store: XComStore, index: int) -> None:
-    store.create(NAME, "1")
-
-    assert store.list(XComFilter(map_index=index), limit=9).total_entries == 0
 
 
 def test_a_list_never_reads_values(engine: Engine) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.storage.classes import as_json
-from app.storage.values import MAX_TEXT, decode
+from app.storage.values import MAX_TEXT, decode, readable
 
 
 def written(classname: str, data: Any, version: int = 1) -> dict[str, Any]:
@@ -75,3 +75,43 @@ def test_data_that_no_datetime_was_made_of_stays_text(data: Any) -> None:
     value = rebuilt(written("datetime.datetime", data, 2))
 
     assert value.startswith("datetime.datetime@version=2(")
+
+
+@pytest.mark.parametrize(("value", "shown"), [
+    (DATE, "datetime.date@version=2(2024-02-29)"), (DECIMAL, "decimal.Decimal@version=1(1.5)"),
+    ({"a": [DATE]}, {"a": ["datetime.date@version=2(2024-02-29)"]}),
+    (written("builtins.tuple", ["a", 1, DATE]), "(a,1,datetime.date@version=2(2024-02-29))"),
+    (written("a.B", {"x": "y", "z": 1}), "a.B@version=1(x='y', z=1)"),
+    (written("a.B", {"x": DATE}), "a.B@version=1(x=datetime.date@version=2(2024-02-29))"),
+    (written("a.B", None), "a.B@version=1()"), (written("a.B", [1, "b"]), "a.B@version=1(1,b)"),
+    (written("unusual_prefix_" + "0" * 40 + "_dag.B", 1), "dag.B@version=1(1)"),
+    ({"__type": "dict", "__var": {"a": DATE}}, {"a": "datetime.date@version=2(2024-02-29)"}),
+    ({"__type": "set", "__var": [1]}, "set@version=0(1)"),
+    ({"__classname__": "", "__version__": 1}, {"__classname__": "", "__version__": 1}),
+    ("text", "text"), (None, None), (5, 5), ([], [])])
+def test_a_newer_airflow_shows_objects_by_text(value: Any, shown: Any) -> None:
+    assert readable(json.dumps(value)) == shown
+    assert readable(json.dumps(json.dumps(value))) == shown
+
+
+@pytest.mark.parametrize("value", [
+    written("airflow.sdk.Asset", {"name": "x"}), {"a": [DATE, written("airflow.x.Y", 1)]},
+    {"__type": "airflow.x.Y", "__var": 1}, written("a.B", [written("airflow.x.Y", 1)])])
+def test_a_value_with_an_object_of_airflows_own_stays_as_it_is(value: Any) -> None:
+    assert readable(json.dumps(value)) == value
+    assert readable(json.dumps(json.dumps(value))) == json.dumps(value)
+
+
+@pytest.mark.parametrize("held", ["{bad", "NaN", "[1e400]", "[" * 100_000, "1" * 5000,
+                                  '{"a": ' * 65 + "1" + "}" * 65, '"\\ud800"', ""])
+def test_a_string_that_holds_no_strict_json_stays_a_string(held: str) -> None:
+    assert readable(json.dumps(held)) == held
+
+
+def test_the_newer_text_of_an_object_ends_somewhere_too() -> None:
+    """A list within an object repeats the quotes of its texts, and doubles their backslashes."""
+    value: Any = "\"'\\" * 10
+    for _ in range(19):
+        value = written("a.B", [[value]])
+
+    assert len(readable(json.dumps(value))) < 3 * MAX_TEXT

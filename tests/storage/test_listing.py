@@ -1,0 +1,159 @@
+"""Lists: what is met, how many in all, and in which order, the same on every database."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from app.storage import seed
+from app.storage.entry import MAX_MAP_INDEX, Comparison, Order, XComFilter, XComKey
+from app.storage.seed_file import read
+from app.storage.store import XComStore
+
+MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
+RUNS = {"r1": (MOMENT, MOMENT), "r2": (None, MOMENT + timedelta(hours=1)),
+        "R3": (MOMENT - timedelta(days=1), MOMENT + timedelta(microseconds=1))}
+
+
+def entry(key: str, run: str = "r1", dag: str = "etl", **fields: Any) -> dict[str, Any]:
+    return {"dag_id": dag, "run_id": run, "task_id": "t", "key": key, "value": 1} | fields
+
+
+@pytest.fixture
+def filled(engine: Engine) -> XComStore:
+    """Return a store with three runs, one of which belongs to no date, and six entries."""
+    texts = [[entry("a", "r2"), entry("b"), entry("B", "R3"), entry("c", task_id="T"),
+              entry("d", map_index=2), entry("e", dag="other", timestamp="2001-02-03T04:05:06Z")]]
+    runs = [{"dag_id": dag, "run_id": run, "logical_date": date and date.isoformat(),
+             "run_after": after.isoformat()}
+            for run, (date, after) in RUNS.items() for dag in ("etl", "other")]
+    for text in ({"dag_runs": runs}, *texts):
+        seed.write(engine, read(json.dumps(text)))
+    return XComStore(engine)
+
+
+def keys(store: XComStore, *conditions: Sequence[Sequence[Comparison]], order: Sequence[Order] = (),
+         **fields: Any) -> str:
+    """Return the keys listed, and check that as many are counted."""
+    wanted = XComFilter(**fields, conditions=tuple(
+        tuple(tuple(each) for each in condition) for condition in conditions))
+    page = store.list(wanted, limit=99, order=order)
+    assert page.total_entries == len(page.entries)
+    assert store.list(wanted, limit=1, offset=1, order=order).total_entries == len(page.entries)
+    return "".join(each.key for each in page.entries)
+
+
+def only(field: Any, operator: Any, operand: Any) -> list[list[Comparison]]:
+    return [[Comparison(field, operator, operand)]]
+
+
+@pytest.mark.parametrize(("pattern", "found"), [
+    ("report", ["report"]), ("REPORT", ["report"]), ("re%", ["report", "re%x", "re_x", "re\\x"]),
+    ("RE%X", ["re%x", "re_x", "re\\x"]), ("%port", ["report"]), ("re_x", ["re%x", "re_x", "re\\x"]),
+    (r"re\_x", ["re_x"]), (r"re\%x", ["re%x"]), (r"re\\x", ["re\\x"]), (r"%\\%", ["re\\x"]),
+    ("r_x", []), ("", []), ("%é%", ["été"]), ("%É%", ["ÉTÉ"]), ("%ÉTÉ", ["ÉTÉ"]), ("éTé", ["été"]),
+    ("ss", []), ("k", []), ("_", ["\u212a", "ß", "🙂"]), ("%[a-z]%", []), ("*", []), ("%'%", []),
+    ("r\\eport", ["report"]), ("_" * 6, ["report"])])
+def test_a_pattern_finds_the_same_on_every_database(store: XComStore, pattern: str,
+                                                    found: list[str]) -> None:
+    """In any ASCII case; the Kelvin sign is no k, and é no É."""
+    for key in ("report", "re%x", "re_x", "re\\x", "été", "ÉTÉ", "ß", "\u212a", "🙂"):
+        store.create(XComKey("etl", "r1", "t", -1, key), "1")
+    wanted = XComFilter(conditions=((tuple(only("key", "like", pattern)[0]),),))
+
+    page = store.list(wanted, limit=99)
+
+    assert {each.key for each in page.entries} == set(found)
+    assert page.total_entries == len(found)
+
+
+@pytest.mark.parametrize("field", ["dag_id", "run_id", "task_id", "key"])
+def test_every_name_can_be_held_against_a_pattern(filled: XComStore, field: str) -> None:
+    assert keys(filled, only(field, "like", "%")) == keys(filled)
+    assert keys(filled, only(field, "like", "no%")) == ""
+
+
+@pytest.mark.parametrize(("field", "operator", "operand", "found"), [
+    ("key", "eq", "b", "b"), ("key", "ge", "b", "bcde"), ("key", "gt", "b", "cde"),
+    ("key", "le", "b", "Bab"), ("key", "lt", "b", "Ba"), ("key", "lt", "\U0010ffff", "Babcde"),
+    ("map_index", "eq", 2, "d"), ("map_index", "ge", -1, "Babcde"), ("map_index", "gt", -1, "d"),
+    ("map_index", "eq", MAX_MAP_INDEX + 1, ""), ("map_index", "eq", -2, ""),
+    ("map_index", "eq", 10**30, ""),
+    ("logical_date", "eq", MOMENT, "bcde"), ("logical_date", "lt", MOMENT, "B"),
+    ("logical_date", "ge", datetime(1, 1, 1, tzinfo=UTC), "Bbcde"),
+    ("logical_date", "le", datetime(9999, 12, 31, 23, 59, 59, 999999, UTC), "Bbcde"),
+    ("run_after", "gt", MOMENT, "Ba"), ("run_after", "ge", MOMENT, "Babcde"),
+    ("run_after", "gt", MOMENT + timedelta(microseconds=1), "a"),
+    ("run_after", "le", MOMENT + timedelta(microseconds=1), "Bbcde"),
+    ("timestamp", "lt", datetime(2020, 1, 1, tzinfo=UTC), "e"),
+    ("timestamp", "eq", datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC), "e")])
+def test_a_field_can_be_held_against_a_bound(filled: XComStore, field: str, operator: str,
+                                             operand: Any, found: str) -> None:
+    assert "".join(sorted(keys(filled, only(field, operator, operand)))) == found
+
+
+def test_of_every_condition_one_alternative_is_met(filled: XComStore) -> None:
+    one_of_two = [[Comparison("key", "eq", "b")], [Comparison("key", "eq", "e")]]
+    a_range = [[Comparison("key", "ge", "c"), Comparison("key", "lt", "e")]]
+
+    assert keys(filled, one_of_two) == "be"
+    assert keys(filled, a_range) == "cd"
+    assert keys(filled, one_of_two, only("dag_id", "eq", "other")) == "e"
+    assert keys(filled, one_of_two, a_range) == ""
+    assert keys(filled, [*one_of_two, *a_range], dag_id="etl") == "cbd"
+    assert keys(filled, [[]]) == keys(filled)
+    assert keys(filled, [[Comparison("key", "eq", "b")], []]) == keys(filled)
+
+
+@pytest.mark.parametrize(("dag_ids", "found"), [
+    (None, "cBbdae"), (frozenset(), ""), (frozenset({"etl"}), "cBbda"),
+    (frozenset({"other"}), "e"), (frozenset({"other", "nope"}), "e"), (frozenset({"ETL"}), ""),
+    (frozenset({"etl", "other"}), "cBbdae"), (frozenset({"~"}), "")])
+def test_entries_of_other_dags_do_not_exist(filled: XComStore, dag_ids: frozenset[str] | None,
+                                            found: str) -> None:
+    assert keys(filled, dag_ids=dag_ids) == found
+    assert keys(filled, dag_ids=dag_ids, dag_id="etl") == keys(filled, dag_ids=dag_ids).replace(
+        "e", "")
+
+
+@pytest.mark.parametrize("field", ["dag_id", "run_id", "task_id", "map_index", "key", "timestamp",
+                                   "run_after"])
+def test_a_list_can_be_ordered_by_every_field(filled: XComStore, field: Any) -> None:
+    natural = filled.list(XComFilter(), limit=99).entries
+
+    up = filled.list(XComFilter(), limit=99, order=[Order(field)]).entries
+    down = filled.list(XComFilter(), limit=99, order=[Order(field, True)]).entries
+
+    assert up == sorted(natural, key=lambda each: getattr(each, field))
+    assert down == up[::-1]
+    assert [*filled.list(XComFilter(), limit=2, order=[Order(field)]).entries,
+            *filled.list(XComFilter(), limit=99, offset=2, order=[Order(field)]).entries] == up
+
+
+def test_what_is_left_equal_keeps_the_natural_order_turned_round_with_the_first_field(
+        filled: XComStore) -> None:
+    assert keys(filled) == "cBbdae"
+    assert keys(filled, order=[Order("dag_id")]) == "cBbdae"
+    assert keys(filled, order=[Order("dag_id", True)]) == "eadbBc"
+    assert keys(filled, order=[Order("dag_id"), Order("map_index", True)]) == "dcBbae"
+    assert keys(filled, order=[Order("dag_id", True), Order("map_index")]) == "eabBcd"
+    assert keys(filled, order=[Order("map_index"), Order("map_index", True)]) == "cBbaed"
+
+
+def test_runs_without_a_date_come_together_in_that_order(filled: XComStore) -> None:
+    page = filled.list(XComFilter(), limit=99, order=[Order("logical_date")])
+    dates = [each.logical_date for each in page.entries]
+    known = [date for date in dates if date is not None]
+
+    assert dates in ([None, *known], [*known, None])
+    assert known == sorted(known)
+
+
+@pytest.mark.parametrize("index", [-2, MAX_MAP_INDEX + 1, 2**63, -(10**30)])
+def test_an_index_that_nothing_can_have_matches_nothing(store: XComStore, index: int) -> None:
+    store.create(XComKey("etl", "r1", "t", -1, "k"), "1")
+
+    assert store.list(XComFilter(map_index=index), limit=9).total_entries == 0

@@ -1,0 +1,151 @@
+"""Names that Airflow's serializer writes: no write takes them in any spelling, but seed does."""
+
+import json
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from app.errors import ReservedKeys
+from app.storage import seed
+from app.storage.entry import XComFilter, XComKey
+from app.storage.reserved import refuse_reserved
+from app.storage.seed_file import read
+from app.storage.store import XComStore
+
+NAMES = ["__classname__", "__version__", "__data__", "__id__", "__cache__", "__type", "__source",
+         "__var"]
+NAME = XComKey("etl", "r", "extract", -1, "k")
+Write = Callable[[XComStore, str], object]
+
+
+def refused(text: str) -> tuple[str, list[str]]:
+    """Return the place and the names for which a value is refused."""
+    with pytest.raises(ReservedKeys) as error:
+        refuse_reserved(text)
+    return error.value.place, error.value.names
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("around", "place"), [
+    ("{%s}", "value"), ('{"a": {%s}}', "value.a"), ("[{%s}]", "value[0]"),
+    ('{"a": [0, {%s}]}', "value.a[1]"), ('[[{"b": {%s}}]]', "value[0][0].b"),
+    ('{"": {"a.b": {%s}}}', "value..a.b")])
+def test_a_reserved_name_is_found_at_any_depth(name: str, around: str, place: str) -> None:
+    assert refused(around % f'"x": 1, "{name}": null') == (place, [name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_string_that_holds_an_object_or_a_list_counts_as_that(name: str) -> None:
+    held = json.dumps({name: 1})
+
+    assert refused(json.dumps(held)) == ("value", [name])
+    assert refused(json.dumps({"a": held})) == ("value.a", [name])
+    assert refused(json.dumps(f" [0, {held}]\n")) == ("value[1]", [name])
+    assert refused(json.dumps(json.dumps({"a": [held]}))) == ("value.a[0]", [name])
+    assert refused(json.dumps([json.dumps([json.dumps([held])])])) == ("value[0][0][0]", [name])
+
+
+@pytest.mark.parametrize("text", [
+    r'{"\u005f\u005ftype": 1}', r'{"_\u005Ftype": 1}', r'{"\u005f_type": 1}',
+    r'{"\u005f\u005f\u0074\u0079\u0070\u0065": 1}', r'{"__t\u0079pe": 1}',
+    r'"{\"\\u005f\\u005ftype\": 1}"', r'"{\"\u005f\u005ftype\": 1}"',
+    r'"{\"\u005cu005f\u005cu005ftype\": 1}"', r'"\u007b\u0022\u005f_type\u0022:1}"',
+    r'"{\"\\u005c\": 0, \"\\u005f_type\": 1}"', r'"{\"_\\u005ftype\": NaN}"',
+    r'{"__type": 1, "__type": 2}', ' \t\r\n{"__type": 1}'])
+def test_another_spelling_of_a_reserved_name_is_found(text: str) -> None:
+    assert refused(text) == ("value", ["__type"])
+
+
+def test_escapes_of_escapes_are_found_as_deep_as_strings_are_held() -> None:
+    text = r'{"\u005f\u005ftype": 1}'
+    for _ in range(5):
+        text = json.dumps([text])
+
+    assert refused(text) == ("value" + "[0]" * 5, ["__type"])
+
+
+@pytest.mark.parametrize("value", [
+    json.dumps(json.dumps({"__type": 1})), [json.dumps(json.dumps([{"__type": 1}]))],
+    "__type", ["__type"], {"a": "__type"}, {"__Type": 1}, {"__type__": 1}, {"_type": 1},
+    {"type": 1}, {"__classname": 1}, {" __type": 1}, {"__type\0": 1}, {"__typе": 1}, {"__": 1},
+    {"___type": 1}, '{"__type": 1', "{'__type': 1}", '{"__type": 1} x', '\ufeff{"__type": 1}',
+    "x{\"__type\": 1}", "\\u005f", 5, None, True, "", [], {}])
+def test_whatever_is_no_reserved_name_passes(value: Any) -> None:
+    """Also a string that holds a string that holds an object, as in Airflow."""
+    refuse_reserved(json.dumps(value))
+    refuse_reserved(json.dumps(value, ensure_ascii=False))
+
+
+@pytest.mark.parametrize(("value", "place", "names"), [
+    ({"__var": 1, "__type": 2, "__data__": 3}, "value", ["__data__", "__type", "__var"]),
+    ({"a": {"__var": 1}, "__type": 2}, "value", ["__type"]),
+    ({"a": {"b": {"__var": 1}}, "c": {"__type": 2}}, "value.a.b", ["__var"]),
+    ([{"x": 0}, {"__id__": 1}, {"__type": 2}], "value[1]", ["__id__"]),
+    ({"a": '{"__var": 1}', "b": {"__type": 2}}, "value.a", ["__var"]),
+    ({"a": [[], {}, {"c": {"__var": {"__type": 2}}}]}, "value.a[2].c", ["__var"])])
+def test_the_first_object_is_told_with_its_names_in_order(value: Any, place: str,
+                                                          names: list[str]) -> None:
+    assert refused(json.dumps(value)) == (place, names)
+
+
+def test_the_refusal_carries_the_value() -> None:
+    with pytest.raises(ReservedKeys) as error:
+        refuse_reserved('{"a": [{"__type": 1}]}')
+
+    assert error.value.value == {"a": [{"__type": 1}]}
+
+
+@pytest.mark.parametrize("held", [
+    "[" * 10_000 + "]" * 10_000, '{"__a": ' * 10_000 + "1" + "}" * 10_000, "[" * 10_000])
+def test_a_string_of_any_depth_can_be_looked_at(held: str) -> None:
+    refuse_reserved(json.dumps({"__": held}))
+
+
+def test_looking_for_places_takes_no_more_memory_than_the_value() -> None:
+    """A long name above a long list: the list's places together would be 400 MB."""
+    text = json.dumps({"__": 0, "k" * 20_000: [0] * 20_000})
+    tracemalloc.start()
+    try:
+        refuse_reserved(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 20_000_000
+
+
+@pytest.mark.parametrize("write", [
+    lambda store, text: store.create(NAME, text),
+    lambda store, text: store.create(XComKey("etl", "r", "extract", -1, "old"), text),
+    lambda store, text: store.replace_value(XComKey("etl", "r", "extract", -1, "old"), text),
+    lambda store, text: store.replace_value(NAME, text)])
+@pytest.mark.parametrize("text", ['{"__type": 1}', r'"[{\"\\u005f_var\": 1}]"'])
+def test_a_write_of_a_reserved_name_stores_nothing(store: XComStore, write: Write,
+                                                   text: str) -> None:
+    old = store.create(XComKey("etl", "r", "extract", -1, "old"), "1")
+
+    with pytest.raises(ReservedKeys):
+        write(store, text)
+
+    assert store.list(XComFilter(), limit=9).total_entries == 1
+    assert store.get(XComKey("etl", "r", "extract", -1, "old")) == old
+
+
+def test_a_refused_write_registers_no_dag_run(engine: Engine) -> None:
+    with pytest.raises(ReservedKeys):
+        XComStore(engine).create(NAME, '{"__type": 1}')
+
+    assert list(seed.export_runs(engine)) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_seed_loads_what_tasks_write(engine: Engine, name: str) -> None:
+    value = json.dumps({name: [{name: 1}]})
+    row = {"dag_id": "etl", "run_id": "r", "task_id": "extract", "key": "k", "stored": value}
+
+    seed.write(engine, read(json.dumps([row])))
+
+    assert XComStore(engine).get(NAME).value == value
