@@ -1,4 +1,4 @@
-"""The command `xcom-server`: serve, seed, export, db upgrade."""
+"""The command `xcom-server`: serve, seed, export, db upgrade, user."""
 
 import json
 import os
@@ -12,7 +12,8 @@ import click
 from sqlalchemy import Engine
 
 from app import __version__
-from app.settings import PREFIX, Settings, SettingsError
+from app.cli_users import users
+from app.settings import AUTH, PREFIX, Settings, SettingsError
 from app.storage import schema, seed, seed_file
 from app.storage.engine import DatabaseUnusable, opened
 
@@ -38,6 +39,9 @@ def main() -> None:
     """
 
 
+main.add_command(users)
+
+
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command an option for every setting; what is given wins over the environment."""
     for spec in reversed(fields(Settings)):
@@ -52,7 +56,8 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
 def _metavar(name: str, default: object) -> str:
     if isinstance(default, bool):
         return "true|false"
-    return {"bind": "HOST:PORT", "database_url": "URL"}.get(name, "N")
+    return {"bind": "HOST:PORT", "database_url": "URL", "auth": "|".join(AUTH),
+            "users_file": "FILE", "token_key_file": "FILE"}.get(name, "N")
 
 
 @main.command()

@@ -1,11 +1,17 @@
 """How gunicorn serves: read by gunicorn itself, which takes its settings from the names here."""
 
 import signal
+import socket
 import sys
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
+from app.access.tokens import BadKey, read_or_make_key
+from app.access.users import BadUsers, UsersFile
 from app.settings import Settings, SettingsError
 from app.storage import schema
 from app.storage.engine import DatabaseUnusable, is_in_memory, opened
@@ -27,6 +33,11 @@ def on_starting(server: Arbiter) -> None:
     """Refuse, in one line and before any worker starts, what cannot work."""
     url = _settings.database_url
     try:
+        for address in server.cfg.address:
+            _refuse_open_door(address)
+        if _settings.auth == "users":
+            UsersFile(_settings.users_file).users()
+            read_or_make_key(Path(_settings.token_key_file))
         with opened(url) as engine:  # and closed: a connection must not cross the fork
             if is_in_memory(url) and server.cfg.workers > 1:
                 raise DatabaseUnusable(
@@ -34,8 +45,43 @@ def on_starting(server: Arbiter) -> None:
                     " workers would have for itself. Run one worker (--workers 1), or store in"
                     " a file.")
             schema.prepare(engine)
-    except (DatabaseUnusable, schema.SchemaMismatch) as error:
+    except (OpenDoor, BadUsers, BadKey, DatabaseUnusable, schema.SchemaMismatch) as error:
         sys.exit(f"xcom-server: {error}")
+
+
+class OpenDoor(RuntimeError):
+    """Everyone is an admin, and more than this machine could come in."""
+
+
+def _refuse_open_door(address: Any) -> None:
+    """Raise OpenDoor for an address beyond loopback, where there are no users.
+
+    An address is gunicorn's: a host and a port, the number of an open socket, or a path.
+    """
+    if isinstance(address, int):
+        try:
+            with socket.fromfd(address, socket.AF_INET, socket.SOCK_STREAM) as listener:
+                address = listener.getsockname()
+        except OSError as error:
+            raise OpenDoor(f"fd://{address} cannot be listened on: {error.strerror}") from None
+    if _settings.auth == "none" and not _is_loopback(address):
+        place = ":".join(map(str, address[:2])) if isinstance(address, tuple) else address
+        raise OpenDoor(
+            f"with XCOM_AUTH=none everyone is an admin, which is allowed on loopback alone, not on"
+            f" {place}. Listen on 127.0.0.1, or add users (xcom-server user add NAME --role ROLE)"
+            " and set XCOM_AUTH=users.")
+
+
+def _is_loopback(address: Any) -> bool:
+    if not isinstance(address, tuple):  # a path: who else may reach it, nobody can tell
+        return False
+    if not address[0]:  # every address there is
+        return False
+    try:
+        found = socket.getaddrinfo(address[0], None)
+    except OSError:
+        return True  # nobody can listen there; gunicorn says why
+    return all(ip_address(str(each[4][0])).is_loopback for each in found)
 
 
 def post_worker_init(worker: Worker) -> None:
@@ -48,6 +94,12 @@ def post_worker_init(worker: Worker) -> None:
 
 
 def when_ready(server: Arbiter) -> None:
-    """Say where the server is."""
+    """Say where the server is; sockets that it was handed by others are looked at only now."""
+    try:
+        for listener in server.LISTENERS:
+            _refuse_open_door(listener.getsockname())
+    except OpenDoor as error:
+        sys.exit(f"xcom-server: {error}")
     places = ", ".join(str(listener) for listener in server.LISTENERS)
-    server.log.info("xcom-server answers at %s/api/v1 (page: %s/api/v1/ui/)", places, places)
+    server.log.info("xcom-server answers at %s/api/v1 and /api/v2 (page: %s/api/v2/ui/)", places,
+                    places)

@@ -18,6 +18,8 @@ BOOLEANS = {"true": True, "1": True, "yes": True, "on": True,
             "false": False, "0": False, "no": False, "off": False}
 
 
+AUTH = ("none", "users")
+
 # HOST:PORT with a port that there is; or what gunicorn also listens on
 _BIND = re.compile(r"[^\s/]+:(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[0-5]?\d{1,4})"
                    r"|(unix:|fd://).+", re.ASCII)
@@ -51,6 +53,16 @@ class Settings:
     validate_responses: bool = _setting(
         False, "Check every answer against the OpenAPI document; one that does not conform is"
         " a 500. For tests.")
+    auth: str = _setting(
+        "none", "Who may come in: users of the users file, or everyone as an admin (none), which"
+        " works on loopback alone.")
+    users_file: str = _setting(
+        "xcom-users.json", "Where the users are: what `xcom-server user add` writes.")
+    token_key_file: str = _setting(
+        "xcom-token.key", "Where the key is that signs v2's tokens, of 64 bytes at least; made at"
+        " the first start. Hosts that share a database share it.")
+    token_seconds: int = _setting(
+        24 * 60 * 60, "How long a token of POST /auth/token is good, in seconds.")
     bind: str = _setting("127.0.0.1:8080", "The address to listen on, HOST:PORT.")
     workers: int = _setting(2, "How many gunicorn worker processes to run.")
     threads: int = _setting(4, "How many threads each worker runs.")
@@ -85,6 +97,8 @@ def _convert(name: str, text: str, default: Any) -> Any:
         if text.strip().lower() not in BOOLEANS:
             raise SettingsError(f"{variable} must be true or false, not {text!r}.")
         return BOOLEANS[text.strip().lower()]
+    if name == "auth" and text not in AUTH:
+        raise SettingsError(f"{variable} must be {' or '.join(AUTH)}, not {text!r}.")
     if name == "bind" and not _BIND.fullmatch(text):
         raise SettingsError(f"{variable} must be HOST:PORT, not {text!r}.")
     if isinstance(default, int):

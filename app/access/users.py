@@ -1,0 +1,163 @@
+"""Users: their roles as Airflow has them, and the file that they are kept in.
+
+The file is JSON: an object `users` of name -> `{"role": "viewer", "password": "$argon2id$…"}`, its
+password a hash; `"dags": ["etl"]` beside it says which DAGs exist for a user, else all do.
+"""
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from app import strict_json
+
+MAX_NAME_LENGTH = 250
+"""The longest name of a user, in characters."""
+
+
+class Role(StrEnum):
+    """What a user may do with entries; each role may what those before it may."""
+
+    PUBLIC = "public"
+    VIEWER = "viewer"
+    USER = "user"
+    OP = "op"
+    ADMIN = "admin"
+
+    @property
+    def may_read(self) -> bool:
+        """Say whether the role may read entries."""
+        return self is not Role.PUBLIC
+
+    @property
+    def may_write(self) -> bool:
+        """Say whether the role may create, change and delete entries."""
+        return self in (Role.USER, Role.OP, Role.ADMIN)
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody with a role; `dag_ids` are the DAGs that exist for them, None stands for all."""
+
+    name: str
+    role: Role
+    password_hash: str = field(default="", repr=False)
+    dag_ids: frozenset[str] | None = None
+
+
+Users = Mapping[str, User]
+"""Name -> user."""
+
+
+class BadUsers(ValueError):
+    """The users file cannot be used; the text says where and why."""
+
+
+class UsersFile:
+    """The users in a file, read again whenever it changes."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._seen: tuple[int, ...] = ()
+        self._users: Users = {}
+
+    def users(self) -> Users:
+        """Return the users.
+
+        A file that went missing or bad while the server runs leaves those it held last, and a
+        line in the log. Raises BadUsers where nothing was read before.
+        """
+        try:
+            seen = _fingerprint(self._path)
+            if seen != self._seen:
+                self._users, self._seen = read(self._path), seen
+        except BadUsers as error:
+            if not self._seen:
+                raise
+            logging.getLogger(__name__).error("%s; its last users stay.", error)
+        return self._users
+
+
+def read(path: Path) -> Users:
+    """Return the users of a file; raises BadUsers."""
+    with _named(path):
+        return _users(path.read_text(encoding="utf-8"))
+
+
+def write(path: Path, users: Users) -> None:
+    """Write a users file that its owner alone may read, whole or not at all.
+
+    Raises BadUsers for users that could not be read again.
+    """
+    text = json.dumps({"users": {name: _fields(user) for name, user in users.items()}}, indent=2)
+    with _named(path):
+        _users(text)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False,
+                                         prefix=f".{path.name}.") as new:  # made with mode 0600
+            new.write(text + "\n")
+            new.flush()
+            os.fsync(new.fileno())
+        os.replace(new.name, path)
+
+
+def check_name(name: str) -> None:
+    """Raise BadUsers for a name that Basic credentials cannot carry, or nobody can type."""
+    if not 1 <= len(name) <= MAX_NAME_LENGTH or ":" in name or not name.isprintable():
+        raise BadUsers(f"a user's name is 1 to {MAX_NAME_LENGTH} printable characters without a"
+                       f" colon, not {name[:MAX_NAME_LENGTH]!r}")
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn what is wrong with a file into BadUsers that name it."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        hint = (". Make it with: xcom-server user add NAME --role ROLE"
+                if isinstance(error, FileNotFoundError) else "")
+        raise BadUsers(f"the users file {path} cannot be used: {reason}{hint}") from None
+
+
+def _fingerprint(path: Path) -> tuple[int, ...]:
+    with _named(path):
+        status = path.stat()
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
+def _users(text: str) -> Users:
+    try:
+        document = strict_json.loads(text)
+    except strict_json.InvalidJson as error:
+        raise BadUsers(f"not JSON: {error}") from None
+    users = document.get("users") if isinstance(document, dict) else None
+    if not isinstance(users, dict):
+        raise BadUsers("no object with the member `users`")
+    return {name: _user(name, fields) for name, fields in users.items()}
+
+
+def _user(name: str, fields: Any) -> User:
+    check_name(name)
+    if not isinstance(fields, dict) or not fields.keys() <= {"role", "password", "dags"}:
+        raise BadUsers(f"user {name!r}: no object of role, password and dags")
+    if not isinstance(fields.get("role"), str) or fields["role"] not in set(Role):
+        raise BadUsers(f"user {name!r}: role is none of {', '.join(Role)}")
+    password, dags = fields.get("password"), fields.get("dags")
+    if not isinstance(password, str) or not password.startswith("$argon2"):
+        raise BadUsers(f"user {name!r}: password is no argon2 hash; make it with `xcom-server"
+                       " user add`")
+    if dags is not None and not (isinstance(dags, list)
+                                 and all(isinstance(each, str) for each in dags)):
+        raise BadUsers(f"user {name!r}: dags is no list of DAG ids")
+    return User(name, Role(fields["role"]), password, None if dags is None else frozenset(dags))
+
+
+def _fields(user: User) -> dict[str, Any]:
+    dags = {} if user.dag_ids is None else {"dags": sorted(user.dag_ids)}
+    return {"role": str(user.role), "password": user.password_hash, **dags}

@@ -1,0 +1,43 @@
+"""Users in a file of their own, with a password whose hash is cheap to check."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.access import passwords
+from app.access.passwords import Passwords
+from app.access.users import Role, User, UsersFile, write
+from tests.access.attempts import CHEAP, Clock, CountingHasher
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a users file with ann, a viewer of one DAG, and bob, an op of all."""
+    path = tmp_path / "users.json"
+    write(path, {"ann": User("ann", Role.VIEWER, CHEAP.hash("ann's"), frozenset({"etl"})),
+                 "bob": User("bob", Role.OP, CHEAP.hash("bob's"))})
+    return path
+
+
+@pytest.fixture
+def users(path: Path) -> UsersFile:
+    return UsersFile(path)
+
+
+@pytest.fixture
+def gate(users: UsersFile, clock: Clock) -> Passwords:
+    return Passwords(users, clock)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Return a function that tells how many argon2 runs there were so far."""
+    monkeypatch.setattr(passwords, "_hasher", CountingHasher())
+    monkeypatch.setattr(CountingHasher, "runs", 0)
+    return lambda: CountingHasher.runs

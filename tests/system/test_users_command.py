@@ -1,0 +1,244 @@
+"""`xcom-server user`: passwords go in and never come out, and a running server sees a change."""
+
+import json
+import os
+import pty
+import select
+import stat
+import subprocess
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from subprocess import CompletedProcess
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from argon2 import PasswordHasher
+
+from app.access.users import Role, User, read
+from tests.conftest import run
+from tests.live import LiveServer
+from tests.system.test_command import COMMAND
+
+SECRET = "correct: horse ü"
+
+
+def user(folder: Path, *arguments: str | bytes, password: str | bytes = SECRET + "\n",
+         **environ: str) -> CompletedProcess[str]:
+    """Run a `user` command with a password on its standard input."""
+    given = password if isinstance(password, bytes) else password.encode()
+    done = subprocess.run([COMMAND, "user", *arguments], cwd=folder, input=given, timeout=60,
+                          env={**os.environ, **environ}, capture_output=True)
+    return CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def stored(folder: Path) -> dict[str, User]:
+    return dict(read(folder / "xcom-users.json"))
+
+
+def typed(folder: Path, arguments: Sequence[str], lines: Sequence[str],
+          meanwhile: Callable[[], object] = lambda: None) -> tuple[int, str]:
+    """Run a `user` command on a terminal, answer its prompts, and return what it showed.
+
+    What happens meanwhile happens before the first prompt is answered.
+    """
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([COMMAND, "user", *arguments], cwd=folder, stdin=theirs,
+                               stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    shown, answers = b"", iter(lines)
+    try:
+        while select.select([ours], [], [], 30)[0]:
+            shown += os.read(ours, 1000)
+            if shown.endswith(b": "):
+                meanwhile()
+                os.write(ours, (next(answers) + "\n").encode())
+    except OSError:  # the terminal is gone with the process
+        return process.wait(30), shown.decode()
+    finally:
+        os.close(ours)
+        process.kill()
+        process.wait()
+    raise AssertionError(f"it hangs: {shown!r}")
+
+
+def test_a_user_is_added_with_the_password_on_standard_input(tmp_path: Path) -> None:
+    added = user(tmp_path, "add", "ann", "--role", "viewer")
+
+    assert (added.returncode, added.stdout, added.stderr) == (0, "Added ann, viewer.\n", "")
+    ann = stored(tmp_path)["ann"]
+    assert (ann.role, ann.dag_ids) == (Role.VIEWER, None)
+    assert PasswordHasher().verify(ann.password_hash, SECRET)
+    path = tmp_path / "xcom-users.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert SECRET not in path.read_text()
+    assert [each.name for each in tmp_path.iterdir()] == ["xcom-users.json"]
+
+
+@pytest.mark.parametrize(("given", "password"), [
+    ("secret", "secret"), ("secret\n", "secret"), ("secret\r\n", "secret"),
+    ("one\ntwo\n", "one"), (" spaces \n", " spaces "), ("x" * 1024 + "\n", "x" * 1024)])
+def test_the_first_line_is_the_password(tmp_path: Path, given: str, password: str) -> None:
+    assert user(tmp_path, "add", "ann", "--role", "op", password=given).returncode == 0
+
+    assert PasswordHasher().verify(stored(tmp_path)["ann"].password_hash, password)
+
+
+def test_a_password_is_no_argument(tmp_path: Path) -> None:
+    assert user(tmp_path, "add", "ann", SECRET, "--role", "op").returncode == 2
+    assert user(tmp_path, "add", "ann", "--role", "op", "--password", SECRET).returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_on_a_terminal_a_password_is_asked_for_twice_and_never_shown(tmp_path: Path) -> None:
+    status, shown = typed(tmp_path, ["add", "ann", "--role", "op"], ["secret", "secret"])
+
+    assert status == 0
+    assert "Password: " in shown
+    assert "Repeat for confirmation: " in shown
+    assert shown.endswith("Added ann, op.\r\n")
+    assert "secret" not in shown
+    assert PasswordHasher().verify(stored(tmp_path)["ann"].password_hash, "secret")
+
+
+def test_on_a_terminal_two_that_differ_are_asked_for_again(tmp_path: Path) -> None:
+    status, shown = typed(tmp_path, ["add", "ann", "--role", "op"],
+                          ["secret", "other", "second", "second"])
+
+    assert status == 0
+    assert shown.count("Password: ") == 2
+    assert "do not match" in shown
+    assert not any(each in shown for each in ("secret", "other"))
+    assert PasswordHasher().verify(stored(tmp_path)["ann"].password_hash, "second")
+
+
+def test_what_happens_while_a_password_is_typed_is_not_undone(tmp_path: Path) -> None:
+    user(tmp_path, "add", "ann", "--role", "admin")
+
+    status, _ = typed(tmp_path, ["add", "bob", "--role", "op"], ["secret"] * 2,
+                      meanwhile=lambda: user(tmp_path, "remove", "ann"))
+
+    assert status == 0
+    assert list(stored(tmp_path)) == ["bob"]
+
+
+def test_a_user_can_be_limited_to_dags(tmp_path: Path) -> None:
+    user(tmp_path, "add", "ann", "--role", "user", "--dag", "etl", "--dag", "a/b")
+
+    assert stored(tmp_path)["ann"].dag_ids == {"etl", "a/b"}
+    assert user(tmp_path, "list").stdout == "ann user (a/b, etl)\n"
+
+
+def test_a_user_that_there_is_is_replaced_on_request_alone(tmp_path: Path) -> None:
+    user(tmp_path, "add", "ann", "--role", "viewer", "--dag", "etl")
+    user(tmp_path, "add", "bob", "--role", "op")
+    before = stored(tmp_path)
+
+    refused = user(tmp_path, "add", "ann", "--role", "admin", password="new\n")
+    assert (refused.returncode, refused.stderr) == (
+        1, "Error: there is a user 'ann' already; --replace changes them\n")
+    assert stored(tmp_path) == before
+
+    changed = user(tmp_path, "add", "ann", "--role", "admin", "--replace", password="new\n")
+    assert changed.stdout == "Changed ann, admin.\n"
+    assert stored(tmp_path)["bob"] == before["bob"]
+    assert stored(tmp_path)["ann"].dag_ids is None
+    assert PasswordHasher().verify(stored(tmp_path)["ann"].password_hash, "new")
+
+
+def test_users_are_listed_and_removed(tmp_path: Path) -> None:
+    assert user(tmp_path, "list").stdout == ""
+    for name, role in (("bob", "op"), ("ann", "viewer")):
+        user(tmp_path, "add", name, "--role", role)
+
+    assert user(tmp_path, "list").stdout == "bob op\nann viewer\n"
+    assert user(tmp_path, "remove", "bob").stdout == "Removed bob.\n"
+    assert user(tmp_path, "list").stdout == "ann viewer\n"
+
+
+@pytest.mark.parametrize(("arguments", "password", "words"), [
+    (["remove", "ann"], "", "there is no user 'ann'"),
+    (["add", "a:b", "--role", "op"], "x\n", "a user's name is 1 to 250 printable characters"),
+    (["add", "", "--role", "op"], "x\n", "a user's name is 1 to 250 printable characters"),
+    (["add", b"\xff", "--role", "op"], "x\n", "a user's name is 1 to 250 printable characters"),
+    (["add", "ann", "--role", "op"], "", "a password has 1 to 1024 bytes"),
+    (["add", "ann", "--role", "op"], "\n", "a password has 1 to 1024 bytes"),
+    (["add", "ann", "--role", "op"], "x" * 1025, "a password has 1 to 1024 bytes"),
+    (["add", "ann", "--role", "op"], "ü" * 513, "a password has 1 to 1024 bytes"),
+    (["add", "ann", "--role", "op"], b"\xff\xfe\n", "password"),
+    (["add", "ann", "--role", "op", "--dag", b"\xff"], "x\n", "")])
+def test_what_cannot_be_is_said_in_a_line(tmp_path: Path, arguments: list[str | bytes],
+                                          password: str | bytes, words: str) -> None:
+    answer = user(tmp_path, *arguments, password=password)
+
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("Error: ")
+    assert answer.stderr.count("\n") == 1
+    assert words in answer.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["list"], ["add", "ann", "--role", "op"], ["remove", "ann"]])
+@pytest.mark.parametrize(("content", "words"), [
+    ("{bad", "not JSON"), ("{}", "no object with the member `users`"),
+    ('{"users": {"bob": {"role": "root", "password": "$argon2"}}}', "user 'bob': role is none of"),
+    ('{"users": {"bob": {"role": [], "password": "$argon2"}}}', "user 'bob': role is none of")])
+def test_a_bad_file_is_named_and_left_alone(tmp_path: Path, command: list[str], content: str,
+                                            words: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+
+    answer = user(tmp_path, *command, XCOM_USERS_FILE=str(path))
+
+    assert (answer.returncode, answer.stderr.count("\n")) == (1, 1)
+    assert words in answer.stderr
+    assert str(path) in answer.stderr
+    assert path.read_text() == content
+
+
+@pytest.mark.parametrize("path", [".", "no/such/folder.json", "file/users.json"])
+def test_a_file_that_cannot_be_written_is_said_in_a_line(tmp_path: Path, path: str) -> None:
+    (tmp_path / "file").touch()
+
+    answer = user(tmp_path, "add", "ann", "--role", "op", XCOM_USERS_FILE=path)
+
+    assert (answer.returncode, answer.stderr.count("\n")) == (1, 1)
+    assert answer.stderr.startswith("Error: ")
+
+
+def test_a_setting_that_cannot_be_is_said_in_a_line(tmp_path: Path) -> None:
+    answer = run(COMMAND, "user", "list", cwd=tmp_path, env={**os.environ, "XCOM_USERZ": "x"})
+
+    assert answer.stderr == "Error: XCOM_USERZ is not a setting.\n"
+    assert answer.returncode == 1
+
+
+def test_a_running_server_sees_a_change_at_once(tmp_path: Path) -> None:
+    def status(name: str, method: str = "GET") -> int:
+        credentials = b64encode(f"{name}:{SECRET}".encode()).decode()
+        entry = f"{server.api}/dags/etl/dagRuns/r/taskInstances/t/xcomEntries"
+        body = {"key": name, "value": "1"} if method == "POST" else None
+        request = Request(entry, json.dumps(body).encode() if body else None, method=method,
+                          headers={"Authorization": f"Basic {credentials}",
+                                   "Content-Type": "application/json"})
+        try:
+            with urlopen(request) as answer:
+                return int(answer.status)
+        except HTTPError as error:
+            with error:
+                return error.code
+
+    user(tmp_path, "add", "ann", "--role", "viewer")
+    with LiveServer(tmp_path, XCOM_AUTH="users") as server:
+        assert (status("ann"), status("ann", "POST"), status("bob")) == (200, 403, 401)
+        user(tmp_path, "add", "bob", "--role", "user")
+        assert (status("bob"), status("bob", "POST")) == (200, 200)
+        user(tmp_path, "add", "ann", "--role", "user", "--replace", "--dag", "other")
+        assert (status("ann"), status("bob")) == (403, 200)
+        user(tmp_path, "remove", "bob")
+        assert (status("bob"), status("bob", "POST")) == (401, 401)
+        log = server.log.read_text()
+
+    assert SECRET not in log
+    assert "argon2" not in log
