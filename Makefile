@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL = python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-CLIENTS := 2.10.0 2.7.3 2.3.0
+CLIENTS := 3.3.2 3.0.2 2.10.0 2.7.3 2.3.0
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test check clean

@@ -7,14 +7,18 @@ from connexion.exceptions import BadRequestProblem
 from flask import Flask, Response, current_app, request
 from werkzeug.routing import PathConverter
 
-from app.api import documents, system
-from app.api.paging import PageLimits
+from app.api import auth, documents, system
 from app.api.v1 import problems
-from app.api.v1.xcom import XComApi
+from app.api.v1 import version as v1
+from app.api.v2 import details, framing, login
+from app.api.v2 import version as v2
 from app.settings import Settings
 from app.storage import schema
 from app.storage.engine import open_engine
 from app.storage.store import XComStore
+
+V2_PATHS = ("/api/v2/", "/auth/")
+"""What the paths begin with that answer in v2's shape, whatever is wrong."""
 
 
 class KeyConverter(PathConverter):
@@ -27,8 +31,8 @@ class KeyConverter(PathConverter):
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the server for these settings, read from the environment where none are given.
 
-    Raises SettingsError for settings that cannot be, and SchemaMismatch for a database whose
-    tables are not the ones this code needs.
+    Raises SettingsError for settings that cannot be, BadUsers and BadKey for files that they name,
+    and SchemaMismatch for a database whose tables are not the ones this code needs.
     """
     settings = settings or Settings.from_env()
     engine = open_engine(settings.database_url)
@@ -41,11 +45,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False  # an empty name is a 404, not a redirect to another URL
     app.url_map.converters["path"] = KeyConverter
     app.before_request(_refuse_broken_text)
-    app.after_request(_as_airflow_labels)
+    app.before_request(lambda: framing.refuse_head_and_options() if _is_v2() else None)
+    app.after_request(_frame)
     app.register_error_handler(Exception, _render)
-    limits = PageLimits(settings.maximum_page_limit, settings.fallback_page_limit)
-    v1 = XComApi(store, limits=limits, may_deserialize=settings.deserialize)
-    documents.mount(app, "v1", v1.operations(), validate_responses=settings.validate_responses)
+    access = auth.access(settings)
+    for version in (v1.version(store, settings, access), v2.version(store, settings, access)):
+        documents.mount(app, version, validate_responses=settings.validate_responses)
+    login.mount(app, access)
     app.add_url_rule("/health", "health", lambda: _one_line(system.health(store)))
     return app
 
@@ -64,15 +70,16 @@ def _refuse_broken_text() -> None:
             raise BadRequestProblem(detail=f"The {part} of the URL is not valid UTF-8") from None
 
 
-def _as_airflow_labels(response: Response) -> Response:
-    """Add the headers that Airflow's web server puts on every answer of its API."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return response
+def _is_v2() -> bool:
+    return request.path.startswith(V2_PATHS) or request.path in ("/api/v2", "/auth/token")
+
+
+def _frame(response: Response) -> Response:
+    return framing.frame(response) if _is_v2() else problems.frame(response)
 
 
 def _render(error: Exception) -> Response:
-    response = problems.render(error)
+    response = details.render(error) if _is_v2() else problems.render(error)
     if response.status_code >= 500:
         current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
     return response

@@ -12,6 +12,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from app.access.passwords import hashed
+from app.access.users import Role, User, write
 from app.factory import create_app
 from app.settings import Settings
 from app.storage import schema, seed, seed_file
@@ -55,10 +57,11 @@ def database_url(tmp_path: Path, empty_database: Path) -> str:
 
 
 @pytest.fixture
-def make_client(database_url: str) -> Callable[..., FlaskClient]:
+def make_client(database_url: str, tmp_path: Path) -> Callable[..., FlaskClient]:
     """Return a client of a server with these settings, on this test's own database."""
     def make(**settings: Any) -> FlaskClient:
-        given = {"database_url": database_url, "validate_responses": True, **settings}
+        given = {"database_url": database_url, "validate_responses": True,
+                 "token_key_file": str(tmp_path / "token.key"), **settings}
         return create_app(Settings(**given)).test_client()
     return make
 
@@ -73,6 +76,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """Yield gunicorn with two workers on an empty SQLite file."""
     with LiveServer(tmp_path_factory.mktemp("server")) as live:
         yield live
+
+
+@pytest.fixture(scope="session")
+def users_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file with a user for each role, whose password is their name, and `pub`."""
+    path = tmp_path_factory.mktemp("users") / "users.json"
+    users = [User(role, role, hashed(role)) for role in Role]
+    write(path, {user.name: user for user in [*users, User("pub", Role.PUBLIC, hashed("pub"))]})
+    return path
 
 
 @pytest.fixture(scope="session")

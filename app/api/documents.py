@@ -1,7 +1,9 @@
 """The OpenAPI documents: found, served and mounted, with a handler for every operation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,6 @@ from flask.globals import request_ctx
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from app.api import wire
-from app.api.validation import VALIDATORS
 
 Handlers = Mapping[str, Callable[..., Any]]
 """operationId -> the function that answers it."""
@@ -26,20 +27,42 @@ _SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PACKAGE = Path(__file__).parents[1]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """What one version of the API brings along.
+
+    `guard` is called for every operation that the document gives a security requirement: before
+    the request is held against the document where `guard_first`, else after it.  `strict` refuses
+    query parameters that the document does not know, and `repeated_names` takes JSON that gives a
+    name twice.
+    """
+
+    name: str
+    handlers: Handlers
+    validators: Mapping[str, Any]
+    guard: Callable[[], None]
+    guard_first: bool
+    strict: bool
+    repeated_names: bool
+
+
 class SpecApi(FlaskApi):  # type: ignore[misc]
     """Connexion's API over Flask, with bodies read strictly and forms never parsed."""
 
-    @classmethod
-    def get_request(cls, *args: Any, **params: Any) -> ConnexionRequest:
+    def __init__(self, *args: Any, repeated_names: bool, **options: Any) -> None:
+        self._repeated_names = repeated_names
+        super().__init__(*args, **options)
+
+    def get_request(self, *args: Any, **params: Any) -> ConnexionRequest:
         """Return what Connexion's decorators hand on; called once per request."""
         context: dict[str, Any] = {}
         request_ctx.connexion_context = context  # type: ignore[attr-defined]
         request = flask.request
         # A body that no operation reads is ignored, as Airflow ignores it.
-        body = wire.read_body(request) if request.method in ("PATCH", "POST") else None
+        body = wire.read_body() if request.method in ("PATCH", "POST") else None
         return ConnexionRequest(
             request.url, request.method, headers=request.headers, query=request.args, body=body,
-            json_getter=lambda: body and wire.read_json(body),
+            json_getter=lambda: body and wire.read_json(body, repeated_names=self._repeated_names),
             path_params=params, context=context, cookies=request.cookies, files={})
 
 
@@ -49,20 +72,50 @@ def find(version: str) -> Path:
     return next(path for place in places if (path := place / f"{version}.yaml").is_file())
 
 
-def mount(app: Flask, version: str, handlers: Handlers, *, validate_responses: bool) -> None:
+def mount(app: Flask, version: Version, *, validate_responses: bool) -> None:
     """Route a document's operations to their handlers, and serve it with its page.
 
     Raises LookupError, naming the operation, where one has no handler.
     """
-    source = find(version).read_bytes()
+    source = find(version.name).read_bytes()
     document = yaml.load(source, _SAFE_LOADER)
-    base_path = document["servers"][0]["url"]
+    guarded = set(_guarded(document))
+    handlers = version.handlers
+    if not version.guard_first:
+        handlers = {operation_id: _behind(version.guard, handler) if operation_id in guarded
+                    else handler for operation_id, handler in handlers.items()}
+    base_path = document.get("servers", [{"url": ""}])[0]["url"]
     api = SpecApi(
-        deepcopy(document), base_path, resolver=Resolver(_finder(handlers)), strict_validation=True,
-        validate_responses=validate_responses, validator_map=VALIDATORS,
+        # Connexion's own checks of credentials cannot come after a request is validated.
+        {**deepcopy(document), "security": []}, base_path, resolver=Resolver(_finder(handlers)),
+        strict_validation=version.strict, validate_responses=validate_responses,
+        validator_map=version.validators, repeated_names=version.repeated_names,
         options={"serve_spec": False, "swagger_ui": False})
-    app.register_blueprint(api.blueprint)
-    _serve(app, version, base_path, source, document)
+    if version.guard_first:
+        api.blueprint.before_request(
+            lambda: version.guard() if _operation_id() in guarded else None)
+    app.register_blueprint(api.blueprint, name=version.name)
+    _serve(app, version.name, f"/api/{version.name}", source, document)
+
+
+def _guarded(document: dict[str, Any]) -> Iterator[str]:
+    """Yield the operationId of every operation that needs credentials."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            if isinstance(operation, dict) and operation.get("security", document["security"]):
+                yield operation["operationId"]
+
+
+def _behind(guard: Callable[[], None], handler: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(handler)
+    def guarded(*args: Any, **given: Any) -> Any:
+        guard()
+        return handler(*args, **given)
+    return guarded
+
+
+def _operation_id() -> str:
+    return (flask.request.endpoint or "").rpartition(".")[2]
 
 
 def _finder(handlers: Handlers) -> Callable[[str], Callable[..., Any]]:
@@ -76,7 +129,7 @@ def _finder(handlers: Handlers) -> Callable[[str], Callable[..., Any]]:
 def _serve(app: Flask, version: str, base_path: str, source: bytes,
            document: dict[str, Any]) -> None:
     def as_json() -> Response:
-        return wire.answer(document)
+        return wire.indented(document)
 
     def as_yaml() -> Response:
         return Response(source, content_type="text/yaml")

@@ -13,10 +13,10 @@ AIRFLOW_GIT_VERSION = ".release:b93c3db6b1641b0840bd15ac7d05bc58ff2cccbf"
 def health(store: XComStore) -> dict[str, dict[str, Any]]:
     """Return Airflow's health object; only the database is real here, the rest does not run."""
     return {
-        "dag_processor": {"latest_dag_processor_heartbeat": None, "status": None},
         "metadatabase": {"status": "healthy" if store.is_healthy() else "unhealthy"},
-        "scheduler": {"latest_scheduler_heartbeat": None, "status": "unhealthy"},
-        "triggerer": {"latest_triggerer_heartbeat": None, "status": None},
+        "scheduler": {"status": "unhealthy", "latest_scheduler_heartbeat": None},
+        "triggerer": {"status": None, "latest_triggerer_heartbeat": None},
+        "dag_processor": {"status": None, "latest_dag_processor_heartbeat": None},
     }
 
 

@@ -1,5 +1,6 @@
 """An official client at work: a process in the environment that `make` sets up for its version."""
 
+import copy
 import itertools
 import json
 import subprocess
@@ -12,25 +13,42 @@ import pytest
 from tests.conftest import ROOT
 
 SCRIPT = Path(__file__).with_name("official_client.py")
+KEYS = ["a b", "a/b", "/a", "a/", "a//b", "a/../b", "really?", "a#b", "100%", "%2F", "a+b", "a&b=c",
+        "a;b", "a:b", "a'b\"c", "a\\b", "a\nb", "~", "żółć ☃", "😀", "k" * 512, "☃" * 512]
+"""Keys that a URL, a shell or a database could take for something else."""
+
+
+def only(*versions: str) -> pytest.MarkDecorator:
+    """Return the mark of a test that only these versions of the client run."""
+    return pytest.mark.parametrize("official", versions, indirect=True)
+
+
+def short(key: object) -> str:
+    """Return what stands for a key in the name of a test."""
+    return ascii(key)[1:-1][:20]
 
 
 class OfficialClient:
     """One version of apache-airflow-client, which runs from entry to exit.
 
-    `dag_id` is a DAG that nothing else writes to; `count` is told of every call.
+    `dag_id` is a DAG that nothing else writes to; `count` is told of every call. `configuration`
+    is the client's own: `username` and `password` of the old ones, `access_token` of the new.
     """
 
-    def __init__(self, version: str, api: str, count: Callable[[str], None]) -> None:
+    def __init__(self, version: str, api: str, count: Callable[[str], None],
+                 **configuration: str) -> None:
+        self.version = version
         self.dag_id = f"clients_{version.replace('.', '_')}"
-        self._version, self._api, self._count = version, api, count
+        self._count = count
+        self._configuration: dict[str, str | None] = {"host": api, **configuration}
 
     def __enter__(self) -> "OfficialClient":
-        folder = Path(".venvs", f"client-{self._version}")
+        folder = Path(".venvs", f"client-{self.version}")
         if not (ROOT / folder / "done").exists():
-            pytest.fail(f"there is no apache-airflow-client {self._version} here: run"
+            pytest.fail(f"there is no apache-airflow-client {self.version} here: run"
                         f" `make {folder}/done`", pytrace=False)
         # -I: the environment's own packages, whatever the caller's variables say
-        command = [str(ROOT / folder / "bin" / "python"), "-I", str(SCRIPT), self._api]
+        command = [str(ROOT / folder / "bin" / "python"), "-I", str(SCRIPT)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          stderr=subprocess.PIPE, text=True)
         return self
@@ -38,11 +56,18 @@ class OfficialClient:
     def __exit__(self, *error: Any) -> None:
         self._process.__exit__(*error)
 
+    def configured(self, **configuration: str | None) -> "OfficialClient":
+        """Return the same client, in the same process, with another configuration."""
+        other = copy.copy(self)
+        other._configuration = {**self._configuration, **configuration}
+        return other
+
     def ask(self, call: str, *args: str, **options: Any) -> dict[str, Any]:
         """Make a call and return what the client says of it."""
-        self._count(f"calls of apache-airflow-client {self._version}")
+        self._count(f"calls of apache-airflow-client {self.version}")
         wanted = json.dumps({"call": call, "args": args, "options": options})
-        print(wanted, file=self._process.stdin, flush=True)
+        print(json.dumps(self._configuration), wanted, sep="\t", file=self._process.stdin,
+              flush=True)
         line = self._process.stdout.readline()
         if not line:
             pytest.fail(f"the client broke at {wanted}:\n{self._process.stderr.read()}")
@@ -57,11 +82,12 @@ class OfficialClient:
         result: dict[str, Any] = answer["result"]
         return result
 
-    def walk(self, *place: str, limit: int) -> list[dict[str, Any]]:
+    def walk(self, *place: str, limit: int, **options: Any) -> list[dict[str, Any]]:
         """Return every entry of a place, page by page, until the total is reached."""
         found: list[dict[str, Any]] = []
         for offset in itertools.count(0, limit):
-            page = self.read("get_xcom_entries", *place, limit=limit, offset=offset)
+            page = self.read("get_xcom_entries", *place, limit=limit, offset=offset,
+                             **options)
             found += page["xcom_entries"]
             if offset + limit >= page["total_entries"]:
                 break

@@ -95,7 +95,8 @@ def test_bash_accepts_the_generated_script(script):
 def test_the_help_names_the_five_operations(script):
     text = run("bash", str(script), "--help").stdout
     listed = text.partition("[xCom]\n")[2].partition("\n\n")[0]
-    assert dict(line.split(maxsplit=1) for line in listed.splitlines()) == OPERATIONS
+    assert dict(line.split(maxsplit=1) for line in listed.splitlines()) == {
+        operation: f"{summary} (AUTH)" for operation, summary in OPERATIONS.items()}
 
 
 @pytest.mark.parametrize("key", GIVEN)

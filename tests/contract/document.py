@@ -1,4 +1,4 @@
-"""The document as tests read it: operations and the statuses they may answer."""
+"""The documents as tests read them: operations and the statuses they may answer."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,13 +7,25 @@ import yaml
 
 from tests.conftest import ROOT
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "openapi" / "v1.yaml").read_text())
+VERSIONS = ["v1", "v2"]
+
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    version: yaml.safe_load((ROOT / "openapi" / f"{version}.yaml").read_text())
+    for version in VERSIONS}
+
+BASE = {"v1": "/api/v1", "v2": ""}
+"""What stands before a document's paths."""
 
 METHODS = {"get", "post", "patch", "delete", "put", "head", "options"}
 
 
-def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield the path, the method and the object of every operation."""
-    for path, item in DOCUMENT["paths"].items():
+def operations(version: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the path, the method and the object of every operation of a document."""
+    for path, item in DOCUMENTS[version]["paths"].items():
         for method in METHODS & item.keys():
-            yield path, method, item[method]
+            yield BASE[version] + path, method, item[method]
+
+
+def is_guarded(version: str, operation: dict[str, Any]) -> bool:
+    """Say whether an operation needs credentials."""
+    return bool(operation.get("security", DOCUMENTS[version]["security"]))

@@ -1,32 +1,46 @@
-"""Schemathesis, with every check on, finds nothing in a live server with two workers."""
+"""Schemathesis, with every check on, finds nothing in a live server with two workers and users."""
 
+import json
 import os
 import re
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.conftest import run
+from tests.contract.document import VERSIONS
 from tests.live import LiveServer
 
 HERE = Path(__file__).parent
 EXAMPLES = "50"
 
 
-@pytest.fixture
-def fuzzed(tmp_path: Path) -> LiveServer:
-    """Return a server that allows what the document allows, deserialization included."""
-    return LiveServer(tmp_path, XCOM_DESERIALIZE="true")
+def credentials(server: LiveServer, version: str) -> str:
+    """Return what an admin sends as `Authorization`."""
+    if version == "v1":
+        return f"Basic {b64encode(b'admin:admin').decode()}"
+    body = json.dumps({"username": "admin", "password": "admin"}).encode()
+    login = Request(f"{server.url}/auth/token", body, {"Content-Type": "application/json"})
+    with urlopen(login) as answer:
+        return f"Bearer {json.load(answer)['access_token']}"
 
 
-def test_schemathesis_finds_nothing(fuzzed: LiveServer, tmp_path: Path,
+@pytest.mark.parametrize("version", VERSIONS)
+def test_schemathesis_finds_nothing(tmp_path: Path, users_file: Path, version: str,
                                     count_case: Callable[..., None]) -> None:
-    with fuzzed:
+    # It allows what the document allows, deserialization included.
+    server = LiveServer(tmp_path, XCOM_DESERIALIZE="true", XCOM_AUTH="users",
+                        XCOM_USERS_FILE=str(users_file))
+    with server:
         found = run(
             str(Path(sys.executable).with_name("schemathesis")), "--config-file",
-            str(HERE / "schemathesis.toml"), "run", f"{fuzzed.api}/openapi.json",
+            str(HERE / "schemathesis.toml"), "run",
+            f"{server.url}/api/{version}/openapi.json", "--header",
+            f"Authorization: {credentials(server, version)}",
             "--checks", "all", "--max-examples", EXAMPLES, "--no-color", cwd=tmp_path,
             env={**os.environ, "SCHEMATHESIS_HOOKS": str(HERE / "fuzz_hooks.py")})
 
@@ -34,5 +48,5 @@ def test_schemathesis_finds_nothing(fuzzed: LiveServer, tmp_path: Path,
     count = re.search(r"(\d+) generated, (\d+) passed", found.stdout)
     assert count is not None, found.stdout[-5000:]
     assert count[1] == count[2]
-    count_case("requests by Schemathesis, every check on", int(count[1]))
-    assert " failed\n" not in fuzzed.log.read_text()
+    count_case(f"requests by Schemathesis to {version}, every check on", int(count[1]))
+    assert " failed\n" not in server.log.read_text()

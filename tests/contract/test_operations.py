@@ -1,33 +1,43 @@
 """Document and server agree: every operation is answered, and nothing else is."""
 
+import re
+from dataclasses import replace
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
-from app.api import documents, system
-from app.api.paging import PageLimits
-from app.api.v1.xcom import XComApi
+from app.api import auth, documents, system
+from app.api.v1 import version as v1
+from app.api.v2 import version as v2
+from app.settings import Settings
 from app.storage.engine import open_engine
 from app.storage.store import XComStore
-from tests.contract.document import DOCUMENT, operations
+from tests.contract.document import DOCUMENTS, VERSIONS, operations
 
-BESIDE_THE_DOCUMENT = {
-    "/health", "/api/v1/openapi.json", "/api/v1/openapi.yaml", "/api/v1/ui/",
-    "/api/v1/ui/<path:path>"}
+STORE = XComStore(open_engine("sqlite://"))
+APIS = {"v1": v1.version(STORE, Settings(), auth.access(Settings())),
+        "v2": v2.version(STORE, Settings(), auth.access(Settings()))}
+
+BESIDE_THE_DOCUMENTS = {
+    "/health", "/auth/token", "/auth/token/cli",
+    *(f"/api/{version}/{place}" for version in VERSIONS
+      for place in ("openapi.json", "openapi.yaml", "ui/", "ui/<path:path>"))}
 
 
-def test_every_operation_has_a_handler_and_the_reverse() -> None:
-    api = XComApi(XComStore(open_engine("sqlite://")), limits=PageLimits(100, 100),
-                  may_deserialize=False)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_operation_has_a_handler_and_the_reverse(version: str) -> None:
+    documented = {operation["operationId"] for _, _, operation in operations(version)}
 
-    assert {operation["operationId"] for _, _, operation in operations()} == (
-        api.operations().keys())
+    assert documented == APIS[version].handlers.keys()
 
 
 def test_an_operation_without_a_handler_stops_the_start() -> None:
+    empty = replace(APIS["v1"], handlers={})
+
     with pytest.raises(LookupError, match="no handler for the operation"):
-        documents.mount(Flask("empty"), "v1", {}, validate_responses=False)
+        documents.mount(Flask("empty"), empty, validate_responses=False)
 
 
 def test_an_answer_that_breaks_the_document_is_a_failure_when_answers_are_checked(
@@ -39,19 +49,23 @@ def test_an_answer_that_breaks_the_document_is_a_failure_when_answers_are_checke
     assert answer.status_code == 500
 
 
-def test_nothing_answers_that_is_not_in_the_document(client: FlaskClient) -> None:
-    documented = {"/api/v1" + path.replace("{key}", "{path:key}").replace("{", "<")
-                  .replace("}", ">") for path in DOCUMENT["paths"]}
+def test_nothing_answers_that_is_not_in_a_document(client: FlaskClient) -> None:
+    documented = {re.sub(r"{((?:xcom_)?key)}", r"{path:\1}", path).translate({123: "<", 125: ">"})
+                  for version in VERSIONS for path, _, _ in operations(version)}
     routes = {rule.rule for rule in client.application.url_map.iter_rules()}
 
-    assert routes == documented | BESIDE_THE_DOCUMENT
+    assert routes == documented | BESIDE_THE_DOCUMENTS
 
 
-def test_the_document_is_valid_openapi() -> None:
-    validate(DOCUMENT)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_document_is_valid_openapi(version: str) -> None:
+    validate(DOCUMENTS[version])
 
 
-def test_every_later_element_says_when_it_came() -> None:
+@pytest.mark.parametrize(("version", "releases"), [
+    ("v1", {"2.0.0", "2.4.0", "2.7.0", "2.10.0", "extension"}),
+    ("v2", {"3.1.0", "3.1.8", "3.2.0", "3.2.2", "3.3.1", "extension"})])
+def test_every_later_element_says_when_it_came(version: str, releases: set[str]) -> None:
     marks = set()
 
     def walk(node: object) -> None:
@@ -64,5 +78,5 @@ def test_every_later_element_says_when_it_came() -> None:
             for each in node:
                 walk(each)
 
-    walk(DOCUMENT)
-    assert marks == {"2.0.0", "2.4.0", "2.7.0", "2.10.0", "extension"}
+    walk(DOCUMENTS[version])
+    assert marks == releases

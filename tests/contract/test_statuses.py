@@ -1,6 +1,8 @@
 """Every documented status is produced, in the documented shape."""
 
+from base64 import b64encode
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,15 +11,16 @@ from openapi_schema_validator import OAS30Validator
 from werkzeug.test import TestResponse
 
 from tests.api.v1.calls import create, entries, entry
-from tests.contract.document import DOCUMENT, operations
+from tests.api.v2 import calls as v2
+from tests.contract.document import DOCUMENTS, VERSIONS, operations
 
-WAIT_FOR_USERS = {"401", "403"}
 HUGE = '{"key": "k", "value": "%s"}' % ("x" * 1024 * 1024)
 BODY = {"key": "new", "value": "v"}
+NAUGHTY = {"key": "k", "bogus": 1}
 
 Call = Callable[[FlaskClient], TestResponse]
 
-CALLS: dict[tuple[str, str], Call] = {
+V1_CALLS: dict[tuple[str, str], Call] = {
     ("getXComEntry", "200"): lambda c: c.get(entries()),
     ("getXComEntry", "400"): lambda c: c.get(entries() + "?limit=x"),
     ("getXComValue", "200"): lambda c: c.get(entry("k")),
@@ -40,37 +43,108 @@ CALLS: dict[tuple[str, str], Call] = {
     ("get_health", "200"): lambda c: c.get("/api/v1/health"),
     ("get_version", "200"): lambda c: c.get("/api/v1/version"),
 }
+V2_CALLS: dict[tuple[str, str], Call] = {
+    ("get_xcom_entries", "200"): lambda c: c.get(v2.entries()),
+    ("get_xcom_entries", "400"): lambda c: c.get(v2.entries() + "?order_by=x"),
+    ("get_xcom_entries", "422"): lambda c: c.get(v2.entries() + "?limit=x"),
+    ("get_xcom_entry", "200"): lambda c: c.get(v2.entry("k")),
+    ("get_xcom_entry", "400"): lambda c: c.get(v2.entry("k") + "?x=%ff"),
+    ("get_xcom_entry", "404"): lambda c: c.get(v2.entry("nope")),
+    ("get_xcom_entry", "422"): lambda c: c.get(v2.entry("k") + "?stringify=x"),
+    ("create_xcom_entry", "201"): lambda c: c.post(v2.entries(), json=BODY),
+    ("create_xcom_entry", "400"): lambda c: c.post(v2.entries() + "?x=%ff", json=BODY),
+    ("create_xcom_entry", "404"): lambda c: c.post(v2.entries("~"), json=BODY),
+    ("create_xcom_entry", "409"): lambda c: v2.create(c),
+    ("create_xcom_entry", "413"): lambda c: c.post(v2.entries(), data=HUGE),
+    ("create_xcom_entry", "422"): lambda c: c.post(v2.entries(), json=NAUGHTY),
+    ("update_xcom_entry", "200"): lambda c: c.patch(v2.entry("k"), json={"value": 1}),
+    ("update_xcom_entry", "400"): lambda c: c.patch(v2.entry("k") + "?x=%ff", json={"value": 1}),
+    ("update_xcom_entry", "404"): lambda c: c.patch(v2.entry("nope"), json={"value": 1}),
+    ("update_xcom_entry", "413"): lambda c: c.patch(v2.entry("k"), data=HUGE),
+    ("update_xcom_entry", "422"): lambda c: c.patch(v2.entry("k"), json=NAUGHTY),
+    ("delete_xcom_entry", "204"): lambda c: c.delete(v2.entry("k")),
+    ("delete_xcom_entry", "400"): lambda c: c.delete(v2.entry("k") + "?x=%ff"),
+    ("delete_xcom_entry", "404"): lambda c: c.delete(v2.entry("nope")),
+    ("delete_xcom_entry", "422"): lambda c: c.delete(v2.entry("k") + "?map_index=x"),
+    ("get_health", "200"): lambda c: c.get("/api/v2/monitor/health"),
+    ("get_version", "200"): lambda c: c.get("/api/v2/version"),
+}
+CALLS = {"v1": V1_CALLS, "v2": V2_CALLS}
+
+ALLOWED = {"v1": {"200", "204"}, "v2": {"200", "201", "204"}}
+REFUSALS = {"401", "403", "429"}
+"""What the same calls meet without credentials, with too few rights, and after too many guesses."""
 
 
-def documented() -> dict[tuple[str, str], dict[str, Any]]:
+NEVER = {("get_xcom_entries", "404")}
+"""What Airflow documents and never answers: a list of nothing is an empty list."""
+
+
+def documented(version: str) -> dict[tuple[str, str], dict[str, Any]]:
     return {(operation["operationId"], status): response
-            for _, _, operation in operations()
-            for status, response in operation["responses"].items()
-            if status not in WAIT_FOR_USERS}
+            for _, _, operation in operations(version)
+            for status, response in operation["responses"].items()}
 
 
-def resolved(response: dict[str, Any]) -> dict[str, Any]:
+def resolved(version: str, response: dict[str, Any]) -> dict[str, Any]:
     reference = response.get("$ref", "").removeprefix("#/components/responses/")
-    return DOCUMENT["components"]["responses"][reference] if reference else response
+    return DOCUMENTS[version]["components"]["responses"][reference] if reference else response
 
 
-def test_every_documented_status_has_a_call_and_the_reverse() -> None:
-    assert CALLS.keys() == documented().keys()
-
-
-@pytest.mark.parametrize(("operation", "status"), CALLS)
-def test_a_documented_status_is_produced_in_its_shape(
-        client: FlaskClient, operation: str, status: str,
-        count_case: Callable[..., None]) -> None:
-    create(client)
-    response = resolved(documented()[operation, status])
-
-    answer = CALLS[operation, status](client)
-
-    assert str(answer.status_code) == status
+def hold_against_document(version: str, operation: str, answer: TestResponse) -> None:
+    """Assert that an answer has the shape that its status has in the document."""
+    response = resolved(version, documented(version)[operation, str(answer.status_code)])
     content = response.get("content", {})
     assert (answer.mimetype in content) == bool(answer.data)
     if content:
-        schema = {**content[answer.mimetype]["schema"], "components": DOCUMENT["components"]}
+        schema = {**content[answer.mimetype]["schema"],
+                  "components": DOCUMENTS[version]["components"]}
         OAS30Validator(schema).validate(answer.get_json())
-    count_case("statuses of the document, each produced once")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_documented_status_has_a_call_and_the_reverse(version: str) -> None:
+    refusable = {(operation, status) for operation, status in documented(version)
+                 if status in REFUSALS}
+
+    assert CALLS[version].keys() | refusable | NEVER == documented(version).keys() | NEVER
+    assert {operation for operation, _ in refusable} == {
+        operation for operation, _ in documented(version)} - {"get_health", "get_version"}
+
+
+@pytest.mark.parametrize(("version", "operation", "status"), [
+    (version, *call) for version in VERSIONS for call in CALLS[version]])
+def test_a_documented_status_is_produced_in_its_shape(
+        client: FlaskClient, version: str, operation: str, status: str,
+        count_case: Callable[..., None]) -> None:
+    create(client)
+
+    answer = CALLS[version][operation, status](client)
+
+    assert str(answer.status_code) == status
+    hold_against_document(version, operation, answer)
+    count_case(f"statuses of the {version} document, each produced once")
+
+
+@pytest.mark.parametrize(("version", "operation", "status"), [
+    (version, operation, status) for version in VERSIONS
+    for operation, status in documented(version) if status in REFUSALS])
+def test_a_documented_refusal_is_produced_in_its_shape(
+        make_client: Callable[..., FlaskClient], users_file: Path, version: str, operation: str,
+        status: str, count_case: Callable[..., None]) -> None:
+    client = make_client(auth="users", users_file=str(users_file))
+    call = next(call for (name, good), call in CALLS[version].items()
+                if name == operation and good in ALLOWED[version])
+    credentials = {"v1": f"Basic {b64encode(b'public:public').decode()}", "v2": "Bearer abc"}
+    if status == "429":
+        credentials["v1"] = f"Basic {b64encode(b'public:wrong').decode()}"
+        for _ in range(10):
+            client.get(entries(), headers={"Authorization": credentials["v1"]})
+    if status != "401":
+        client.environ_base["HTTP_AUTHORIZATION"] = credentials[version]
+
+    answer = call(client)
+
+    assert str(answer.status_code) == status
+    hold_against_document(version, operation, answer)
+    count_case(f"statuses of the {version} document, each produced once")

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +17,16 @@ def cases(path: Path) -> list[Case]:
 
 
 class Answer(NamedTuple):
-    """What came back: the status, the content type and the bytes of the body."""
+    """What came back: the status, the headers by lower-case name and the bytes of the body."""
 
     status: int
-    content_type: str | None
+    headers: dict[str, str]
     body: bytes
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type of the body, with its parameters."""
+        return self.headers.get("content-type")
 
     def json(self) -> Any:
         """Return the body as JSON, None where it is none."""
@@ -46,7 +53,8 @@ def send(port: int, case: Case) -> Answer:
         connection.putheader(name, value)
     connection.endheaders(body)
     with connection.getresponse() as answer:
-        found = Answer(answer.status, answer.getheader("Content-Type"), answer.read())
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        found = Answer(answer.status, headers, answer.read())
     connection.close()
     return found
 
@@ -74,8 +82,23 @@ def _same_body(recorded: Any, answer: Answer) -> bool:
     return bool(answer.json() == recorded)
 
 
-def rows(document: str, heading: str) -> dict[str, str]:
-    """Return the case ids in the first column of a table below a heading -> the whole row."""
+def rows(document: str, heading: str, ids: Iterable[str] = ()) -> dict[str, str]:
+    """Return the case ids in the first column of a table below a heading -> the whole row.
+
+    A `*` in an id stands for any characters: it names those of `ids` that it matches.
+    """
     section = document.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
     table = [line for line in section.splitlines() if line.startswith("| `")]
-    return {case: line for line in table for case in re.findall(r"`([^`]+)`", line.split("|")[1])}
+    named = {case: line for line in table for case in re.findall(r"`([^`]+)`", line.split("|")[1])}
+    found = {}
+    for name, line in named.items():
+        matching = [each for each in ids if fnmatchcase(each, name)] if "*" in name else [name]
+        assert matching, f"{name} in docs/differences.md matches no recording"
+        found |= dict.fromkeys(matching, line)
+    return found
+
+
+def status_here(row: str) -> str:
+    """Return what a row of docs/differences.md says of this server's answer."""
+    _, _, _, here, *_ = row.split("|")
+    return here

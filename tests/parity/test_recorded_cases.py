@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -13,8 +14,7 @@ from tests.live import LiveServer
 from tests.parity import recorded
 
 DOCUMENT = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
-CASES = [case for case in recorded.cases(PARITY / "airflow-2.10.5.cases.jsonl")
-         if not case["id"].startswith("auth-")]  # they wait for users
+CASES = recorded.cases(PARITY / "airflow-2.10.5.cases.jsonl")
 PROBES = recorded.cases(PARITY / "airflow-2.10.5.requests.jsonl")
 DIFFERENCES = (recorded.rows(DOCUMENT, "Recorded cases that differ")
                | recorded.rows(DOCUMENT, "Probed requests that differ"))
@@ -44,23 +44,27 @@ def databases(request: pytest.FixtureRequest,
 
 
 @pytest.fixture(scope="module")
-def ports(databases: tuple[str, str], tmp_path_factory: pytest.TempPathFactory,
+def ports(databases: tuple[str, str], users_file: Path,
+          tmp_path_factory: pytest.TempPathFactory,
           ) -> Iterator[Callable[[recorded.Case], int]]:
     """Yield a function that returns the port of the live server that a case is for.
 
-    Writes go to a server of their own, so that reads find what was seeded.
+    Writes go to a server of their own, so that reads find what was seeded; probes, which were
+    recorded without their credentials, to one that asks for none.
     """
     to_read, to_write = databases
     with ExitStack() as stack:
         @functools.cache
-        def port(url: str, deserialize: str) -> int:
+        def port(url: str, deserialize: str, auth: str) -> int:
             return stack.enter_context(LiveServer(
-                tmp_path_factory.mktemp("server"), XCOM_DATABASE_URL=url,
-                XCOM_DESERIALIZE=deserialize, XCOM_VALIDATE_RESPONSES="true")).port
+                tmp_path_factory.mktemp("server"), XCOM_DATABASE_URL=url, XCOM_AUTH=auth,
+                XCOM_USERS_FILE=str(users_file), XCOM_DESERIALIZE=deserialize,
+                XCOM_VALIDATE_RESPONSES="true")).port
 
         def port_for(case: recorded.Case) -> int:
             reads = case["request"]["method"] in ("GET", "HEAD", "OPTIONS")
-            return port(to_read if reads else to_write, str(case["id"].startswith("deser-on")))
+            return port(to_read if reads else to_write, str(case["id"].startswith("deser-on")),
+                        "users" if case in CASES else "none")
         yield port_for
 
 
@@ -70,7 +74,7 @@ def hold_against_recording(case: recorded.Case, port: int) -> str:
     found = recorded.differences(case, answer)
     assert answer.status < 500
     if case["id"] in DIFFERENCES:
-        _, _, _, here, *_ = DIFFERENCES[case["id"]].split("|")
+        here = recorded.status_here(DIFFERENCES[case["id"]])
         assert answer.status == case["response"]["status"] or str(answer.status) in here
         assert found, f"it no longer differs; remove its row:\n{DIFFERENCES[case['id']]}"
         return "with a row in docs/differences.md, on two databases"

@@ -12,13 +12,17 @@ from werkzeug.exceptions import HTTPException
 from app.api import wire
 from app.api.system import AIRFLOW_VERSION
 from app.errors import (
+    AccessError,
     AlreadyExists,
     DagNotFound,
     DateMismatch,
     EntryNotFound,
+    Forbidden,
     NameTooLong,
+    ReservedKeys,
     RunNotFound,
     TaskInstanceNotFound,
+    TooManyAttempts,
     XComError,
 )
 
@@ -41,7 +45,17 @@ def render(error: Exception) -> Response:
         return _of_framework(error)
     problem = _as_problem(error)
     link = _MANUAL + _LINKS[problem.status] if problem.status in _LINKS else "about:blank"
-    return _document(problem.status, problem.title, problem.detail, link)
+    response = _document(problem.status, problem.title, problem.detail, link)
+    if isinstance(error, TooManyAttempts):
+        response.headers["Retry-After"] = str(error.seconds)
+    return response
+
+
+def frame(response: Response) -> Response:
+    """Add the headers that Airflow's web server puts on every answer of its API."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return response
 
 
 def _as_problem(error: Exception) -> ProblemException:
@@ -51,6 +65,8 @@ def _as_problem(error: Exception) -> ProblemException:
         return ProblemException(400, "Bad Request", _in_words(error))
     if isinstance(error, XComError):
         return ProblemException(*_of_store(error))
+    if isinstance(error, AccessError):
+        return ProblemException(*_of_access(error))
     return ProblemException(500, "Internal Server Error",
                             "The server failed; its log says why.")
 
@@ -86,7 +102,21 @@ def _of_store(error: XComError) -> tuple[int, str, str | None]:
         case NameTooLong():
             return 400, "Bad Request", (f"dag_id, dag_run_id, task_id and key are {error.size}"
                                         f" bytes together, more than {error.limit}")
+        case ReservedKeys():
+            return 400, "Bad Request", (
+                f"XCom {error.place} contains reserved serialization keys:"
+                f" {', '.join(error.names)}. These keys are reserved for internal use.")
     raise error
+
+
+def _of_access(error: AccessError) -> tuple[int, str, str | None]:
+    match error:
+        case Forbidden():
+            return 403, "Forbidden", None
+        case TooManyAttempts():
+            return 429, "Too Many Requests", ("Too many wrong passwords. Try again in"
+                                              f" {error.seconds} seconds.")
+    return 401, "Unauthorized", None
 
 
 def _of_framework(error: HTTPException) -> Response:
@@ -97,5 +127,5 @@ def _of_framework(error: HTTPException) -> Response:
 
 
 def _document(status: int, title: str | None, detail: str | None, link: str) -> Response:
-    return wire.answer({"detail": detail, "status": status, "title": title, "type": link},
+    return wire.indented({"detail": detail, "status": status, "title": title, "type": link},
                        status, PROBLEM_JSON)

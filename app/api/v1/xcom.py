@@ -12,7 +12,7 @@ from typing import Any
 from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
-from app.api import system, wire
+from app.api import auth, system, wire
 from app.api.paging import PageLimits
 from app.api.v1.schemas import (
     XComCollectionItemSchema,
@@ -57,9 +57,9 @@ class XComApi:
                      xcom_key: str | None = None) -> Response:
         """Answer a page of entries without values; `~` stands for any DAG, run or task."""
         wanted = XComFilter(_unless_any(dag_id), _unless_any(dag_run_id), _unless_any(task_id),
-                            map_index, xcom_key)
+                            map_index, xcom_key, auth.dags_to_show())
         page = self._store.list(wanted, limit=self._limits.applied(limit), offset=offset)
-        return wire.answer(_collection.dump(page))
+        return wire.indented(_collection.dump(page))
 
     def get_entry(self, dag_id: str, dag_run_id: str, task_id: str, key: str, map_index: int,
                   deserialize: bool, stringify: bool) -> Response:
@@ -106,11 +106,11 @@ class XComApi:
 
     def get_health(self) -> Response:
         """Answer whether the database is there."""
-        return wire.answer(system.health(self._store))
+        return wire.indented(system.health(self._store))
 
     def get_version(self) -> Response:
         """Answer which Airflow is emulated."""
-        return wire.answer(system.version())
+        return wire.indented(system.version())
 
 
 DATE_FIELDS = {"timestamp": "timestamp", "run_date": "execution_date"}
@@ -119,7 +119,7 @@ DATE_FIELDS = {"timestamp": "timestamp", "run_date": "execution_date"}
 
 def _answer(entry: XComEntry, value: Any, schema: XComCollectionItemSchema = _xcom) -> Response:
     """Answer an entry with this value in place of the JSON text that is stored."""
-    return wire.answer(schema.dump(replace(entry, value=value)))
+    return wire.indented(schema.dump(replace(entry, value=value)))
 
 
 def _unless_any(name: str) -> str | None:

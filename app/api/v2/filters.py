@@ -1,0 +1,105 @@
+"""The filters and the order of v2's list, as Airflow 3.3.2 reads them."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from connexion.exceptions import BadRequestProblem
+
+from app.storage.entry import Comparison, Field, Order
+
+Condition = tuple[tuple[Comparison, ...], ...]
+"""Alternatives, each of which is several comparisons."""
+
+_NAMED: dict[str, Field] = {"xcom_key": "key", "dag_display_name": "dag_id", "run_id": "run_id",
+                            "task_id": "task_id"}
+"""What patterns are called in the document -> the field that they are about."""
+
+_BOUNDS = ("gte", "gt", "lte", "lt")
+
+MAX_ORDER = 10
+"""How many fields a list can be ordered by."""
+
+
+def conditions(given: dict[str, Any]) -> tuple[Condition, ...]:
+    """Return the conditions that query parameters stand for."""
+    return tuple(_conditions({name: each for name, each in given.items() if each is not None}))
+
+
+def order(names: list[str]) -> list[Order]:
+    """Return the order that `order_by` names; raises BadRequestProblem, in Airflow's words."""
+    if len(names) > MAX_ORDER:
+        raise BadRequestProblem(detail=f"Ordering with more than {MAX_ORDER} parameters is not"
+                                       f" allowed. Provided: {names}")
+    return [Order(_sortable(name.lstrip("-")), name.startswith("-")) for name in names]
+
+
+def _conditions(given: dict[str, Any]) -> Iterable[Condition]:
+    for name, field in _NAMED.items():
+        if f"{name}_pattern" in given:
+            yield tuple((_containing(field, term),) for term in _terms(given[f"{name}_pattern"]))
+        if f"{name}_prefix_pattern" in given:
+            yield tuple(_beginning(field, term)
+                        for term in _terms(given[f"{name}_prefix_pattern"]))
+    if "map_index_filter" in given:
+        yield ((Comparison("map_index", "eq", given["map_index_filter"]),),)
+    for moment in ("logical_date", "run_after"):
+        for bound in _BOUNDS:
+            if f"{moment}_{bound}" in given:
+                yield ((_bounded(moment, bound, given[f"{moment}_{bound}"]),),)
+
+
+def _bounded(field: Any, bound: str, moment: datetime) -> Comparison:
+    return Comparison(field, bound.replace("te", "e"), _in_utc(moment))  # type: ignore[arg-type]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return the moment in UTC, or the nearest one that its calendar can tell."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        last_year = moment.year == datetime.max.year
+        return (datetime.max if last_year else datetime.min).replace(tzinfo=UTC)
+
+
+def _terms(pattern: str) -> list[str]:
+    """Return the alternatives of a pattern; `~` alone is the one that every name meets."""
+    if pattern == "~":
+        return [""]
+    return [term.strip() for term in pattern.split("|") if term.strip()] if "|" in pattern and (
+        pattern.strip("| ")) else [pattern]
+
+
+def _containing(field: Field, term: str) -> Comparison:
+    return Comparison(field, "like", f"%{term}%")
+
+
+def _beginning(field: Field, term: str) -> tuple[Comparison, ...]:
+    """Return the range of names that begin with a term, without the signs at its end.
+
+    Airflow searches an index that may sort signs oddly, so it leaves them out; and where no letter
+    comes after the last one (`z`), the range ends where that of the letters before it does.
+    """
+    first = _without_signs(term)
+    if not first:
+        return ()
+    after = first
+    while after and not chr(min(ord(after[-1]) + 1, 0x10FFFF)).isalnum():
+        after = _without_signs(after[:-1])
+    lower = Comparison(field, "ge", first)
+    if not after:
+        return (lower,)
+    return lower, Comparison(field, "lt", after[:-1] + chr(ord(after[-1]) + 1))
+
+
+def _without_signs(term: str) -> str:
+    while term and not term[-1].isalnum():
+        term = term[:-1]
+    return term
+
+
+def _sortable(name: str) -> Field:
+    if name not in get_args(Field) or name == "logical_date":
+        raise BadRequestProblem(detail=f"Ordering with '{name}' is disallowed or the attribute does"
+                                       " not exist on the model")
+    return name  # type: ignore[return-value]

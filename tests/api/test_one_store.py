@@ -1,0 +1,120 @@
+"""What one version writes the other reads in its own look; what is wrong looks like either."""
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.storage.reserved import RESERVED
+from tests.api.v1 import calls as v1
+from tests.api.v2 import calls as v2
+
+VALUES = [({"b": 1, "a": None}, "{'b': 1, 'a': None}"), ([1, "x", None], "[1, 'x', None]"),
+          (True, "True"), (1.5, "1.5"), (2**70, str(2**70)), ("text", "text"), ("", ""),
+          (None, None), ("ü🙂", "ü🙂")]
+
+
+@pytest.mark.parametrize(("value", "as_text"), VALUES, ids=repr)
+def test_v1_shows_what_v2_wrote_as_python_would(client: FlaskClient, value: Any,
+                                                as_text: str | None) -> None:
+    body = json.dumps({"key": "k", "value": value})  # Flask's client would sort the names
+    client.post(v2.entries(), data=body, content_type="application/json")
+
+    assert client.get(v1.entry("k")).get_json()["value"] == as_text
+    native = client.get(v1.entry("k"), query_string={"stringify": "false"})
+    assert native.get_json()["value"] == value
+    assert client.get(v2.entry("k")).get_json()["value"] == value
+
+
+@pytest.mark.parametrize("value", ["text", "", "5", '{"a": 1}', None, "żółć"])
+def test_v2_shows_what_v1_wrote_as_a_string(client: FlaskClient, value: str | None) -> None:
+    v1.create(client, "k", value)
+
+    assert client.get(v2.entry("k")).get_json()["value"] == value
+
+
+def test_both_see_every_change_of_the_other(client: FlaskClient) -> None:
+    created = v1.create(client, "k", "one").get_json()
+    assert v2.refused(v2.create(client, "k", 2), 409)
+
+    assert client.patch(v2.entry("k"), json={"value": [2]}).status_code == 200
+    seen = client.get(v1.entry("k")).get_json()
+    assert (seen["value"], seen["execution_date"]) == ("[2]", created["execution_date"])
+    assert seen["timestamp"] > created["timestamp"]
+
+    assert client.patch(v1.entry("k"), json={"value": "three"}).status_code == 200
+    assert client.get(v2.entry("k")).get_json()["value"] == "three"
+
+    assert client.delete(v1.entry("k")).status_code == 204
+    assert v2.refused(client.delete(v2.entry("k")), 404)
+
+
+def test_both_list_the_same_entries_in_the_same_order(client: FlaskClient) -> None:
+    for number, key in enumerate(("b", "A", "ü", "a/b")):
+        (v1 if number % 2 else v2).create(client, key, "v")
+
+    listed = [client.get(at.entries("~", "~", "~")).get_json() for at in (v1, v2)]
+
+    keys = [[each["key"] for each in page["xcom_entries"]] for page in listed]
+    assert keys == [["A", "a/b", "b", "ü"]] * 2
+    assert [page["total_entries"] for page in listed] == [4, 4]
+
+
+NAUGHTY = [{name: 1} for name in sorted(RESERVED)] + [
+    [{"a": [{"__type": "x"}]}], json.dumps({"__classname__": "os.system"}), {"a": '[{"__var": 1}]'},
+    {"a": {"b": json.dumps({"c": json.dumps({"__source": 1})})}}]
+
+
+@pytest.mark.parametrize("value", NAUGHTY, ids=repr)
+@pytest.mark.parametrize("escaped", [False, True])
+def test_reserved_names_are_refused_on_every_way_in(client: FlaskClient, value: Any,
+                                                    escaped: bool) -> None:
+    v1.create(client, "old", "old")
+    text = json.dumps(value if isinstance(value, str) else json.dumps(value))
+    for at, shown in ((v1, text), (v2, text), (v2, json.dumps(value))):
+        shown = shown.replace("__", "\\u005f_") if escaped and "\\" not in shown else shown
+        for method, path in (("POST", at.entries()), ("PATCH", at.entry("old"))):
+            body = f'{{"key": "k", "value": {shown}}}' if method == "POST" else (
+                f'{{"value": {shown}}}')
+            answer = client.open(path, method=method, data=body, content_type="application/json")
+            detail = (v1.refused(answer, 400) if at is v1
+                      else v2.refused(answer, 422)[0]["msg"])
+            assert "contains reserved serialization keys: __" in detail
+    assert v2.stored(client) == {"old": "old"}
+
+
+def test_the_place_of_a_reserved_name_is_told(client: FlaskClient) -> None:
+    value = {"a": [0, {"__var": 1, "__type": 2, "x": {"__id__": 3}}]}
+
+    errors = v2.refused(v2.create(client, "k", value), 422)
+
+    assert errors == [{
+        "type": "value_error", "loc": ["body", "value"], "input": value, "ctx": {"error": {}},
+        "msg": "Value error, XCom value.a[1] contains reserved serialization keys: __type, __var."
+               " These keys are reserved for internal use."}]
+
+
+@pytest.mark.parametrize(("path", "is_v2"), [
+    ("/api/v1/nope", False), ("/api/v2/nope", True), ("/api/v2", True), ("/api/v2/", True),
+    ("/auth/nope", True), ("/api/v3", False), ("/nope", False), ("/api/v1/../v2/nope", False)])
+def test_an_unknown_path_is_refused_in_its_own_shape(client: FlaskClient, path: str,
+                                                     is_v2: bool) -> None:
+    answer = client.get(path)
+
+    if is_v2:
+        assert (answer.status_code, answer.data) == (404, b'{"error":"API route not found"}')
+    else:
+        assert v1.refused(answer, 404, "Not Found")
+
+
+def test_head_and_options_are_what_each_version_makes_of_them(client: FlaskClient) -> None:
+    v1.create(client)
+
+    for method in ("HEAD", "OPTIONS"):
+        assert client.open(v1.entry("k"), method=method).status_code == 200
+        for path in (v2.entry("k"), v2.entries(), "/api/v2/version"):
+            answer = client.open(path, method=method)
+            assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+        answer = client.open("/auth/token", method=method)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")

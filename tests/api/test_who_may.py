@@ -1,0 +1,216 @@
+"""Who is asked, what they may do, and what nobody need be: the same for both versions."""
+
+import re
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from flask.testing import FlaskClient
+
+from app.access.passwords import FREE_ATTEMPTS, hashed
+from app.access.users import Role, User, read, write
+from tests.api.v1 import calls as v1
+from tests.api.v2 import calls as v2
+from tests.conftest import ROOT
+from tests.contract.document import VERSIONS, is_guarded, operations
+
+CALLS = {"v1": v1, "v2": v2}
+OPERATIONS: dict[str, Callable[[FlaskClient, Any], Any]] = {
+    "list": lambda client, at: client.get(at.entries()),
+    "get": lambda client, at: client.get(at.entry("k")),
+    "create": lambda client, at: client.post(at.entries(), json={"key": "new", "value": "v"}),
+    "update": lambda client, at: client.patch(at.entry("k"), json={"value": "new"}),
+    "delete": lambda client, at: client.delete(at.entry("k"))}
+
+
+def table() -> dict[tuple[str, str], str]:
+    """Return what docs/access.md says of a role and an operation."""
+    text = (ROOT / "docs" / "access.md").read_text(encoding="utf-8")
+    lines = [line.strip("|").split("|") for line in text.split("## Roles")[1].split("\nHealth")[0]
+             .splitlines()
+             if line.startswith("|")]
+    return {(row[0].split()[0].strip("`"), operation.strip()): cell.strip()
+            for row in lines[2:] for operation, cell in zip(lines[0][1:], row[1:], strict=True)}
+
+
+@pytest.fixture
+def guarded(make_client: Callable[..., FlaskClient], users_file: Path) -> FlaskClient:
+    """Return a client of a server with a user for each role, which holds an entry `k`."""
+    client = make_client(auth="users", users_file=str(users_file))
+    v1.create(signed(client, "admin"))
+    return signed(client, None)
+
+
+def signed(client: FlaskClient, name: str | None, version: str = "v1") -> FlaskClient:
+    """Return the client with credentials of a user whose password is their name."""
+    client.environ_base.pop("HTTP_AUTHORIZATION", None)
+    if name is not None:
+        client.environ_base["HTTP_AUTHORIZATION"] = (
+            basic(name, name) if version == "v1" else f"Bearer {token(client, name)}")
+    return client
+
+
+def basic(name: str, password: str) -> str:
+    return f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"
+
+
+def token(client: FlaskClient, name: str, path: str = "/auth/token") -> str:
+    answer = client.post(path, json={"username": name, "password": name})
+    assert answer.status_code == 201
+    return answer.get_json()["access_token"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("role", "operation"), table())
+def test_a_role_may_do_what_the_table_says(guarded: FlaskClient, role: str, operation: str,
+                                           version: str) -> None:
+    client = signed(guarded, None if role == "nobody" else role, version)
+
+    answer = OPERATIONS[operation](client, CALLS[version])
+
+    said = table()[role, operation]
+    assert (answer.status_code < 300) == (said == "yes")
+    assert said in ("yes", str(answer.status_code))
+    kept = signed(guarded, "admin").get(v1.entry("k"))
+    assert (kept.status_code, kept.get_json().get("value")) == (
+        (404, None) if said == "yes" and operation == "delete"
+        else (200, "new") if said == "yes" and operation == "update" else (200, "v"))
+
+
+def test_the_table_is_about_every_role_and_operation() -> None:
+    assert set(table()) == {(role, operation) for role in ["nobody", *Role]
+                            for operation in OPERATIONS}
+
+
+def test_what_answers_without_credentials_is_a_short_list(guarded: FlaskClient) -> None:
+    documented = {(path, method.upper()) for version in VERSIONS
+                  for path, method, operation in operations(version)
+                  if not is_guarded(version, operation)}
+    open_routes = documented | {("/health", "GET"), *(
+        ("/auth/token" + end, method) for end, method in (("", "GET"), ("", "POST"),
+                                                          ("/cli", "POST")))}
+    for rule in guarded.application.url_map.iter_rules():
+        path = re.sub(r"<[^>]+>", "x", rule.rule)
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            is_document = re.fullmatch(r"/api/v[12]/(openapi\.\w+|ui/x?)", path)
+            if (path, method) not in open_routes and not is_document:
+                answer = guarded.open(path, method=method, json={"key": "k", "value": "v"}
+                                      if method in ("POST", "PATCH") else None)
+                assert answer.status_code == 401, (method, path)
+    assert {path for path, _ in documented} == {
+        "/api/v1/health", "/api/v1/version", "/api/v2/monitor/health", "/api/v2/version"}
+
+
+@pytest.mark.parametrize(("authorization", "statuses"), [
+    ("", (401, 401)), ("Basic", (401, 401)), ("Basic !!!", (401, 401)), ("Bearer", (401, 401)),
+    ("Bearer abc", (401, 403)), ("Bearer a.b.c", (401, 403)), ("Token abc", (401, 401)),
+    (basic("admin", "wrong"), (401, 401)), (basic("ghost", "admin"), (401, 401)),
+    (basic("", ""), (401, 401)), (basic("admin", "admin"), (200, 401)),
+    ("Basic " + b64encode(b"\xff:\xff").decode(), (401, 401))])
+def test_v1_takes_basic_credentials_and_v2_a_token(guarded: FlaskClient, authorization: str,
+                                                   statuses: tuple[int, int]) -> None:
+    headers = {"Authorization": authorization}
+
+    answers = [guarded.get(at.entry("k"), headers=headers) for at in (v1, v2)]
+
+    assert tuple(answer.status_code for answer in answers) == statuses
+    bearer = {"Authorization": f"bEARER  {token(guarded, 'viewer')} "}
+    assert [guarded.get(at.entry("k"), headers=bearer).status_code for at in (v1, v2)] == [401, 200]
+
+
+def test_v1_refuses_a_request_before_it_asks_who_sends_it_and_v2_after(
+        guarded: FlaskClient) -> None:
+    for query, body in (("limit=x", None), ("", "text")):
+        method = "POST" if body else "GET"
+        at_v1, at_v2 = (guarded.open(f"{at.entries()}?{query}", method=method, data=body,
+                                     content_type="text/plain") for at in (v1, v2))
+        assert (at_v1.status_code, at_v2.status_code) == (415 if body else 400, 401)
+    broken = guarded.post(v2.entries(), data="{", content_type="application/json")
+    assert v2.refused(broken, 422)[0]["type"] == "json_invalid"
+    assert guarded.post(v1.entries(), json={}).status_code == 401
+    assert guarded.put(v1.entries()).status_code == guarded.put(v2.entries()).status_code == 405
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_any_dag_means_any_that_exists_for_the_user(
+        make_client: Callable[..., FlaskClient], tmp_path: Path, version: str) -> None:
+    users = {"admin": User("admin", Role.ADMIN, hashed("admin")),
+             "ann": User("ann", Role.USER, hashed("ann"), frozenset({"etl", "b"})),
+             "none": User("none", Role.USER, hashed("none"), frozenset())}
+    write(tmp_path / "users.json", users)
+    client = make_client(auth="users", users_file=str(tmp_path / "users.json"))
+    at = CALLS[version]
+    for dag_id in ("a", "b", "etl", "f"):
+        signed(client, "admin", version).post(at.entries(dag_id),
+                                              json={"key": dag_id, "value": "v"})
+
+    found = {}
+    for name in users:
+        page = signed(client, name, version).get(at.entries("~", "~", "~")).get_json()
+        found[name] = [each["key"] for each in page["xcom_entries"]], page["total_entries"]
+
+    assert found == {"admin": (["a", "b", "etl", "f"], 4), "ann": (["b", "etl"], 2),
+                     "none": ([], 0)}
+    ann = signed(client, "ann", version)
+    for dag_id, statuses in (("a", {403}), ("nope", {403}), ("b", {200, 201, 204})):
+        answers = [ann.get(at.entries(dag_id)), ann.get(at.entry(dag_id, dag_id=dag_id)),
+                   ann.patch(at.entry(dag_id, dag_id=dag_id), json={"value": "w"}),
+                   ann.post(at.entries(dag_id), json={"key": "new", "value": "v"}),
+                   ann.delete(at.entry(dag_id, dag_id=dag_id))]
+        assert {answer.status_code for answer in answers} <= statuses
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_without_users_everyone_is_an_admin(client: FlaskClient, version: str) -> None:
+    at = CALLS[version]
+    for authorization in ("", "Bearer abc", basic("a", "b")):
+        headers = {"Authorization": authorization}
+        created = client.post(at.entries(), json={"key": "k", "value": "v"}, headers=headers)
+        assert created.status_code in (200, 201)
+        assert client.delete(at.entry("k"), headers=headers).status_code == 204
+
+
+def test_too_many_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
+    wrong = {"Authorization": basic("viewer", "wrong")}
+    for _ in range(FREE_ATTEMPTS):
+        assert guarded.get(v1.entries(), headers=wrong).status_code == 401
+
+    refused = guarded.get(v1.entries(), headers=wrong)
+    login = guarded.post("/auth/token", json={"username": "viewer", "password": "wrong"})
+
+    assert v1.refused(refused, 429, "Too Many Requests") == (
+        "Too many wrong passwords. Try again in 1 seconds.")
+    assert v2.refused(login, 429) == "Too many wrong passwords. Try again in 1 seconds."
+    assert refused.headers["Retry-After"] == login.headers["Retry-After"] == "1"
+    right = {"Authorization": basic("op", "op")}
+    assert guarded.get(v1.entries(), headers=right).status_code == 200
+
+
+def test_a_token_expires_to_the_second(make_client: Callable[..., FlaskClient],
+                                       users_file: Path) -> None:
+    client = make_client(auth="users", users_file=str(users_file), token_seconds=1)
+    headers = {"Authorization": f"Bearer {token(client, 'viewer')}"}
+    claims = jwt.decode(headers["Authorization"][7:], options={"verify_signature": False})
+
+    fresh = client.get(v2.entries(), headers=headers)
+    time.sleep(max(0, claims["exp"] - time.time()))
+
+    assert fresh.status_code == 200
+    assert v2.refused(client.get(v2.entries(), headers=headers), 401) == "Token Expired"
+
+
+def test_a_token_of_a_removed_user_is_no_good(make_client: Callable[..., FlaskClient],
+                                              users_file: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "users.json"
+    write(mine, read(users_file))
+    client = make_client(auth="users", users_file=str(mine))
+    signed(client, "op", "v2")
+    assert client.get(v2.entries()).status_code == 200
+
+    write(mine, {name: user for name, user in read(mine).items() if name != "op"})
+
+    assert v2.refused(client.get(v2.entries()), 403) == "Invalid JWT token"

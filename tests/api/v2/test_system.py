@@ -1,0 +1,147 @@
+"""Health, version, the document, its page, tokens, and what frames every answer."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+import yaml
+from flask.testing import FlaskClient
+
+from app.factory import create_app
+from app.settings import Settings
+from tests.api.v2.calls import create, entries, entry, refused
+from tests.conftest import ROOT
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def test_health_says_what_runs(client: FlaskClient, database_url: str) -> None:
+    healthy = client.get("/api/v2/monitor/health")
+    Path(database_url.removeprefix("sqlite:///")).write_bytes(b"this is no database" * 1000)
+    broken = client.get("/api/v2/monitor/health")
+
+    assert healthy.text == (
+        '{"metadatabase":{"status":"healthy"},"scheduler":{"status":"unhealthy",'
+        '"latest_scheduler_heartbeat":null},"triggerer":{"status":null,'
+        '"latest_triggerer_heartbeat":null},"dag_processor":{"status":null,'
+        '"latest_dag_processor_heartbeat":null}}')
+    assert (broken.status_code, broken.get_json()["metadatabase"]) == (
+        200, {"status": "unhealthy"})
+
+
+def test_version_names_the_emulated_release(client: FlaskClient) -> None:
+    assert client.get("/api/v2/version").get_json()["version"] == "3.3.2"
+
+
+def test_the_document_is_served_as_it_stands(client: FlaskClient) -> None:
+    source = (ROOT / "openapi" / "v2.yaml").read_bytes()
+
+    assert client.get("/api/v2/openapi.yaml").data == source
+    assert client.get("/api/v2/openapi.json").get_json() == yaml.safe_load(source)
+
+
+def test_the_page_shows_the_document_and_needs_no_other_host(client: FlaskClient) -> None:
+    page = client.get("/api/v2/ui/")
+
+    assert page.content_type == "text/html; charset=utf-8"
+    assert '"url": "/api/v2/openapi.json"' in page.text
+    assert 'src="http' not in page.text
+    with client.get("/api/v2/ui/swagger-ui-bundle.js") as script:
+        assert script.status_code == 200
+
+
+@pytest.mark.parametrize("path", [entries(), entry("k"), entry("nope"), "/api/v2/version",
+                                  "/api/v2/nope", entries() + "?limit=x"])
+def test_an_answer_is_compressed_for_whoever_names_gzip(client: FlaskClient, path: str) -> None:
+    create(client, "k", "x" * 5000)
+
+    plain = client.get(path)
+    packed = client.get(path, headers={"Accept-Encoding": "br, gzip;q=0.5"})
+
+    assert gzip.decompress(packed.data) == plain.data
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert plain.headers["Vary"] == packed.headers["Vary"] == "Accept-Encoding"
+    for refused_coding in ("identity", "gzip;q=0", "*", "br"):
+        answer = client.get(path, headers={"Accept-Encoding": refused_coding})
+        assert "Content-Encoding" not in answer.headers
+
+
+def test_a_failure_of_the_server_tells_nothing(database_url: str) -> None:
+    app = create_app(Settings(database_url=database_url))
+
+    def fail() -> None:
+        raise RuntimeError("secret of the database")
+
+    app.add_url_rule("/api/v2/fail", "fail", fail)
+    answer = app.test_client().get("/api/v2/fail")
+
+    assert refused(answer, 500) == "Internal Server Error"
+
+
+@pytest.fixture
+def guarded(make_client: Callable[..., FlaskClient], users_file: Path) -> FlaskClient:
+    return make_client(auth="users", users_file=str(users_file), token_seconds=7200)
+
+
+@pytest.mark.parametrize(("path", "seconds"), [("/auth/token", 7200), ("/auth/token/cli", 3600)])
+def test_a_token_carries_the_claims_of_airflow(guarded: FlaskClient, path: str,
+                                               seconds: int) -> None:
+    answer = guarded.post(path, json={"username": "op", "password": "op"})
+
+    assert answer.status_code == 201
+    token = answer.get_json()["access_token"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert (claims["sub"], claims["role"], claims["aud"]) == ("op", "op", "apache-airflow")
+    assert claims["exp"] - claims["iat"] == seconds
+    assert jwt.get_unverified_header(token)["alg"] == "HS512"
+
+
+@pytest.mark.parametrize(("body", "content_type", "status"), [
+    ('{"username": "op", "password": "op"}', None, 201),
+    ('{"username": "op", "password": "op"}', "application/json; charset=utf-8", 201),
+    ('{"username": "x", "username": "op", "password": "op"}', None, 201),
+    ("username=op&password=op", FORM, 201), ("username=%6fp&password=op&grant_type=x", FORM, 201),
+    ("username=op&password=x&password=op", FORM, 201), ("username=op&password=", FORM, 400),
+    ('{"username": "op", "password": ""}', None, 400),
+    ('{"username": "op", "password": "x"}', None, 401),
+    ('{"username": "ghost", "password": "op"}', None, 401),
+    ("username=op&password=op", "multipart/form-data", 415), ("{}", "text/plain", 415),
+    ("", None, 422), ("{", None, 422), ("[]", None, 422), ('{"username": NaN}', None, 422),
+    ("username=op", FORM, 422), ("\xff", FORM, 422)])
+def test_a_token_is_given_for_a_name_and_its_password(
+        guarded: FlaskClient, body: str, content_type: str | None, status: int) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+
+    answer = guarded.post("/auth/token", data=body, headers=headers)
+
+    assert answer.status_code == status
+    assert answer.get_json().keys() == {"access_token" if status == 201 else "detail"}
+    assert isinstance(answer.get_json().get("detail", ""), str)
+
+
+@pytest.mark.parametrize("path", ["/auth/token", "/auth/token/cli"])
+@pytest.mark.parametrize("body", [
+    "hunter2", ["hunter2"], {"username": "op", "x": [{"password": "hunter2"}]},
+    {"password": "hunter2"}, {"username": 5, "password": "hunter2"},
+    {"username": "op", "passwd": "hunter2"}, {"username": "op", "Password": ["hunter2"]},
+    {"username": "op", "password": ["hunter2"]}, {"username": "op", "password": {"a": "hunter2"}},
+    {"username": "op", "password": "hunter2", "x": 1}, {"username": "op", "password": "hunter2"}],
+    ids=str)
+def test_no_error_repeats_a_password(guarded: FlaskClient, path: str, body: Any) -> None:
+    text = json.dumps(body)
+    for content_type in ("application/json", "text/plain", FORM):
+        answer = guarded.post(path, data=text, content_type=content_type)
+
+        assert answer.status_code in (401, 415, 422)
+        assert "hunter2" not in answer.text
+
+
+def test_a_token_without_asking_is_for_servers_that_ask_nobody(guarded: FlaskClient,
+                                                               client: FlaskClient) -> None:
+    assert "simple_auth_manager_all_admins" in refused(guarded.get("/auth/token"), 403)
+    assert client.get("/auth/token").status_code == 201
+    assert client.post("/auth/token", json={"username": "", "password": ""}).status_code == 201

@@ -1,0 +1,33 @@
+"""What every test of the clients of Airflow 3 may use."""
+
+from typing import Any
+
+import requests
+
+from tests.clients.official import OfficialClient
+from tests.live import LiveServer
+
+RUN = "scheduled__2024-01-01T00:00:00+00:00"
+SHARED = {"key", "timestamp", "logical_date", "map_index", "task_id", "dag_id", "run_id"}
+ITEM = {"3.0.2": SHARED,
+        "3.3.2": {*SHARED, "dag_display_name", "task_display_name", "run_after"}}
+"""Versions of the client -> the fields that its entries have in a list."""
+
+
+def token_of(server: LiveServer, name: str) -> str:
+    """Return a new token for a user whose password is their name."""
+    answer = requests.post(f"{server.url}/auth/token", json={"username": name, "password": name})
+    assert answer.status_code == 201, answer.text
+    token: str = answer.json()["access_token"]
+    return token
+
+
+def create(official: OfficialClient, place: dict[str, str], **body: Any) -> dict[str, Any]:
+    """Create an entry at a place and return it."""
+    return official.read("create_xcom_entry", **place, x_com_create_body=body)
+
+
+def update(official: OfficialClient, place: dict[str, str], key: str, **body: Any,
+           ) -> dict[str, Any]:
+    """Give an entry at a place a new value and return it."""
+    return official.read("update_xcom_entry", **place, xcom_key=key, x_com_update_body=body)

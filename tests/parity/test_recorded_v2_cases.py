@@ -1,0 +1,93 @@
+"""It answers what a real Airflow 3.3.2 answered, but for the rows of docs/differences.md."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from app.access.users import Role
+from tests.conftest import PARITY, ROOT, emptied, load
+from tests.live import LiveServer
+from tests.parity import recorded, recorded_v2
+
+DOCUMENT = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
+CASES = recorded.cases(PARITY / "airflow-3.3.2.cases.jsonl")
+PROBES = recorded.cases(PARITY / "airflow-3.3.2.requests.jsonl")
+DIFFERENCES = (
+    recorded.rows(DOCUMENT, "v2: recorded cases that differ", [case["id"] for case in CASES])
+    | recorded.rows(DOCUMENT, "v2: probed requests that differ", [case["id"] for case in PROBES]))
+
+Answers = dict[str, recorded.Answer]
+
+
+def answers(url: str, folder: Path, users_file: Path, cases: list[recorded.Case]) -> Answers:
+    """Send recorded requests in their order to a server that holds the recorded data set."""
+    load(emptied(url), (PARITY / "parents.json").read_text(),
+         (PARITY / "airflow-3.3.2.seed.json").read_text())
+    with LiveServer(folder, XCOM_DATABASE_URL=url, XCOM_AUTH="users",
+                    XCOM_USERS_FILE=str(users_file), XCOM_REQUIRE_PARENTS="true",
+                    XCOM_VALIDATE_RESPONSES="true") as server:
+        tokens = {str(role): token(server, role) for role in Role}
+        return {case["id"]: recorded.send(server.port, recorded_v2.with_tokens(case, tokens))
+                for case in cases}
+
+
+def token(server: LiveServer, name: str) -> str:
+    body = json.dumps({"username": name, "password": name}).encode()
+    request = Request(f"{server.url}/auth/token", body, {"Content-Type": "application/json"})
+    with urlopen(request) as answer:
+        found: str = json.load(answer)["access_token"]
+    return found
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path_factory.mktemp('parity')}/xcom.db"
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+@pytest.fixture(scope="module")
+def to_cases(url: str, users_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    return answers(url, tmp_path_factory.mktemp("cases"), users_file, CASES)
+
+
+@pytest.fixture(scope="module")
+def to_probes(url: str, users_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    return answers(url, tmp_path_factory.mktemp("probes"), users_file, PROBES)
+
+
+def hold_against_recording(case: recorded.Case, answer: recorded.Answer) -> str:
+    """Return in a word how an answer compares; fail where that is not what the rows say."""
+    assert answer.status < 500
+    if case["response"] is None:
+        return "sent for the state it leaves"
+    found = recorded_v2.differences(case, answer)
+    if case["id"] in DIFFERENCES:
+        here = recorded.status_here(DIFFERENCES[case["id"]])
+        assert answer.status == case["response"]["status"] or str(answer.status) in here
+        assert found, f"it no longer differs; remove its row:\n{DIFFERENCES[case['id']]}"
+        return "with a row in docs/differences.md"
+    assert not found, "it differs and has no row in docs/differences.md"
+    return "with the same answer"
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+def test_a_recorded_request_gets_the_recorded_answer(
+        case: recorded.Case, to_cases: Answers, count_case: Callable[..., None]) -> None:
+    how = hold_against_recording(case, to_cases[case["id"]])
+    count_case(f"recorded cases of 3.3.2 {how}, on two databases")
+
+
+@pytest.mark.parametrize("case", PROBES, ids=[case["id"] for case in PROBES])
+def test_a_probed_request_gets_the_recorded_answer(
+        case: recorded.Case, to_probes: Answers, count_case: Callable[..., None]) -> None:
+    how = hold_against_recording(case, to_probes[case["id"]])
+    count_case(f"probed requests of 3.3.2 {how}, on two databases")
+
+
+def test_every_row_names_recordings() -> None:
+    assert DIFFERENCES.keys() <= {case["id"] for case in CASES + PROBES}
