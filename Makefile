@@ -15,7 +15,7 @@ serve: .venv/serve ## Run the server on http://127.0.0.1:8080 (stop it with Ctrl
 	@exec $(BIN)/xcom-server serve
 
 test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) ## Run every test, official clients included
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
 
 check: .venv/test ## Lint, check types and the rules between rooms
 	$(BIN)/ruff check .

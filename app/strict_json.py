@@ -41,8 +41,11 @@ class JsonObject(dict[str, Any]):
     `repeats` says that some object in the text gives a name twice.
     """
 
-    text: str
-    repeats: bool = False
+    def __init__(self, members: dict[str, Any], text: str, *, repeats: bool) -> None:
+        super().__init__(members)
+        self.text = text
+        self.repeats = repeats
+        self._texts: dict[str, str] = {}
 
     def text_of(self, name: str) -> str:
         """Return the text of a member's value exactly as it stood in the document.
@@ -52,6 +55,11 @@ class JsonObject(dict[str, Any]):
         """
         if self.repeats:
             return json.dumps(self[name])
+        if name not in self._texts:
+            self._texts[name] = self._found(name)
+        return self._texts[name]
+
+    def _found(self, name: str) -> str:
         position = _skip(self.text, self.text.index("{") + 1)
         while True:
             member, position = scanstring(self.text, position + 1)
@@ -76,10 +84,7 @@ def loads(text: str, max_depth: int = MAX_DEPTH, *, repeated_names: bool = False
             raise
         value, repeats = _decoded(_LAST_NAME_COUNTS, text, max_depth), True
     _check(value, max_depth)
-    if isinstance(value, dict):
-        value = JsonObject(value)
-        value.text, value.repeats = text, repeats
-    return value
+    return JsonObject(value, text, repeats=repeats) if isinstance(value, dict) else value
 
 
 def elements(text: str) -> list[str]:

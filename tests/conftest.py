@@ -119,6 +119,18 @@ def count_case(request: pytest.FixtureRequest) -> Callable[..., None]:
     return count
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the counts of a process that runs some of the tests to the one that sums them up."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["cases"] = dict(session.config.stash.get(CASES, Counter()))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    counter = node.config.stash.setdefault(CASES, Counter())
+    counter.update(getattr(node, "workeroutput", {}).get("cases", {}))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter,
                             config: pytest.Config) -> None:

@@ -62,7 +62,7 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
         body = wire.read_body() if request.method in ("PATCH", "POST") else None
         return ConnexionRequest(
             request.url, request.method, headers=request.headers, query=request.args, body=body,
-            json_getter=lambda: body and wire.read_json(body, repeated_names=self._repeated_names),
+            json_getter=lambda: body and wire.json_body(repeated_names=self._repeated_names),
             path_params=params, context=context, cookies=request.cookies, files={})
 
 

@@ -37,6 +37,17 @@ def read_body() -> bytes:
     return body
 
 
+def json_body(*, repeated_names: bool = False) -> Any:
+    """Return the current request's body as JSON, None where it is empty; reads it once.
+
+    Raises what read_body and read_json raise.
+    """
+    if "json" not in g:
+        body = read_body()
+        g.json = read_json(body, repeated_names=repeated_names) if body else None
+    return g.json
+
+
 def read_json(body: bytes, *, repeated_names: bool = False) -> Any:
     """Read a request body, nested MAX_JSON_DEPTH levels deep at most.
 

@@ -11,6 +11,7 @@ from app.storage.entry import (
     MAX_MAP_INDEX,
     UNMAPPED,
     Comparison,
+    Field,
     Order,
     XComFilter,
     XComKey,
@@ -20,7 +21,6 @@ from app.storage.tables import dag_run, xcom
 _LISTED = (xcom.c.dag_id, xcom.c.run_id, xcom.c.task_id, xcom.c.map_index, xcom.c.key,
            xcom.c.timestamp, *runs.DATES)
 _NATURAL = (Order("dag_id"), Order("task_id"), Order("run_id"), Order("map_index"), Order("key"))
-_NAMES = ("dag_id", "run_id", "task_id", "map_index", "key")
 _OF_RUN = ("logical_date", "run_after")
 
 _OPERATORS: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
@@ -54,8 +54,10 @@ def page(wanted: XComFilter, order: Sequence[Order], limit: int,
 
 def named(name: XComKey | XComFilter) -> list[ColumnElement[bool]]:
     """Return the conditions that the entries of this name, or with these names, meet."""
-    given = {field: getattr(name, field) for field in _NAMES}
-    return [_compared(Comparison(field, "eq", value))  # type: ignore[arg-type]
+    given: dict[Field, str | int | None] = {
+        "dag_id": name.dag_id, "run_id": name.run_id, "task_id": name.task_id,
+        "map_index": name.map_index, "key": name.key}
+    return [_compared(Comparison(field, "eq", value))
             for field, value in given.items() if value is not None]
 
 

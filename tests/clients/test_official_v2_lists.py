@@ -108,7 +108,7 @@ def test_a_list_holds_what_has_the_given_key_and_map_index(official, options):
     ({"task_id_pattern": "load", "xcom_key_prefix_pattern": "re",
       "run_after_gt": "2024-02-01T00:00:00Z"},
      lambda row: (row["task_id"], row["key"]) == ("load", "return_value") and row["run_id"] != RUN),
-], ids=str)
+], ids=lambda each: str(each) if isinstance(each, dict) else "fits")
 def test_a_list_holds_what_its_patterns_fit(official, options, keep):
     assert sorted(listed(official, **options)) == sorted(kept(official, keep))
 

@@ -16,13 +16,13 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
 BASE = {"v1": "/api/v1", "v2": ""}
 """What stands before a document's paths."""
 
-METHODS = {"get", "post", "patch", "delete", "put", "head", "options"}
+METHODS = ("get", "post", "patch", "delete", "put", "head", "options")
 
 
 def operations(version: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield the path, the method and the object of every operation of a document."""
     for path, item in DOCUMENTS[version]["paths"].items():
-        for method in METHODS & item.keys():
+        for method in (each for each in METHODS if each in item):
             yield BASE[version] + path, method, item[method]
 
 

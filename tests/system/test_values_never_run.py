@@ -5,29 +5,32 @@ import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from app.storage import seed
 from app.storage.store import XComStore
-from tests.api.v1.calls import RUN, create, entry
+from tests.api.v1 import calls as v1
+from tests.api.v1.calls import RUN
+from tests.api.v2 import calls as v2
 from tests.conftest import ROOT, load
-from tests.contract.document import operations
+from tests.contract.document import VERSIONS, operations
 
 FORBIDDEN = {"pickle", "cPickle", "dill", "marshal", "shelve", "cloudpickle", "eval", "exec",
              "compile", "__import__", "import_module", "import_string", "literal_eval", "unpickle",
              "PickleType", "JSON", "getattr"}
 ALLOWED = {("app/api/documents.py", "getattr"), ("app/settings.py", "getattr"),
            ("app/api/wire.py", "JSON"), ("app/api/v1/xcom.py", "JSON"),
+           ("app/api/v2/xcom.py", "JSON"), ("app/api/v2/login.py", "JSON"),
            ("app/api/v1/xcom.py", "getattr")}
 """Where a name stands for something that no value reaches: a loader, settings, a media type."""
 
+SERIALIZED = json.dumps({"__classname__": "os.system", "__version__": 1, "__data__": "touch pwned"})
+"""What Airflow's serializer would have written, had there been such a class: tasks alone may."""
+
 PAYLOADS = ["cos\nsystem\n(S'touch pwned'\ntR.", "__import__('os').system('touch pwned')",
-            json.dumps({"__classname__": "os.system", "__version__": 1,
-                        "__data__": "touch pwned"}),
-            "!!python/object/apply:os.system ['touch pwned']"]
+            SERIALIZED, "!!python/object/apply:os.system ['touch pwned']"]
 
 
 def names_in(source: Path) -> Iterator[str]:
@@ -48,20 +51,21 @@ def test_the_source_names_nothing_that_could_run_a_value() -> None:
     assert found == ALLOWED
 
 
-def written(client: FlaskClient, database_url: str, path: str, payload: str) -> Any:
-    """Write a payload by one of the write paths; return the answer of reading it."""
-    if path == "POST":
-        create(client, "k", payload)
-    elif path == "PATCH":
-        create(client, "k", "old")
-        client.patch(entry("k"), json={"value": payload})
-    else:
+def write(client: FlaskClient, database_url: str, path: str, payload: str) -> int:
+    """Write a payload by one of the write paths; return the status."""
+    if path == "seed":
         name = {"dag_id": "etl", "run_id": RUN, "task_id": "extract", "key": "k"}
         load(database_url, json.dumps([{**name, "value": payload}]))
-    return client.get(entry("k"), query_string={"stringify": "false"}).get_json()["value"]
+        return 200
+    version, method = path.split()
+    at = {"v1": v1, "v2": v2}[version]
+    if method == "POST":
+        return at.create(client, "k", payload).status_code
+    v1.create(client, "k", "old")
+    return client.patch(at.entry("k"), json={"value": payload}).status_code
 
 
-WRITE_PATHS = ["POST", "PATCH", "seed"]
+WRITE_PATHS = ["v1 POST", "v1 PATCH", "v2 POST", "v2 PATCH", "seed"]
 
 
 @pytest.mark.parametrize("path", WRITE_PATHS)
@@ -71,13 +75,23 @@ def test_a_payload_is_text_whatever_the_way_in(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    assert written(client, database_url, path, payload) == payload
+    status = write(client, database_url, path, payload)
+
+    shown = {client.get(at.entry("k"), query_string=query).get_json().get("value")
+             for at, query in ((v1, {"stringify": "false"}), (v1, {}), (v2, {}))}
+    if payload == SERIALIZED and path != "seed":
+        assert status in (400, 422)
+        assert shown == ({"old"} if "PATCH" in path else {None})
+    else:
+        assert (status < 300, shown) == (True, {payload})
+    for query in ({"deserialize": "true"}, {"deserialize": "true", "stringify": "true"}):
+        assert client.get(v2.entry("k"), query_string=query).status_code in (200, 404)
     assert not (tmp_path / "pwned").exists()
 
 
 def test_the_write_paths_are_all_there_are() -> None:
-    of_the_api = {method.upper() for _, method, operation in operations()
-                  if "requestBody" in operation}
+    of_the_api = {f"{version} {method.upper()}" for version in VERSIONS
+                  for _, method, operation in operations(version) if "requestBody" in operation}
     of_the_store = {name for name in vars(XComStore) if not name.startswith("_")}
     seeds = {name for name, each in vars(seed).items()
              if inspect.isfunction(each) and each.__module__ == seed.__name__

@@ -97,6 +97,6 @@ def _of_framework(error: HTTPException) -> Response:
 
 def _allowed(error: MethodNotAllowed) -> str:
     """Return the first route's method alone, as Airflow does, unless all are asked for."""
-    if request.method == "OPTIONS":
-        return ", ".join(error.valid_methods or [])
-    return "POST" if request.path.startswith("/auth/") else "GET"
+    if request.path.startswith("/auth/"):
+        return "POST"
+    return ", ".join(error.valid_methods or []) if request.method == "OPTIONS" else "GET"

@@ -39,7 +39,7 @@ def mount(app: Flask, access: Access) -> None:
         return _answer(access, _checked(_given()), None)
 
     def create_token_for_cli() -> Response:
-        given = json_or_text(wire.read_body(), _read_json)
+        given = json_or_text()
         errors = [missing()] if given is None else []
         if not errors:
             read(_LOGIN, given, ("body",), errors)
@@ -83,17 +83,13 @@ def _given() -> dict[str, Any]:
     if content_type != wire.JSON:
         raise ProblemException(415, detail=f"Only {wire.JSON} or {FORM} is supported")
     try:
-        given = _read_json(body)
+        given = wire.json_body(repeated_names=True)
     except InvalidJson:
         given = None
     if not isinstance(given, dict):
         raise ProblemException(422, detail="The body must be a JSON object of username and"
                                            " password")
     return given
-
-
-def _read_json(body: bytes) -> Any:
-    return wire.read_json(body, repeated_names=True)
 
 
 def _checked(given: dict[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class BodyValidator:
         @functools.wraps(function)
         def checked(request: ConnexionRequest) -> Any:
             errors: list[Error] = []
-            body = json_or_text(request.body, lambda _: request.json)
+            body = json_or_text()
             if body is None:
                 errors.append(missing())
             else:
@@ -131,17 +131,18 @@ def read(check: SchemaValidator, given: Any, place: tuple[str, ...], errors: lis
         return None
 
 
-def json_or_text(body: bytes | None, read_json: Callable[[bytes], Any]) -> Any:
-    """Return a body as JSON where its media type says so, else as text; None where there is none.
+def json_or_text() -> Any:
+    """Return the body as JSON where its media type says so, else as text; None where it is empty.
 
-    Raises InvalidRequest for what is not JSON.
+    Raises InvalidRequest for what is not JSON, and BadRequestProblem for what cannot be read.
     """
+    body = wire.read_body()
     if not body:
         return None
     if not flask_request.is_json:
         return body.decode(errors="replace")
     try:
-        return read_json(body)
+        return wire.json_body(repeated_names=True)
     except UnreadableJson:
         raise BadRequestProblem(detail="There was an error parsing the body") from None
     except AmbiguousJson as error:
@@ -155,7 +156,7 @@ def json_or_text(body: bytes | None, read_json: Callable[[bytes], Any]) -> Any:
 def refuse_malformed_body() -> None:
     """Refuse a body that is not JSON: FastAPI reads it before it asks who sends it."""
     if flask_request.method in ("PATCH", "POST"):
-        json_or_text(wire.read_body(), lambda body: wire.read_json(body, repeated_names=True))
+        json_or_text()
 
 
 def _not_json(reason: str, *position: int) -> Error:
