@@ -28,16 +28,21 @@ def users() -> None:
               help="What the user may do: public nothing, viewer read, user and op and admin all.")
 @click.option("--dag", "dag_ids", multiple=True, metavar="DAG_ID",
               help="A DAG that exists for the user, and no other does; may be given again.")
+@click.option("--all-dags", is_flag=True,
+              help="Every DAG exists for the user: what a new user has, and what --replace keeps"
+                   " from a user who has not.")
 @click.option("--replace", is_flag=True, help="Change a user that there is.")
-def add(name: str, role: str, dag_ids: tuple[str, ...], replace: bool) -> None:
+def add(name: str, role: str, dag_ids: tuple[str, ...], all_dags: bool, replace: bool) -> None:
     """Add a user NAME, whose password is asked for, or read from standard input."""
     with _clear_errors():
         check_name(name)
-        user = User(name, Role(role), hashed(_password()), frozenset(dag_ids) or None)
+        password_hash = hashed(_password())
         with _locked() as (path, found):
             if name in found and not replace:
                 raise BadUsers(f"there is a user {name!r} already; --replace changes them")
-            write(path, {**found, name: user})
+            kept = found[name].dag_ids if name in found and not all_dags else None
+            write(path, {**found, name: User(name, Role(role), password_hash,
+                                             frozenset(dag_ids) or kept)})
     click.echo(f"{'Changed' if name in found else 'Added'} {name}, {role}.")
 
 

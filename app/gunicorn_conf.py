@@ -31,13 +31,14 @@ control_socket_disable = True  # nobody administers this server over a socket in
 
 def on_starting(server: Arbiter) -> None:
     """Refuse, in one line and before any worker starts, what cannot work."""
-    url = _settings.database_url
     try:
+        settings = Settings.from_env()  # again: gunicorn's own options may have changed them
+        url = settings.database_url
         for address in server.cfg.address:
-            _refuse_open_door(address)
-        if _settings.auth == "users":
-            UsersFile(_settings.users_file).users()
-            read_or_make_key(Path(_settings.token_key_file))
+            _refuse_open_door(settings, address)
+        if settings.auth == "users":
+            UsersFile(settings.users_file).users()
+            read_or_make_key(Path(settings.token_key_file))
         with opened(url) as engine:  # and closed: a connection must not cross the fork
             if is_in_memory(url) and server.cfg.workers > 1:
                 raise DatabaseUnusable(
@@ -45,7 +46,8 @@ def on_starting(server: Arbiter) -> None:
                     " workers would have for itself. Run one worker (--workers 1), or store in"
                     " a file.")
             schema.prepare(engine)
-    except (OpenDoor, BadUsers, BadKey, DatabaseUnusable, schema.SchemaMismatch) as error:
+    except (SettingsError, OpenDoor, BadUsers, BadKey, DatabaseUnusable,
+            schema.SchemaMismatch) as error:
         sys.exit(f"xcom-server: {error}")
 
 
@@ -53,7 +55,7 @@ class OpenDoor(RuntimeError):
     """Everyone is an admin, and more than this machine could come in."""
 
 
-def _refuse_open_door(address: Any) -> None:
+def _refuse_open_door(settings: Settings, address: Any) -> None:
     """Raise OpenDoor for an address beyond loopback, where there are no users.
 
     An address is gunicorn's: a host and a port, the number of an open socket, or a path.
@@ -64,7 +66,7 @@ def _refuse_open_door(address: Any) -> None:
                 address = listener.getsockname()
         except OSError as error:
             raise OpenDoor(f"fd://{address} cannot be listened on: {error.strerror}") from None
-    if _settings.auth == "none" and not _is_loopback(address):
+    if settings.auth == "none" and not _is_loopback(address):
         place = ":".join(map(str, address[:2])) if isinstance(address, tuple) else address
         raise OpenDoor(
             f"with XCOM_AUTH=none everyone is an admin, which is allowed on loopback alone, not on"
@@ -85,21 +87,24 @@ def _is_loopback(address: Any) -> bool:
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Leave Ctrl-C to the master, which tells its workers.
+    """Look at the sockets themselves, and leave Ctrl-C to the master, which tells its workers.
 
-    A terminal sends it to both, and a gthread worker that is told twice hangs until the master
-    kills it (seen with gunicorn 27.0.1).
+    Sockets may be handed over by others, and a reload may open new ones. A terminal sends Ctrl-C
+    to both, and a gthread worker that is told twice hangs until the master kills it (seen with
+    gunicorn 27.0.1).
     """
+    settings = Settings.from_env()
+    try:
+        for listener in worker.sockets:
+            _refuse_open_door(settings, listener.getsockname())
+    except OpenDoor as error:
+        worker.log.error("xcom-server: %s", error)
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)  # which ends the master too
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def when_ready(server: Arbiter) -> None:
-    """Say where the server is; sockets that it was handed by others are looked at only now."""
-    try:
-        for listener in server.LISTENERS:
-            _refuse_open_door(listener.getsockname())
-    except OpenDoor as error:
-        sys.exit(f"xcom-server: {error}")
+    """Say where the server is."""
     places = ", ".join(str(listener) for listener in server.LISTENERS)
     server.log.info("xcom-server answers at %s/api/v1 and /api/v2 (page: %s/api/v2/ui/)", places,
                     places)

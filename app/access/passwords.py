@@ -1,9 +1,9 @@
 """Passwords: hashed with argon2, checked once, and guessed slowly.
 
 An argon2 run costs some 50 ms and 64 MiB, so a password that was right is remembered for a while,
-as a keyed digest, and one process runs one check at a time.  Whoever is wrong too often about one
-user from one address has to wait, twice as long each time; a password that is remembered as right
-is never made to wait.  What is remembered belongs to one process and ends with it.
+as a keyed digest, and one process runs one check at a time.  An address that is wrong too often
+about one user, or about anybody, has to wait, twice as long each time; a password that is
+remembered as right is never made to wait.  What is remembered belongs to one process.
 """
 
 import hashlib
@@ -27,7 +27,13 @@ REMEMBERED_SECONDS = 300
 """How long a password that was right need not be checked again."""
 
 FREE_ATTEMPTS = 10
-"""How often one may be wrong before one has to wait."""
+"""How often an address may be wrong about one user before it has to wait."""
+
+FREE_ATTEMPTS_OF_ADDRESS = 100
+"""How often an address may be wrong about anybody before it has to wait."""
+
+LONGEST_TURN = 1
+"""How long one waits for one's turn with argon2, in seconds, before one is sent away."""
 
 LONGEST_WAIT = 60
 """The longest that one has to wait, in seconds."""
@@ -54,9 +60,13 @@ class _Failures:
     count: int
     last: float
 
-    def wait_until(self) -> float:
-        excess = min(self.count - FREE_ATTEMPTS, LONGEST_WAIT)
+    def wait_until(self, free: int) -> float:
+        excess = min(self.count - free, LONGEST_WAIT)
         return self.last + (min(2**excess, LONGEST_WAIT) if excess >= 0 else 0)
+
+
+_Guesser = tuple[str, str | None]
+"""An address, and the name of the user that it was wrong about; None counts them all."""
 
 
 class Passwords:
@@ -69,7 +79,7 @@ class Passwords:
         self._nobody = hashed(secrets.token_urlsafe())  # for unknown users, who take as long
         self._one_at_a_time = threading.Lock()
         self._right: OrderedDict[bytes, float] = OrderedDict()
-        self._wrong: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
+        self._wrong: OrderedDict[_Guesser, _Failures] = OrderedDict()
 
     def user(self, name: str, password: str, address: str) -> User:
         """Return the user; `address` is where the password comes from.
@@ -83,16 +93,27 @@ class Passwords:
         digest = self._digest(name, password, user.password_hash if user else "")
         if user is not None and self._right.get(digest, 0) > self._clock():
             return user
-        with self._one_at_a_time:
-            self._refuse_too_many(name, address)
-            if len(password.encode(errors="surrogatepass")) > MAX_PASSWORD_BYTES:
-                raise Unauthenticated  # not noted: what costs nothing must not push out the rest
-            if not self._matches(user, password):
-                self._note_wrong(name, address)
-                raise Unauthenticated
-            assert user is not None
-            _remember(self._right, digest, self._clock() + REMEMBERED_SECONDS)
-            self._wrong.pop((name, address), None)
+        self._refuse_too_many(name, address)
+        if len(password.encode(errors="surrogatepass")) > MAX_PASSWORD_BYTES:
+            raise Unauthenticated  # not noted: what costs nothing must not push out the rest
+        if not self._one_at_a_time.acquire(timeout=LONGEST_TURN):
+            raise TooManyAttempts(LONGEST_TURN)
+        try:
+            return self._checked(name, user, password, address, digest)
+        finally:
+            self._one_at_a_time.release()
+
+    def _checked(self, name: str, user: User | None, password: str, address: str,
+                 digest: bytes) -> User:
+        self._refuse_too_many(name, address)  # again: others may have been wrong meanwhile
+        if user is None or not self._matches(user.password_hash, password):
+            if user is None:
+                self._matches(self._nobody, password)
+            self._note_wrong((address, name))
+            self._note_wrong((address, None))
+            raise Unauthenticated
+        _remember(self._right, digest, self._clock() + REMEMBERED_SECONDS)
+        self._wrong.pop((address, name), None)
         return user
 
     def _digest(self, *parts: str) -> bytes:
@@ -100,26 +121,27 @@ class Passwords:
         return hmac.digest(self._key, text.encode(errors="surrogatepass"), hashlib.sha256)
 
     def _refuse_too_many(self, name: str, address: str) -> None:
-        failures = self._wrong.get((name, address))
-        if failures is None:
-            return
         now = self._clock()
-        if now - failures.last > FORGIVEN_SECONDS:
-            del self._wrong[name, address]
-        elif now < failures.wait_until():
-            raise TooManyAttempts(math.ceil(failures.wait_until() - now))
+        for guesser, free in (((address, name), FREE_ATTEMPTS),
+                              ((address, None), FREE_ATTEMPTS_OF_ADDRESS)):
+            failures = self._wrong.get(guesser)
+            if failures is None:
+                continue
+            if now - failures.last > FORGIVEN_SECONDS:
+                self._wrong.pop(guesser, None)
+            elif now < failures.wait_until(free):
+                raise TooManyAttempts(math.ceil(failures.wait_until(free) - now))
 
-    def _matches(self, user: User | None, password: str) -> bool:
+    def _matches(self, password_hash: str, password: str) -> bool:
         try:
-            _hasher.verify(user.password_hash if user else self._nobody, password)
+            return _hasher.verify(password_hash, password)
         except (Argon2Error, InvalidHashError, UnicodeError):
             return False
-        return user is not None
 
-    def _note_wrong(self, name: str, address: str) -> None:
-        failures = self._wrong.get((name, address))
-        count = (failures.count if failures else 0) + 1
-        _remember(self._wrong, (name, address), _Failures(count, self._clock()))
+    def _note_wrong(self, guesser: _Guesser) -> None:
+        failures = self._wrong.get(guesser)
+        _remember(self._wrong, guesser,
+                  _Failures((failures.count if failures else 0) + 1, self._clock()))
 
 
 def _remember(memory: "OrderedDict[Any, Any]", key: object, value: object) -> None:

@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -54,6 +54,9 @@ class User:
 Users = Mapping[str, User]
 """Name -> user."""
 
+Fingerprint = tuple[int, ...]
+"""What changes with a file, or the number of the error for one that cannot be looked at."""
+
 
 class BadUsers(ValueError):
     """The users file cannot be used; the text says where and why."""
@@ -64,7 +67,8 @@ class UsersFile:
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._seen: tuple[int, ...] = ()
+        self._seen: Fingerprint = ()
+        self._refused: Fingerprint | None = None
         self._users: Users = {}
 
     def users(self) -> Users:
@@ -73,14 +77,15 @@ class UsersFile:
         A file that went missing or bad while the server runs leaves those it held last, and a
         line in the log. Raises BadUsers where nothing was read before.
         """
-        try:
-            seen = _fingerprint(self._path)
-            if seen != self._seen:
-                self._users, self._seen = read(self._path), seen
-        except BadUsers as error:
-            if not self._seen:
-                raise
-            logging.getLogger(__name__).error("%s; its last users stay.", error)
+        seen = _fingerprint(self._path)
+        if seen not in (self._seen, self._refused):
+            try:
+                self._users, self._seen, self._refused = read(self._path), seen, None
+            except BadUsers as error:
+                if not self._seen:
+                    raise
+                self._refused = seen
+                logging.getLogger(__name__).error("%s; its last users stay.", error)
         return self._users
 
 
@@ -91,10 +96,12 @@ def read(path: Path) -> Users:
 
 
 def write(path: Path, users: Users) -> None:
-    """Write a users file that its owner alone may read, whole or not at all.
+    """Write a users file, whole or not at all.
 
-    Raises BadUsers for users that could not be read again.
+    A new one is its owner's alone to read; one that there is keeps its owner and group. Raises
+    BadUsers for users that could not be read again.
     """
+    path = path.resolve()  # a link to the file stays one
     text = json.dumps({"users": {name: _fields(user) for name, user in users.items()}}, indent=2)
     with _named(path):
         _users(text)
@@ -103,6 +110,7 @@ def write(path: Path, users: Users) -> None:
             new.write(text + "\n")
             new.flush()
             os.fsync(new.fileno())
+        _take_over(path, new.name)
         os.replace(new.name, path)
 
 
@@ -111,6 +119,18 @@ def check_name(name: str) -> None:
     if not 1 <= len(name) <= MAX_NAME_LENGTH or ":" in name or not name.isprintable():
         raise BadUsers(f"a user's name is 1 to {MAX_NAME_LENGTH} printable characters without a"
                        f" colon, not {name[:MAX_NAME_LENGTH]!r}")
+
+
+def _take_over(path: Path, new: str) -> None:
+    """Give a new file the mode of the one it replaces, and its owner where that is allowed.
+
+    Nobody but the owner and the group gets to read it, whatever the mode was.
+    """
+    if path.exists():
+        status = path.stat()
+        os.chmod(new, status.st_mode & 0o660)
+        with suppress(PermissionError):
+            os.chown(new, status.st_uid, status.st_gid)
 
 
 @contextmanager
@@ -125,9 +145,11 @@ def _named(path: Path) -> Iterator[None]:
         raise BadUsers(f"the users file {path} cannot be used: {reason}{hint}") from None
 
 
-def _fingerprint(path: Path) -> tuple[int, ...]:
-    with _named(path):
+def _fingerprint(path: Path) -> Fingerprint:
+    try:
         status = path.stat()
+    except OSError as error:
+        return (error.errno or 0,)
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
@@ -152,10 +174,13 @@ def _user(name: str, fields: Any) -> User:
     if not isinstance(password, str) or not password.startswith("$argon2"):
         raise BadUsers(f"user {name!r}: password is no argon2 hash; make it with `xcom-server"
                        " user add`")
-    if dags is not None and not (isinstance(dags, list)
-                                 and all(isinstance(each, str) for each in dags)):
+    if dags is not None and not (isinstance(dags, list) and all(map(_is_dag_id, dags))):
         raise BadUsers(f"user {name!r}: dags is no list of DAG ids")
     return User(name, Role(fields["role"]), password, None if dags is None else frozenset(dags))
+
+
+def _is_dag_id(given: Any) -> bool:
+    return isinstance(given, str) and given not in ("", "~")
 
 
 def _fields(user: User) -> dict[str, Any]:

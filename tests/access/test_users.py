@@ -30,7 +30,7 @@ def text(name: str = "ann", **fields: Any) -> str:
 
 @pytest.mark.parametrize("user", [
     ANN, User("bob", Role.ADMIN, HASH, frozenset()), User("Ünal 鍵", Role.PUBLIC, HASH),
-    User("x" * MAX_NAME_LENGTH, Role.OP, HASH, frozenset({"etl", "ä/🙂 \n", "~"}))])
+    User("x" * MAX_NAME_LENGTH, Role.OP, HASH, frozenset({"etl", "ä/🙂 \n", "~a"}))])
 def test_what_is_written_is_read_back(tmp_path: Path, user: User) -> None:
     path = tmp_path / "users.json"
 
@@ -46,8 +46,10 @@ def test_nobody_at_all_can_be_written(tmp_path: Path) -> None:
     assert UsersFile(tmp_path / "users.json").users() == {}
 
 
-@pytest.mark.parametrize("mode_before", [None, 0o644, 0o600])
-def test_its_owner_alone_may_read_the_file(tmp_path: Path, mode_before: int | None) -> None:
+@pytest.mark.parametrize(("mode_before", "mode"), [
+    (None, 0o600), (0o600, 0o600), (0o640, 0o640), (0o644, 0o640), (0o666, 0o660)])
+def test_its_owner_alone_may_read_the_file_or_whom_its_mode_lets(
+        tmp_path: Path, mode_before: int | None, mode: int) -> None:
     path = tmp_path / "users.json"
     if mode_before is not None:
         path.write_text("{}")
@@ -58,7 +60,7 @@ def test_its_owner_alone_may_read_the_file(tmp_path: Path, mode_before: int | No
     finally:
         os.umask(before)
 
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == mode
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -246,3 +248,29 @@ def test_a_file_that_never_was_is_refused_with_how_to_make_it(tmp_path: Path) ->
     assert str(error.value) == (
         f"the users file {tmp_path}/none.json cannot be used: No such file or directory."
         " Make it with: xcom-server user add NAME --role ROLE")
+
+
+def test_a_broken_file_is_logged_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    users = UsersFile(path)
+    known = users.users()
+    path.write_text("broken")
+
+    for _ in range(3):
+        assert users.users() == known
+
+    assert len(caplog.records) == 1
+    path.unlink()
+    assert users.users() == known
+    assert len(caplog.records) == 2
+
+
+def test_a_file_keeps_its_mode_and_a_link_to_it_stays_a_link(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.json"
+    link.symlink_to(path)
+    path.chmod(0o640)
+
+    write(link, {})
+
+    assert link.is_symlink()
+    assert read(path) == {}
+    assert path.stat().st_mode & 0o777 == 0o640

@@ -143,7 +143,7 @@ def test_a_user_that_there_is_is_replaced_on_request_alone(tmp_path: Path) -> No
     changed = user(tmp_path, "add", "ann", "--role", "admin", "--replace", password="new\n")
     assert changed.stdout == "Changed ann, admin.\n"
     assert stored(tmp_path)["bob"] == before["bob"]
-    assert stored(tmp_path)["ann"].dag_ids is None
+    assert stored(tmp_path)["ann"].dag_ids == {"etl"}
     assert PasswordHasher().verify(stored(tmp_path)["ann"].password_hash, "new")
 
 
@@ -242,3 +242,19 @@ def test_a_running_server_sees_a_change_at_once(tmp_path: Path) -> None:
 
     assert SECRET not in log
     assert "argon2" not in log
+
+
+def test_a_change_keeps_the_dags_of_a_user_unless_it_says_otherwise(tmp_path: Path) -> None:
+    user(tmp_path, "add", "ann", "--role", "admin", "--dag", "a", "--dag", "b")
+    for options, dag_ids in ([], {"a", "b"}), (["--dag", "c"], {"c"}), (["--all-dags"], None):
+        changed = user(tmp_path, "add", "ann", "--role", "viewer", "--replace", *options)
+
+        assert changed.returncode == 0
+        assert stored(tmp_path)["ann"].dag_ids == dag_ids
+
+
+@pytest.mark.parametrize("dag_id", ["~", ""])
+def test_a_dag_that_cannot_be_is_refused(tmp_path: Path, dag_id: str) -> None:
+    refused = user(tmp_path, "add", "ann", "--role", "viewer", "--dag", dag_id)
+
+    assert (refused.returncode, "dags is no list of DAG ids" in refused.stderr) == (1, True)
