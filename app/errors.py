@@ -25,7 +25,7 @@ v1 and v2 disagree.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 
 class XComError(Exception):
@@ -96,7 +96,6 @@ class ReservedKeys(XComError):
     in alphabetical order.
     """
 
-    value: Any
     place: str
     names: list[str]
 

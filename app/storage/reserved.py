@@ -28,10 +28,9 @@ def refuse_reserved(text: str) -> None:
     """
     if "__" not in text and "\\u" not in text:  # no such name, spelt out or escaped: most values
         return
-    value = json.loads(text)
-    for place, found in _objects(value):
+    for place, found in _objects(json.loads(text)):
         if names := sorted(RESERVED & found.keys()):
-            raise ReservedKeys(value, _written(place), names)
+            raise ReservedKeys(_written(place), names)
 
 
 def _objects(value: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
@@ -60,7 +59,7 @@ def _written(place: Place) -> str:
 
 def _unwrapped(value: Any) -> Any:
     """Return the object or list that a string holds as JSON, any other value as it is."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value.lstrip(" \t\n\r")[:1] not in ("{", "["):
         return value
     try:
         held = json.loads(value)

@@ -20,7 +20,7 @@ MAX_TEXT = 1024 * 1024
 """The longest text that an object is shown by, in characters."""
 
 
-_DAG_FILE_PREFIX = re.compile("^unusual_prefix_[0-9a-f]{40}_")
+_DAG_FILE_PREFIX = re.compile("unusual_prefix_[0-9a-f]{40}_")
 """What Airflow puts before the name of the module that a DAG file becomes."""
 
 
@@ -61,22 +61,21 @@ def _shown(value: Any, show: Callable[[Serialized], Any]) -> Any:
         return [_shown(each, show) for each in value]
     if not isinstance(value, dict):
         return value
-    if value.get("__type") == "dict" and "__var" in value:
-        return _shown(value["__var"], show)
-    found = _serialized(value)
-    if found is not None:
-        return show(found)
-    return {name: _shown(each, show) for name, each in value.items()}
+    if "__type" in value and "__var" in value:
+        if value["__type"] != "dict":
+            return _unless_malformed(value, value["__type"], 0, value["__var"], show)
+        value = value["__var"]  # once: what is wrapped in it again is an object like any other
+        if not isinstance(value, dict):
+            return _shown(value, show)
+    return _unless_malformed(value, value.get("__classname__", ""), value.get("__version__", ""),
+                             value.get("__data__"), show)
 
 
-def _serialized(members: dict[str, Any]) -> Serialized | None:
-    if "__type" in members and "__var" in members:
-        found = Serialized(members["__type"], 0, members["__var"])
-    else:
-        found = Serialized(members.get("__classname__", ""), members.get("__version__", ""),
-                           members.get("__data__"))
-    is_one = isinstance(found.classname, str) and found.classname and isinstance(found.version, int)
-    return found if is_one else None
+def _unless_malformed(members: dict[str, Any], classname: Any, version: Any, data: Any,
+                      show: Callable[[Serialized], Any]) -> Any:
+    if isinstance(classname, str) and classname and isinstance(version, int):
+        return show(Serialized(classname, version, data))
+    return {name: _shown(each, show) for name, each in members.items()}
 
 
 def _rebuilt(found: Serialized) -> Any:
@@ -104,14 +103,15 @@ def _as_newer_text(found: Serialized) -> str:
     """Return the words of Airflow 3.3.2 for an object: texts within an object are quoted."""
     if found.classname.startswith("airflow."):
         raise _OfAirflow
-    data = _shown(found.data, _as_newer_text)
-    if found.classname in classes.COLLECTIONS and isinstance(data, list):
-        return _capped(f"({','.join(str(each) for each in data)})")
+    data = found.data
     if isinstance(data, dict):
-        inside = ", ".join(f"{name}={each!r}" if isinstance(found.data[name], str)
-                           else f"{name}={each}" for name, each in data.items())
+        inside = ", ".join(f"{name}={each!r}" if isinstance(each, str)
+                           else f"{name}={_shown(each, _as_newer_text)}"
+                           for name, each in data.items())
     elif isinstance(data, list):
-        inside = ",".join(str(each) for each in data)
+        inside = ",".join(str(_shown(each, _as_newer_text)) for each in data)
+        if found.classname in classes.COLLECTIONS:
+            return _capped(f"({inside})")
     else:
         inside = "" if data is None else str(data)
     shown = _DAG_FILE_PREFIX.sub("", found.classname)

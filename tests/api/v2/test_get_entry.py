@@ -45,6 +45,11 @@ def test_a_value_is_json_unless_it_is_asked_for_as_text(client: FlaskClient, dat
     ({"__classname__": "airflow.B", "__version__": 1, "__data__": 1},
      {"__classname__": "airflow.B", "__version__": 1, "__data__": 1}),
     ({"__type": "dict", "__var": {"a": 1}}, {"a": 1}),
+    ({"__type": "dict", "__var": {"__type": "set", "__var": [1]}}, {"__type": "set", "__var": [1]}),
+    ({"__classname__": "x.Y", "__version__": 1, "__data__": {"__type": "dict", "__var": {"a": 1}}},
+     "x.Y@version=1(__type='dict', __var={'a': 1})"),
+    ({"__classname__": "x.Y", "__version__": 1, "__data__": TUPLE},
+     "x.Y@version=1(__classname__='builtins.tuple', __version__=1, __data__=[1, 'a'])"),
     ({"__classname__": f"unusual_prefix_{'0' * 40}_dag.B", "__version__": 1, "__data__": 1},
      "dag.B@version=1(1)")], ids=str)
 def test_a_value_is_deserialized_to_something_to_read(client: FlaskClient, database_url: str,
