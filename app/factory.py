@@ -71,7 +71,7 @@ def _refuse_broken_text() -> None:
 
 
 def _is_v2() -> bool:
-    return request.path.startswith(V2_PATHS) or request.path in ("/api/v2", "/auth/token")
+    return request.path.startswith(V2_PATHS) or request.path in ("/api/v2", "/auth")
 
 
 def _frame(response: Response) -> Response:

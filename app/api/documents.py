@@ -31,10 +31,10 @@ _PACKAGE = Path(__file__).parents[1]
 class Version:
     """What one version of the API brings along.
 
-    `guard` is called for every operation that the document gives a security requirement: before
-    the request is held against the document where `guard_first`, else after it.  `strict` refuses
-    query parameters that the document does not know, and `repeated_names` takes JSON that gives a
-    name twice.
+    `guard` is called for every operation but those that the document says need no credentials:
+    before the request is held against the document where `guard_first`, else after it.  `strict`
+    refuses query parameters that the document does not know, and `json_body` reads the current
+    request's body.
     """
 
     name: str
@@ -43,14 +43,14 @@ class Version:
     guard: Callable[[], None]
     guard_first: bool
     strict: bool
-    repeated_names: bool
+    json_body: Callable[[], Any]
 
 
 class SpecApi(FlaskApi):  # type: ignore[misc]
     """Connexion's API over Flask, with bodies read strictly and forms never parsed."""
 
-    def __init__(self, *args: Any, repeated_names: bool, **options: Any) -> None:
-        self._repeated_names = repeated_names
+    def __init__(self, *args: Any, json_body: Callable[[], Any], **options: Any) -> None:
+        self._json_body = json_body
         super().__init__(*args, **options)
 
     def get_request(self, *args: Any, **params: Any) -> ConnexionRequest:
@@ -62,7 +62,7 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
         body = wire.read_body() if request.method in ("PATCH", "POST") else None
         return ConnexionRequest(
             request.url, request.method, headers=request.headers, query=request.args, body=body,
-            json_getter=lambda: body and wire.json_body(repeated_names=self._repeated_names),
+            json_getter=lambda: body and self._json_body(),
             path_params=params, context=context, cookies=request.cookies, files={})
 
 
@@ -79,30 +79,31 @@ def mount(app: Flask, version: Version, *, validate_responses: bool) -> None:
     """
     source = find(version.name).read_bytes()
     document = yaml.load(source, _SAFE_LOADER)
-    guarded = set(_guarded(document))
+    is_open = set(_open(document))
     handlers = version.handlers
     if not version.guard_first:
-        handlers = {operation_id: _behind(version.guard, handler) if operation_id in guarded
-                    else handler for operation_id, handler in handlers.items()}
+        handlers = {operation_id: handler if operation_id in is_open
+                    else _behind(version.guard, handler)
+                    for operation_id, handler in handlers.items()}
     base_path = document.get("servers", [{"url": ""}])[0]["url"]
     api = SpecApi(
         # Connexion's own checks of credentials cannot come after a request is validated.
         {**deepcopy(document), "security": []}, base_path, resolver=Resolver(_finder(handlers)),
         strict_validation=version.strict, validate_responses=validate_responses,
-        validator_map=version.validators, repeated_names=version.repeated_names,
+        validator_map=version.validators, json_body=version.json_body,
         options={"serve_spec": False, "swagger_ui": False})
     if version.guard_first:
         api.blueprint.before_request(
-            lambda: version.guard() if _operation_id() in guarded else None)
+            lambda: None if _operation_id() in is_open else version.guard())
     app.register_blueprint(api.blueprint, name=version.name)
     _serve(app, version.name, f"/api/{version.name}", source, document)
 
 
-def _guarded(document: dict[str, Any]) -> Iterator[str]:
-    """Yield the operationId of every operation that needs credentials."""
+def _open(document: dict[str, Any]) -> Iterator[str]:
+    """Yield the operationId of every operation that needs no credentials."""
     for item in document["paths"].values():
         for operation in item.values():
-            if isinstance(operation, dict) and operation.get("security", document["security"]):
+            if isinstance(operation, dict) and operation.get("security") == []:
                 yield operation["operationId"]
 
 

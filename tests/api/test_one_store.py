@@ -97,7 +97,8 @@ def test_the_place_of_a_reserved_name_is_told(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize(("path", "is_v2"), [
     ("/api/v1/nope", False), ("/api/v2/nope", True), ("/api/v2", True), ("/api/v2/", True),
-    ("/auth/nope", True), ("/api/v3", False), ("/nope", False), ("/api/v1/../v2/nope", False)])
+    ("/auth/nope", True), ("/auth", True),
+    ("/api/v3", False), ("/nope", False), ("/api/v1/../v2/nope", False)])
 def test_an_unknown_path_is_refused_in_its_own_shape(client: FlaskClient, path: str,
                                                      is_v2: bool) -> None:
     answer = client.get(path)

@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from app.api import wire
-from app.api.system import AIRFLOW_VERSION
+from app.api.v1.release import AIRFLOW_VERSION
 from app.errors import (
     AccessError,
     AlreadyExists,

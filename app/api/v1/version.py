@@ -1,6 +1,6 @@
 """What version 1 brings along: its document's handlers, checks and ways of refusing."""
 
-from app.api import auth
+from app.api import auth, wire
 from app.api.documents import Version
 from app.api.paging import PageLimits
 from app.api.v1.validation import VALIDATORS
@@ -18,4 +18,4 @@ def version(store: XComStore, settings: Settings, access: auth.Access) -> Versio
     api = XComApi(store, limits=limits, may_deserialize=settings.deserialize)
     return Version(name="v1", handlers=api.operations(), validators=VALIDATORS,
                    guard=auth.guard(access.by_password), guard_first=False, strict=True,
-                   repeated_names=False)
+                   json_body=wire.json_body)

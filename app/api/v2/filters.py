@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from connexion.exceptions import BadRequestProblem
 
@@ -15,14 +15,24 @@ _NAMED: dict[str, Field] = {"xcom_key": "key", "dag_display_name": "dag_id", "ru
                             "task_id": "task_id"}
 """What patterns are called in the document -> the field that they are about."""
 
-_BOUNDS = ("gte", "gt", "lte", "lt")
+_DATES: tuple[Field, ...] = ("logical_date", "run_after")
+
+_BOUNDS: dict[str, Literal["ge", "gt", "le", "lt"]] = {"gte": "ge", "gt": "gt", "lte": "le",
+                                                       "lt": "lt"}
+"""What bounds are called in the document -> the comparison that they stand for."""
 
 MAX_ORDER = 10
 """How many fields a list can be ordered by."""
 
+MAX_ALTERNATIVES = 100
+"""How many alternatives a pattern can have; SQLite takes no thousand of them."""
+
 
 def conditions(given: dict[str, Any]) -> tuple[Condition, ...]:
-    """Return the conditions that query parameters stand for."""
+    """Return the conditions that query parameters stand for.
+
+    Raises BadRequestProblem for a pattern of too many alternatives.
+    """
     return tuple(_conditions({name: each for name, each in given.items() if each is not None}))
 
 
@@ -43,14 +53,10 @@ def _conditions(given: dict[str, Any]) -> Iterable[Condition]:
                         for term in _terms(given[f"{name}_prefix_pattern"]))
     if "map_index_filter" in given:
         yield ((Comparison("map_index", "eq", given["map_index_filter"]),),)
-    for moment in ("logical_date", "run_after"):
-        for bound in _BOUNDS:
-            if f"{moment}_{bound}" in given:
-                yield ((_bounded(moment, bound, given[f"{moment}_{bound}"]),),)
-
-
-def _bounded(field: Any, bound: str, moment: datetime) -> Comparison:
-    return Comparison(field, bound.replace("te", "e"), _in_utc(moment))  # type: ignore[arg-type]
+    for field in _DATES:
+        for bound, operator in _BOUNDS.items():
+            if f"{field}_{bound}" in given:
+                yield ((Comparison(field, operator, _in_utc(given[f"{field}_{bound}"])),),)
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -66,8 +72,11 @@ def _terms(pattern: str) -> list[str]:
     """Return the alternatives of a pattern; `~` alone is the one that every name meets."""
     if pattern == "~":
         return [""]
-    return [term.strip() for term in pattern.split("|") if term.strip()] if "|" in pattern and (
-        pattern.strip("| ")) else [pattern]
+    terms = [*dict.fromkeys(term.strip() for term in pattern.split("|") if term.strip())]
+    if len(terms) > MAX_ALTERNATIVES:
+        raise BadRequestProblem(detail=f"A pattern of more than {MAX_ALTERNATIVES} alternatives"
+                                       f" is not allowed. Provided: {len(terms)}")
+    return terms if "|" in pattern and terms else [pattern]
 
 
 def _containing(field: Field, term: str) -> Comparison:

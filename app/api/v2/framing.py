@@ -15,9 +15,10 @@ BY_FLASK = ("HEAD", "OPTIONS")
 
 def refuse_head_and_options() -> None:
     """Refuse a method that Flask would answer, where there is a route at all."""
-    routes = current_app.create_url_adapter(request)
-    if request.method in BY_FLASK and routes is not None and request.url_rule is not None:
-        raise MethodNotAllowed(sorted(set(routes.allowed_methods()) - set(BY_FLASK)))
+    if request.method in BY_FLASK and request.url_rule is not None:
+        routes = current_app.create_url_adapter(request)
+        allowed = routes.allowed_methods() if routes is not None else []
+        raise MethodNotAllowed(sorted(set(allowed) - set(BY_FLASK)))
 
 
 def frame(response: Response) -> Response:

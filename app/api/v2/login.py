@@ -10,7 +10,7 @@ from pydantic_core import SchemaValidator, core_schema
 from app.access.users import User
 from app.api import wire
 from app.api.auth import Access
-from app.api.v2.validation import Error, InvalidRequest, json_or_text, missing, read
+from app.api.v2.validation import Error, InvalidRequest, json_body, json_or_text, missing, read
 from app.errors import Unauthenticated
 from app.strict_json import InvalidJson
 
@@ -83,7 +83,7 @@ def _given() -> dict[str, Any]:
     if content_type != wire.JSON:
         raise ProblemException(415, detail=f"Only {wire.JSON} or {FORM} is supported")
     try:
-        given = wire.json_body(repeated_names=True)
+        given = json_body()
     except InvalidJson:
         given = None
     if not isinstance(given, dict):
@@ -101,26 +101,22 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_password(error: Error) -> Error:
-    """Return an error that does not repeat what was sent as a password, misspelt or not."""
-    given, place = error["input"], error["loc"]
-    is_whole_body = error["type"] == "missing" or place == ["body"]
-    if given is None or (is_whole_body and isinstance(given, dict)) or not (
-            is_whole_body or _is_password(place[-1])):
-        return error | {"input": _with_passwords_hidden(given)}
-    return error | {"input": HIDDEN}
+    """Return an error that repeats no text that was sent, but for the name of the user.
+
+    Whatever it was sent as, it may be a password.
+    """
+    place = error["loc"][-1:] if error["type"] != "missing" else []
+    return error | {"input": _hidden(error["input"], *place)}
 
 
-def _with_passwords_hidden(given: Any) -> Any:
+def _hidden(given: Any, name: object = None) -> Any:
+    if name == "username" and isinstance(given, str):
+        return given
     if isinstance(given, dict):
-        return {name: HIDDEN if _is_password(name) else _with_passwords_hidden(value)
-                for name, value in given.items()}
+        return {each: _hidden(value, each) for each, value in given.items()}
     if isinstance(given, list):
-        return [_with_passwords_hidden(each) for each in given]
-    return given
-
-
-def _is_password(name: str) -> bool:
-    return "pass" in str(name).lower()
+        return [_hidden(each) for each in given]
+    return HIDDEN if isinstance(given, str) or (name == "password" and given is not None) else given
 
 
 def _in_words(errors: list[Error]) -> str:

@@ -127,8 +127,13 @@ def read(check: SchemaValidator, given: Any, place: tuple[str, ...], errors: lis
         return check.validate_python(given)
     except ValidationError as error:
         errors += [each | {"loc": [*place, *each["loc"]]}
-                   for each in error.errors(include_url=False)]
+                   for each in error.errors(include_url=False)[:MAX_ERRORS]]
         return None
+
+
+def json_body() -> Any:
+    """Return the body as JSON; of several members of one name the last counts, as in Airflow."""
+    return wire.json_body(repeated_names=True)
 
 
 def json_or_text() -> Any:
@@ -142,7 +147,7 @@ def json_or_text() -> Any:
     if not flask_request.is_json:
         return body.decode(errors="replace")
     try:
-        return wire.json_body(repeated_names=True)
+        return json_body()
     except UnreadableJson:
         raise BadRequestProblem(detail="There was an error parsing the body") from None
     except AmbiguousJson as error:

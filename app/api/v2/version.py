@@ -2,7 +2,7 @@
 
 from app.api import auth
 from app.api.documents import Version
-from app.api.v2.validation import VALIDATORS, refuse_malformed_body
+from app.api.v2.validation import VALIDATORS, json_body, refuse_malformed_body
 from app.api.v2.xcom import XComApi
 from app.settings import Settings
 from app.storage.store import XComStore
@@ -22,4 +22,4 @@ def version(store: XComStore, settings: Settings, access: auth.Access) -> Versio
         check()
 
     return Version(name="v2", handlers=api.operations(), validators=VALIDATORS, guard=guard,
-                   guard_first=True, strict=False, repeated_names=True)
+                   guard_first=True, strict=False, json_body=json_body)

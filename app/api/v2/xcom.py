@@ -10,6 +10,7 @@ from flask import Response
 
 from app.api import auth, system, wire
 from app.api.v2 import filters
+from app.api.v2.release import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
 from app.api.v2.schemas import (
     XComCollectionResponseSchema,
     XComResponseNativeSchema,
@@ -18,11 +19,6 @@ from app.storage import values
 from app.storage.entry import ANY, UNMAPPED, XComEntry, XComFilter, XComKey
 from app.storage.store import XComStore
 from app.strict_json import JsonObject
-
-AIRFLOW_VERSION = "3.3.2"
-"""The release whose v2 answers are emulated."""
-
-AIRFLOW_GIT_VERSION = ".release:aa19d2dbb9ed187ec01957a92848d9b005e9ba9d"
 
 _xcom = XComResponseNativeSchema()
 _collection = XComCollectionResponseSchema()

@@ -150,7 +150,8 @@ def test_path_query_and_body_are_refused_together(client: FlaskClient) -> None:
     ("limit=", "int_parsing"), ("limit=1.5", "int_parsing"), ("limit=-1", "greater_than_equal"),
     ("limit=" + "9" * 5000, "int_parsing_size"), ("offset=9223372036854775808", "less_than_equal"),
     ("map_index=-2", "greater_than_equal"), ("xcom_key=%00", "string_pattern_mismatch"),
-    ("task_id_pattern=%00", "string_pattern_mismatch"), ("map_index_filter=x", "int_parsing"),
+    ("task_id_pattern=%00", "string_pattern_mismatch"),
+    ("task_id_pattern=" + "x" * 5_001, "string_too_long"), ("map_index_filter=x", "int_parsing"),
     ("run_after_gt=yesterday", "datetime_from_date_parsing"),
     ("run_after_gt=2024-01-01", "timezone_aware")])
 def test_a_parameter_that_cannot_be_is_refused(client: FlaskClient, query: str, kind: str) -> None:

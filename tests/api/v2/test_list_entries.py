@@ -142,3 +142,15 @@ def test_a_place_without_entries_is_an_empty_list(listed: FlaskClient,
 
 def test_parameters_that_nobody_knows_are_ignored(listed: FlaskClient) -> None:
     assert len(keys(listed, LIMIT="x", update_mask="value", bogus="1")) == 8
+
+
+@pytest.mark.parametrize("parameter", ["xcom_key_pattern", "run_id_prefix_pattern"])
+def test_a_pattern_of_too_many_alternatives_is_refused(listed: FlaskClient,
+                                                       parameter: str) -> None:
+    many = "|".join(f"x{number}" for number in range(101))
+
+    assert refused(listed.get(entries(), query_string={parameter: many}), 400) == (
+        "A pattern of more than 100 alternatives is not allowed. Provided: 101")
+    assert keys(listed, **{parameter: many.removesuffix("|x100")}) == []
+    assert keys(listed, **{parameter: "x|" * 2000}) == (
+        ["axb"] if parameter == "xcom_key_pattern" else [])

@@ -127,6 +127,7 @@ def test_a_token_is_given_for_a_name_and_its_password(
 @pytest.mark.parametrize("body", [
     "hunter2", ["hunter2"], {"username": "op", "x": [{"password": "hunter2"}]},
     {"password": "hunter2"}, {"username": 5, "password": "hunter2"},
+    {"username": "op", "pwd": "hunter2"}, {"username": ["hunter2"], "password": 1},
     {"username": "op", "passwd": "hunter2"}, {"username": "op", "Password": ["hunter2"]},
     {"username": "op", "password": ["hunter2"]}, {"username": "op", "password": {"a": "hunter2"}},
     {"username": "op", "password": "hunter2", "x": 1}, {"username": "op", "password": "hunter2"}],
@@ -138,6 +139,15 @@ def test_no_error_repeats_a_password(guarded: FlaskClient, path: str, body: Any)
 
         assert answer.status_code in (401, 415, 422)
         assert "hunter2" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/auth/token", "/auth/token/cli"])
+def test_a_refusal_of_a_login_lists_a_hundred_errors_at_most(guarded: FlaskClient,
+                                                             path: str) -> None:
+    answer = guarded.post(path, json={f"x{number}": number for number in range(20_000)})
+
+    assert answer.status_code == 422
+    assert answer.text.count("Extra inputs are not permitted") == 98  # and two fields missing
 
 
 def test_a_token_without_asking_is_for_servers_that_ask_nobody(guarded: FlaskClient,
