@@ -8,12 +8,33 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from app import strict_json
+
 Case = dict[str, Any]
 
 
 def cases(path: Path) -> list[Case]:
     """Return the cases of a file, one JSON object a line."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def values(path: Path, status: int) -> list[tuple[str, str, str, Any]]:
+    """Return each way of asking for a stored value that was answered with a status.
+
+    A way is its id, the text that is stored, the form that it is asked for in, and what was shown
+    (None for an error). Texts that no JSON reader takes cannot be stored.
+    """
+    return [(f"{case['id']}-{form}", case["stored"], form, answer.get("value"))
+            for case in cases(path) if _can_be_stored(case["stored"])
+            for form, answer in case["answers"].items() if answer["status"] == status]
+
+
+def _can_be_stored(stored: str) -> bool:
+    try:
+        strict_json.loads(stored)
+    except strict_json.InvalidJson:
+        return False
+    return True
 
 
 class Answer(NamedTuple):
