@@ -43,6 +43,8 @@ def opened(url: str) -> Iterator[Engine]:
             inspect(connection).get_table_names()  # SQLite reads the file only now
     except (SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
         reason = str(error).splitlines()[0]
+        if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
+            reason += "; pip install '.[postgres]' brings it"
         raise DatabaseUnusable(f"XCOM_DATABASE_URL cannot be used: {reason}") from None
     try:
         yield engine
