@@ -1,6 +1,7 @@
 """Puts the rooms together: settings in, a WSGI application out."""
 
 import json
+import logging
 from urllib.parse import unquote_to_bytes
 
 from connexion.exceptions import BadRequestProblem
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     schema.prepare(engine)
     store = XComStore(engine, require_parents=settings.require_parents)
     app = Flask("app", static_folder=None)
+    app.logger.setLevel(logging.INFO)  # it writes for every module of `app`, a time in front
     app.extensions["engine"] = engine  # for whoever made the application, to dispose of
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_JSON_DEPTH"] = settings.max_json_depth

@@ -57,6 +57,8 @@ Users = Mapping[str, User]
 Fingerprint = tuple[int, ...]
 """What changes with a file, or the number of the error for one that cannot be looked at."""
 
+_log = logging.getLogger(__name__)
+
 
 class BadUsers(ValueError):
     """The users file cannot be used; the text says where and why."""
@@ -80,12 +82,15 @@ class UsersFile:
         seen = _fingerprint(self._path)
         if seen not in (self._seen, self._refused):
             try:
-                self._users, self._seen, self._refused = read(self._path), seen, None
+                self._users = read(self._path)
+                if self._seen:
+                    _log.info("the users file %s was read again.", self._path)
+                self._seen, self._refused = seen, None
             except BadUsers as error:
                 if not self._seen:
                     raise
                 self._refused = seen
-                logging.getLogger(__name__).error("%s; its last users stay.", error)
+                _log.error("%s; its last users stay.", error)
         return self._users
 
 

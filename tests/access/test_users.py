@@ -262,6 +262,10 @@ def test_a_broken_file_is_logged_once(path: Path, caplog: pytest.LogCaptureFixtu
     path.unlink()
     assert users.users() == known
     assert len(caplog.records) == 2
+    write(path, {})
+    with caplog.at_level(logging.INFO):
+        assert users.users() == {}
+    assert caplog.records[-1].getMessage() == f"the users file {path} was read again."
 
 
 def test_a_file_keeps_its_mode_and_a_link_to_it_stays_a_link(path: Path, tmp_path: Path) -> None:

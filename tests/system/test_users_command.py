@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import stat
 import subprocess
@@ -238,8 +239,13 @@ def test_a_running_server_sees_a_change_at_once(tmp_path: Path) -> None:
         assert (status("ann"), status("bob")) == (403, 200)
         user(tmp_path, "remove", "bob")
         assert (status("bob"), status("bob", "POST")) == (401, 401)
+        (tmp_path / "xcom-users.json").write_text("broken")
+        assert status("ann") == 403
         log = server.log.read_text()
 
+    stamp = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]"
+    assert re.search(stamp + " INFO in users: the users file .* was read again", log)
+    assert re.search(stamp + " ERROR in users: the users file .*; its last users stay", log)
     assert SECRET not in log
     assert "argon2" not in log
 
