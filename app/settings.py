@@ -100,7 +100,7 @@ def _convert(name: str, text: str, default: Any) -> Any:
     if name == "auth" and text not in AUTH:
         raise SettingsError(f"{variable} must be {' or '.join(AUTH)}, not {text!r}.")
     if name == "bind" and not _BIND.fullmatch(text):
-        raise SettingsError(f"{variable} must be HOST:PORT, not {text!r}.")
+        raise SettingsError(f"{variable} must be HOST:PORT, with a port up to 65535, not {text!r}.")
     if isinstance(default, int):
         if not re.fullmatch("[0-9]{1,9}", text.strip(), re.ASCII) or int(text) < 1:
             raise SettingsError(f"{variable} must be a whole number of at least 1, not {text!r}.")

@@ -185,8 +185,8 @@ def test_too_many_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
     login = guarded.post("/auth/token", json={"username": "viewer", "password": "wrong"})
 
     assert v1.refused(refused, 429, "Too Many Requests") == (
-        "Too many wrong passwords. Try again in 1 seconds.")
-    assert v2.refused(login, 429) == "Too many wrong passwords. Try again in 1 seconds."
+        "Too many wrong passwords. Try again in 1 s.")
+    assert v2.refused(login, 429) == "Too many wrong passwords. Try again in 1 s."
     assert refused.headers["Retry-After"] == login.headers["Retry-After"] == "1"
     right = {"Authorization": basic("op", "op")}
     assert guarded.get(v1.entries(), headers=right).status_code == 200

@@ -33,7 +33,7 @@ def test_settings_can_be_handed_on() -> None:
     ("XCOM_WORKERS", "0", "XCOM_WORKERS must be"), ("XCOM_WORKERS", "1_0", "XCOM_WORKERS must be"),
     ("XCOM_WORKERS", "٢", "XCOM_WORKERS must be"), ("XCOM_THREADS", "", "XCOM_THREADS must be"),
     ("XCOM_DATABSE_URL", "x", "XCOM_DATABSE_URL is not a setting. Did you mean XCOM_DATABASE_URL?"),
-    ("XCOM_BIND", "8080", "XCOM_BIND must be HOST:PORT, not '8080'"),
+    ("XCOM_BIND", "8080", "XCOM_BIND must be HOST:PORT, with a port up to 65535, not '8080'"),
     ("XCOM_BIND", "127.0.0.1", "XCOM_BIND must be HOST:PORT"),
     ("XCOM_BIND", "127.0.0.1:99999", "XCOM_BIND must be HOST:PORT"),
     ("XCOM_BIND", "localhost:", "XCOM_BIND must be HOST:PORT"),

@@ -115,7 +115,7 @@ def _of_access(error: AccessError) -> tuple[int, str, str | None]:
             return 403, "Forbidden", None
         case TooManyAttempts():
             return 429, "Too Many Requests", ("Too many wrong passwords. Try again in"
-                                              f" {error.seconds} seconds.")
+                                              f" {error.seconds} s.")
     return 401, "Unauthorized", None
 
 

@@ -33,8 +33,7 @@ def render(error: Exception) -> Response:
         case XComError():
             return _detail(*_of_store(error))
         case TooManyAttempts():
-            response = _detail(429, "Too many wrong passwords. Try again in"
-                                    f" {error.seconds} seconds.")
+            response = _detail(429, f"Too many wrong passwords. Try again in {error.seconds} s.")
             response.headers["Retry-After"] = str(error.seconds)
             return response
         case AccessError():
