@@ -6,6 +6,8 @@ with users is asked of gunicorn's configuration, which binds nothing.
 
 import json
 import os
+import re
+import signal
 import socket
 import stat
 import subprocess
@@ -49,6 +51,19 @@ def users_file(tmp_path: Path) -> Path:
     path = tmp_path / "xcom-users.json"
     write(path, {"ann": User("ann", Role.VIEWER, CHEAP.hash("secret"))})
     return path
+
+
+def wait_for_start(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Return once the one worker of a server answers: gunicorn loses what it is told before."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and process.poll() is None and (
+            "xcom-server answers at" not in log.read_text()):
+        time.sleep(0.05)
+    assert process.poll() is None, log.read_text()
+    address = re.search("answers at (http://[^/]+)/", log.read_text())
+    assert address is not None, log.read_text()
+    with urlopen(f"{address[1]}/health", timeout=20) as answer:
+        assert answer.status == 200
 
 
 def refusals(folder: Path, addresses: list[Any], **environ: str) -> dict[str, str | None]:
@@ -134,6 +149,37 @@ def test_what_is_no_socket_is_said_in_a_line(tmp_path: Path, bind: str) -> None:
     assert "Traceback" not in answer.stderr
 
 
+def test_a_reload_opens_no_door(tmp_path: Path) -> None:
+    (tmp_path / "bind").write_text("127.0.0.1:0")
+    (tmp_path / "own.py").write_text(
+        "from app.gunicorn_conf import *\nbind = open('bind').read()\n")
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "own.py", "-w", "1", "wsgi:app"], cwd=tmp_path,
+            stdout=output, stderr=output, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    try:
+        wait_for_start(process, log)
+        (tmp_path / "bind").write_text("unix:x.sock")
+        process.send_signal(signal.SIGHUP)
+
+        assert process.wait(20) != 0
+    finally:
+        process.kill()
+        process.wait(20)
+    assert OPEN_DOOR in log.read_text()
+
+
+def test_gunicorns_own_way_to_set_variables_is_looked_at(tmp_path: Path,
+                                                         users_file: Path) -> None:
+    answer = xcom_server(tmp_path, "serve", XCOM_AUTH="users", XCOM_BIND="unix:x.sock",
+                         GUNICORN_CMD_ARGS="-e XCOM_AUTH=none")
+
+    assert answer.returncode == 1
+    assert OPEN_DOOR in answer.stderr
+    assert not (tmp_path / "x.sock").exists()
+
+
 @pytest.mark.parametrize("bind", ["127.0.0.1:0", "localhost:0", "[::1]:0"])
 def test_the_server_answers_on_loopback_without_users(tmp_path: Path, bind: str) -> None:
     log = tmp_path / "log"
@@ -141,12 +187,7 @@ def test_the_server_answers_on_loopback_without_users(tmp_path: Path, bind: str)
         process = subprocess.Popen([COMMAND, "serve", "--bind", bind, "--workers", "1"],
                                    cwd=tmp_path, stdout=output, stderr=output)
     try:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and process.poll() is None and (
-                "xcom-server answers at" not in log.read_text()):
-            time.sleep(0.05)
-        assert process.poll() is None, log.read_text()
-        assert "xcom-server answers at" in log.read_text()
+        wait_for_start(process, log)
     finally:
         process.terminate()
         process.wait(20)
