@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 
 from app import __version__
 from app.cli_users import users
-from app.settings import AUTH, PREFIX, Settings, SettingsError
+from app.errors import Unavailable
+from app.settings import CHOICES, PREFIX, Settings, SettingsError
 from app.storage import schema, seed, seed_file
 from app.storage.engine import DatabaseUnusable, opened
 
@@ -56,8 +57,10 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
 def _metavar(name: str, default: object) -> str:
     if isinstance(default, bool):
         return "true|false"
-    return {"bind": "HOST:PORT", "database_url": "URL", "auth": "|".join(AUTH),
-            "users_file": "FILE", "token_key_file": "FILE"}.get(name, "N")
+    if name in CHOICES:
+        return "|".join(CHOICES[name])
+    return {"bind": "HOST:PORT", "database_url": "URL", "users_file": "FILE",
+            "token_key_file": "FILE"}.get(name, "N")
 
 
 @main.command()
@@ -89,6 +92,29 @@ def upgrade() -> None:
                if before == after else f"Upgraded from schema {before or 'none'} to {after}.")
 
 
+@db.command()
+def current() -> None:
+    """Say which schema the database of XCOM_DATABASE_URL is at."""
+    with _clear_errors(), opened(Settings.from_env().database_url) as engine:
+        click.echo(schema.current(engine) or "none")
+
+
+@db.command()
+def check() -> None:
+    """Check that the tables are the ones this version needs; exit status 1 where they are not."""
+    with _clear_errors(), opened(Settings.from_env().database_url) as engine:
+        found = schema.current(engine)
+        if found != schema.HEAD:
+            raise schema.SchemaMismatch(f"The database is at schema {found or 'none'}, this"
+                                        f" version needs {schema.HEAD}."
+                                        " Run: xcom-server db upgrade")
+        for difference in (differences := schema.differences(engine)):
+            click.echo(difference, err=True)
+        if differences:
+            raise schema.SchemaMismatch("The tables were changed by others.")
+    click.echo(f"The database is at schema {found}, and its tables are as they should be.")
+
+
 @main.command("seed")
 @click.argument("files", nargs=-1, required=True, type=click.File(encoding="utf-8"))
 def seed_command(files: tuple[TextIO, ...]) -> None:
@@ -98,7 +124,8 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
         with _progress(len(rows)) as advance:
             seed.write(engine, rows, advance)
     entries = sum(isinstance(row, seed_file.SeedEntry) for row in rows)
-    click.echo(f"Seeded {entries} entries and {len(rows) - entries} DAG runs.")
+    click.echo(f"Seeded {_counted(entries, 'entry', 'entries')} and"
+               f" {_counted(len(rows) - entries, 'DAG run', 'DAG runs')}.")
 
 
 @main.command()
@@ -110,6 +137,10 @@ def export(dag_runs: bool) -> None:
             click.echo('{"dag_runs": ', nl=False)
         _echo_list(seed.export_runs(engine) if dag_runs else seed.export_entries(engine))
         click.echo("}" if dag_runs else "")
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _echo_list(rows: Iterator[dict[str, Any]]) -> None:
@@ -149,3 +180,5 @@ def _clear_errors() -> Iterator[None]:
         yield
     except (SettingsError, schema.SchemaMismatch, seed_file.BadSeed, DatabaseUnusable) as error:
         raise click.ClickException(str(error)) from None
+    except Unavailable as error:
+        raise click.ClickException(error.reason) from None

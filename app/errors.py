@@ -10,7 +10,9 @@
     ├── AlreadyExists              an entry with this name is stored, and stays as it was
     ├── DateMismatch               a date given for an entry is not the date that is stored
     ├── NameTooLong                the names of an entry are together too long to be indexed
-    └── ReservedKeys               a value holds names that Airflow's serializer writes
+    ├── ReservedKeys               a value holds names that Airflow's serializer writes
+    ├── VersionMismatch            an entry is not the one that a change was meant for
+    └── Unavailable                the database cannot do it now
 
     AccessError
     ├── Unauthenticated            who asks is not known
@@ -98,6 +100,28 @@ class ReservedKeys(XComError):
 
     place: str
     names: list[str]
+
+
+@dataclass(eq=False)
+class VersionMismatch(XComError):
+    """An entry is not, or not any more, the one that a change was meant for.
+
+    `stored` is its version, where that was read.
+    """
+
+    stored: int | None
+
+
+@dataclass(eq=False)
+class Unavailable(XComError):
+    """The database cannot do it now; the same request may succeed later.
+
+    `reason` is a sentence for whoever asked: it names no host, no user and no value. Where
+    `in_doubt`, a change was sent and nobody heard whether it was stored.
+    """
+
+    reason: str
+    in_doubt: bool = False
 
 
 class AccessError(Exception):

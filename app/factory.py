@@ -2,10 +2,13 @@
 
 import json
 import logging
+from dataclasses import fields
 from urllib.parse import unquote_to_bytes
 
 from connexion.exceptions import BadRequestProblem
 from flask import Flask, Response, current_app, request
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.routing import PathConverter
 
 from app.api import auth, documents, system
@@ -13,9 +16,13 @@ from app.api.v1 import problems
 from app.api.v1 import version as v1
 from app.api.v2 import details, framing, login
 from app.api.v2 import version as v2
+from app.errors import Unavailable
 from app.settings import Settings
 from app.storage import schema
+from app.storage.database import Database
 from app.storage.engine import open_engine
+from app.storage.faults import fault_of
+from app.storage.limits import Limits
 from app.storage.store import XComStore
 
 V2_PATHS = ("/api/v2/", "/auth/")
@@ -36,11 +43,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     and SchemaMismatch for a database whose tables are not the ones this code needs.
     """
     settings = settings or Settings.from_env()
-    engine = open_engine(settings.database_url)
-    schema.prepare(engine)
-    store = XComStore(engine, require_parents=settings.require_parents)
+    engine = open_engine(settings.database_url, limits(settings))
+    store = XComStore(Database(engine), require_parents=settings.require_parents)
     app = Flask("app", static_folder=None)
     app.logger.setLevel(logging.INFO)  # it writes for every module of `app`, a time in front
+    _prepare(app, engine)
     app.extensions["engine"] = engine  # for whoever made the application, to dispose of
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_JSON_DEPTH"] = settings.max_json_depth
@@ -56,6 +63,25 @@ def create_app(settings: Settings | None = None) -> Flask:
     login.mount(app, access)
     app.add_url_rule("/health", "health", lambda: _one_line(system.health(store)))
     return app
+
+
+def limits(settings: Settings) -> Limits:
+    """Return the limits of the database's engine."""
+    return Limits(**{spec.name: getattr(settings, spec.name) for spec in fields(Limits)})
+
+
+def _prepare(app: Flask, engine: Engine) -> None:
+    """Make sure of the tables; a database that cannot be reached now is no reason not to start.
+
+    A worker that is replaced during an outage would otherwise take the whole server with it.
+    """
+    try:
+        schema.prepare(engine)
+    except SQLAlchemyError as error:
+        fault = fault_of(error)
+        if fault is None:
+            raise
+        app.logger.warning("%s Answering 503 until it can be used.", fault.reason)
 
 
 def _one_line(data: object) -> Response:
@@ -82,6 +108,6 @@ def _frame(response: Response) -> Response:
 
 def _render(error: Exception) -> Response:
     response = details.render(error) if _is_v2() else problems.render(error)
-    if response.status_code >= 500:
+    if response.status_code >= 500 and not isinstance(error, Unavailable):  # the store said it
         current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
     return response

@@ -8,7 +8,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from app.strict_json import MAX_DEPTH
@@ -18,7 +18,8 @@ BOOLEANS = {"true": True, "1": True, "yes": True, "on": True,
             "false": False, "0": False, "no": False, "off": False}
 
 
-AUTH = ("none", "users")
+CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
+"""What the settings may be that are one of a few words."""
 
 # HOST:PORT with a port that there is; or what gunicorn also listens on
 _BIND = re.compile(r"[^\s/]+:(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[0-5]?\d{1,4})"
@@ -29,8 +30,8 @@ class SettingsError(ValueError):
     """A setting is unknown or its value cannot be read; the text names the variable."""
 
 
-def _setting(default: Any, help_text: str) -> Any:
-    return field(default=default, metadata={"help": help_text})
+def _setting(default: Any, help_text: str, *, least: int = 1) -> Any:
+    return field(default=default, metadata={"help": help_text, "least": least})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +64,34 @@ class Settings:
         " the first start. Hosts that share a database share it.")
     token_seconds: int = _setting(
         24 * 60 * 60, "How long a token of POST /auth/token is good, in seconds.")
+    pool_size: int = _setting(
+        10, "How many connections to the database each worker keeps at most; from `threads` on,"
+        " no request waits for one.")
+    pool_timeout_ms: int = _setting(
+        1000, "How long a request waits for a connection of the pool, in ms (503).")
+    connect_timeout_ms: int = _setting(
+        1500, "How long a new connection may take, over all hosts of the URL, in ms (503).")
+    statement_timeout_ms: int = _setting(
+        1500, "How long a statement may take on PostgreSQL, in ms (503); 0: without limit.",
+        least=0)
+    lock_timeout_ms: int = _setting(
+        1200, "How long a write waits for other writers, in ms (503).")
+    prepared_statements: bool = _setting(
+        True, "Prepare statements on PostgreSQL; false for a pooler that does not know them.")
     bind: str = _setting("127.0.0.1:8080", "The address to listen on, HOST:PORT.")
     workers: int = _setting(2, "How many gunicorn worker processes to run.")
     threads: int = _setting(4, "How many threads each worker runs.")
+    max_requests: int = _setting(
+        0, "After how many requests a worker is replaced, give or take a tenth; 0: never.",
+        least=0)
+    drain_seconds: int = _setting(
+        1, "How long a server that was sent SIGTERM says at /ready that it is going, before it"
+        " takes no more requests.", least=0)
+    graceful_seconds: int = _setting(
+        30, "How long requests under way may take to finish after that.")
+    metrics: bool = _setting(True, "Answer Prometheus at /metrics.")
+    log_format: str = _setting("console", "How the log is written: for people (console), or json.")
+    log_requests: bool = _setting(False, "Log every request.")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -75,7 +101,7 @@ class Settings:
         """
         given = {name.removeprefix(PREFIX).lower(): text
                  for name, text in environ.items() if name.startswith(PREFIX)}
-        known = {spec.name: spec.default for spec in fields(cls)}
+        known = {spec.name: spec for spec in fields(cls)}
         for name in given.keys() - known.keys():
             raise SettingsError(_unknown(name, list(known)))
         return cls(**{name: _convert(name, text, known[name]) for name, text in given.items()})
@@ -91,18 +117,20 @@ def _unknown(name: str, known: list[str]) -> str:
     return f"{PREFIX}{name.upper()} is not a setting.{hint}"
 
 
-def _convert(name: str, text: str, default: Any) -> Any:
-    variable = PREFIX + name.upper()
+def _convert(name: str, text: str, spec: "Field[Any]") -> Any:
+    variable, default = PREFIX + name.upper(), spec.default
     if isinstance(default, bool):
         if text.strip().lower() not in BOOLEANS:
             raise SettingsError(f"{variable} must be true or false, not {text!r}.")
         return BOOLEANS[text.strip().lower()]
-    if name == "auth" and text not in AUTH:
-        raise SettingsError(f"{variable} must be {' or '.join(AUTH)}, not {text!r}.")
+    if name in CHOICES and text not in CHOICES[name]:
+        raise SettingsError(f"{variable} must be {' or '.join(CHOICES[name])}, not {text!r}.")
     if name == "bind" and not _BIND.fullmatch(text):
         raise SettingsError(f"{variable} must be HOST:PORT, with a port up to 65535, not {text!r}.")
     if isinstance(default, int):
-        if not re.fullmatch("[0-9]{1,9}", text.strip(), re.ASCII) or int(text) < 1:
-            raise SettingsError(f"{variable} must be a whole number of at least 1, not {text!r}.")
+        least = spec.metadata["least"]
+        if not re.fullmatch("[0-9]{1,9}", text.strip(), re.ASCII) or int(text) < least:
+            raise SettingsError(
+                f"{variable} must be a whole number of at least {least}, not {text!r}.")
         return int(text)
     return text

@@ -1,6 +1,6 @@
 """The vocabulary of the store: names, entries, filters and pages, all immutable."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -49,13 +49,15 @@ class XComEntry(XComKey):
 
     `timestamp`, and the `logical_date` (None for a run that belongs to no date) and `run_after`
     of its DAG run, carry the time zone UTC and microseconds. `value` is JSON text exactly as it
-    was written; it is empty, which no JSON text is, where a list leaves values out.
+    was written; it is empty, which no JSON text is, where a list leaves values out. `version` is
+    another number after every write; a list leaves it out, as 0.
     """
 
     timestamp: datetime
     logical_date: datetime | None
     run_after: datetime
     value: str = ""
+    version: int = field(default=0, compare=False)
 
     @property
     def run_date(self) -> datetime:

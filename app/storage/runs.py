@@ -4,12 +4,12 @@ import re
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, and_, bindparam, select
 
 from app.dates import parse_rfc3339
 from app.errors import DagNotFound, RunNotFound, TaskInstanceNotFound, TaskNotFound
 from app.storage.entry import ANY, MAX_ID_LENGTH, RunDates, XComKey
+from app.storage.inserts import insert_once
 from app.storage.tables import dag_run, task_instance, xcom
 
 # scheduled__2024-01-01T00:00:00+00:00, or manual__… with the random suffix of Airflow 3
@@ -69,7 +69,7 @@ def ensure(connection: Connection, name: XComKey, given: datetime) -> RunDates:
         return RunDates(found.logical_date, found.run_after)
     date = date_in_run_id(name.run_id) or given
     stored = ensure_run(connection, name.dag_id, name.run_id, RunDates(date, date))
-    _insert_once(connection, task_instance, {
+    insert_once(connection, task_instance, {
         "dag_id": name.dag_id, "run_id": name.run_id, "task_id": name.task_id,
         "map_index": name.map_index})
     return stored
@@ -80,7 +80,7 @@ def ensure_run(connection: Connection, dag_id: str, run_id: str, dates: RunDates
     run = {"dag_id": dag_id, "run_id": run_id}
     found = connection.execute(_FIND_RUN, run).one_or_none()
     if found is None:
-        _insert_once(connection, dag_run, {**run, **dates._asdict()})
+        insert_once(connection, dag_run, {**run, **dates._asdict()})
         found = connection.execute(_FIND_RUN, run).one()
     return RunDates(*found)
 
@@ -107,12 +107,3 @@ def _refuse_impossible_ids(name: XComKey) -> None:
                           (name.run_id, RunNotFound)):
         if each == ANY or len(each) > MAX_ID_LENGTH:
             raise missing(name.dag_id, name.run_id, name.task_id, name.map_index)
-
-
-def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> None:
-    """Insert a row, or leave it to the other writer that was faster."""
-    try:
-        with connection.begin_nested():
-            connection.execute(table.insert().values(row))
-    except IntegrityError:
-        pass

@@ -5,15 +5,16 @@ from dataclasses import asdict, astuple
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, select
+from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from app.errors import NameTooLong
 from app.storage import runs
-from app.storage.engine import for_writing
+from app.storage.database import Database
 from app.storage.entry import RunDates, XComKey
+from app.storage.inserts import insert_or_replace
 from app.storage.listing import named
 from app.storage.seed_file import BadSeed, SeedEntry, SeedRow, SeedRun
-from app.storage.store import refuse_long_name
+from app.storage.store import new_version, refuse_long_name
 from app.storage.tables import dag_run, task_instance, xcom
 
 CHUNK = 1000
@@ -25,14 +26,18 @@ def write(engine: Engine, rows: Sequence[SeedRow],
     """Store all rows in one transaction; an entry that is stored already is replaced.
 
     Calls `advance` with how many rows were stored since the last call. Raises BadSeed, with
-    nothing stored, for a row that contradicts what is stored or another row.
+    nothing stored, for a row that contradicts what is stored or another row, and Unavailable.
     """
-    with for_writing(engine).begin() as connection:
+    def load(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":  # two that load the same rows would deadlock
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("xcom seed"))))
         loader = _Loader(connection)
         for start in range(0, len(rows), CHUNK):
             chunk = rows[start : start + CHUNK]
             loader.store(chunk)
             advance(len(chunk))
+
+    Database(engine).write(load)
 
 
 def export_entries(engine: Engine) -> Iterator[dict[str, Any]]:
@@ -103,14 +108,10 @@ class _Loader:
 
     def _replace(self, entries: Sequence[SeedEntry]) -> None:
         """Put entries in the place of those stored; one without a timestamp keeps the stored."""
-        rows = [{**asdict(row.name), "value": row.value,
-                 "timestamp": row.timestamp or self._stored_timestamp(row.name) or self._now}
-                for row in entries]
-        self._connection.execute(
-            xcom.delete().where(*(xcom.c[column] == bindparam(f"old_{column}")
-                                  for column in asdict(entries[0].name))),
-            [{f"old_{column}": value for column, value in row.items()} for row in rows])
-        self._connection.execute(xcom.insert(), rows)
+        insert_or_replace(self._connection, xcom, [
+            {**asdict(row.name), "value": row.value, "version": new_version(),
+             "timestamp": row.timestamp or self._stored_timestamp(row.name) or self._now}
+            for row in entries])
 
     def _stored_timestamp(self, name: XComKey) -> datetime | None:
         return self._connection.execute(

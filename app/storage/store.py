@@ -1,17 +1,26 @@
 """The store of XCom entries.  Each method is one transaction; errors come from app.errors."""
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, exists, func, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import ColumnElement, Connection, Update, exists, func, select
 
-from app.errors import AlreadyExists, DateMismatch, EntryNotFound, NameTooLong, XComError
+from app.errors import (
+    AlreadyExists,
+    DateMismatch,
+    EntryNotFound,
+    NameTooLong,
+    Unavailable,
+    VersionMismatch,
+    XComError,
+)
 from app.storage import listing, runs
-from app.storage.engine import for_writing
-from app.storage.entry import Order, Page, XComEntry, XComFilter, XComKey
+from app.storage.database import Database
+from app.storage.entry import Order, Page, RunDates, XComEntry, XComFilter, XComKey
+from app.storage.inserts import insert_once
 from app.storage.reserved import refuse_reserved
 from app.storage.tables import dag_run, xcom
 
@@ -30,12 +39,19 @@ def refuse_long_name(name: XComKey) -> None:
         raise NameTooLong(size, MAX_NAME_BYTES)
 
 
-class XComStore:
-    """What entries exist, in a database that several processes may share."""
+def new_version() -> int:
+    """Return a version that no entry had before: a random one, so that a new entry differs too."""
+    return secrets.randbits(63)
 
-    def __init__(self, engine: Engine, *, require_parents: bool = False) -> None:
-        self._engine = engine
-        self._writing = for_writing(engine)
+
+class XComStore:
+    """What entries exist, in a database that several processes may share.
+
+    Each method but `is_healthy` raises Unavailable where the database cannot do it now.
+    """
+
+    def __init__(self, database: Database, *, require_parents: bool = False) -> None:
+        self._database = database
         self._require_parents = require_parents
 
     def create(self, name: XComKey, value: str, *, timestamp: datetime | None = None,
@@ -49,23 +65,22 @@ class XComStore:
         refuse_reserved(value)
         refuse_long_name(name)
         now = datetime.now(UTC)
-        timestamp = timestamp or now
-        with self._writing.begin() as connection:
+        given = {"value": value, "timestamp": timestamp or now, "version": new_version()}
+
+        def create(connection: Connection) -> RunDates:
             dates = (runs.require(connection, name) if self._require_parents
                      else runs.ensure(connection, name, run_date or now))
             if run_date is not None and run_date != dates.run_date:
                 raise DateMismatch("run_date", dates.run_date)
-            try:
-                connection.execute(xcom.insert().values(
-                    **asdict(name), value=value, timestamp=timestamp))
-            except IntegrityError:
-                raise AlreadyExists(name.key) from None
-        return _entry(name, timestamp=timestamp, value=value, **dates._asdict())
+            if not insert_once(connection, xcom, {**asdict(name), **given}):
+                raise AlreadyExists(name.key)
+            return dates
+
+        return _entry(name, **self._database.write(create)._asdict(), **given)
 
     def get(self, name: XComKey) -> XComEntry:
         """Return one entry; raises EntryNotFound."""
-        with self._engine.connect() as connection:
-            return _found(connection, name)
+        return self._database.read(lambda connection: _found(connection, name))
 
     def list(self, wanted: XComFilter, *, limit: int, offset: int = 0,
              order: Sequence[Order] = ()) -> Page:
@@ -74,53 +89,82 @@ class XComStore:
         The order is by DAG, task, run, map index and key, each byte by byte, after the fields
         that `order` names.
         """
-        with self._engine.connect() as connection:
+        def read(connection: Connection) -> Page:
             total = connection.execute(listing.count(wanted)).scalar_one()
             rows = connection.execute(listing.page(wanted, order, limit, offset)).all()
-        return Page([XComEntry(**row._mapping) for row in rows], total)
+            return Page([XComEntry(**row._mapping) for row in rows], total)
+
+        return self._database.read(read)
 
     def replace_value(self, name: XComKey, value: str, *, timestamp: datetime | None = None,
-                      run_date: datetime | None = None,
-                      new_timestamp: datetime | None = None) -> XComEntry:
+                      run_date: datetime | None = None, new_timestamp: datetime | None = None,
+                      versions: Collection[int] | None = None) -> XComEntry:
         """Give an entry a new value, the JSON text `value`, and perhaps a new timestamp.
 
-        A `timestamp` or `run_date` that is given must be the one stored: DateMismatch otherwise.
-        Raises EntryNotFound and ReservedKeys.
+        A `timestamp` or `run_date` that is given must be the one stored: DateMismatch otherwise;
+        and the version one of `versions`: VersionMismatch. Raises EntryNotFound and ReservedKeys.
         """
         refuse_reserved(value)
-        changed = {"value": value} | ({"timestamp": new_timestamp} if new_timestamp else {})
-        # By the given names: in RETURNING, SQLAlchemy leaves the tables' names out on SQLite, and a
-        # run that is told by its entry's columns would be any run.
-        logical_date, run_after = (
-            select(column).where(dag_run.c.dag_id == name.dag_id, dag_run.c.run_id == name.run_id)
-            .scalar_subquery().label(column.name) for column in runs.DATES)
-        update = (xcom.update().where(*listing.named(name)).values(**changed)
-                  .returning(xcom.c.timestamp, logical_date, run_after))
-        if timestamp is not None:
-            update = update.where(xcom.c.timestamp == timestamp)
-        if run_date is not None:
-            update = update.where(exists().where(
-                runs.OF_ENTRY, func.coalesce(*runs.DATES) == run_date))
-        with self._writing.begin() as connection:
+        changed = {"value": value, "version": new_version()} | (
+            {"timestamp": new_timestamp} if new_timestamp else {})
+        update = _update(name, timestamp, run_date, versions).values(**changed)
+
+        def replace(connection: Connection) -> Any:
             row = connection.execute(update).one_or_none()
             if row is None:
-                raise _mismatch(_found(connection, name), timestamp, run_date)
-        return _entry(name, value=value, **row._mapping)
+                raise _mismatch(_found(connection, name), timestamp, run_date, versions)
+            return row
 
-    def delete(self, name: XComKey) -> None:
-        """Remove an entry; its DAG run and task instance stay. Raises EntryNotFound."""
-        with self._writing.begin() as connection:
-            if connection.execute(xcom.delete().where(*listing.named(name))).rowcount == 0:
-                raise _not_found(name)
+        return _entry(name, **changed | self._database.write(replace)._asdict())
+
+    def delete(self, name: XComKey, *, versions: Collection[int] | None = None) -> None:
+        """Remove an entry; its DAG run and task instance stay.
+
+        Raises EntryNotFound, and VersionMismatch where its version is none of `versions`.
+        """
+        delete = xcom.delete().where(*listing.named(name), *_of_version(versions))
+
+        def remove(connection: Connection) -> None:
+            if connection.execute(delete).rowcount == 0:
+                raise (_not_found(name) if versions is None
+                       else _mismatch(_found(connection, name), None, None, versions))
+
+        self._database.write(remove)
+
+    def check(self) -> None:
+        """Raise Unavailable unless the database answers and can read its tables."""
+        query = select(dag_run.c.dag_id).limit(1)
+        self._database.read(lambda connection: connection.execute(query).all())
 
     def is_healthy(self) -> bool:
         """Say whether the database answers, and can read its tables."""
         try:
-            with self._engine.connect() as connection:
-                connection.execute(select(dag_run.c.dag_id).limit(1)).all()
-        except SQLAlchemyError:
+            self.check()
+        except Unavailable:
             return False
         return True
+
+
+def _update(name: XComKey, timestamp: datetime | None, run_date: datetime | None,
+            versions: Collection[int] | None) -> Update:
+    """Return the UPDATE of an entry that has these dates and one of these versions."""
+    # By the given names: in RETURNING, SQLAlchemy leaves the tables' names out on SQLite, and a
+    # run that is told by its entry's columns would be any run.
+    logical_date, run_after = (
+        select(column).where(dag_run.c.dag_id == name.dag_id, dag_run.c.run_id == name.run_id)
+        .scalar_subquery().label(column.name) for column in runs.DATES)
+    update = (xcom.update().where(*listing.named(name), *_of_version(versions))
+              .returning(xcom.c.timestamp, logical_date, run_after))
+    if timestamp is not None:
+        update = update.where(xcom.c.timestamp == timestamp)
+    if run_date is not None:
+        update = update.where(exists().where(
+            runs.OF_ENTRY, func.coalesce(*runs.DATES) == run_date))
+    return update
+
+
+def _of_version(versions: Collection[int] | None) -> list[ColumnElement[bool]]:
+    return [] if versions is None else [xcom.c.version.in_(sorted(versions))]
 
 
 def _not_found(name: XComKey) -> EntryNotFound:
@@ -128,7 +172,7 @@ def _not_found(name: XComKey) -> EntryNotFound:
 
 
 def _found(connection: Connection, name: XComKey) -> XComEntry:
-    query = (select(xcom.c.timestamp, *runs.DATES, xcom.c.value)
+    query = (select(xcom.c.timestamp, *runs.DATES, xcom.c.value, xcom.c.version)
              .join(dag_run, runs.OF_ENTRY).where(*listing.named(name)))
     row = connection.execute(query).one_or_none()
     if row is None:
@@ -136,9 +180,11 @@ def _found(connection: Connection, name: XComKey) -> XComEntry:
     return _entry(name, **row._mapping)
 
 
-def _mismatch(stored: XComEntry, timestamp: datetime | None,
-              run_date: datetime | None) -> XComError:
-    """Return why an update met nothing, though the entry is there now."""
+def _mismatch(stored: XComEntry, timestamp: datetime | None, run_date: datetime | None,
+              versions: Collection[int] | None) -> XComError:
+    """Return why a change met nothing, though the entry is there now."""
+    if versions is not None and stored.version not in versions:
+        return VersionMismatch(stored.version)
     if timestamp not in (None, stored.timestamp):
         return DateMismatch("timestamp", stored.timestamp)
     if run_date not in (None, stored.run_date):

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     DateTime,
     Dialect,
@@ -72,6 +73,7 @@ xcom = Table(
     Column("key", _name(MAX_KEY_LENGTH), primary_key=True),
     Column("timestamp", UtcDateTime, nullable=False),
     Column("value", Text, nullable=False),
+    Column("version", BigInteger, nullable=False, server_default="0"),
     ForeignKeyConstraint(
         ["dag_id", "task_id", "run_id", "map_index"],
         ["task_instance.dag_id", "task_instance.task_id", "task_instance.run_id",

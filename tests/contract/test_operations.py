@@ -13,11 +13,12 @@ from app.api.v1 import version as v1
 from app.api.v1 import xcom
 from app.api.v2 import version as v2
 from app.settings import Settings
+from app.storage.database import Database
 from app.storage.engine import open_engine
 from app.storage.store import XComStore
 from tests.contract.document import DOCUMENTS, VERSIONS, operations
 
-STORE = XComStore(open_engine("sqlite://"))
+STORE = XComStore(Database(open_engine("sqlite://")))
 APIS = {"v1": v1.version(STORE, Settings(), auth.access(Settings())),
         "v2": v2.version(STORE, Settings(), auth.access(Settings()))}
 

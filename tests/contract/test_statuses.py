@@ -18,6 +18,9 @@ HUGE = '{"key": "k", "value": "%s"}' % ("x" * 1024 * 1024)
 BODY = {"key": "new", "value": "v"}
 NAUGHTY = {"key": "k", "bogus": 1}
 
+OLD = {"If-Match": '"1"'}
+NEW = {"If-None-Match": "*"}
+
 Call = Callable[[FlaskClient], TestResponse]
 
 V1_CALLS: dict[tuple[str, str], Call] = {
@@ -30,16 +33,20 @@ V1_CALLS: dict[tuple[str, str], Call] = {
     ("updateXComEntry", "400"): lambda c: c.post(entries(), json={}),
     ("updateXComEntry", "404"): lambda c: c.post(entries("~"), json=BODY),
     ("updateXComEntry", "409"): lambda c: create(c),
+    ("updateXComEntry", "412"): lambda c: c.post(
+        entries(), json={"key": "k", "value": "v"}, headers=NEW),
     ("updateXComEntry", "413"): lambda c: c.post(entries(), data=HUGE),
     ("updateXComEntry", "415"): lambda c: c.post(entries(), data="x"),
     ("updateXComValue", "200"): lambda c: c.patch(entry("k"), json={"value": "new"}),
     ("updateXComValue", "400"): lambda c: c.patch(entry("k"), json={}),
     ("updateXComValue", "404"): lambda c: c.patch(entry("nope"), json={"value": "new"}),
+    ("updateXComValue", "412"): lambda c: c.patch(entry("k"), json={"value": "n"}, headers=OLD),
     ("updateXComValue", "413"): lambda c: c.patch(entry("k"), data=HUGE),
     ("updateXComValue", "415"): lambda c: c.patch(entry("k"), data="x"),
     ("deleteXComValue", "204"): lambda c: c.delete(entry("k")),
     ("deleteXComValue", "400"): lambda c: c.delete(entry("k") + "?x=1"),
     ("deleteXComValue", "404"): lambda c: c.delete(entry("nope")),
+    ("deleteXComValue", "412"): lambda c: c.delete(entry("k"), headers=OLD),
     ("get_health", "200"): lambda c: c.get("/api/v1/health"),
     ("get_version", "200"): lambda c: c.get("/api/v1/version"),
 }
@@ -55,16 +62,20 @@ V2_CALLS: dict[tuple[str, str], Call] = {
     ("create_xcom_entry", "400"): lambda c: c.post(v2.entries() + "?x=%ff", json=BODY),
     ("create_xcom_entry", "404"): lambda c: c.post(v2.entries("~"), json=BODY),
     ("create_xcom_entry", "409"): lambda c: v2.create(c),
+    ("create_xcom_entry", "412"): lambda c: c.post(
+        v2.entries(), json={"key": "k", "value": 1}, headers=NEW),
     ("create_xcom_entry", "413"): lambda c: c.post(v2.entries(), data=HUGE),
     ("create_xcom_entry", "422"): lambda c: c.post(v2.entries(), json=NAUGHTY),
     ("update_xcom_entry", "200"): lambda c: c.patch(v2.entry("k"), json={"value": 1}),
     ("update_xcom_entry", "400"): lambda c: c.patch(v2.entry("k") + "?x=%ff", json={"value": 1}),
     ("update_xcom_entry", "404"): lambda c: c.patch(v2.entry("nope"), json={"value": 1}),
+    ("update_xcom_entry", "412"): lambda c: c.patch(v2.entry("k"), json={"value": 1}, headers=OLD),
     ("update_xcom_entry", "413"): lambda c: c.patch(v2.entry("k"), data=HUGE),
     ("update_xcom_entry", "422"): lambda c: c.patch(v2.entry("k"), json=NAUGHTY),
     ("delete_xcom_entry", "204"): lambda c: c.delete(v2.entry("k")),
     ("delete_xcom_entry", "400"): lambda c: c.delete(v2.entry("k") + "?x=%ff"),
     ("delete_xcom_entry", "404"): lambda c: c.delete(v2.entry("nope")),
+    ("delete_xcom_entry", "412"): lambda c: c.delete(v2.entry("k"), headers=OLD),
     ("delete_xcom_entry", "422"): lambda c: c.delete(v2.entry("k") + "?map_index=x"),
     ("get_health", "200"): lambda c: c.get("/api/v2/monitor/health"),
     ("get_version", "200"): lambda c: c.get("/api/v2/version"),
@@ -75,6 +86,8 @@ ALLOWED = {"v1": {"200", "204"}, "v2": {"200", "201", "204"}}
 REFUSALS = {"401", "403", "429"}
 """What the same calls meet without credentials, with too few rights, and after too many guesses."""
 
+OUTAGE = "503"
+"""What the same calls meet when the database is gone."""
 
 NEVER = {("get_xcom_entries", "404")}
 """What Airflow documents and never answers: a list of nothing is an empty list."""
@@ -105,7 +118,7 @@ def hold_against_document(version: str, operation: str, answer: TestResponse) ->
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_documented_status_has_a_call_and_the_reverse(version: str) -> None:
     refusable = {(operation, status) for operation, status in documented(version)
-                 if status in REFUSALS}
+                 if status in REFUSALS | {OUTAGE}}
 
     assert CALLS[version].keys() | refusable | NEVER == documented(version).keys() | NEVER
     assert {operation for operation, _ in refusable} == {
@@ -146,5 +159,23 @@ def test_a_documented_refusal_is_produced_in_its_shape(
     answer = call(client)
 
     assert str(answer.status_code) == status
+    hold_against_document(version, operation, answer)
+    count_case(f"statuses of the {version} document, each produced once")
+
+
+@pytest.mark.parametrize(("version", "operation"), [
+    (version, operation) for version in VERSIONS
+    for operation, status in documented(version) if status == OUTAGE])
+def test_without_its_database_every_operation_is_unavailable_in_its_shape(
+        client: FlaskClient, database_url: str, version: str, operation: str,
+        count_case: Callable[..., None]) -> None:
+    create(client)
+    call = next(call for (name, good), call in CALLS[version].items()
+                if name == operation and good in ALLOWED[version])
+    Path(database_url.removeprefix("sqlite:///")).unlink()
+
+    answer = call(client)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     hold_against_document(version, operation, answer)
     count_case(f"statuses of the {version} document, each produced once")

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from app.storage import schema
+from app.storage.database import Database
 from app.storage.engine import open_engine
 from app.storage.store import XComStore
 from tests.conftest import emptied
@@ -24,4 +25,4 @@ def engine(request: pytest.FixtureRequest, database_url: str) -> Iterator[Engine
 
 @pytest.fixture
 def store(engine: Engine) -> XComStore:
-    return XComStore(engine)
+    return XComStore(Database(engine))

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from app.storage import seed
+from app.storage.database import Database
 from app.storage.entry import MAX_MAP_INDEX, Comparison, Order, XComFilter, XComKey
 from app.storage.seed_file import read
 from app.storage.store import XComStore
@@ -32,7 +33,7 @@ def filled(engine: Engine) -> XComStore:
             for run, (date, after) in RUNS.items() for dag in ("etl", "other")]
     for text in ({"dag_runs": runs}, *texts):
         seed.write(engine, read(json.dumps(text)))
-    return XComStore(engine)
+    return XComStore(Database(engine))
 
 
 def keys(store: XComStore, *conditions: Sequence[Sequence[Comparison]], order: Sequence[Order] = (),

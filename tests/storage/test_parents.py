@@ -15,6 +15,7 @@ from app.errors import (
     TaskNotFound,
 )
 from app.storage import seed
+from app.storage.database import Database
 from app.storage.entry import MAX_ID_LENGTH, XComFilter, XComKey
 from app.storage.store import XComStore
 
@@ -40,12 +41,12 @@ def named(**fields: Any) -> XComKey:
 def test_the_first_missing_parent_is_named(engine: Engine, fields: dict[str, Any],
                                            error: type[NotFound]) -> None:
     """By DAG, task, run and instance; `load` is a task of another run of the DAG."""
-    store = XComStore(engine)
+    store = XComStore(Database(engine))
     for known in ({}, {"run_id": "other", "task_id": "load"},
                   {"dag_id": "their", "run_id": "theirs", "task_id": "theirs"}):
         store.create(named(**known), "1")
     before = list(seed.export_runs(engine))
-    strict = XComStore(engine, require_parents=True)
+    strict = XComStore(Database(engine), require_parents=True)
 
     with pytest.raises(NotFound) as refused:
         strict.create(named(**fields), "1")
@@ -59,9 +60,9 @@ def test_the_first_missing_parent_is_named(engine: Engine, fields: dict[str, Any
 
 
 def test_an_entry_whose_parents_are_registered_is_stored(engine: Engine) -> None:
-    XComStore(engine).create(named(), "1")
+    XComStore(Database(engine)).create(named(), "1")
 
-    strict = XComStore(engine, require_parents=True)
+    strict = XComStore(Database(engine), require_parents=True)
 
     assert strict.create(named(key="other"), "1").run_date == RUN_DATE
 
@@ -72,7 +73,7 @@ def test_an_entry_whose_parents_are_registered_is_stored(engine: Engine) -> None
     (["run_id", "task_id"], TaskNotFound), (["dag_id", "run_id", "task_id"], DagNotFound)])
 def test_an_id_that_nothing_can_have_is_not_found(engine: Engine, fields: list[str],
                                                   error: type[NotFound], bad: str) -> None:
-    store = XComStore(engine)
+    store = XComStore(Database(engine))
 
     with pytest.raises(NotFound) as refused:
         store.create(named(**dict.fromkeys(fields, bad)), "1")
@@ -89,10 +90,10 @@ def test_any_other_id_is_registered(store: XComStore, field: str, good: str) -> 
     assert store.get(named(**{field: good})).value == "1"
 
 
-def test_a_refused_entry_leaves_no_run_behind(store: XComStore) -> None:
+def test_a_refused_entry_leaves_no_run_behind(store: XComStore, engine: Engine) -> None:
     with pytest.raises(DateMismatch):
         store.create(named(), "1", run_date=RUN_DATE + timedelta(days=1))
 
-    strict = XComStore(store._engine, require_parents=True)
+    strict = XComStore(Database(engine), require_parents=True)
     with pytest.raises(DagNotFound):
         strict.create(named(), "1")

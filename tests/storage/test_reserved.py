@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from app.errors import ReservedKeys
 from app.storage import seed
+from app.storage.database import Database
 from app.storage.entry import XComFilter, XComKey
 from app.storage.reserved import refuse_reserved
 from app.storage.seed_file import read
@@ -129,7 +130,7 @@ def test_a_write_of_a_reserved_name_stores_nothing(store: XComStore, write: Writ
 
 def test_a_refused_write_registers_no_dag_run(engine: Engine) -> None:
     with pytest.raises(ReservedKeys):
-        XComStore(engine).create(NAME, '{"__type": 1}')
+        XComStore(Database(engine)).create(NAME, '{"__type": 1}')
 
     assert list(seed.export_runs(engine)) == []
 
@@ -141,4 +142,4 @@ def test_seed_loads_what_tasks_write(engine: Engine, name: str) -> None:
 
     seed.write(engine, read(json.dumps([row])))
 
-    assert XComStore(engine).get(NAME).value == value
+    assert XComStore(Database(engine)).get(NAME).value == value

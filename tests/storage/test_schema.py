@@ -1,21 +1,64 @@
 """The tables: migrations arrive at what the code declares, and nothing starts on others."""
 
+from datetime import UTC, datetime
+
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
+from alembic import command
+from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from app.storage import schema
-from app.storage.engine import open_engine
+from app.storage.database import Database
+from app.storage.engine import for_writing, open_engine
+from app.storage.entry import XComFilter, XComKey
+from app.storage.store import XComStore
 from app.storage.tables import metadata
 from tests.conftest import ROOT
 
+FIRST_SCHEMA_ROWS = [
+    "INSERT INTO dag_run VALUES ('d', 'r', NULL, '2024-01-01 00:00:00+00:00')",
+    "INSERT INTO task_instance VALUES ('d', 't', 'r', -1)",
+    "INSERT INTO xcom VALUES"
+    " ('d', 't', 'r', -1, 'k', '2024-05-06 07:08:09.000000+00:00', '{\"a\": 1}'),"
+    " ('d', 't', 'r', -1, 'k2', '2024-05-06 07:08:09.000000+00:00', 'null')",
+]
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "app" / "storage" / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
 
 def test_migrations_arrive_at_the_declared_tables(engine: Engine) -> None:
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
+    assert schema.differences(engine) == []
+
+
+def test_a_database_of_the_first_released_schema_keeps_its_entries(engine: Engine) -> None:
+    metadata.drop_all(engine)
+    with for_writing(engine).begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+        migrate(connection, "0001")
+        for statement in FIRST_SCHEMA_ROWS:
+            connection.execute(text(statement))
+
+    schema.upgrade(engine)
+
+    store = XComStore(Database(engine))
+    entry = store.get(XComKey("d", "r", "t", -1, "k"))
+    assert (entry.value, entry.timestamp, entry.version) == (
+        '{"a": 1}', datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC), 0)
+    assert store.list(XComFilter(dag_id="d"), limit=1).total_entries == 2
+    assert schema.differences(engine) == []
+
+
+def test_tables_that_others_changed_are_told(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE xcom ADD COLUMN other INTEGER"))
+
+    assert "other" in schema.differences(engine)[0]
 
 
 def test_upgrading_again_changes_nothing(engine: Engine) -> None:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from app.storage import seed
+from app.storage.database import Database
 from app.storage.entry import XComFilter, XComKey
 from app.storage.seed_file import BadSeed, read
 from app.storage.store import XComStore
@@ -45,7 +46,7 @@ def test_a_stored_entry_is_replaced(engine: Engine) -> None:
     for value in ("1", "2"):
         seed.write(engine, read(entry_text(value=json.loads(value))))
 
-    assert XComStore(engine).get(XComKey("d", "r", "t", -1, "k")).value == "2"
+    assert XComStore(Database(engine)).get(XComKey("d", "r", "t", -1, "k")).value == "2"
 
 
 @pytest.mark.parametrize("value", ["1180591620717411303424", "1.10", "-0.0", '{"b":1,"a" : 2}',
@@ -54,13 +55,13 @@ def test_a_value_is_kept_to_the_letter(engine: Engine, value: str) -> None:
     rows = f'[ {json.dumps(ENTRY)[:-4]} : {value} , "map_index": 3}} ]'
     seed.write(engine, read(rows.replace('"value"  :', '"value":')))
 
-    assert XComStore(engine).get(XComKey("d", "r", "t", 3, "k")).value == value
+    assert XComStore(Database(engine)).get(XComKey("d", "r", "t", 3, "k")).value == value
 
 
 def test_stored_text_wins_over_the_value(engine: Engine) -> None:
     seed.write(engine, read(entry_text(value=1, stored="1.0")))
 
-    assert XComStore(engine).get(XComKey("d", "r", "t", -1, "k")).value == "1.0"
+    assert XComStore(Database(engine)).get(XComKey("d", "r", "t", -1, "k")).value == "1.0"
 
 
 def test_what_was_exported_can_be_loaded(engine: Engine, tmp_path: object) -> None:
@@ -79,7 +80,7 @@ def test_rows_without_entries_are_registered(engine: Engine) -> None:
     instance = {"task_id": "t", "map_index": 2}
     seed.write(engine, read(json.dumps({"dag_runs": [{**RUN, "task_instances": [instance]}]})))
 
-    strict = XComStore(engine, require_parents=True)
+    strict = XComStore(Database(engine), require_parents=True)
     assert strict.create(XComKey("d", "r", "t", 2, "k"), "1").run_date.year == 2024
 
 
@@ -103,7 +104,7 @@ def test_a_bad_row_is_named_and_nothing_is_stored(engine: Engine, fields: dict[s
         seed.write(engine, read(entry_text(**fields)))
 
     assert words in str(error.value)
-    assert XComStore(engine).list(XComFilter(), limit=9).total_entries == 0
+    assert XComStore(Database(engine)).list(XComFilter(), limit=9).total_entries == 0
 
 
 @pytest.mark.parametrize(("run", "words"), [

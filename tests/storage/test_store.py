@@ -16,6 +16,7 @@ from app.errors import (
     NameTooLong,
     XComError,
 )
+from app.storage.database import Database
 from app.storage.entry import MAX_MAP_INDEX, XComEntry, XComFilter, XComKey
 from app.storage.store import XComStore
 
@@ -165,7 +166,7 @@ def test_a_list_never_reads_values(engine: Engine) -> None:
     statements: list[str] = []
     event.listen(engine, "before_cursor_execute",
                  lambda conn, cursor, statement, *rest: statements.append(statement))
-    XComStore(engine).list(XComFilter(dag_id="etl"), limit=9)
+    XComStore(Database(engine)).list(XComFilter(dag_id="etl"), limit=9)
 
     selects = [statement for statement in statements if statement.startswith("SELECT")]
     assert len(selects) == 2
@@ -173,7 +174,7 @@ def test_a_list_never_reads_values(engine: Engine) -> None:
 
 
 def test_an_update_that_races_a_creation_succeeds_or_finds_nothing(engine: Engine) -> None:
-    other, ours = XComStore(engine), XComStore(engine)
+    other, ours = XComStore(Database(engine)), XComStore(Database(engine))
     done = threading.Event()
 
     def come_and_go() -> None:
@@ -218,7 +219,7 @@ def test_of_many_who_create_one_entry_one_succeeds(engine: Engine) -> None:
 
     def create(number: int) -> None:
         try:
-            XComStore(engine).create(NAME, str(number))
+            XComStore(Database(engine)).create(NAME, str(number))
             outcomes.append(str(number))
         except AlreadyExists:
             outcomes.append("taken")
@@ -226,7 +227,7 @@ def test_of_many_who_create_one_entry_one_succeeds(engine: Engine) -> None:
     eight_at_once(create)
 
     assert outcomes.count("taken") == 7
-    assert XComStore(engine).get(NAME).value in outcomes
+    assert XComStore(Database(engine)).get(NAME).value in outcomes
 
 
 def test_of_many_who_write_to_a_new_run_all_succeed(engine: Engine) -> None:
@@ -234,13 +235,13 @@ def test_of_many_who_write_to_a_new_run_all_succeed(engine: Engine) -> None:
 
     def create(number: int) -> None:
         try:
-            XComStore(engine).create(named(run_id="new", key=str(number)), "1")
+            XComStore(Database(engine)).create(named(run_id="new", key=str(number)), "1")
         except Exception as error:
             errors.append(error)
 
     eight_at_once(create)
 
-    page = XComStore(engine).list(XComFilter(), limit=9)
+    page = XComStore(Database(engine)).list(XComFilter(), limit=9)
     assert errors == []
     assert page.total_entries == 8
     assert len({entry.run_date for entry in page.entries}) == 1

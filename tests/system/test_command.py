@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from app.settings import Settings
+from app.storage.schema import HEAD
 from tests.conftest import PARITY, run, seed_texts
 from tests.live import LiveServer
 
@@ -77,11 +78,19 @@ def test_loading_many_entries_shows_progress(tmp_path: Path) -> None:
 
 
 def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
+    before = xcom_server(tmp_path, "db", "current"), xcom_server(tmp_path, "db", "check")
     first = xcom_server(tmp_path, "db", "upgrade")
     second = xcom_server(tmp_path, "db", "upgrade")
+    after = xcom_server(tmp_path, "db", "current"), xcom_server(tmp_path, "db", "check")
 
-    assert first.stdout == "Upgraded from schema none to 0001.\n"
-    assert second.stdout == "The database is at schema 0001.\n"
+    assert first.stdout == f"Upgraded from schema none to {HEAD}.\n"
+    assert second.stdout == f"The database is at schema {HEAD}.\n"
+    assert [each.stdout for each in before] == ["none\n", ""]
+    assert before[1].stderr == (f"Error: The database is at schema none, this version needs {HEAD}."
+                                " Run: xcom-server db upgrade\n")
+    assert [each.stdout for each in after] == [
+        f"{HEAD}\n", f"The database is at schema {HEAD}, and its tables are as they should be.\n"]
+    assert [each.returncode for each in (*before, first, second, *after)] == [0, 1, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(("arguments", "environ", "words"), [

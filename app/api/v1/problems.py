@@ -9,7 +9,7 @@ from flask import Response
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from app.api import wire
+from app.api import conditions, wire
 from app.api.v1.release import AIRFLOW_VERSION
 from app.errors import (
     AccessError,
@@ -23,6 +23,8 @@ from app.errors import (
     RunNotFound,
     TaskInstanceNotFound,
     TooManyAttempts,
+    Unavailable,
+    VersionMismatch,
     XComError,
 )
 
@@ -46,9 +48,7 @@ def render(error: Exception) -> Response:
     problem = _as_problem(error)
     link = _MANUAL + _LINKS[problem.status] if problem.status in _LINKS else "about:blank"
     response = _document(problem.status, problem.title, problem.detail, link)
-    if isinstance(error, TooManyAttempts):
-        response.headers["Retry-After"] = str(error.seconds)
-    return response
+    return conditions.explained(response, error)
 
 
 def frame(response: Response) -> Response:
@@ -102,6 +102,10 @@ def _of_store(error: XComError) -> tuple[int, str, str | None]:
         case NameTooLong():
             return 400, "Bad Request", (f"dag_id, dag_run_id, task_id and key are {error.size}"
                                         f" bytes together, more than {error.limit}")
+        case VersionMismatch():
+            return 412, "Precondition Failed", conditions.MISMATCH
+        case Unavailable():
+            return 503, "Service Unavailable", conditions.told(error)
         case ReservedKeys():
             return 400, "Bad Request", (
                 f"XCom {error.place} contains reserved serialization keys:"

@@ -6,13 +6,12 @@ follow the conventions of v1's other resources, and docs/differences.md is their
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
-from app.api import auth, system, wire
+from app.api import auth, conditions, system, wire
 from app.api.paging import PageLimits
 from app.api.v1.release import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
 from app.api.v1.schemas import (
@@ -82,7 +81,8 @@ class XComApi:
         for field in _contradictions(given, name):
             raise BadRequestProblem(
                 detail=f"{field} from request body doesn't match uri parameter")
-        entry = self._store.create(name, body.text_of("value"), **_dates(given))
+        with conditions.unless_there():
+            entry = self._store.create(name, body.text_of("value"), **_dates(given))
         return _answer(entry, given["value"])
 
     def update_entry(self, dag_id: str, dag_run_id: str, task_id: str, key: str,
@@ -94,7 +94,8 @@ class XComApi:
         for field in _contradictions(given, name):
             raise cannot_be_updated(field)
         try:
-            entry = self._store.replace_value(name, body.text_of("value"), **_dates(given))
+            entry = self._store.replace_value(name, body.text_of("value"), **_dates(given),
+                                              versions=conditions.versions())
         except DateMismatch as error:
             raise cannot_be_updated(DATE_FIELDS[error.field]) from None
         return _answer(entry, given["value"])
@@ -102,7 +103,8 @@ class XComApi:
     def delete_entry(self, dag_id: str, dag_run_id: str, task_id: str, key: str,
                      map_index: int = UNMAPPED) -> Response:
         """Remove an entry."""
-        self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, key))
+        self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, key),
+                           versions=conditions.versions())
         return Response(status=204, mimetype=wire.JSON)
 
     def get_health(self) -> Response:
@@ -120,7 +122,7 @@ DATE_FIELDS = {"timestamp": "timestamp", "run_date": "execution_date"}
 
 def _answer(entry: XComEntry, value: Any, schema: XComCollectionItemSchema = _xcom) -> Response:
     """Answer an entry with this value in place of the JSON text that is stored."""
-    return wire.indented(schema.dump(replace(entry, value=value)))
+    return conditions.tagged(wire.indented(schema.dump(replace(entry, value=value))), entry)
 
 
 def _unless_any(name: str) -> str | None:
@@ -139,5 +141,5 @@ def _contradictions(given: dict[str, Any], name: XComKey) -> list[str]:
             if given.get(field, getattr(name, field)) != getattr(name, field)]
 
 
-def _dates(given: dict[str, Any]) -> dict[str, datetime]:
+def _dates(given: dict[str, Any]) -> dict[str, Any]:
     return {field: given[field] for field in DATE_FIELDS if field in given}

@@ -6,7 +6,7 @@ from connexion.exceptions import ProblemException
 from flask import Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from app.api import wire
+from app.api import conditions, wire
 from app.api.v2.validation import InvalidRequest
 from app.errors import (
     AccessError,
@@ -21,21 +21,25 @@ from app.errors import (
     TaskNotFound,
     TokenExpired,
     TooManyAttempts,
+    Unavailable,
+    VersionMismatch,
     XComError,
 )
 
 
 def render(error: Exception) -> Response:
     """Return the answer for an exception; a stranger's exception tells nothing."""
+    return conditions.explained(_rendered(error), error)
+
+
+def _rendered(error: Exception) -> Response:
     match error:
         case InvalidRequest():
             return _detail(422, error.errors)
         case XComError():
             return _detail(*_of_store(error))
         case TooManyAttempts():
-            response = _detail(429, f"Too many wrong passwords. Try again in {error.seconds} s.")
-            response.headers["Retry-After"] = str(error.seconds)
-            return response
+            return _detail(429, f"Too many wrong passwords. Try again in {error.seconds} s.")
         case AccessError():
             return _detail(*_of_access(error))
         case NotFound():
@@ -73,6 +77,10 @@ def _of_store(error: XComError) -> tuple[int, Any]:
         case NameTooLong():
             return 400, (f"dag_id, dag_run_id, task_id and key are {error.size} bytes together,"
                          f" more than {error.limit}")
+        case VersionMismatch():
+            return 412, conditions.MISMATCH
+        case Unavailable():
+            return 503, conditions.told(error)
     raise error
 
 

@@ -49,7 +49,7 @@ class ParameterValidator:
         in_order = sorted(parameters, key=lambda each: (each["in"] != "path",
                                                         each.get("x-read-last", False)))
         self._checks = {(each["in"], each["name"]): SchemaValidator(_schema(each["schema"]))
-                        for each in in_order}
+                        for each in in_order if each["in"] != "header"}
         self._arrays = {each["name"] for each in parameters if each["schema"]["type"] == "array"}
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response
 
-from app.api import auth, system, wire
+from app.api import auth, conditions, system, wire
 from app.api.v2 import filters
 from app.api.v2.release import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
 from app.api.v2.schemas import (
@@ -64,20 +64,24 @@ class XComApi:
                      body: JsonObject) -> Response:
         """Store a new entry and answer it."""
         name = XComKey(dag_id, dag_run_id, task_id, body["map_index"], body["key"])
-        return _answer(self._store.create(name, body.text_of("value")), body["value"], 201)
+        with conditions.unless_there():
+            entry = self._store.create(name, body.text_of("value"))
+        return _answer(entry, body["value"], 201)
 
     def update_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str,
                      body: JsonObject) -> Response:
         """Give an entry a new value, as of now, and answer it."""
         name = XComKey(dag_id, dag_run_id, task_id, body["map_index"], xcom_key)
         entry = self._store.replace_value(name, body.text_of("value"),
-                                          new_timestamp=datetime.now(UTC))
+                                          new_timestamp=datetime.now(UTC),
+                                          versions=conditions.versions())
         return _answer(entry, body["value"])
 
     def delete_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str,
                      map_index: int = UNMAPPED) -> Response:
         """Remove an entry."""
-        self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key))
+        self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key),
+                           versions=conditions.versions())
         return Response(status=204, mimetype=wire.JSON)
 
     def get_health(self) -> Response:
@@ -91,7 +95,7 @@ class XComApi:
 
 def _answer(entry: XComEntry, value: Any, status: int = 200) -> Response:
     """Answer an entry with this value in place of the JSON text that is stored."""
-    return wire.compact(_xcom.dump(replace(entry, value=value)), status)
+    return conditions.tagged(wire.compact(_xcom.dump(replace(entry, value=value)), status), entry)
 
 
 def _unless_any(name: str) -> str | None:

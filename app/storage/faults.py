@@ -1,0 +1,76 @@
+"""What an error of a database means: that it cannot do a thing now, and whether to try again.
+
+The sentences go to clients, so they name no host, no user and nothing of the statement; the log
+has the driver's own words.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+
+from app.storage.turns import NoTurn
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a database cannot do a thing now.
+
+    Where `is_passing`, the transaction was undone and another try at once may succeed.
+    """
+
+    reason: str
+    is_passing: bool = False
+
+
+UNREACHABLE = Fault("The database cannot be reached.")
+LOST = Fault("The connection to the database was lost.", is_passing=True)
+LOCKED = Fault("The database is locked by another writer.")
+FULL = Fault("The disk of the database is full.")
+READ_ONLY = Fault("The database is read-only.")
+NO_TABLES = Fault("The database does not hold the tables of this server.")
+DAMAGED = Fault("The file of the database is damaged.")
+TOO_SLOW = Fault("The database takes too long.")
+BUSY = Fault("All connections to the database are in use.")
+CONTENDED = Fault("Too many clients change the same entries at once.", is_passing=True)
+
+_BY_SQLSTATE = {
+    "40001": CONTENDED, "40P01": CONTENDED, "55P03": LOCKED, "57014": TOO_SLOW,
+    "25006": Fault(READ_ONLY.reason, is_passing=True),  # a primary once: another host may be it now
+    "42P01": NO_TABLES, "42703": NO_TABLES,
+    "53100": FULL, "53300": Fault("The database takes no more connections."),
+    "57P01": LOST, "57P02": LOST, "57P03": Fault("The database is starting or shutting down."),
+}
+_BY_SQLSTATE_CLASS = {
+    "08": LOST, "53": Fault("The database has no resources left."),
+    "57": Fault("The database was told to stop."), "58": Fault("The disk of the database fails."),
+}
+_BY_SQLITE_NAME = {
+    "SQLITE_BUSY": LOCKED, "SQLITE_LOCKED": LOCKED, "SQLITE_FULL": FULL,
+    "SQLITE_READONLY": READ_ONLY, "SQLITE_CANTOPEN": Fault(
+        "The file of the database cannot be opened."),
+    "SQLITE_IOERR": Fault("The disk of the database fails or is full."),
+    "SQLITE_CORRUPT": DAMAGED, "SQLITE_NOTADB": DAMAGED,
+}
+
+
+def fault_of(error: Exception) -> Fault | None:
+    """Return what an error means, None where it is no fault of the database."""
+    if isinstance(error, NoTurn):
+        return LOCKED
+    if isinstance(error, TimeoutError):
+        return BUSY
+    if isinstance(error, OSError):
+        return _BY_SQLITE_NAME["SQLITE_CANTOPEN"]
+    if not isinstance(error, DBAPIError):
+        return None
+    state = getattr(error.orig, "sqlstate", None) or ""
+    name = "_".join(getattr(error.orig, "sqlite_errorname", "").split("_")[:2])
+    known = (_BY_SQLSTATE.get(state) or _BY_SQLSTATE_CLASS.get(state[:2])
+             or _BY_SQLITE_NAME.get(name))
+    if known is not None:
+        return known
+    if "no such table" in str(error.orig) or "no such column" in str(error.orig):
+        return NO_TABLES
+    if error.connection_invalidated:
+        return LOST
+    return UNREACHABLE if isinstance(error, OperationalError | InterfaceError) else None

@@ -1,0 +1,136 @@
+"""PostgreSQL, over psycopg: every wait has an end, and of several hosts the one that writes is met.
+
+libpq gives a host two seconds at least to answer, and a statement for ever; a client would have to
+wait as long.  So a connection is made in a thread of its own, and a connection whose server has
+stopped to answer is given up.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from functools import partial
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event
+
+from app.storage.limits import Limits
+
+GRACE_SECONDS = 0.25
+"""How much later than the server, which knows more, a client gives a statement up."""
+
+
+def engine(url: URL, limits: Limits) -> Engine:
+    """Return an engine for a PostgreSQL URL; raises ModuleNotFoundError without psycopg."""
+    arguments: dict[str, Any] = {
+        "options": _options(url, limits), "connect_timeout": _seconds(limits.connect_timeout_ms),
+        "application_name": "xcom-server"}
+    if not limits.prepared_statements:
+        arguments["prepare_threshold"] = None
+    made = create_engine(
+        url, hide_parameters=True, connect_args={**arguments, **_given(url, arguments)},
+        pool_size=limits.pool_size, max_overflow=0, pool_timeout=limits.pool_timeout_ms / 1000)
+    if url.get_driver_name() == "psycopg":
+        event.listen(made, "do_connect", _connector(limits))
+    return made
+
+
+def _given(url: URL, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what the URL says itself of our arguments, but for the options, which hold both."""
+    return {name: url.query[name] for name in arguments if name in url.query and name != "options"}
+
+
+def _options(url: URL, limits: Limits) -> str:
+    times = {"statement_timeout": limits.statement_timeout_ms,
+             "lock_timeout": limits.lock_timeout_ms}
+    set_here = [f"-c {name}={time}" for name, time in times.items() if time]
+    # Dates near year 1 can only be read where the session's zone is UTC.
+    return " ".join([*set_here, str(url.query.get("options", "")), "-c timezone=UTC"])
+
+
+def _seconds(milliseconds: int) -> int:
+    return max(2, -(-milliseconds // 1000))  # libpq's least is 2
+
+
+def _connector(limits: Limits) -> Callable[..., Any]:
+    """Return what connects to the hosts of an URL in turn, first to the one that was good last."""
+    bounded = _bounded_connection(limits)
+    good: list[dict[str, Any]] = []
+
+    def connect(dialect: Any, record: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
+        hosts = sorted(_hosts(named), key=lambda host: host not in good)
+        seconds = limits.connect_timeout_ms / 1000 / len(hosts)
+        for number, host in enumerate(hosts, 1):
+            try:
+                made = _in_time(seconds, partial(bounded.connect, *arguments, **named | host))
+            except dialect.dbapi.OperationalError:
+                if number == len(hosts):
+                    raise
+            else:
+                good[:] = [host]
+                break
+        return made
+    return connect
+
+
+def _hosts(named: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the host and port of each host that libpq's lists name, as libpq pairs them."""
+    hosts = str(named.get("host", "")).split(",")
+    ports = str(named.get("port", "")).split(",")
+    if len(hosts) == 1 or len(ports) not in (1, len(hosts)):
+        return [{}]  # one place, or none that libpq would take: which it says itself
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    return [{"host": host, "port": port} for host, port in zip(hosts, ports, strict=True)]
+
+
+def _in_time(seconds: float, connect: Callable[[], Any]) -> Any:
+    """Return a connection; raises psycopg.errors.ConnectionTimeout after so many seconds."""
+    import psycopg
+
+    made: Future[Any] = Future()
+    threading.Thread(target=_fulfil, args=(made, connect), daemon=True).start()
+    try:
+        return made.result(seconds or None)
+    except TimeoutError:
+        if not made.cancel():  # it came at the last moment
+            return made.result()
+        raise psycopg.errors.ConnectionTimeout("no host answered in time") from None
+
+
+def _fulfil(made: "Future[Any]", connect: Callable[[], Any]) -> None:
+    try:
+        connection = connect()
+    except Exception as error:  # whatever it is, it is for whoever waits
+        _settle(made.set_exception, error)
+    else:
+        if not _settle(made.set_result, connection):
+            connection.close()
+
+
+def _settle(settle: Callable[[Any], None], outcome: Any) -> bool:
+    """Hand an outcome over; returns False where nobody waits for it any more."""
+    try:
+        settle(outcome)
+    except InvalidStateError:
+        return False
+    return True
+
+
+def _bounded_connection(limits: Limits) -> Any:
+    """Return the class of connections that give up a server which has stopped to answer."""
+    import psycopg
+    from psycopg.pq import TransactionStatus
+
+    seconds = limits.statement_timeout_ms / 1000
+    end = seconds + GRACE_SECONDS if seconds else None
+
+    class BoundedConnection(psycopg.Connection[Any]):
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            try:
+                return super().wait(gen, interval, timeout or end)
+            except psycopg.OperationalError as error:
+                if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                    raise
+                self.pgconn.finish()  # what it still says would be taken for another answer
+                raise psycopg.errors.QueryCanceled("the server has stopped to answer") from error
+
+    return BoundedConnection

@@ -1,0 +1,74 @@
+"""SQLite: one file in WAL mode, synced at every commit, or a database in memory."""
+
+import os
+from typing import Any
+from urllib.parse import unquote
+
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy.exc import DisconnectionError
+
+from app.storage.limits import Limits
+
+
+def engine(url: URL, limits: Limits) -> Engine:
+    """Return an engine for a SQLite URL."""
+    in_memory = is_in_memory(url)
+    # In memory, one connection, kept for good and used by one thread at a time, is the database.
+    made = create_engine(
+        url, hide_parameters=True, connect_args={"check_same_thread": False}, poolclass=QueuePool,
+        pool_size=1 if in_memory else limits.pool_size, max_overflow=0,
+        pool_timeout=limits.pool_timeout_ms / 1000)
+    made.dialect.lock_timeout_ms = limits.lock_timeout_ms  # type: ignore[attr-defined]
+    event.listen(made, "connect", _prepare)
+    event.listen(made, "begin", _begin)
+    if not in_memory:
+        event.listen(made, "checkout", _refuse_another_file)
+    return made
+
+
+def lock_timeout_ms(made: Engine) -> int:
+    """Return how long a writer of this engine waits for its turn."""
+    return made.dialect.lock_timeout_ms  # type: ignore[attr-defined,no-any-return]
+
+
+def is_in_memory(url: URL) -> bool:
+    """Say whether the database ends with its process."""
+    name = url.database or ""
+    return (name == "" or ":memory:" in name or "mode=memory" in name
+            or url.query.get("mode") == "memory")
+
+
+def path_of(url: URL) -> str:
+    """Return the path of the database's file, which a URL may give as a URI."""
+    name = url.database or ""
+    if not name.startswith("file:"):
+        return name
+    return unquote(name.removeprefix("file:").partition("?")[0])
+
+
+def _prepare(connection: Any, record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions of its own
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    path = next(iter(connection.execute("PRAGMA database_list")))[2]
+    record.info["file"] = (path, _identity(path))
+
+
+def _refuse_another_file(connection: Any, record: Any, proxy: Any) -> None:
+    """Refuse a connection whose file was removed or replaced: what it stores nobody would find."""
+    path, identity = record.info["file"]
+    if _identity(path) != identity:
+        raise DisconnectionError(f"{path} is another file than it was")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,77 @@
+"""Writers of one SQLite file take turns, whatever process or thread they are in.
+
+SQLite's own way is that each waiting writer sleeps, longer every time, and looks again: who comes
+anew wins over who waits, and of 8 writing processes the slowest waited 0.7 to 4.2 s.  Two locks
+beside the database make it fair: a writer holds the first while it waits for the second, so that
+whoever has just written must go behind it.  The kernel lets go of the locks of a process that dies.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+POLL_SECONDS = 0.0002
+"""How often a writer looks whether it is its turn; a commit takes some ten times as long."""
+
+
+class NoTurn(Exception):
+    """It was not this writer's turn in time."""
+
+
+class Turns:
+    """The turns of those who write to the SQLite file at `path`."""
+
+    def __init__(self, path: str, timeout_ms: int) -> None:
+        self._files = [f"{path}-queue", f"{path}-turn"]
+        self._timeout = timeout_ms / 1000
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn and keep it; raises NoTurn, and OSError where no lock can be made."""
+        deadline = time.monotonic() + self._timeout
+        with _open(self._files[1]) as turn:
+            with _open(self._files[0]) as queue:
+                _lock(queue, deadline)
+                _lock(turn, deadline)
+            yield
+
+
+class NoTurns:
+    """For a database that orders its writers itself."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Return at once."""
+        return nullcontext()
+
+
+@contextmanager
+def _open(path: str) -> Iterator[int]:
+    """Open a lock of one's own; closing it lets go of it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _mode_of(path))
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _mode_of(path: str) -> int:
+    """Return who may lock: whoever may write to the database."""
+    try:
+        return Path(path.rpartition("-")[0]).stat().st_mode & 0o666
+    except FileNotFoundError:
+        return 0o666
+
+
+def _lock(descriptor: int, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise NoTurn from None
+            time.sleep(POLL_SECONDS)
+        else:
+            return
