@@ -1,7 +1,5 @@
 """Puts the rooms together: settings in, a WSGI application out."""
 
-import json
-import logging
 from dataclasses import fields
 from urllib.parse import unquote_to_bytes
 
@@ -11,7 +9,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.routing import PathConverter
 
-from app.api import auth, documents, system
+from app import logs, metrics, probes
+from app.api import auth, documents
 from app.api.v1 import problems
 from app.api.v1 import version as v1
 from app.api.v2 import details, framing, login
@@ -44,15 +43,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or Settings.from_env()
     engine = open_engine(settings.database_url, limits(settings))
-    store = XComStore(Database(engine), require_parents=settings.require_parents)
+    database = Database(engine, metrics.observe_store) if settings.metrics else Database(engine)
+    store = XComStore(database, require_parents=settings.require_parents)
     app = Flask("app", static_folder=None)
-    app.logger.setLevel(logging.INFO)  # it writes for every module of `app`, a time in front
+    logs.write_to_stderr(app.logger, settings.log_format)  # for every module of `app`
     _prepare(app, engine)
     app.extensions["engine"] = engine  # for whoever made the application, to dispose of
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_JSON_DEPTH"] = settings.max_json_depth
     app.url_map.merge_slashes = False  # an empty name is a 404, not a redirect to another URL
     app.url_map.converters["path"] = KeyConverter
+    logs.name_requests(app, log_them=settings.log_requests)
+    if settings.metrics:
+        metrics.watch(app, engine, settings.pool_size)
     app.before_request(_refuse_broken_text)
     app.before_request(lambda: framing.refuse_head_and_options() if _is_v2() else None)
     app.after_request(_frame)
@@ -61,7 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for version in (v1.version(store, settings, access), v2.version(store, settings, access)):
         documents.mount(app, version, validate_responses=settings.validate_responses)
     login.mount(app, access)
-    app.add_url_rule("/health", "health", lambda: _one_line(system.health(store)))
+    probes.mount(app, store)
     return app
 
 
@@ -82,10 +85,6 @@ def _prepare(app: Flask, engine: Engine) -> None:
         if fault is None:
             raise
         app.logger.warning("%s Answering 503 until it can be used.", fault.reason)
-
-
-def _one_line(data: object) -> Response:
-    return Response(json.dumps(data, sort_keys=True), mimetype="application/json")
 
 
 def _refuse_broken_text() -> None:
@@ -109,5 +108,6 @@ def _frame(response: Response) -> Response:
 def _render(error: Exception) -> Response:
     response = details.render(error) if _is_v2() else problems.render(error)
     if response.status_code >= 500 and not isinstance(error, Unavailable):  # the store said it
-        current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
+        current_app.logger.error("%s %s failed", request.method, logs.shown_path(),
+                                 exc_info=error)
     return response

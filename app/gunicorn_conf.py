@@ -1,17 +1,20 @@
 """How gunicorn serves: read by gunicorn itself, which takes its settings from the names here."""
 
+import os
 import signal
-import socket
 import sys
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
+from app import draining, logs, metrics_folder
 from app.access.tokens import BadKey, read_or_make_key
 from app.access.users import BadUsers, UsersFile
+from app.open_door import OpenDoor, refuse_open_door
 from app.settings import Settings, SettingsError
 from app.storage import schema
 from app.storage.engine import DatabaseUnusable, is_in_memory, opened
@@ -21,10 +24,27 @@ try:
 except SettingsError as error:
     sys.exit(f"xcom-server: {error}")
 
+if _settings.metrics:
+    metrics_folder.make()
+
+
+class ServerLogger(Logger):  # type: ignore[misc]
+    """Writes gunicorn's own lines as the application's are written."""
+
+    def setup(self, cfg: Config) -> None:
+        """Set the format, now and after a reload."""
+        super().setup(cfg)
+        logs.write_to_stderr(self.error_log, _settings.log_format)
+
+
 bind = _settings.bind
 workers = _settings.workers
 worker_class = "gthread"
 threads = _settings.threads
+max_requests = _settings.max_requests
+max_requests_jitter = _settings.max_requests // 10  # so that workers are not replaced at once
+graceful_timeout = _settings.graceful_seconds
+logger_class = ServerLogger
 limit_request_line = 8190  # gunicorn's most: a key of 512 characters is 6 KB percent-encoded
 control_socket_disable = True  # nobody administers this server over a socket in a home folder
 
@@ -35,7 +55,7 @@ def on_starting(server: Arbiter) -> None:
         settings = Settings.from_env()  # again: gunicorn's own options may have changed them
         url = settings.database_url
         for address in server.cfg.address:
-            _refuse_open_door(settings, address)
+            refuse_open_door(settings, address)
         if settings.auth == "users":
             UsersFile(settings.users_file).users()
             read_or_make_key(Path(settings.token_key_file))
@@ -51,41 +71,6 @@ def on_starting(server: Arbiter) -> None:
         sys.exit(f"xcom-server: {error}")
 
 
-class OpenDoor(RuntimeError):
-    """Everyone is an admin, and more than this machine could come in."""
-
-
-def _refuse_open_door(settings: Settings, address: Any) -> None:
-    """Raise OpenDoor for an address beyond loopback, where there are no users.
-
-    An address is gunicorn's: a host and a port, the number of an open socket, or a path.
-    """
-    if isinstance(address, int):
-        try:
-            with socket.fromfd(address, socket.AF_INET, socket.SOCK_STREAM) as listener:
-                address = listener.getsockname()
-        except OSError as error:
-            raise OpenDoor(f"fd://{address} cannot be listened on: {error.strerror}") from None
-    if settings.auth == "none" and not _is_loopback(address):
-        place = ":".join(map(str, address[:2])) if isinstance(address, tuple) else address
-        raise OpenDoor(
-            f"with XCOM_AUTH=none everyone is an admin, which is allowed on loopback alone, not on"
-            f" {place}. Listen on 127.0.0.1, or add users (xcom-server user add NAME --role ROLE)"
-            " and set XCOM_AUTH=users.")
-
-
-def _is_loopback(address: Any) -> bool:
-    if not isinstance(address, tuple):  # a path: who else may reach it, nobody can tell
-        return False
-    if not address[0]:  # every address there is
-        return False
-    try:
-        found = socket.getaddrinfo(address[0], None)
-    except OSError:
-        return True  # nobody can listen there; gunicorn says why
-    return all(ip_address(str(each[4][0])).is_loopback for each in found)
-
-
 def post_worker_init(worker: Worker) -> None:
     """Look at the sockets themselves, and leave Ctrl-C to the master, which tells its workers.
 
@@ -96,7 +81,7 @@ def post_worker_init(worker: Worker) -> None:
     settings = Settings.from_env()
     try:
         for listener in worker.sockets:
-            _refuse_open_door(settings, listener.getsockname())
+            refuse_open_door(settings, listener.getsockname())
     except OpenDoor as error:
         worker.log.error("xcom-server: %s", error)
         sys.exit(Arbiter.WORKER_BOOT_ERROR)  # which ends the master too
@@ -104,7 +89,37 @@ def post_worker_init(worker: Worker) -> None:
 
 
 def when_ready(server: Arbiter) -> None:
-    """Say where the server is."""
+    """Say where the server is, and prepare to leave."""
     places = ", ".join(str(listener) for listener in server.LISTENERS)
     server.log.info("xcom-server answers at %s/api/v1 and /api/v2 (page: %s/api/v2/ui/)", places,
                     places)
+    _drain_before_stopping(server)
+
+
+def _drain_before_stopping(server: Arbiter) -> None:
+    """Let SIGTERM first make /ready say no, and stop the workers when balancers have seen it.
+
+    A second SIGTERM stops at once.
+    """
+    def term(number: int, frame: Any) -> None:
+        if os.getpid() != server.pid:
+            os._exit(0)  # a worker that was only just forked, and knows no signals yet
+        if draining.is_draining() or not _settings.drain_seconds:
+            server.signal(signal.SIGTERM, frame)
+        draining.begin()
+        signal.alarm(_settings.drain_seconds)
+
+    signal.signal(signal.SIGTERM, term)
+    signal.signal(signal.SIGALRM, lambda number, frame: server.signal(signal.SIGTERM, frame))
+
+
+def pre_request(worker: Worker, request: Any) -> None:
+    """Close connections after their answer when the server is about to stop."""
+    if draining.is_draining():
+        worker.cfg.set("keepalive", 0)
+
+
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """Forget the connections of a worker that is gone."""
+    if _settings.metrics:
+        metrics_folder.forget(worker.pid)

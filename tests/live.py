@@ -24,8 +24,8 @@ class LiveServer:
         self.folder = folder
         self._command = command or Path(sys.executable).with_name("xcom-server")
         self.database_url = settings.pop("XCOM_DATABASE_URL", f"sqlite:///{folder}/xcom.db")
-        self._environ = {**os.environ, **settings, "XCOM_WORKERS": str(workers),
-                         "XCOM_DATABASE_URL": self.database_url}
+        self._environ = {**os.environ, "XCOM_DRAIN_SECONDS": "0", **settings,
+                         "XCOM_WORKERS": str(workers), "XCOM_DATABASE_URL": self.database_url}
         self.log = folder / "server.log"
 
     def __enter__(self) -> "LiveServer":
@@ -33,14 +33,22 @@ class LiveServer:
         self.port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.api = f"{self.url}/api/v1"
+        self.log.unlink(missing_ok=True)
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start on the listening socket, also again, and return once it answers.
+
+        What connected while no server was there is answered by the next one.
+        """
         descriptor = self._socket.fileno()
         command = [str(self._command), "serve", "--bind", f"fd://{descriptor}"]
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=self._environ, pass_fds=[descriptor],
                 start_new_session=True, stdout=log, stderr=subprocess.STDOUT)
         self._wait()
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
@@ -51,6 +59,12 @@ class LiveServer:
             self.process.kill()
             self.process.wait()
         self._socket.close()
+
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers there are now."""
+        master = self.process.pid
+        return [int(each) for each in
+                Path(f"/proc/{master}/task/{master}/children").read_text().split()]
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -1,0 +1,88 @@
+"""What platforms ask of a server, whoever they are: probes, version, metrics, request ids."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import __version__, draining
+from app.storage.schema import HEAD
+from tests.api.v1.calls import create, entries, entry
+from tests.api.v2 import calls as v2
+
+
+def test_a_server_says_that_it_runs_and_that_it_can_be_sent_requests(client: FlaskClient) -> None:
+    assert client.get("/live").json == {"status": "live"}
+    assert client.get("/ready").json == {"status": "ready"}
+    assert client.get("/version").json == {
+        "version": __version__, "schema": HEAD, "airflow": {"v1": "2.10.5", "v2": "3.3.2"}}
+
+
+def test_without_its_database_a_server_lives_is_not_ready_and_says_why(
+        client: FlaskClient, database_url: str) -> None:
+    Path(database_url.removeprefix("sqlite:///")).unlink()
+
+    assert client.get("/live").status_code == 200
+    answer = client.get("/ready")
+    assert (answer.status_code, answer.json) == (503, {
+        "status": "not ready", "reason": "The database does not hold the tables of this server."})
+    assert client.get("/health").json["metadatabase"]["status"] == "unhealthy"
+
+
+def test_a_server_that_is_about_to_stop_says_so_and_still_answers(
+        client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draining, "_flag", bytearray(1))
+    draining.begin()
+
+    answer = client.get("/ready")
+
+    assert (answer.status_code, answer.json["reason"]) == (503, "The server is about to stop.")
+    assert client.get("/live").status_code == client.get(entries()).status_code == 200
+
+
+@pytest.mark.parametrize("given", ["abc-1", "a" * 128, "01J0:x/y.z_~"])
+def test_a_request_keeps_the_id_that_it_came_with(client: FlaskClient, given: str) -> None:
+    for path in (entries(), "/nowhere", v2.entry("nope"), "/live"):
+        assert client.get(path, headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
+
+
+@pytest.mark.parametrize("given", [None, "", "a" * 129, "two words", "\u00fc", "a\tb"])
+def test_a_request_without_a_good_id_gets_one(client: FlaskClient, given: str | None) -> None:
+    seen = {client.get(entries(), headers={"X-Request-Id": given} if given is not None else {})
+            .headers["X-Request-Id"] for _ in range(3)}
+
+    assert len(seen) == 3
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in seen)
+
+
+def test_metrics_count_requests_by_operation_and_status_and_name_no_entry(
+        client: FlaskClient) -> None:
+    def counted() -> dict[str, float]:
+        lines = client.get("/metrics").text.splitlines()
+        return {name: float(number) for name, _, number in (
+            line.rpartition(" ") for line in lines if not line.startswith("#"))}
+
+    before = counted()
+    create(client)
+    client.get(entry("secret-name"))
+    client.get("/nowhere")
+    after = counted()
+
+    def gained(name: str) -> float:
+        return after.get(name, 0) - before.get(name, 0)
+
+    assert gained('xcom_requests_total{operation="v1_updateXComEntry",status="200"}') == 1
+    assert gained('xcom_requests_total{operation="v1_getXComValue",status="404"}') == 1
+    assert gained('xcom_requests_total{operation="none",status="404"}') == 1
+    assert gained('xcom_request_seconds_count{operation="v1_getXComValue"}') == 1
+    assert gained('xcom_store_seconds_count{kind="write"}') == 1
+    assert gained('xcom_store_seconds_count{kind="read"}') == 1
+    assert after["xcom_pool_connections_used"] == 0
+    assert after["xcom_pool_connections_most"] == 10
+    assert not any("secret-name" in name or "etl" in name for name in after)
+
+
+def test_without_metrics_nothing_answers_there(make_client: Callable[..., FlaskClient]) -> None:
+    assert make_client(metrics=False).get("/metrics").status_code == 404

@@ -1,0 +1,76 @@
+"""What the server writes down: a line a request where asked, and never a value or a credential."""
+
+import json
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.live import LiveServer
+
+ENTRIES = "/dags/etl/dagRuns/r/taskInstances/t/xcomEntries"
+SECRETS = ("hunter2", "opensesame", "bGV0bWU6aW4=")
+
+
+def ask(server: LiveServer, path: str, body: object = None, **headers: str) -> int:
+    request = Request(server.api + path, headers={"X-Request-Id": "from-the-client", **headers},
+                      data=None if body is None else json.dumps(body).encode())
+    try:
+        with urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return error.code
+
+
+def talk(server: LiveServer) -> None:
+    """Send what must not be written down, in every place that a client can put it."""
+    json_type = {"Content-Type": "application/json"}
+    ask(server, ENTRIES, {"key": "k", "value": "hunter2"}, **json_type)
+    ask(server, ENTRIES, {"key": "k", "value": "hunter2"}, **json_type)
+    ask(server, ENTRIES, {"key": "k", "value": "hunter2", "hunter2": 1}, **json_type)
+    ask(server, ENTRIES + "/a%0Ab%20c?token=opensesame")
+    ask(server, ENTRIES + "/k", Authorization="Basic bGV0bWU6aW4=", Cookie="opensesame")
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_requests_are_logged_in_a_line_each_and_nothing_secret_with_them(
+        tmp_path: Path, form: str) -> None:
+    with LiveServer(tmp_path, XCOM_LOG_FORMAT=form, XCOM_LOG_REQUESTS="true") as server:
+        talk(server)
+    log = server.log.read_text()
+
+    lines = [line for line in log.splitlines() if "from-the-client" in line]
+    assert len(lines) == 5
+    assert "GET /api/v1" + ENTRIES + "/a%0Ab%20c 400 in " in lines[3]
+    assert not any(secret in log for secret in SECRETS)
+    if form == "json":
+        events = [json.loads(line) for line in log.splitlines()]
+        assert {"level", "logger", "pid", "message", "timestamp"} <= set(events[0])
+        created = next(event for event in events if event.get("method") == "POST")
+        assert created.items() >= {
+            "request_id": "from-the-client", "path": "/api/v1" + ENTRIES, "status": 200,
+            "user": "Anonymous", "client": "127.0.0.1"}.items()
+        assert created["milliseconds"] > 0
+
+
+def test_a_database_that_fails_is_logged_with_the_request_and_without_its_values(
+        tmp_path: Path) -> None:
+    with LiveServer(tmp_path, XCOM_LOG_FORMAT="json") as server:
+        (tmp_path / "xcom.db").unlink()
+        assert ask(server, ENTRIES, {"key": "k", "value": "hunter2"},
+                   **{"Content-Type": "application/json"}) == 503
+    events = [json.loads(line) for line in server.log.read_text().splitlines()]
+
+    told = [event for event in events if event.get("request_id") == "from-the-client"]
+    assert [event["level"] for event in told] == ["WARNING"]
+    assert "no such table" in told[0]["message"]
+    assert "hunter2" not in server.log.read_text()
+
+
+def test_requests_are_not_logged_unless_asked_for(tmp_path: Path) -> None:
+    with LiveServer(tmp_path) as server:
+        talk(server)
+
+    assert "from-the-client" not in server.log.read_text()
