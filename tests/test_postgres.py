@@ -1,0 +1,70 @@
+"""The PostgreSQL of the tests does what they rely on, and leaves nothing behind."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.postgres import Postgres, either
+
+SEGMENTS = Path("/proc/sysvipc/shm")
+
+
+def segment(postgres: Postgres) -> str:
+    """Return the number of the shared memory segment that a killed PostgreSQL left."""
+    return (postgres.data / "postmaster.pid").read_text().splitlines()[6].split()[-1]
+
+
+def test_what_was_committed_is_there_after_a_crash_and_nothing_is_left(tmp_path: Path) -> None:
+    with Postgres(tmp_path) as postgres:
+        postgres.execute("CREATE TABLE t (n int)")
+        postgres.execute("INSERT INTO t VALUES (1)")
+        postgres.kill()
+
+        assert postgres.pids() == []
+        with pytest.raises(psycopg.OperationalError, match="refused"):
+            postgres.execute("SELECT 1")
+
+        postgres.start()
+        assert postgres.execute("SELECT n FROM t") == [(1,)]
+        postgres.kill()
+        left = segment(postgres)
+
+    assert not postgres.home.exists()
+    if SEGMENTS.exists():
+        assert left not in {line.split()[1] for line in SEGMENTS.read_text().splitlines()}
+
+
+def test_an_orderly_stop_and_a_start_change_nothing(tmp_path: Path) -> None:
+    with Postgres(tmp_path) as postgres:
+        for mode in ("smart", "fast", "immediate"):
+            postgres.stop(mode)
+            assert postgres.pids() == []
+            postgres.start()
+        with psycopg.connect(postgres.socket_url.replace("+psycopg", "")) as connection:
+            assert connection.execute("SHOW fsync").fetchall() == [("on",)]
+
+
+def test_while_paused_nobody_answers(tmp_path: Path) -> None:
+    with Postgres(tmp_path) as postgres:
+        postgres.pause()
+        with pytest.raises(psycopg.OperationalError, match="timeout"):
+            psycopg.connect(postgres.conninfo, connect_timeout=2)
+        postgres.resume()
+
+        assert postgres.execute("SELECT 1") == [(1,)]
+
+
+def test_a_standby_has_what_was_committed_and_takes_over(tmp_path: Path) -> None:
+    with Postgres(tmp_path) as primary, primary.standby(tmp_path) as standby:
+        primary.execute("CREATE TABLE t (n int)")
+        primary.execute("INSERT INTO t VALUES (1)")
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            standby.execute("INSERT INTO t VALUES (2)")
+        primary.kill()
+        standby.promote()
+        standby.execute("INSERT INTO t VALUES (3)")
+        url = either(primary, standby).replace("+psycopg", "")
+
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT n FROM t ORDER BY n").fetchall() == [(1,), (3,)]
