@@ -1,0 +1,183 @@
+"""Two hosts on one PostgreSQL, whose clients come to one or the other, answer as one server."""
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from app.access.users import Role, User, UsersFile, write
+from app.storage import schema
+from tests.access.attempts import CHEAP
+from tests.conftest import emptied
+from tests.live import LiveServer
+from tests.postgres import Postgres
+from tests.system.client import Answer, Client
+from tests.system.test_command import COMMAND
+
+VERSIONS = ["v1", "v2"]
+RACES = 25
+"""How many times each race is run."""
+
+Hosts = tuple[LiveServer, LiveServer]
+
+
+@pytest.fixture(scope="module")
+def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the users file that the hosts share."""
+    path = tmp_path_factory.mktemp("shared") / "users.json"
+    write(path, {role: user(role, role) for role in (Role.ADMIN, Role.VIEWER)})
+    return path
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory, users: Path) -> Iterator[Hosts]:
+    """Yield two servers that share a database, their users and the key of their tokens."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(Postgres(users.parent))
+        settings = {"XCOM_DATABASE_URL": emptied(postgres.url), "XCOM_AUTH": "users",
+                    "XCOM_USERS_FILE": str(users),
+                    "XCOM_TOKEN_KEY_FILE": str(users.with_name("token.key"))}
+        one, two = (stack.enter_context(LiveServer(tmp_path_factory.mktemp("host"), **settings))
+                    for _ in range(2))
+        yield one, two
+
+
+@pytest.fixture
+def clients(hosts: Hosts) -> Iterator[list[Client]]:
+    """Yield four clients: the first and third begin with one host, the others with the other."""
+    one, two = (host.url for host in hosts)
+    with ExitStack() as stack:
+        made = [stack.enter_context(Client(*urls)) for urls in 2 * [(one, two), (two, one)]]
+        made[0].login("admin")
+        for client in made:
+            client.user, client.token = made[0].user, made[0].token
+        yield made
+
+
+def user(name: str, role: Role) -> User:
+    """Return a user whose password is the name, and quickly checked."""
+    return User(name, role, CHEAP.hash(name))
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """Return what functions returned that began at the same moment."""
+    barrier = Barrier(len(calls))
+
+    def begin(call: Callable[[], Any]) -> Any:
+        barrier.wait(20)
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(begin, calls))
+
+
+def race(clients: list[Client], name: str, key: str) -> list[Answer]:
+    """Return the answers to one operation that all clients call at once, in both versions."""
+    return at_once(*(lambda client=client, number=number: client.call(
+        VERSIONS[number // 2], name, key, f"value {number}")
+        for number, client in enumerate(clients)))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_does_not_see_that_there_are_two(clients: list[Client], version: str) -> None:
+    """Every step is answered by the host that did not take the step before."""
+    client, key = clients[0], f"life in {version}"
+    steps = [("get", None), ("create", "1"), ("get", "1"), ("list", None), ("update", "2"),
+             ("get", "2"), ("create", "3"), ("get", "2"), ("delete", None), ("get", None)]
+    found = [(name, client.call(version, name, key, value)) for name, value in steps]
+    statuses = [answer.status for _, answer in found]
+    values = [answer.body["value"] for name, answer in found
+              if name == "get" and answer.status == 200]
+
+    created = 200 if version == "v1" else 201
+    assert statuses == [404, created, 200, 200, 200, 200, 409, 200, 204, 404]
+    assert values == ["1", "2", "2"]
+    assert key in [entry["key"] for entry in found[3][1].body["xcom_entries"]]
+
+
+def test_of_many_who_create_an_entry_at_once_one_does(clients: list[Client],
+                                                      count_case: Callable[..., None]) -> None:
+    for number in range(RACES):
+        key = f"created {number}"
+        answers = race(clients, "create", key)
+        accepted = [each for each in answers if each.status in (200, 201)]
+
+        assert sorted(each.status for each in answers)[1:] == [409] * 3, answers
+        assert [client.call("v2", "get", key).body["value"] for client in clients] == (
+            [accepted[0].body["value"]] * 4)
+    count_case("races of two hosts", RACES)
+
+
+def test_of_many_who_delete_an_entry_at_once_one_does(clients: list[Client],
+                                                      count_case: Callable[..., None]) -> None:
+    for number in range(RACES):
+        key = f"deleted {number}"
+        clients[0].call("v2", "create", key)
+        answers = race(clients, "delete", key)
+
+        assert Counter(each.status for each in answers) == {204: 1, 404: 3}
+        assert [client.call("v1", "get", key).status for client in clients] == [404] * 4
+    count_case("races of two hosts", RACES)
+
+
+def test_of_many_who_change_an_entry_at_once_the_last_one_wins(
+        clients: list[Client], count_case: Callable[..., None]) -> None:
+    """What is read is the last value that some client was told is stored."""
+    clients[0].call("v2", "create", "changed")
+
+    def change(number: int) -> list[int]:
+        return [clients[number].call(VERSIONS[number % 2], "update", "changed",
+                                     f"{number} {turn}").status for turn in range(RACES)]
+
+    statuses = at_once(*(lambda number=number: change(number) for number in range(4)))
+    read = {client.call("v1", "get", "changed").body["value"] for client in clients}
+
+    assert statuses == [[200] * RACES] * 4
+    assert len(read) == 1
+    assert read <= {f"{number} {RACES - 1}" for number in range(4)}
+    count_case("races of two hosts", RACES)
+
+
+def test_a_token_of_one_host_is_good_at_the_other(hosts: Hosts) -> None:
+    for mine, other in (hosts, hosts[::-1]):
+        with Client(mine.url) as client, Client(other.url) as visitor:
+            client.login("viewer")
+            visitor.token = client.token
+
+            assert visitor.call("v2", "list").status == 200
+            assert visitor.call("v2", "create", "forbidden").status == 403
+            visitor.token = f"{client.token}x"
+            assert visitor.call("v2", "list").status == 403
+
+
+def test_a_user_who_is_added_or_removed_is_so_at_both(hosts: Hosts, users: Path) -> None:
+    before = dict(UsersFile(users).users())
+
+    def statuses() -> set[int]:
+        return {client.call("v1", "list").status for _ in range(4)}
+
+    with Client(*(host.url for host in hosts)) as client:
+        client.user = "newcomer"
+        assert statuses() == {401}
+        write(users, before | {"newcomer": user("newcomer", Role.VIEWER)})
+        assert statuses() == {200}
+        write(users, before)
+        assert statuses() == {401}
+
+
+def test_hosts_may_upgrade_the_database_at_once(tmp_path: Path) -> None:
+    with Postgres(tmp_path) as postgres:
+        environ = {**os.environ, "XCOM_DATABASE_URL": postgres.url}
+        upgrades = [subprocess.Popen([COMMAND, "db", "upgrade"], cwd=tmp_path, env=environ,
+                                     stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        said = [upgrade.communicate(timeout=60)[0] for upgrade in upgrades]
+
+        assert [upgrade.returncode for upgrade in upgrades] == [0, 0], said
+        assert postgres.execute("SELECT version_num FROM alembic_version") == [(schema.HEAD,)]
