@@ -1,4 +1,4 @@
-"""What every test may use: databases, an application, a live server, and the count of cases."""
+"""What every test may use: databases, an application, a live server, counts and figures."""
 
 import json
 import shutil
@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 PARITY = ROOT / "tests" / "parity"
 
 CASES = pytest.StashKey[Counter[str]]()
+FIGURES = pytest.StashKey[dict[str, float]]()
 
 
 def seed_texts() -> list[str]:
@@ -119,26 +120,45 @@ def count_case(request: pytest.FixtureRequest) -> Callable[..., None]:
     return count
 
 
+@pytest.fixture(scope="session")
+def figure(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
+    """Return a function that has a figure printed after the run; of one name, the greatest."""
+    def keep(name: str, value: float) -> None:
+        _keep_figures(request.config, {name: value})
+    return keep
+
+
+def _keep_figures(config: pytest.Config, figures: dict[str, float]) -> None:
+    kept = config.stash.setdefault(FIGURES, {})
+    kept.update({name: max(value, kept.get(name, value)) for name, value in figures.items()})
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand the counts of a process that runs some of the tests to the one that sums them up."""
+    """Hand what a process that runs some of the tests counted to the one that sums it up."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["cases"] = dict(session.config.stash.get(CASES, Counter()))
+        stash = session.config.stash
+        session.config.workeroutput["cases"] = dict(stash.get(CASES, Counter()))
+        session.config.workeroutput["figures"] = stash.get(FIGURES, {})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    counter = node.config.stash.setdefault(CASES, Counter())
-    counter.update(getattr(node, "workeroutput", {}).get("cases", {}))
+    output = getattr(node, "workeroutput", {})
+    node.config.stash.setdefault(CASES, Counter()).update(output.get("cases", {}))
+    _keep_figures(node.config, output.get("figures", {}))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter,
                             config: pytest.Config) -> None:
-    counter = config.stash.get(CASES, Counter())
-    if counter:
+    if counter := config.stash.get(CASES, Counter()):
         terminalreporter.section("cases")
         for kind, cases in sorted(counter.items()):
             terminalreporter.write_line(f"{cases:6} {kind}")
+    if figures := config.stash.get(FIGURES, {}):
+        terminalreporter.section("figures")
+        for name, value in sorted(figures.items()):
+            terminalreporter.write_line(f"{value:10.5g} {name}")
 
 
 def run(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
