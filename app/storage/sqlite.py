@@ -1,6 +1,7 @@
 """SQLite: one file in WAL mode, synced at every commit, or a database in memory."""
 
 import os
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,7 +20,9 @@ def engine(url: URL, limits: Limits) -> Engine:
         pool_size=1 if in_memory else limits.pool_size, max_overflow=0,
         pool_timeout=limits.pool_timeout_ms / 1000)
     made.dialect.lock_timeout_ms = limits.lock_timeout_ms  # type: ignore[attr-defined]
-    event.listen(made, "connect", _prepare)
+    # Whoever waits for SQLite itself has its turn among this server's writers already: so it waits
+    # for a stranger, and it has waited.
+    event.listen(made, "connect", partial(_prepare, busy_timeout_ms=limits.lock_timeout_ms // 3))
     event.listen(made, "begin", _begin)
     if not in_memory:
         event.listen(made, "checkout", _refuse_another_file)
@@ -46,9 +49,10 @@ def path_of(url: URL) -> str:
     return unquote(name.removeprefix("file:").partition("?")[0])
 
 
-def _prepare(connection: Any, record: Any) -> None:
+def _prepare(connection: Any, record: Any, busy_timeout_ms: int) -> None:
     connection.isolation_level = None  # the driver must not begin transactions of its own
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    for pragma in (f"busy_timeout = {busy_timeout_ms}", "journal_mode = WAL", "synchronous = FULL",
+                   "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
     path = next(iter(connection.execute("PRAGMA database_list")))[2]
     record.info["file"] = (path, _identity(path))

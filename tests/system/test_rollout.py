@@ -1,0 +1,179 @@
+"""A server is replaced under load without a client noticing: worker by worker, and as a whole."""
+
+import http.client
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from tests.live import LiveServer
+
+CLIENTS = 4
+SECONDS = 60
+"""How long anything is waited for on a busy machine."""
+
+ENTRIES = "/api/v2/dags/etl/dagRuns/r/taskInstances/t/xcomEntries"
+
+
+class Load:
+    """Clients that write and read all the time, half of them over connections that they keep."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._stop = threading.Event()
+        self.answered = 0
+        self.failed: list[str] = []
+
+    @contextmanager
+    def running(self) -> Iterator["Load"]:
+        """Ask for as long as the block lasts."""
+        threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join(SECONDS)
+
+    def wait_for(self, more: int) -> None:
+        """Return after so many more answers."""
+        target = self.answered + more
+        wait_until(lambda: self.answered >= target)
+
+    def _ask(self, client: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)
+        for number in range(1_000_000):
+            if self._stop.is_set():
+                break
+            if client % 2:
+                connection.close()
+            try:
+                self._exchange(connection, f"{client}-{number}")
+                self.answered += 1
+            except (OSError, http.client.HTTPException, AssertionError) as error:
+                self.failed.append(repr(error))
+                connection.close()
+        connection.close()
+
+    def _exchange(self, connection: http.client.HTTPConnection, key: str) -> None:
+        body = json.dumps({"key": key, "value": key})
+        for method, path, sent, status in (
+                ("POST", ENTRIES, body, 201), ("GET", f"{ENTRIES}/{key}", None, 200)):
+            connection.request(method, path, sent, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            text = answer.read()
+            assert answer.status == status, (answer.status, text)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def replace_by_reload(server: LiveServer) -> None:
+    os.kill(server.process.pid, signal.SIGHUP)
+
+
+def replace_one_by_one(server: LiveServer) -> None:
+    for worker in server.workers():
+        os.kill(worker, signal.SIGTERM)
+        wait_until(lambda worker=worker: worker not in server.workers()
+                   and len(server.workers()) == 2)
+
+
+@pytest.mark.parametrize("replace", [replace_by_reload, replace_one_by_one])
+def test_workers_are_replaced_under_load_and_no_request_fails(
+        tmp_path: Path, replace: Callable[[LiveServer], None],
+        figure: Callable[[str, float], None], count_case: Callable[..., None]) -> None:
+    with LiveServer(tmp_path) as server, Load(server.port).running() as load:
+        load.wait_for(20)
+        before = set(server.workers())
+        replace(server)
+        wait_until(lambda: not before & set(server.workers()))
+        load.wait_for(20)
+
+    assert load.failed == []
+    count_case("requests during rolling restarts", 2 * load.answered)
+    figure("rolling restart: failed requests", len(load.failed))
+
+
+def test_workers_that_answered_enough_are_replaced_and_no_request_fails(
+        tmp_path: Path, figure: Callable[[str, float], None],
+        count_case: Callable[..., None]) -> None:
+    with (LiveServer(tmp_path, XCOM_MAX_REQUESTS="100") as server,
+          Load(server.port).running() as load):
+        before = set(server.workers())
+        wait_until(lambda: not before & set(server.workers()))
+        load.wait_for(20)
+
+    assert load.failed == []
+    assert "Autorestarting worker" in server.log.read_text()
+    count_case("requests during rolling restarts", 2 * load.answered)
+    figure("rolling restart: failed requests", len(load.failed))
+
+
+def status_of(url: str) -> int:
+    try:
+        with urlopen(url, timeout=5) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return error.code
+    except OSError:
+        return 0
+
+
+def test_a_server_that_is_told_to_stop_is_first_not_ready_and_finishes_what_it_began(
+        tmp_path: Path) -> None:
+    with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="3") as server:
+        slow = http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)
+        body = json.dumps({"key": "slow", "value": 1})
+        slow.putrequest("POST", ENTRIES)
+        slow.putheader("Content-Type", "application/json")
+        slow.putheader("Content-Length", str(len(body)))
+        slow.endheaders(body[:5].encode())
+        server.process.terminate()
+        wait_until(lambda: status_of(f"{server.url}/ready") == 503)
+
+        assert status_of(f"{server.url}/live") == status_of(f"{server.api}/version") == 200
+        assert server.process.poll() is None
+        wait_until(lambda: "Handling signal: term" in server.log.read_text())
+        slow.send(body[5:].encode())
+        assert slow.getresponse().status == 201
+        assert server.process.wait(SECONDS) == 0
+
+
+def test_connections_are_closed_behind_their_answer_while_a_server_drains(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="5") as server:
+        kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)
+        kept.request("GET", "/live")
+        assert kept.getresponse().read()
+        assert kept.sock is not None
+        server.process.terminate()
+        wait_until(lambda: status_of(f"{server.url}/ready") == 503)
+
+        kept.request("GET", "/live")
+        answer = kept.getresponse()
+
+        assert (answer.status, answer.headers["Connection"]) == (200, "close")
+
+
+def test_told_twice_a_server_stops_without_waiting(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="600") as server:
+        server.process.terminate()
+        wait_until(lambda: status_of(f"{server.url}/ready") == 503)
+        server.process.terminate()
+
+        assert server.process.wait(SECONDS) == 0
