@@ -8,6 +8,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKeyConstraint,
+    Index,
     Integer,
     MetaData,
     String,
@@ -79,4 +80,7 @@ xcom = Table(
         ["task_instance.dag_id", "task_instance.task_id", "task_instance.run_id",
          "task_instance.map_index"],
         ondelete="CASCADE"),
+    # Small, for a name that many entries share is in it once: what counts all entries, or those of
+    # one key in any DAG, reads it instead of the table with its values.
+    Index("ix_xcom_key", "key"),
 )

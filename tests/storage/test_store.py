@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from app.errors import (
     AlreadyExists,
@@ -160,17 +160,6 @@ def test_a_list_is_in_the_order_of_bytes(store: XComStore) -> None:
         (n.dag_id, n.task_id, n.run_id, n.map_index, n.key) for n in in_order]
     assert page.total_entries == len(names)
     assert all(entry.value == "" for entry in page.entries)
-
-
-def test_a_list_never_reads_values(engine: Engine) -> None:
-    statements: list[str] = []
-    event.listen(engine, "before_cursor_execute",
-                 lambda conn, cursor, statement, *rest: statements.append(statement))
-    XComStore(Database(engine)).list(XComFilter(dag_id="etl"), limit=9)
-
-    selects = [statement for statement in statements if statement.startswith("SELECT")]
-    assert len(selects) == 2
-    assert not any("value" in statement for statement in selects)
 
 
 def test_an_update_that_races_a_creation_succeeds_or_finds_nothing(engine: Engine) -> None:

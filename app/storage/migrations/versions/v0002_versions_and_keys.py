@@ -1,0 +1,13 @@
+"""A version for each entry, which every write changes, and an index of keys for counting."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Add both; entries that are stored already have version 0 until they are written."""
+    op.add_column("xcom", sa.Column("version", sa.BigInteger, nullable=False, server_default="0"))
+    op.create_index("ix_xcom_key", "xcom", ["key"])

@@ -1,0 +1,193 @@
+"""What each operation costs the database: how many statements, which columns, which index."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, event, text
+
+from app.errors import EntryNotFound
+from app.storage import schema
+from app.storage.database import Database
+from app.storage.engine import open_engine
+from app.storage.entry import Comparison, Order, XComFilter, XComKey
+from app.storage.store import XComStore
+from tests.conftest import emptied
+
+RUN = "scheduled__2024-01-01T00:00:00+00:00_{}"
+ENTRIES = 100_000
+NAME = XComKey("dag1", RUN.format(5), "task3", -1, "key7")
+NEW = replace(NAME, key="new")
+ELSEWHERE = XComKey("new", "new", "new", -1, "new")
+
+Statement = tuple[str, Any]
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[list[Statement]]:
+    """Yield the statements that an engine sends while the block lasts, but what begins and ends."""
+    sent: list[Statement] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            sent.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
+
+
+CALLS: dict[str, tuple[Callable[[XComStore], Any], int]] = {
+    "get": (lambda store: store.get(NAME), 1),
+    "create, of a known task instance": (
+        lambda store: store.create(NEW, "1"), 2),
+    "create, of an unknown run": (
+        lambda store: store.create(ELSEWHERE, "1"), 6),
+    "patch": (lambda store: store.replace_value(NAME, "2"), 1),
+    "patch, by version": (
+        lambda store: store.replace_value(NAME, "2", versions=[store.get(NAME).version]), 2),
+    "delete": (lambda store: store.delete(NAME), 1),
+    "list": (lambda store: store.list(XComFilter("dag1"), limit=100), 2),
+    "list, of any DAG": (lambda store: store.list(XComFilter(), limit=100), 2),
+    "readiness": (lambda store: store.check(), 1),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_operation_costs_a_fixed_number_of_statements(engine: Engine, call: str) -> None:
+    store = XComStore(Database(engine))
+    store.create(NAME, "1")
+    run, number = CALLS[call]
+
+    with statements(engine) as sent:
+        run(store)
+
+    assert len(sent) == number, sent
+
+
+@pytest.mark.parametrize("change", [
+    lambda store: store.replace_value(NAME, "2"), lambda store: store.delete(NAME)])
+def test_a_change_of_what_is_not_there_reads_no_more_than_why(
+        engine: Engine, change: Callable[[XComStore], Any]) -> None:
+    with statements(engine) as sent, pytest.raises(EntryNotFound):
+        change(XComStore(Database(engine)))
+
+    assert len(sent) <= 2, sent
+
+
+def test_a_list_asks_for_no_value(engine: Engine) -> None:
+    store = XComStore(Database(engine))
+    store.create(NAME, "1")
+
+    with statements(engine) as sent:
+        store.list(XComFilter("dag1"), limit=100, order=[Order("timestamp", True)])
+
+    assert not [statement for statement, _ in sent if re.search(r"\bvalue\b", statement)]
+
+
+def fill(connection: Connection) -> None:
+    """Store 100,000 entries: ten DAGs of a hundred runs of ten tasks, each with ten keys."""
+    numbers = {name: "SELECT 0 n" + "".join(f" UNION ALL SELECT {n}" for n in range(1, end))
+               for name, end in (("d", 10), ("r", 100), ("t", 10), ("k", 10))}
+    run = f"'{RUN.format('')}' || r.n"
+    instance = f"({numbers['d']}) d, ({numbers['r']}) r, ({numbers['t']}) t"
+    moment = "'2024-01-01 00:00:00+00:00'"
+    if connection.dialect.name == "postgresql":
+        moment += "::timestamptz"
+    for statement in (
+            f"INSERT INTO dag_run SELECT 'dag' || d.n, {run}, {moment}, {moment}"
+            f" FROM ({numbers['d']}) d, ({numbers['r']}) r",
+            f"INSERT INTO task_instance SELECT 'dag' || d.n, 'task' || t.n, {run}, -1"
+            f" FROM {instance}",
+            f"INSERT INTO xcom SELECT 'dag' || d.n, 'task' || t.n, {run}, -1, 'key' || k.n,"
+            f" {moment}, '\"a value\"', 1 FROM {instance}, ({numbers['k']}) k"):
+        connection.exec_driver_sql(statement)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory,
+         ) -> Iterator[Engine]:
+    """Yield each kind of database with 100,000 entries, and with what it knows of them."""
+    if request.param == "postgresql":
+        url = emptied(request.getfixturevalue("postgres_url"))
+    else:
+        url = f"sqlite:///{tmp_path_factory.mktemp('full') / 'xcom.db'}"
+    engine = open_engine(url)
+    schema.upgrade(engine)
+    with engine.begin() as connection:
+        fill(connection)
+    if request.param == "postgresql":  # what autovacuum does within a minute; SQLite has none
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+    yield engine
+    engine.dispose()
+    if request.param == "postgresql":
+        emptied(url)
+
+
+BY_INDEX = re.compile(r"\bindex\b|bitmap", re.IGNORECASE)
+
+
+def plan(connection: Connection, statement: str, parameters: Any) -> list[str]:
+    """Return the lines of a statement's plan that say how entries and task instances are read.
+
+    DAG runs are few; that a plan reads them all at once is no matter.
+    """
+    explain = "EXPLAIN " if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN "
+    lines = [str(row[-1]) for row in connection.exec_driver_sql(explain + statement, parameters)]
+    return [line for line in lines if re.search("(scan|search) .*(xcom|task_instance)", line,
+                                                re.IGNORECASE)]
+
+
+LISTS: list[tuple[XComFilter, int]] = [
+    (XComFilter("dag1", RUN.format(5), "task3"), 10), (XComFilter("dag1", RUN.format(5)), 100),
+    (XComFilter("dag1", None, "task3"), 1000), (XComFilter("dag1"), 10_000),
+    (XComFilter(), ENTRIES), (XComFilter(run_id=RUN.format(5)), 1000),
+    (XComFilter(task_id="task3"), 10_000), (XComFilter(key="key7"), 10_000),
+    (XComFilter("dag1", key="key7"), 1000), (XComFilter("dag1", map_index=3), 0),
+    (XComFilter(dag_ids=frozenset({"dag1", "dag2"})), 20_000),
+    (XComFilter("dag1", conditions=(((Comparison("key", "like", "%EY7"),),),)), 1000),
+]
+"""Filters, and how many entries meet each."""
+
+
+@pytest.mark.parametrize("call", [
+    *(run for run, _ in CALLS.values()),
+    *(lambda store, wanted=wanted, offset=offset: store.list(wanted, limit=100, offset=offset)
+      for wanted, _ in LISTS for offset in (0, 5000))])
+def test_every_statement_reads_by_an_index(full: Engine, call: Callable[[XComStore], Any]) -> None:
+    with statements(full) as sent, _undone(full) as store:
+        call(store)
+
+    with full.connect() as connection:
+        for statement, parameters in sent:
+            for line in plan(connection, statement, parameters):
+                assert BY_INDEX.search(line), (line, statement)
+
+
+@contextmanager
+def _undone(engine: Engine) -> Iterator[XComStore]:
+    """Yield a store whose entry is there again afterwards."""
+    store = XComStore(Database(engine))
+    yield store
+    for name in (NEW, ELSEWHERE):
+        with suppress(EntryNotFound):
+            store.delete(name)
+    try:
+        store.get(NAME)
+    except EntryNotFound:
+        store.create(NAME, "1")
+
+
+@pytest.mark.parametrize(("wanted", "matching"), LISTS)
+def test_the_count_is_of_the_filter_whatever_the_page(
+        full: Engine, wanted: XComFilter, matching: int) -> None:
+    store = XComStore(Database(full))
+
+    for limit, offset in ((1, 0), (100, 0), (7, 3), (100, 2 * ENTRIES)):
+        page = store.list(wanted, limit=limit, offset=offset)
+        assert page.total_entries == matching
+        assert len(page.entries) == min(limit, max(0, matching - offset))
