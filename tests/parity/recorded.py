@@ -57,12 +57,19 @@ class Answer(NamedTuple):
             return None
 
 
+def body_of(request: dict[str, Any]) -> bytes | None:
+    """Return the bytes of a recorded request's body, None where it has none."""
+    body = request["body"]
+    if body is None:
+        return None
+    text: str = body if request["body_is_raw"] else json.dumps(body)
+    return text.encode()
+
+
 def send(port: int, case: Case) -> Answer:
     """Send a recorded request to the letter."""
     request = case["request"]
-    body = request["body"]
-    if body is not None:
-        body = (body if request["body_is_raw"] else json.dumps(body)).encode()
+    body = body_of(request)
     query = f"?{request['query']}" if request["query"] else ""
     headers = dict(request["headers"])
     if body is not None and "Content-Length" not in headers:
