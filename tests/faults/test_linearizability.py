@@ -1,0 +1,219 @@
+"""The checker passes what one order explains, and names the answer that none does."""
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import permutations, product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.faults.history import Operation
+from tests.faults.linearizability import State, violation
+
+
+def history(*told: str) -> list[Operation]:
+    """Return operations from lines like `0-5 create a ok` and `4- delete - unknown`."""
+    found = []
+    for line in told:
+        times, kind, value, outcome = line.split()
+        start, end = times.split("-")
+        found.append(Operation(kind, "k", None if value == "-" else value, int(start),  # type: ignore[arg-type]
+                               int(end) if end else None, outcome))  # type: ignore[arg-type]
+    return found
+
+
+@pytest.mark.parametrize("told", [
+    (),
+    ("0-1 create a ok", "2-3 get a ok", "4-5 patch b ok", "6-7 get b ok", "8-9 delete - ok",
+     "10-11 get - fail"),
+    # operations that overlap may come in either order
+    ("0-9 create a ok", "1-2 get - fail", "3-4 get a ok"),
+    ("0-1 create a ok", "2-9 patch b ok", "2-9 patch c ok", "10-11 get b ok"),
+    ("0-9 create a ok", "0-9 create b fail", "10-11 get a ok"),
+    ("0-1 create a ok", "2-9 delete - ok", "2-9 patch b ok"),
+    # a write without an answer took effect at once, much later, or never
+    ("0- create a unknown", "1-2 get a ok"),
+    ("0- create a unknown", "1-2 get - fail", "5-6 get - fail", "7-8 get a ok"),
+    ("0- create a unknown", "1-2 get - fail"),
+    ("0-1 create a ok", "2- patch b unknown", "3-4 get a ok", "5-6 get b ok"),
+    ("0-1 create a ok", "2- delete - unknown", "3-4 get a ok", "5-6 get - fail"),
+    ("0-1 create a ok", "2- delete - unknown", "3-4 get a ok", "5-6 create b ok", "7-8 get b ok"),
+    ("0- create a unknown", "1-2 create b fail", "3-4 delete - ok"),
+    ("0-1 create a ok", "2- delete - unknown", "3- create b unknown", "4-5 get b ok"),
+    ("0-1 create a ok", "2- delete - unknown", "3- create b unknown", "4-5 patch c ok"),
+    # the same entry disappears and comes back as often as there are writes without an answer
+    ("0- create a unknown", "0- create b unknown", "0- delete - unknown", "1-2 get - fail",
+     "3-4 create c fail", "5-6 get - fail", "7-8 create d fail"),
+])
+def test_a_history_that_one_order_explains_passes(told: tuple[str, ...]) -> None:
+    assert violation(history(*told)) is None
+
+
+@pytest.mark.parametrize(("told", "what"), [
+    (("0-1 create a ok", "2-3 patch b ok", "4-5 get a ok"), "a lost update"),
+    (("0-1 create a ok", "2-3 patch b ok", "4-5 get b ok", "6-7 get a ok"), "a stale read"),
+    (("0-1 create a ok", "2-3 create b ok"), "two accepted creates"),
+    (("0-9 create a ok", "0-9 create b ok"), "two accepted creates at once"),
+    (("0-1 create a ok", "2-3 delete - ok", "4-5 get a ok"), "a deleted entry that came back"),
+    (("0-1 create a ok", "2-3 delete - ok", "4-5 create b fail"), "a deleted entry in the way"),
+    (("0-1 create a ok", "2-9 patch b ok", "3-4 get b ok", "5-6 get a ok"), "reads that jump back"),
+    (("0-1 create a ok", "2-3 get - fail"), "a lost create"),
+    (("0-1 create a ok", "2-3 patch b fail"), "a patch that misses the entry"),
+    (("0-1 create a fail",), "a create refused for nothing"),
+    (("0-1 get a ok", "2-3 create a ok"), "a value read before it was written"),
+    (("0-1 create a ok", "2-3 create b fail", "4-5 get b ok"), "a refused create that took effect"),
+    (("0-1 delete - ok",), "a delete of nothing"),
+    (("0-1 create a ok", "2-9 delete - ok", "2-9 delete - ok"), "an entry deleted twice"),
+    (("0-1 create a ok", "2- patch b unknown", "3-4 get b ok", "5-6 get a ok"),
+     "an unknown patch undone"),
+    (("0- create a unknown", "1-2 create b fail", "3-4 delete - ok", "5-6 delete - ok"),
+     "an unknown create that took effect twice"),
+    (("0-1 create a ok", "2- delete - unknown", "3-4 get - fail", "5-6 create b ok",
+      "7-8 get - fail"), "an unknown delete that took effect twice"),
+    (("0-1 get - fail", "2-3 create a fail", "4- create b unknown"), "a write before it began"),
+])
+def test_a_history_that_no_order_explains_is_caught(told: tuple[str, ...], what: str) -> None:
+    found = violation(history(*told))
+
+    assert found is not None, what
+
+
+def test_the_answer_that_nothing_explains_is_named() -> None:
+    found = violation(history("0-1 create a ok", "2-4 patch b ok", "3-5 get b ok", "6-7 get a ok"))
+
+    assert found is not None
+    assert [found.operation.kind, found.states] == ["patch", ["a"]]
+    assert [each.value for each in found.overlapping + found.read_later] == ["b", "a"]
+    assert str(found).startswith("no order explains ")
+
+
+def simulated(seed: int, *, clients: int, count: int, lost_answers: float) -> list[Operation]:
+    """Return what clients of an entry that is as it should be see, some answers lost.
+
+    Each client's operation takes effect at one moment between beginning and end; where the answer
+    is lost, at any moment after the beginning, or never.
+    """
+    source = random.Random(seed)
+    begun = []
+    free = [0] * clients
+    for number in range(count):
+        client = source.randrange(clients)
+        start = free[client]
+        end = start + source.randint(2, 30)
+        lost = source.random() < lost_answers
+        effect = source.uniform(start, end + lost * source.choice([0, 0, 50, 500]))
+        free[client] = end + source.randint(1, 9)
+        kind = source.choice(["get", "get", "get", "create", "patch", "delete"])
+        begun.append((effect, start, end, kind, f"v{number}", client, lost))
+    state: State = None
+    found = []
+    for _, start, end, kind, value, client, lost in sorted(begun):
+        if lost and (kind == "get" or source.random() < 0.3):
+            if kind != "get":
+                shown = None if kind == "delete" else value
+                found.append(Operation(kind, "k", shown, start, None,  # type: ignore[arg-type]
+                                       "unknown", client))
+            continue
+        ok = (state is None) == (kind == "create")
+        shown = state if kind == "get" else None if kind == "delete" else value
+        if ok and kind != "get":
+            state = None if kind == "delete" else value
+        found.append(Operation(kind, "k", shown, start, None if lost else end,  # type: ignore[arg-type]
+                               "unknown" if lost else "ok" if ok else "fail", client))
+    return sorted(found, key=lambda each: each.start)
+
+
+def explained_by_trying(operations: list[Operation]) -> bool:
+    """Say whether any order explains a short history, by trying each subset in each order."""
+    known = [each for each in operations if each.outcome != "unknown"]
+    unknown = [each for each in operations if each.outcome == "unknown"]
+    for chosen in product([False, True], repeat=len(unknown)):
+        taken = known + [each for each, there in zip(unknown, chosen, strict=True) if there]
+        if any(keeps_to_the_clock(order) and runs(order) for order in permutations(taken)):
+            return True
+    return False
+
+
+def keeps_to_the_clock(order: tuple[Operation, ...]) -> bool:
+    return not any(later.end is not None and later.end < earlier.start
+                   for place, earlier in enumerate(order) for later in order[place + 1:])
+
+
+def runs(order: tuple[Operation, ...]) -> bool:
+    state: State = None
+    for each in order:
+        ok = (state is None) == (each.kind == "create")
+        if each.outcome != "unknown" and ok != (each.outcome == "ok"):
+            return False
+        if each.kind == "get":
+            if ok and state != each.value:
+                return False
+        elif ok:
+            state = None if each.kind == "delete" else each.value
+    return True
+
+
+def mutated(operations: list[Operation], source: random.Random) -> list[Operation]:
+    """Return the operations with one answer changed, in a way that may still be explained."""
+    known = [place for place, each in enumerate(operations) if each.outcome != "unknown"]
+    if not known:
+        return operations
+    place = source.choice(known)
+    one = operations[place]
+    written = [each.value for each in operations if each.kind in ("create", "patch")]
+    if one.kind == "get" and written:
+        changed = replace(one, outcome="ok", value=source.choice(written))
+    else:
+        changed = replace(one, outcome="fail" if one.outcome == "ok" else "ok")
+        if one.kind == "get":
+            changed = one
+    return [*operations[:place], changed, *operations[place + 1:]]
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.integers(0, 2**32), st.booleans())
+def test_the_search_agrees_with_trying_every_order(seed: int, change: bool) -> None:
+    told = simulated(seed, clients=3, count=7, lost_answers=0.4)
+    if change:
+        told = mutated(told, random.Random(seed))
+
+    assert (violation(told) is None) == explained_by_trying(told)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32))
+def test_an_entry_as_it_should_be_passes_whatever_answers_are_lost(seed: int) -> None:
+    assert violation(simulated(seed, clients=8, count=300, lost_answers=0.15)) is None
+
+
+def mutations(number: int) -> Iterator[bool]:
+    """Yield, for histories with one answer changed to an older value, whether it was caught."""
+    source = random.Random(1)
+    for seed in range(number):
+        told = simulated(seed, clients=4, count=100, lost_answers=0.05)
+        reads = [place for place, each in enumerate(told)
+                 if each.kind == "get" and each.outcome == "ok" and place > 20]
+        values = [each.value for each in told[:10] if each.kind in ("create", "patch")]
+        if reads and values:
+            place = source.choice(reads)
+            told[place] = replace(told[place], value=source.choice(values))
+            yield violation(told) is not None
+
+
+def test_a_read_of_an_old_value_is_mostly_caught() -> None:
+    caught = list(mutations(200))
+
+    assert len(caught) > 150
+    assert sum(caught) >= 0.9 * len(caught)
+
+
+def test_a_long_history_with_many_lost_answers_is_checked_in_seconds() -> None:
+    told = simulated(7, clients=8, count=8_000, lost_answers=0.03)
+    began = time.monotonic()
+
+    assert violation(told) is None
+    assert sum(each.outcome == "unknown" for each in told) > 80
+    assert time.monotonic() - began < 60  # under 3 s where nothing else runs
