@@ -5,7 +5,7 @@ PIP_INSTALL = python -m pip install --quiet --disable-pip-version-check --constr
 CLIENTS := 3.3.2 3.0.2 2.10.0 2.7.3 2.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check clean
+.PHONY: help serve test faults check clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +16,14 @@ serve: .venv/serve ## Run the server on http://127.0.0.1:8080 (stop it with Ctrl
 
 test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) ## Run every test, official clients included
 	$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
+
+KILLS := 50
+SEED :=
+faults: .venv/test ## Kill processes 50 times on each database while clients write; SEED=… repeats it
+	@failed=0; for database in sqlite postgres; do \
+		$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m tests.faults.run --minutes 8 \
+			--database $$database --kills $(KILLS) $(SEED:%=--seed %) || failed=1; \
+	done; exit $$failed
 
 check: .venv/test ## Lint, check types and the rules between rooms
 	$(BIN)/ruff check .

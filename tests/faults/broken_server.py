@@ -1,0 +1,90 @@
+"""A server like the real one, over a dictionary, and broken in a way of one's choice.
+
+Without it nobody would know whether the checks of a run can fail at all.
+"""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+EVERY = 8
+"""Of the writes of a kind, one in so many goes wrong."""
+
+
+class Entries:
+    """What is stored; `way` says what goes wrong with every eighth write of a kind.
+
+    `forgets` acknowledges it and stores nothing, `overwrites` accepts a create of what is there,
+    `keeps` acknowledges a delete and keeps the entry, `lags` shows readers what was before it.
+    """
+
+    def __init__(self, way: str) -> None:
+        self._way = way
+        self._stored: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
+        self._writes = Counter[str]()
+        self._turn = threading.Lock()
+
+    def do(self, method: str, key: str, value: str | None) -> tuple[int, str | None]:
+        """Return status and value."""
+        with self._turn:
+            if method == "GET":
+                shown = self._shown if self._way == "lags" else self._stored
+                return (200, shown[key]) if key in shown else (404, None)
+            self._writes[method] += 1
+            return self._write(method, key, value, wrong=self._writes[method] % EVERY == 0)
+
+    def _write(self, method: str, key: str, value: str | None, *,
+               wrong: bool) -> tuple[int, str | None]:
+        if method == "POST" and key in self._stored and not (wrong and self._way == "overwrites"):
+            return 409, None
+        if method != "POST" and key not in self._stored:
+            return 404, None
+        if not wrong or self._way == "overwrites":
+            self._shown = dict(self._stored)
+        if value is None:
+            if not (wrong and self._way == "keeps"):
+                del self._stored[key]
+            return 204, None
+        if not (wrong and self._way == "forgets"):
+            self._stored[key] = value
+        return 201 if method == "POST" else 200, value
+
+
+@contextmanager
+def broken_server(way: str) -> Iterator[str]:
+    """Yield the URL of a server that is broken in this way; an unknown way is a server in order."""
+    entries = Entries(way)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        timeout = 20
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            given = json.loads(body) if body else {}
+            key = given.get("key", self.path.rpartition("/")[2])
+            status, value = entries.do(self.command, key, given.get("value"))
+            shown = b"" if status == 204 else json.dumps({"value": value}).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(shown)))
+            self.end_headers()
+            self.wfile.write(shown)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,151 @@
+"""A run: clients at work, faults meanwhile, and then the verdict on everything the clients saw."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.storage import schema
+from app.storage.engine import open_engine
+from tests.faults.client import KEYS
+from tests.faults.history import Operation, by_key
+from tests.faults.linearizability import TooManyStates, violation
+from tests.faults.nemesis import Fault, Nemesis, Struck
+from tests.faults.workload import Tally, Workload
+from tests.live import LiveServer
+from tests.postgres import Postgres
+
+
+@dataclass
+class Verdict:
+    """What a history says: which acknowledged entries are gone, and what nothing explains."""
+
+    checked: int = 0
+    lost: list[str] = field(default_factory=list)
+    not_linearizable: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Report:
+    """The figures of a run."""
+
+    tally: Tally
+    struck: list[Struck]
+    restarts: int
+    verdict: Verdict
+    seconds: float
+    failure: str = ""
+    """Why the run could not go on: the server did not recover, or a client died."""
+
+    def faults(self) -> Counter[str]:
+        """Return how often each kind of fault was."""
+        return Counter(each.fault.kind for each in self.struck)
+
+    def findings(self) -> list[str]:
+        """Return what must not be, each in a line or more; empty for a good run."""
+        return [*([self.failure] if self.failure else []),
+                *(f"{count} times {text}" for text, count in self.tally.wrong.most_common()),
+                *(f"lost: {key}" for key in self.verdict.lost[:20]),
+                *(f"{key}: {why}" for key, why in self.verdict.not_linearizable.items())]
+
+    def figures(self) -> str:
+        """Return all figures, a line each."""
+        lines = {"operations checked": self.verdict.checked,
+                 "acknowledged writes": self.tally.acknowledged,
+                 "writes with unknown outcome": self.tally.unknown,
+                 **dict(sorted(self.faults().items())), "server restarts": self.restarts,
+                 "acknowledged entries lost": len(self.verdict.lost),
+                 "entries not linearizable": len(self.verdict.not_linearizable)}
+        return "\n".join([*(f"{count:8} {what}" for what, count in lines.items()),
+                          f"{self.seconds:8.1f} seconds",
+                          f"{self.tally.slowest:8.2f} seconds for the slowest answer", "statuses: "
+                          + ", ".join(f"{status} x {count}" for status, count
+                                      in sorted(self.tally.statuses.items())),
+                          *self._outages()])
+
+    def _outages(self) -> Iterator[str]:
+        for kind in sorted(self.faults()):
+            those = [each for each in self.struck if each.fault.kind == kind]
+            during = sum((each.during for each in those), Counter())
+            answers = ", ".join(f"{answer} x {count}" for answer, count in sorted(during.items()))
+            yield (f"{kind}: a write acknowledged again after"
+                   f" {max(each.recovery for each in those):.2f} s at most"
+                   + (f"; meanwhile {answers}" if answers else ""))
+
+
+def judge(history: list[Operation]) -> Verdict:
+    """Hold all operations, the last reads among them, against what a store must do."""
+    verdict = Verdict(checked=len(history))
+    for key, operations in sorted(by_key(history).items()):
+        why: object
+        try:
+            why = violation(operations)
+        except TooManyStates as error:
+            why = error
+        if why is not None and key in KEYS:
+            verdict.not_linearizable[key] = str(why)
+        elif why is not None:
+            verdict.lost.append(f"{key}: {why}")
+    return verdict
+
+
+@contextmanager
+def served(database: str, folder: Path) -> Iterator[tuple[LiveServer, Postgres | None]]:
+    """Yield a server on an empty database of this kind, and the database's server."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(Postgres(folder)) if database == "postgres" else None
+        settings: dict[str, Any] = {}
+        if postgres is not None:
+            engine = open_engine(postgres.url)
+            schema.upgrade(engine)
+            engine.dispose()
+            settings["XCOM_DATABASE_URL"] = postgres.url
+        yield stack.enter_context(LiveServer(folder, **settings)), postgres
+
+
+Say = Callable[[float, Tally, list[Struck]], None]
+
+
+def campaign(database: str, folder: Path, *, seed: str, faults: list[Fault], seconds: float,
+             clients: int = 8, say: Say = lambda *_: None) -> Report:
+    """Run clients and faults until all faults have been or time is up, and judge."""
+    start = time.monotonic()
+    with served(database, folder) as (server, postgres):
+        nemesis = Nemesis(server, postgres)
+        with Workload(server.url, folder, seed=seed, clients=clients) as work:
+            failure = _work(work, nemesis, faults, seconds, say)
+        work.look()
+        history = work.told() if failure else work.history()
+    return Report(work.tally, nemesis.struck, nemesis.restarts, judge(history),
+                  time.monotonic() - start, failure)
+
+
+def _work(work: Workload, nemesis: Nemesis, faults: list[Fault], seconds: float, say: Say) -> str:
+    """Return why work and faults could not go on to the end; empty where they could."""
+    stopped = threading.Event()
+    start = time.monotonic()
+    with ThreadPoolExecutor(1) as thread:
+        striking = thread.submit(nemesis.run, faults, stopped)
+        try:
+            while not _ended(striking, 1) and time.monotonic() - start < seconds:
+                say(time.monotonic() - start, work.look(), nemesis.struck)
+            stopped.set()
+            striking.result()
+        except (RuntimeError, AssertionError, TimeoutError) as error:
+            return str(error)
+        finally:
+            stopped.set()
+    return ""
+
+
+def _ended(striking: Future[None], seconds: float) -> bool:
+    try:
+        striking.exception(seconds)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,160 @@
+"""Faults, in an order that a seed decides: processes killed and paused, and a disk that is full."""
+
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.client import HTTPException
+
+from tests.faults import processes
+from tests.faults.client import Connection, Refused
+from tests.live import LiveServer
+from tests.postgres import Postgres
+from tests.waiting import until
+
+KILLS = {"sqlite": ("kill-worker", "kill-master"),
+         "postgres": ("kill-worker", "kill-master", "kill-database")}
+OTHERS = {"sqlite": ("pause-worker", "full-disk"),
+          "postgres": ("pause-worker", "pause-database")}
+
+RECOVERY_SECONDS = 30
+"""How long it may take on a loaded machine until a write is acknowledged again."""
+
+PAGE = 4096
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What to do after a wait, for how long; `pick` in 0..1 chooses among what there is."""
+
+    kind: str
+    wait: float
+    seconds: float
+    pick: float
+
+
+@dataclass
+class Struck:
+    """A fault, what a write was answered while it lasted, and how soon one was acknowledged."""
+
+    fault: Fault
+    during: Counter[str] = field(default_factory=Counter)
+    recovery: float = 0.0
+
+
+def schedule(seed: str, database: str, kills: int) -> list[Fault]:
+    """Return so many kills, each kind as often, and a fifth as many of each other fault."""
+    source = random.Random(f"{seed} faults")
+    kinds = [KILLS[database][number % len(KILLS[database])] for number in range(kills)]
+    kinds += OTHERS[database] * -(-kills // 5)
+    source.shuffle(kinds)
+    return [Fault(kind, source.uniform(0.2, 2), source.uniform(0.3, 2.5), source.random())
+            for kind in kinds]
+
+
+class Nemesis:
+    """Strikes a live server and its database; restarts what no one else would."""
+
+    def __init__(self, server: LiveServer, postgres: Postgres | None = None) -> None:
+        self._server = server
+        self._postgres = postgres
+        self._connection = Connection(server.url)
+        self._probes = 0
+        self.struck: list[Struck] = []
+        self.restarts = 0
+
+    def strike(self, fault: Fault) -> None:
+        """Let a fault happen, and wait until a write is acknowledged afterwards."""
+        struck = Struck(fault)
+        strikes: dict[str, Callable[[Struck], None]] = {
+            "kill-worker": self._kill_worker, "kill-master": self._kill_master,
+            "kill-database": self._kill_database, "pause-worker": self._pause_worker,
+            "pause-database": self._pause_database, "full-disk": self._fill_disk}
+        strikes[fault.kind](struck)
+        struck.recovery = until(lambda: self._probe() in ("200", "201"), RECOVERY_SECONDS,
+                                lambda: f"no write was acknowledged after {fault}")
+        self.struck.append(struck)
+
+    def run(self, faults: list[Fault], stopped: threading.Event) -> None:
+        """Strike with one fault after another, until told to stop."""
+        for fault in faults:
+            if stopped.wait(fault.wait):
+                return
+            self.strike(fault)
+
+    def _kill_worker(self, struck: Struck) -> None:
+        processes.send([self._worker(struck.fault)], signal.SIGKILL)
+
+    def _kill_master(self, struck: Struck) -> None:
+        """Kill the master; its workers must end by themselves, while the next one serves."""
+        orphans = [processes.identity(pid) for pid in self._workers()]
+        self._server.process.kill()
+        self._server.process.wait()
+        self._server.start()
+        self.restarts += 1
+        until(lambda: not any(map(processes.is_running, orphans)), RECOVERY_SECONDS,
+              lambda: f"workers {orphans} outlived their master")
+
+    def _kill_database(self, struck: Struck) -> None:
+        assert self._postgres is not None
+        self._postgres.kill()
+        try:
+            self._probe_for(struck)
+        finally:
+            self._postgres.start()
+
+    def _pause_worker(self, struck: Struck) -> None:
+        with processes.paused(self._worker(struck.fault)):
+            self._probe_for(struck)
+
+    def _pause_database(self, struck: Struck) -> None:
+        assert self._postgres is not None
+        try:
+            self._postgres.pause()
+            self._probe_for(struck)
+        finally:
+            self._postgres.resume()
+
+    def _fill_disk(self, struck: Struck) -> None:
+        """Let writes beyond the first two pages of any file fail; the server's log is one too."""
+        size = int(struck.fault.pick * 2 * PAGE)
+        database = self._server.folder / "xcom.db"
+        assert database.stat().st_size > size
+        processes.limit_files(self._all(), size)
+        try:
+            self._probe_for(struck)
+        finally:
+            processes.limit_files(self._all())
+
+    def _workers(self) -> list[int]:
+        """Return the server's workers, of which one may be starting again."""
+        until(lambda: processes.children(self._server.process.pid))
+        return processes.children(self._server.process.pid)
+
+    def _worker(self, fault: Fault) -> int:
+        workers = self._workers()
+        return workers[int(fault.pick * len(workers))]
+
+    def _all(self) -> list[int]:
+        return [self._server.process.pid, *self._workers()]
+
+    def _probe_for(self, struck: Struck) -> None:
+        """Write now and then for as long as the fault lasts, and count the answers."""
+        end = time.monotonic() + struck.fault.seconds
+        while time.monotonic() < end:
+            struck.during[self._probe()] += 1
+            time.sleep(0.1)
+
+    def _probe(self) -> str:
+        """Return the status of a write of a new entry, or how it broke."""
+        self._probes += 1
+        try:
+            key = f"probe-{self._probes}"
+            return str(self._connection.send("create", key, "v2", "probe").status)
+        except (OSError, HTTPException, Refused) as error:
+            return type(error).__name__
+        finally:
+            self._connection.close()

@@ -1,0 +1,64 @@
+"""`python -m tests.faults.run`: dozens of faults on a live server, and what came of its entries."""
+
+import argparse
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.faults.campaign import Report, campaign
+from tests.faults.nemesis import KILLS, Struck, schedule
+from tests.faults.workload import Tally
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.run", description=__doc__)
+    parser.add_argument("--database", choices=list(KILLS), default="sqlite")
+    parser.add_argument("--seed", default="", help="repeat the operations and faults of a run")
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--minutes", type=float, default=8, help="when to end at the latest")
+    parser.add_argument("--clients", type=int, default=8)
+    return parser.parse_args()
+
+
+def say(seconds: float, tally: Tally, struck: list[Struck]) -> None:
+    """Print where the run is."""
+    kills = sum(each.fault.kind.startswith("kill") for each in struck)
+    print(f"{seconds:6.0f} s {tally.operations:8} operations {tally.acknowledged:8} acknowledged"
+          f" {kills:4} kills {tally.unknown:6} unknown"
+          f"   {struck[-1].fault.kind if struck else ''}", flush=True)
+
+
+def main() -> int:
+    """Run, print the figures, and return 1 where anything was found."""
+    given = arguments()
+    seed = given.seed or secrets.token_hex(4)
+    repeat = (f"--database {given.database} --seed {seed} --kills {given.kills}"
+              f" --clients {given.clients} --minutes {given.minutes:g}")
+    print(f"seed: python -m tests.faults.run {repeat}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"xcom-faults-{given.database}-"))
+    faults = schedule(seed, given.database, given.kills)
+    report = campaign(given.database, folder, seed=seed, faults=faults, clients=given.clients,
+                      seconds=given.minutes * 60, say=say)
+    print(report.figures())
+    if len(report.struck) < len(faults):
+        print(f"ended after {len(report.struck)} of {len(faults)} faults")
+    print(f"seed: {repeat}")
+    return told(report, folder)
+
+
+def told(report: Report, folder: Path) -> int:
+    """Say what was found and where the histories are; without a finding they are removed."""
+    if not report.findings():
+        shutil.rmtree(folder)
+        print("nothing found")
+        return 0
+    for finding in report.findings():
+        print(f"FOUND {finding}")
+    print(f"histories and logs: {folder}")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Client processes at work on a live server, and what they have written down so far."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.faults.client import KEYS, Client, Connection, Request
+from tests.faults.history import WRITES, Operation, read
+
+ROOT = Path(__file__).parents[2]
+STOP_SECONDS = 30
+ROUNDS = 5
+"""How often an entry is read in the end, until an answer says something."""
+
+
+class Workload:
+    """Clients run on entry and are told to stop on exit; `clients` says how many."""
+
+    def __init__(self, url: str, folder: Path, *, seed: str, clients: int) -> None:
+        self._url = url
+        self._folder = folder
+        self._seed = seed
+        self._count = clients
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.tally = Tally()
+        self._files = [folder / f"client-{number:02}.jsonl" for number in range(clients)]
+        self._errors = folder / "clients.log"
+
+    def __enter__(self) -> "Workload":
+        with self._errors.open("ab") as errors:
+            for number, file in enumerate(self._files):
+                file.touch()
+                self._processes.append(subprocess.Popen(
+                    [sys.executable, "-m", "tests.faults.client", self._url, str(file),
+                     str(number), self._seed], cwd=ROOT, stdin=subprocess.PIPE, stderr=errors))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        for process in self._processes:
+            assert process.stdin is not None
+            process.stdin.close()
+        for process in self._processes:
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def look(self) -> "Tally":
+        """Return the counts of everything written down until now; fails if a client has died."""
+        if any(process.poll() for process in self._processes):
+            raise RuntimeError(f"a client ended:\n{self._errors.read_text()}")
+        for file in self._files:
+            self.tally.read_on(file)
+        return self.tally
+
+    def history(self) -> list[Operation]:
+        """Return all that clients saw, and what is read of every entry now, the last word on it.
+
+        Raises RuntimeError where an entry cannot be read.
+        """
+        seen = read(self._files)
+        last = self._folder / f"client-{self._count:02}.jsonl"
+        unread = [*KEYS, *(each.key for each in seen if each.key not in KEYS)]
+        with last.open("w") as output, closing(Connection(self._url)) as connection:
+            for _ in range(ROUNDS):
+                gets = [Request("get", key, "v2", None, 0, False) for key in unread]
+                Client(connection, output).run(gets, threading.Event())
+                answered = {each.key for each in read([last])}
+                unread = [key for key in unread if key not in answered]
+        if unread:
+            raise RuntimeError(f"{len(unread)} entries could not be read in the end")
+        self.tally.read_on(last)
+        return read([*self._files, last])
+
+    def told(self) -> list[Operation]:
+        """Return all that clients saw, without a last word."""
+        return read(self._files)
+
+
+class Tally:
+    """Counts of what files of operations tell; read on as they grow."""
+
+    def __init__(self) -> None:
+        self.operations = 0
+        self.acknowledged = 0
+        self.unknown = 0
+        self.slowest = 0.0
+        self.statuses: Counter[int] = Counter()
+        self.wrong: Counter[str] = Counter()
+        self._places: dict[Path, int] = {}
+        self._begun: dict[Path, dict[str, Any]] = {}
+
+    def read_on(self, file: Path) -> None:
+        with file.open("rb") as lines:
+            lines.seek(self._places.get(file, 0))
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break  # still being written
+                self._places[file] = self._places.get(file, 0) + len(line)
+                event = json.loads(line)
+                if event["event"] == "invoke":
+                    self._begun[file] = event
+                else:
+                    self._count(self._begun[file], event)
+
+    def _count(self, begun: dict[str, Any], event: dict[str, Any]) -> None:
+        self.operations += event["event"] in ("ok", "fail")
+        self.acknowledged += event["event"] == "ok" and begun["kind"] in WRITES
+        self.unknown += event["event"] == "unknown"
+        if "status" in event:
+            self.statuses[event["status"]] += 1
+            self.slowest = max(self.slowest, (event["at"] - begun["at"]) / 1e9)
+        if "wrong" in event:
+            self.wrong[event["wrong"]] += 1
