@@ -62,11 +62,12 @@ class Report:
                  "acknowledged entries lost": len(self.verdict.lost),
                  "entries not linearizable": len(self.verdict.not_linearizable)}
         return "\n".join([*(f"{count:8} {what}" for what, count in lines.items()),
-                          f"{self.seconds:8.1f} seconds",
-                          f"{self.tally.slowest:8.2f} seconds for the slowest answer", "statuses: "
-                          + ", ".join(f"{status} x {count}" for status, count
-                                      in sorted(self.tally.statuses.items())),
-                          *self._outages()])
+                          f"{self.seconds:8.1f} seconds", *self._answers(), *self._outages()])
+
+    def _answers(self) -> Iterator[str]:
+        for status, count in sorted(self.tally.statuses.items()):
+            slowest = self.tally.slowest[status]
+            yield f"{count:8} answers {status}, the slowest after {slowest:.2f} s"
 
     def _outages(self) -> Iterator[str]:
         for kind in sorted(self.faults()):

@@ -49,6 +49,10 @@ class Request:
     """Whether on a new connection, which may lead to another worker."""
 
 
+NOTHING_CHANGED = b"Nothing was changed."
+"""What a 503 says about a write that was surely not stored, and never will be."""
+
+
 class Answer(NamedTuple):
     """What came back; `again` is the Retry-After header."""
 
@@ -155,6 +159,8 @@ def told(request: Request, answer: Answer) -> dict[str, Any]:
         outcome = None  # the value of no write, or of another one
     if answer.status == 503 and answer.again is None:
         outcome = None  # whether to come again is promised to be said
+    elif answer.status == 503 and NOTHING_CHANGED in answer.body:
+        outcome = "dropped"  # a promise, and it is held against what is read later
     if outcome is None:
         text = " ".join(answer.body[:300].decode(errors="replace").split())
         return {"event": broken(request.kind),

@@ -36,6 +36,14 @@ def test_a_503_leaves_a_write_open_and_says_when_to_come_again(kind: str, outcom
     assert answered(kind, 503) == "wrong"
 
 
+@pytest.mark.parametrize("kind", ["create", "patch", "delete"])
+def test_a_503_that_says_that_nothing_was_changed_is_taken_at_its_word(kind: str) -> None:
+    body = {"detail": "The database cannot be reached. Nothing was changed."}
+
+    assert answered(kind, 503, body, again="1") == "dropped"
+    assert answered(kind, 503, body) == "wrong"
+
+
 @pytest.mark.parametrize("body", [{"value": "3-4"}, {"value": 7}, {"value": "1-2" + "." * 500}, {},
                                   [], "text"])
 @pytest.mark.parametrize("kind", ["create", "patch"])

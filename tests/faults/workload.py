@@ -92,8 +92,9 @@ class Tally:
         self.operations = 0
         self.acknowledged = 0
         self.unknown = 0
-        self.slowest = 0.0
         self.statuses: Counter[int] = Counter()
+        self.slowest: dict[int, float] = {}
+        """Status -> the longest that a client waited for it, in seconds."""
         self.wrong: Counter[str] = Counter()
         self._places: dict[Path, int] = {}
         self._begun: dict[Path, dict[str, Any]] = {}
@@ -116,7 +117,8 @@ class Tally:
         self.acknowledged += event["event"] == "ok" and begun["kind"] in WRITES
         self.unknown += event["event"] == "unknown"
         if "status" in event:
-            self.statuses[event["status"]] += 1
-            self.slowest = max(self.slowest, (event["at"] - begun["at"]) / 1e9)
+            status, took = event["status"], (event["at"] - begun["at"]) / 1e9
+            self.statuses[status] += 1
+            self.slowest[status] = max(took, self.slowest.get(status, 0))
         if "wrong" in event:
             self.wrong[event["wrong"]] += 1
