@@ -18,7 +18,8 @@ class Entries:
     """What is stored; `way` says what goes wrong with every eighth write of a kind.
 
     `forgets` acknowledges it and stores nothing, `overwrites` accepts a create of what is there,
-    `keeps` acknowledges a delete and keeps the entry, `lags` shows readers what was before it.
+    `keeps` acknowledges a delete and keeps the entry, `ignores` does not look at If-Match, `lags`
+    shows readers what was before it.
     """
 
     def __init__(self, way: str) -> None:
@@ -28,12 +29,15 @@ class Entries:
         self._writes = Counter[str]()
         self._turn = threading.Lock()
 
-    def do(self, method: str, key: str, value: str | None) -> tuple[int, str | None]:
+    def do(self, method: str, key: str, value: str | None,
+           match: str | None) -> tuple[int, str | None]:
         """Return status and value."""
         with self._turn:
             if method == "GET":
                 shown = self._shown if self._way == "lags" else self._stored
                 return (200, shown[key]) if key in shown else (404, None)
+            if match not in (None, self._stored.get(key, match)) and self._way != "ignores":
+                return 412, None
             self._writes[method] += 1
             return self._write(method, key, value, wrong=self._writes[method] % EVERY == 0)
 
@@ -68,9 +72,13 @@ def broken_server(way: str) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             given = json.loads(body) if body else {}
             key = given.get("key", self.path.rpartition("/")[2])
-            status, value = entries.do(self.command, key, given.get("value"))
+            match = self.headers.get("If-Match")
+            status, value = entries.do(self.command, key, given.get("value"),
+                                       match and match.strip('"'))
             shown = b"" if status == 204 else json.dumps({"value": value}).encode()
             self.send_response(status)
+            if value is not None:
+                self.send_header("ETag", f'"{value}"')
             self.send_header("Content-Length", str(len(shown)))
             self.end_headers()
             self.wfile.write(shown)

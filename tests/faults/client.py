@@ -47,6 +47,8 @@ class Request:
     think: float
     anew: bool
     """Whether on a new connection, which may lead to another worker."""
+    careful: bool = False
+    """Whether a patch replaces only the value that this client saw last."""
 
 
 NOTHING_CHANGED = b"Nothing was changed."
@@ -54,11 +56,12 @@ NOTHING_CHANGED = b"Nothing was changed."
 
 
 class Answer(NamedTuple):
-    """What came back; `again` is the Retry-After header."""
+    """What came back; `again` is the Retry-After header, `tag` the ETag."""
 
     status: int
     body: bytes
     again: str | None
+    tag: str | None = None
 
 
 class Refused(Exception):
@@ -76,7 +79,7 @@ def requests(seed: str, number: int) -> Iterator[Request]:
         key = f"own-{number}-{count}" if own else source.choice(KEYS)
         value = f"{number}-{count}" if kind in ("create", "patch") else None
         yield Request(kind, key, source.choice(["v1", "v2"]), value,
-                      source.uniform(0, 0.016), source.random() < 0.1)
+                      source.uniform(0, 0.016), source.random() < 0.1, source.random() < 0.5)
 
 
 def padded(value: str) -> str:
@@ -91,8 +94,12 @@ class Connection:
         place = urlsplit(url)
         self._http = HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_SECONDS)
 
-    def send(self, kind: Kind, key: str, version: str, value: str | None) -> Answer:
-        """Return the answer; raises Refused, and OSError or HTTPException where it broke."""
+    def send(self, kind: Kind, key: str, version: str, value: str | None,
+             tag: str | None = None) -> Answer:
+        """Return the answer; with a tag, on the condition that the entry has it.
+
+        Raises Refused, and OSError or HTTPException where it broke.
+        """
         if self._http.sock is None:
             try:
                 self._http.connect()
@@ -103,9 +110,11 @@ class Connection:
         if value is not None:
             body = json.dumps({"value": padded(value)} | ({"key": key} if kind == "create" else {}))
         try:
-            self._http.request(METHODS[kind], path, body, {"Content-Type": "application/json"})
+            headers = {"Content-Type": "application/json"} | ({"If-Match": tag} if tag else {})
+            self._http.request(METHODS[kind], path, body, headers)
             answer = self._http.getresponse()
-            return Answer(answer.status, answer.read(), answer.getheader("Retry-After"))
+            return Answer(answer.status, answer.read(), answer.getheader("Retry-After"),
+                          answer.getheader("ETag"))
         except (OSError, HTTPException):
             self.close()
             raise
@@ -120,6 +129,7 @@ class Client:
     def __init__(self, connection: Connection, output: IO[str]) -> None:
         self._connection = connection
         self._output = output
+        self._seen: dict[str, tuple[str, str]] = {}  # key -> the value seen last, and its tag
 
     def run(self, todo: Iterable[Request], stopped: threading.Event) -> None:
         """Work until told to stop; where nothing was said, wait a moment, as Retry-After asks."""
@@ -128,22 +138,27 @@ class Client:
                 return
             if request.anew:
                 self._connection.close()
+            expected, tag = (self._seen.get(request.key, (None, None))
+                             if request.kind == "patch" and request.careful else (None, None))
             self._write(id=number, event="invoke", kind=request.kind, key=request.key,
-                        version=request.version, value=request.value)
-            answer = self._answer(request)
+                        version=request.version, value=request.value, expected=expected)
+            answer = self._answer(request, tag)
             self._write(id=number, **answer)
-            if answer["event"] not in ("ok", "fail") and stopped.wait(0.3):
+            if answer["event"] in ("unknown", "dropped") and stopped.wait(0.3):
                 return
 
-    def _answer(self, request: Request) -> dict[str, Any]:
+    def _answer(self, request: Request, tag: str | None) -> dict[str, Any]:
         try:
             answer = self._connection.send(request.kind, request.key, request.version,
-                                           request.value)
+                                           request.value, tag)
         except Refused:
             return {"event": "dropped"}
         except (OSError, HTTPException) as error:
             return {"event": broken(request.kind), "why": repr(error)}
-        return {"status": answer.status, **told(request, answer)}
+        found = told(request, answer)
+        if answer.tag is not None and "value" in found:
+            self._seen[request.key] = found["value"], answer.tag
+        return {"status": answer.status, **found}
 
     def _write(self, **event: Any) -> None:
         self._output.write(json.dumps({"at": time.monotonic_ns(), **event}) + "\n")

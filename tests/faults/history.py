@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["create", "get", "patch", "delete"]
-Outcome = Literal["ok", "fail", "unknown", "dropped"]
+Outcome = Literal["ok", "fail", "mismatch", "unknown", "dropped"]
 
 WRITES = ("create", "patch", "delete")
 
 FAIL = {"create": 409, "get": 404, "patch": 404, "delete": 404}
 """The answer that tells that an entry is there (409) or is not (404), and changes nothing."""
+
+MISMATCH = 412
+"""The answer to a conditional patch that tells that the entry is there, with another value."""
 
 OK = {"create": (200, 201), "get": (200,), "patch": (200,), "delete": (204,)}
 
@@ -27,6 +30,7 @@ class Operation:
     """One operation on one entry; times are nanoseconds of the machine's monotonic clock.
 
     `value` is what was written or, for a get, read; `end` is None where the outcome is unknown.
+    `expected` is the value that a conditional patch replaces, which an answer has shown before.
     """
 
     kind: Kind
@@ -36,11 +40,20 @@ class Operation:
     end: int | None
     outcome: Outcome = "ok"
     client: int = 0
+    expected: str | None = None
+
+    @property
+    def shown(self) -> str | None:
+        """Return the value that the entry must have had for this outcome, None for any."""
+        if self.outcome != "ok":
+            return None
+        return self.value if self.kind == "get" else self.expected
 
     def __str__(self) -> str:
         times = f"{self.start / 1e9:.6f}..{self.end / 1e9:.6f}" if self.end else (
             f"{self.start / 1e9:.6f}..")
-        return f"{times} client {self.client}: {self.kind} {self.value or ''} {self.outcome}"
+        values = " ".join(filter(None, [self.expected and f"{self.expected} to", self.value]))
+        return f"{times} client {self.client}: {self.kind} {values} {self.outcome}"
 
 
 def classified(kind: str, status: int) -> Outcome | None:
@@ -52,6 +65,8 @@ def classified(kind: str, status: int) -> Outcome | None:
         return "ok"
     if status == FAIL[kind]:
         return "fail"
+    if status == MISMATCH and kind == "patch":
+        return "mismatch"
     return broken(kind) if status == 503 else None
 
 
@@ -79,7 +94,7 @@ def _operation(invoke: dict[str, Any], answer: dict[str, Any], client: int) -> O
     outcome = answer["event"]
     return Operation(invoke["kind"], invoke["key"], answer.get("value", invoke["value"]),
                      invoke["at"], None if outcome == "unknown" else answer.get("at"), outcome,
-                     client)
+                     client, invoke.get("expected"))
 
 
 def read(files: Iterable[Path]) -> list[Operation]:

@@ -11,11 +11,13 @@ A write whose outcome is unknown may be ordered at any point after it began, or 
 those would each double the search. They do not, for every value is written once:
 
 * If its value was read, it did take effect, before the first answer that shows the value. It is
-  an operation like others that ended with that answer.
-* A patch whose value nobody read is left out. In an order that holds it, no get stands between it
-  and the next change of the value (it would show the value), and everything else there asks
-  whether the entry is present, which a patch does not change. So the order without it holds too,
-  and an order without it is allowed anyway.
+  an operation like others that ended with that answer. (An answer shows a value that it returns,
+  or that a conditional patch replaced.)
+* A patch whose value nobody read is left out. In an order that holds it, nothing that shows a value
+  stands between it and the next change of the value (it would show this one), and everything else
+  there asks whether the entry is present, which a patch does not change. So the order without it
+  holds too, and an order without it is allowed anyway. (That a conditional patch met another value
+  is therefore taken for no more than that the entry is present.)
 * A create whose value nobody read, and a delete, only make the entry present or absent, and one
   is as good as another: they are counted. In an order that holds one, whatever comes next (every
   known answer says whether the entry was present) either needs it there, or another unknown one
@@ -89,8 +91,8 @@ def _settled(operations: list[Operation]) -> list[Operation]:
     """Return the operations with what the values that were read say about unknown ones."""
     first: dict[str | None, int] = {}
     for each in operations:
-        if each.kind == "get" and each.outcome == "ok" and each.end is not None:
-            first[each.value] = min(each.end, first.get(each.value, each.end))
+        if each.shown is not None and each.end is not None:
+            first[each.shown] = min(each.end, first.get(each.shown, each.end))
     found = []
     for each in operations:
         if each.outcome != "unknown" or each.kind == "delete":
@@ -108,9 +110,8 @@ class _Search:
         self._in_flight: set[int] = set()
         self._unknown = Counter[str]()  # unread creates and deletes that have begun
         self._balance = 0  # creates minus deletes among what ended, all of them known
-        # A value is written once: while a get that shows it is still to come, it must stay.
-        self._to_read = Counter(each.value for each in self._operations
-                                if each.kind == "get" and each.outcome == "ok")
+        # A value is written once: while an answer that shows it is still to come, it must stay.
+        self._to_read = Counter(each.shown for each in self._operations)
 
     def violation(self) -> Violation | None:
         ways: Ways = {(frozenset(), None): 0}
@@ -163,7 +164,7 @@ class _Search:
         """Return the state after an operation and the unread creates used, None if impossible."""
         operation = self._operations[number]
         if needs_presence(operation) != (state is not None):
-            if operation.kind == "get" and operation.outcome == "ok":
+            if operation.shown is not None:
                 return None  # an unread value is not the one that it shows
             if state is None:
                 if creates == self._unknown["create"]:
@@ -174,12 +175,11 @@ class _Search:
                         or self._is_to_read(ordered, state)):
                     return None
                 state = None
-        if operation.kind == "get":
-            return (state, creates) if operation.outcome == "fail" or state == operation.value \
-                else None
-        if operation.outcome == "fail":
+        if operation.shown not in (None, state):
+            return None
+        if operation.kind == "get" or operation.outcome != "ok":
             return state, creates
-        if state is not None and self._is_to_read(ordered, state):
+        if state is not None and self._is_to_read(ordered | {number}, state):
             return None
         return (None if operation.kind == "delete" else operation.value), creates
 
@@ -188,17 +188,15 @@ class _Search:
         return self._balance + known + creates - (state is not None)
 
     def _is_to_read(self, ordered: Ordered, value: str) -> bool:
-        """Say whether a get that shows the value has not been ordered yet."""
-        read = sum(self._operations[each].kind == "get" and self._operations[each].value == value
-                   and self._operations[each].outcome == "ok" for each in ordered)
+        """Say whether an answer that shows the value has not been ordered yet."""
+        read = sum(self._operations[each].shown == value for each in ordered)
         return self._to_read[value] > read
 
     def _end(self, number: int) -> None:
         operation = self._operations[number]
         self._in_flight.remove(number)
         self._balance += balance(operation)
-        if operation.kind == "get" and operation.outcome == "ok":
-            self._to_read[operation.value] -= 1
+        self._to_read[operation.shown] -= 1
 
     def _report(self, number: int, ways: Ways) -> Violation:
         operation = self._operations[number]
@@ -208,8 +206,8 @@ class _Search:
                         key=lambda each: each.start)
         overlapping = [each for each in others if each.start <= operation.end
                        and (each.end is None or each.end >= operation.start)]
-        later = [each for each in others if each.start > operation.end and each.kind == "get"
-                 and each.outcome == "ok" and each.value in states]
+        later = [each for each in others if each.start > operation.end
+                 and each.shown is not None and each.shown in states]
         return Violation(operation, states, overlapping[-MOST_TOLD:], later[:MOST_TOLD])
 
 
@@ -223,7 +221,8 @@ def _keep(ways: Ways, way: tuple[Ordered, State], creates: int) -> bool:
 
 def needs_presence(operation: Operation) -> bool:
     """Say whether the entry must have been present for this outcome; absent otherwise."""
-    return (operation.outcome == "ok") != (operation.kind == "create")
+    return operation.outcome == "mismatch" or (operation.outcome == "ok") != (
+        operation.kind == "create")
 
 
 def balance(operation: Operation) -> int:

@@ -12,9 +12,12 @@ import pytest
 
 from tests.faults.broken_server import broken_server
 from tests.faults.campaign import Verdict, campaign, judge
-from tests.faults.nemesis import KILLS, schedule
+from tests.faults.nemesis import schedule
 from tests.faults.workload import Workload
 from tests.waiting import until
+
+KILLED = {"sqlite": 4, "postgres": 3}
+"""How many kills a short run has; there is one of each other fault too."""
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are told by /proc")
 
@@ -22,17 +25,17 @@ SECONDS = 150
 """How long a run may take on a loaded machine; it takes about 15 s where nothing else runs."""
 
 
-@pytest.mark.parametrize("database", list(KILLS))
+@pytest.mark.parametrize("database", list(KILLED))
 def test_nothing_acknowledged_is_lost_whatever_is_killed(database: str, tmp_path: Path,
                                                          count_case: Callable[..., None]) -> None:
-    faults = schedule("short", database, len(KILLS[database]))
+    faults = schedule("short", database, KILLED[database])
 
     report = campaign(database, tmp_path, seed="short", faults=faults, seconds=SECONDS, clients=4)
 
     assert report.findings() == [], report.figures()
     assert len(report.struck) == len(faults)
-    assert report.verdict.checked > 300
-    assert report.tally.acknowledged > 100
+    assert report.verdict.checked > 200
+    assert report.tally.acknowledged > 50
     for kind, count in {
             "operations checked": report.verdict.checked,
             "acknowledged writes": report.tally.acknowledged,
@@ -63,7 +66,7 @@ def test_a_server_that_forgets_writes_is_caught(tmp_path: Path) -> None:
     assert verdict.not_linearizable
 
 
-@pytest.mark.parametrize("way", ["overwrites", "keeps", "lags"])
+@pytest.mark.parametrize("way", ["overwrites", "keeps", "ignores", "lags"])
 def test_a_server_that_breaks_its_word_is_caught(tmp_path: Path, way: str) -> None:
     verdict = verdict_on(way, tmp_path)
 

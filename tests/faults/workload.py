@@ -113,7 +113,7 @@ class Tally:
                     self._count(self._begun[file], event)
 
     def _count(self, begun: dict[str, Any], event: dict[str, Any]) -> None:
-        self.operations += event["event"] in ("ok", "fail")
+        self.operations += event["event"] in ("ok", "fail", "mismatch")
         self.acknowledged += event["event"] == "ok" and begun["kind"] in WRITES
         self.unknown += event["event"] == "unknown"
         if "status" in event:
