@@ -1,6 +1,7 @@
 """Faults, in an order that a seed decides: processes killed and paused, and a disk that is full."""
 
 import random
+import resource
 import signal
 import threading
 import time
@@ -123,11 +124,11 @@ class Nemesis:
         size = int(struck.fault.pick * 2 * PAGE)
         database = self._server.folder / "xcom.db"
         assert database.stat().st_size > size
-        processes.limit_files(self._all(), size)
         try:
+            self._limit_files(size)
             self._probe_for(struck)
         finally:
-            processes.limit_files(self._all())
+            self._limit_files(resource.RLIM_INFINITY)
 
     def _workers(self) -> list[int]:
         """Return the server's workers, of which one may be starting again."""
@@ -138,8 +139,10 @@ class Nemesis:
         workers = self._workers()
         return workers[int(fault.pick * len(workers))]
 
-    def _all(self) -> list[int]:
-        return [self._server.process.pid, *self._workers()]
+    def _limit_files(self, size: int) -> None:
+        """Limit the master first: a worker that it starts meanwhile has the same limit."""
+        processes.limit_files([self._server.process.pid], size)
+        processes.limit_files(self._workers(), size)
 
     def _probe_for(self, struck: Struck) -> None:
         """Write now and then for as long as the fault lasts, and count the answers."""

@@ -56,8 +56,8 @@ def paused(pid: int) -> Iterator[None]:
         send([pid], signal.SIGCONT)
 
 
-def limit_files(pids: Sequence[int], size: int = resource.RLIM_INFINITY) -> None:
-    """Let no write of these processes reach beyond so many bytes of a file; no limit by default.
+def limit_files(pids: Sequence[int], size: int) -> None:
+    """Let no write of these processes reach beyond so many bytes of a file.
 
     The kernel refuses such a write with EFBIG. The hard limit stays, so that this can be undone.
     """
