@@ -1,0 +1,38 @@
+# The server with its PostgreSQL driver, in an image that needs no root: docs/deployment.md.
+ARG PYTHON=3.11
+
+FROM python:${PYTHON}-slim-trixie AS build
+ENV PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /source
+COPY . .
+RUN python -m pip wheel --constraint constraints.txt --wheel-dir /wheels '.[postgres]'
+RUN python -m venv --without-pip /opt/xcom && python -m pip --python /opt/xcom/bin/python install \
+    --no-index --find-links /wheels --constraint constraints.txt 'xcom-server[postgres]'
+
+FROM python:${PYTHON}-slim-trixie
+COPY --from=build /opt/xcom /opt/xcom
+# A named volume takes over this folder's owner.
+RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/xcom
+WORKDIR /var/lib/xcom
+USER 10001:10001
+
+# /dev/shm is memory, and writable where the root file system is not: gunicorn's heartbeat is there.
+# Beyond loopback the server only listens with users; `user add` writes them into the volume.
+# The linter takes the name of the token key's file for the key itself.
+# hadolint ignore=DL3064
+ENV PATH=/opt/xcom/bin:$PATH \
+    TMPDIR=/dev/shm \
+    XCOM_BIND=0.0.0.0:8080 \
+    XCOM_AUTH=users \
+    XCOM_USERS_FILE=/var/lib/xcom/users.json \
+    XCOM_TOKEN_KEY_FILE=/var/lib/xcom/token.key \
+    XCOM_DATABASE_URL=sqlite:////var/lib/xcom/xcom.db
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+
+# /live and not /ready: what is unhealthy gets replaced in places, which mends no database.
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import http.client, os; server = http.client.HTTPConnection('127.0.0.1', int(os.environ['XCOM_BIND'].rpartition(':')[2]), timeout=2); server.request('GET', '/live'); raise SystemExit(server.getresponse().status != 200)"]
+ENTRYPOINT ["xcom-server"]
+CMD ["serve"]

@@ -1,0 +1,165 @@
+"""The image, without Docker: what its Dockerfile says builds, serves, is healthy and stops.
+
+Docker is not needed, nor tested: the commands, variables, health check and signal are read from the
+Dockerfile itself and used in an environment of their own, the folders moved. What is left out is
+the base image, the user, and the folder that is made for that user.
+"""
+
+import base64
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT, emptied, run
+from tests.live import LiveServer
+from tests.system.dockerfile import copy_context, moved, stages
+from tests.waiting import until
+
+BUILD, FINAL = stages()
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+PASSWORD = "correct horse"
+PATIENCE_SECONDS = 60
+ENTRIES = "/api/v1/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
+
+
+@dataclass(frozen=True)
+class Image:
+    """What the Dockerfile builds: its files are under `root`."""
+
+    root: Path
+
+    def environ(self, port: int = 8080, /, **more: str) -> dict[str, str]:
+        """Return the variables of a container, which listens on loopback and not everywhere."""
+        environ = {name: moved(text, self.root).replace("$PATH", os.environ["PATH"])
+                   for name, text in FINAL.environ.items()}
+        return {**environ, "XCOM_BIND": f"127.0.0.1:{port}", **more}
+
+    def run(self, environ: Mapping[str, str], *command: str,
+            stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return run(*self.found(command), env=environ, cwd=self.home, input=stdin)
+
+    def found(self, command: tuple[str, ...] | list[str]) -> list[str]:
+        """Return a command with the program that the image's PATH leads to."""
+        folder = moved(FINAL.environ["PATH"].split(":")[0], self.root)
+        return [str(Path(folder) / command[0]), *command[1:]]
+
+    @property
+    def home(self) -> Path:
+        return Path(moved(FINAL.only("WORKDIR"), self.root))
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """Return what the commands of the Dockerfile's first stage make of the files it sees."""
+    root = tmp_path_factory.mktemp("image")
+    source = Path(moved(BUILD.only("WORKDIR"), root))
+    copy_context(source)
+    (root / "opt").mkdir()
+    python = Path(sys.executable).parent
+    environ = {**os.environ, "PATH": f"{python}:{os.environ['PATH']}"}  # and pip's cache
+    for command in BUILD.all("RUN"):
+        done = run("sh", "-c", moved(command, root), cwd=source, env=environ)
+        assert done.returncode == 0, done.stderr
+    built = Image(root)
+    built.home.mkdir(parents=True)
+    return built
+
+
+@contextmanager
+def container(image: Image, environ: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the image's command, and stop it with its signal where the caller has not."""
+    process = subprocess.Popen(image.found(FINAL.command), env=environ, cwd=image.home)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.Signals[FINAL.only("STOPSIGNAL")])
+        try:
+            process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """Yield a port of loopback that is given to nobody else.
+
+    A socket that is bound and does not listen keeps it, and lets gunicorn, which also sets
+    SO_REUSEADDR, listen there.
+    """
+    with closing(socket.socket()) as place:
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place.bind(("127.0.0.1", 0))
+        yield place.getsockname()[1]
+
+
+def is_healthy(image: Image, environ: Mapping[str, str]) -> bool:
+    return image.run(environ, *FINAL.healthcheck).returncode == 0
+
+
+def status(url: str, user: str = "") -> int:
+    headers = {}
+    if user:
+        headers["Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
+    try:
+        with urlopen(Request(url, headers=headers), timeout=10) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return error.code
+
+
+@pytest.mark.parametrize("database", ["its own SQLite", "PostgreSQL, as in compose.yaml"])
+def test_a_container_serves_its_users_and_stops_when_it_is_told_to(
+        image: Image, database: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with reserved_port() as port:
+        environ = image.environ(port, XCOM_USERS_FILE=str(tmp_path / "users.json"))
+        entrypoint = FINAL.entrypoint
+        if database.startswith("PostgreSQL"):
+            environ["XCOM_DATABASE_URL"] = emptied(request.getfixturevalue("postgres_url"))
+            migrated = image.run(environ, *entrypoint, *COMPOSE["migrate"]["command"])
+            assert migrated.returncode == 0, migrated.stderr
+        added = image.run(environ, *entrypoint, "user", "add", "ann", "--role", "viewer",
+                          stdin=PASSWORD)
+        assert added.returncode == 0, added.stderr
+
+        assert not is_healthy(image, environ)
+        with container(image, environ) as process:
+            until(lambda: process.poll() is not None or is_healthy(image, environ),
+                  PATIENCE_SECONDS)
+            assert process.poll() is None
+            entries = f"http://127.0.0.1:{port}{ENTRIES}"
+            assert status(entries) == 401
+            assert status(entries, f"ann:{PASSWORD}") == 200
+            process.send_signal(signal.Signals[FINAL.only("STOPSIGNAL")])
+            assert process.wait(PATIENCE_SECONDS) == 0
+        assert not is_healthy(image, environ)
+
+
+def test_an_image_without_users_says_what_it_needs(image: Image, tmp_path: Path) -> None:
+    environ = image.environ(XCOM_USERS_FILE=str(tmp_path / "users.json"))
+
+    refused = image.run(environ, *FINAL.command)
+
+    assert refused.returncode != 0
+    assert "xcom-server user add NAME --role ROLE" in refused.stderr
+
+
+def test_the_wheel_serves_from_another_folder(image: Image, tmp_path: Path) -> None:
+    with LiveServer(tmp_path, command=Path(image.found(["xcom-server"])[0])) as server:
+        for path in ("/openapi.json", "/openapi.yaml", "/ui/", "/ui/swagger-ui-bundle.js",
+                     "/health", "/version"):
+            with urlopen(server.api + path) as answer:
+                assert answer.status == 200, path
+    assert (tmp_path / "xcom.db").exists()
