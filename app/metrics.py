@@ -1,11 +1,15 @@
 """What Prometheus may ask: requests, their times, the store's times, and connections in use.
 
 With several workers, each writes its numbers to files of one folder and whichever is asked adds
-them up (prometheus_client's multiprocess mode).
+them up (prometheus_client's multiprocess mode).  Every metric has a label, since one without touches the
+folder when it is declared, and a worker must start on a full disk.
 """
 
+import functools
 import os
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -32,12 +36,9 @@ REQUEST_SECONDS = Histogram(
 STORE_SECONDS = Histogram(
     "xcom_store_seconds", "How long a transaction took, waiting for its turn included.", ["kind"],
     buckets=SECONDS)
-POOL_USED = Gauge(
-    "xcom_pool_connections_used", "Connections to the database that a request is using.",
-    multiprocess_mode="livesum")
-POOL_SIZE = Gauge(
-    "xcom_pool_connections_most", "Connections to the database that the workers may use.",
-    multiprocess_mode="livesum")
+POOL = Gauge(
+    "xcom_pool_connections", "Connections to the database: that requests are using (used), and that"
+    " the workers may have (most).", ["are"], multiprocess_mode="livesum")
 BUILD = Gauge("xcom_build", "The version of the server, as a label.", ["version"],
               multiprocess_mode="max")
 
@@ -45,6 +46,16 @@ NO_OPERATION = "none"
 """Stands for what no route answered."""
 
 
+def _harmless(count: Callable[..., None]) -> Callable[..., None]:
+    """Return what counts, or where the disk is full does not: no request fails for that."""
+    @functools.wraps(count)
+    def harmless(*args: Any) -> None:
+        with suppress(OSError):
+            count(*args)
+    return harmless
+
+
+@_harmless
 def observe_store(kind: str, seconds: float) -> None:
     """Count a transaction of the store."""
     STORE_SECONDS.labels(kind).observe(seconds)
@@ -52,19 +63,34 @@ def observe_store(kind: str, seconds: float) -> None:
 
 def watch(app: Flask, engine: Engine, pool_size: int) -> None:
     """Count what an application answers and how it uses its engine, and answer /metrics."""
-    BUILD.labels(__version__).set(1)
-    POOL_SIZE.set(pool_size)
-    event.listen(engine, "checkout", lambda *of_pool: POOL_USED.inc())
-    event.listen(engine, "checkin", lambda *of_pool: POOL_USED.dec())
-    app.after_request(_count)
+    _describe(pool_size)
+    event.listen(engine, "checkout", lambda *of_pool: _use_connections(1))
+    event.listen(engine, "checkin", lambda *of_pool: _use_connections(-1))
+    app.after_request(_counted)
     app.add_url_rule("/metrics", "metrics", _answer)
 
 
-def _count(response: Response) -> Response:
-    operation = _operation()
-    REQUESTS.labels(operation, str(response.status_code)).inc()
-    REQUEST_SECONDS.labels(operation).observe(time.perf_counter() - g.started)
+@_harmless
+def _describe(pool_size: int) -> None:
+    BUILD.labels(__version__).set(1)
+    POOL.labels("used").set(0)
+    POOL.labels("most").set(pool_size)
+
+
+@_harmless
+def _use_connections(more: int) -> None:
+    POOL.labels("used").inc(more)
+
+
+def _counted(response: Response) -> Response:
+    _count(_operation(), str(response.status_code), time.perf_counter() - g.started)
     return response
+
+
+@_harmless
+def _count(operation: str, status: str, seconds: float) -> None:
+    REQUESTS.labels(operation, status).inc()
+    REQUEST_SECONDS.labels(operation).observe(seconds)
 
 
 def _operation() -> str:

@@ -8,6 +8,8 @@ import os
 import shutil
 import tempfile
 
+MEMORY = "/dev/shm"
+
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder; an operator may set it."""
 
@@ -15,8 +17,13 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 def make() -> None:
     """Make a folder for this server's workers, which goes when this process ends."""
     if FOLDER not in os.environ:
-        os.environ[FOLDER] = tempfile.mkdtemp(prefix="xcom-server-metrics-")
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="xcom-server-metrics-", dir=_place())
         atexit.register(_remove, os.getpid(), os.environ[FOLDER])
+
+
+def _place() -> str | None:
+    """Return memory, where there is some: writing to a mapped file of a full disk kills."""
+    return MEMORY if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) else None
 
 
 def forget(process: int) -> None:

@@ -101,13 +101,20 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def emptied(url: str) -> str:
     """Return the URL of a database that has its tables and nothing in them, whatever it had."""
+    drop_tables(url)
+    engine = open_engine(url)
+    schema.upgrade(engine)
+    engine.dispose()
+    return url
+
+
+def drop_tables(url: str) -> None:
+    """Take all tables out of a database."""
     engine = open_engine(url)
     metadata.drop_all(engine)
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
-    schema.upgrade(engine)
     engine.dispose()
-    return url
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ class Passwords:
             raise Unauthenticated
         user = self._users.users().get(name)
         digest = self._digest(name, password, user.password_hash if user else "")
-        if user is not None and self._right.get(digest, 0) > self._clock():
+        if user is not None and self._is_remembered(digest):
             return user
         self._refuse_too_many(name, address)
         if len(password.encode(errors="surrogatepass")) > MAX_PASSWORD_BYTES:
@@ -105,6 +105,8 @@ class Passwords:
 
     def _checked(self, name: str, user: User | None, password: str, address: str,
                  digest: bytes) -> User:
+        if user is not None and self._is_remembered(digest):  # by now: it was just checked
+            return user
         self._refuse_too_many(name, address)  # again: others may have been wrong meanwhile
         if user is None or not self._matches(user.password_hash, password):
             if user is None:
@@ -115,6 +117,9 @@ class Passwords:
         _remember(self._right, digest, self._clock() + REMEMBERED_SECONDS)
         self._wrong.pop((address, name), None)
         return user
+
+    def _is_remembered(self, digest: bytes) -> bool:
+        return self._right.get(digest, 0) > self._clock()
 
     def _digest(self, *parts: str) -> bytes:
         text = "\0".join(str(len(part)) + ":" + part for part in parts)

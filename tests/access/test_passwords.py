@@ -1,5 +1,6 @@
 """Passwords: right ones are remembered for a while, wrong ones cost more and more time."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,25 @@ def test_a_right_password_is_checked_once_and_remembered_for_a_while(
     clock.now += 0.1
     gate.user("ann", "ann's", HOME)
     assert runs() == 2
+
+
+def test_those_who_bring_the_same_right_password_at_once_are_let_in_by_one_check(
+        gate: Passwords, runs: Callable[[], int]) -> None:
+    barrier = threading.Barrier(8)
+    let_in: list[str] = []
+
+    def come() -> None:
+        barrier.wait()
+        let_in.append(gate.user("ann", "ann's", HOME).name)
+
+    threads = [threading.Thread(target=come) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert let_in == ["ann"] * 8
+    assert runs() == 1
 
 
 def test_using_a_remembered_password_does_not_make_it_last(

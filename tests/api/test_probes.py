@@ -79,8 +79,8 @@ def test_metrics_count_requests_by_operation_and_status_and_name_no_entry(
     assert gained('xcom_request_seconds_count{operation="v1_getXComValue"}') == 1
     assert gained('xcom_store_seconds_count{kind="write"}') == 1
     assert gained('xcom_store_seconds_count{kind="read"}') == 1
-    assert after["xcom_pool_connections_used"] == 0
-    assert after["xcom_pool_connections_most"] == 10
+    assert after['xcom_pool_connections{are="used"}'] == 0
+    assert after['xcom_pool_connections{are="most"}'] == 10
     assert not any("secret-name" in name or "etl" in name for name in after)
 
 

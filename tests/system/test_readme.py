@@ -1,20 +1,32 @@
 """The README tells the truth: its first calls give its answers, its links lead somewhere."""
 
+import os
 import re
+import socket
+import subprocess
+import sys
+from base64 import b64encode
+from contextlib import closing
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
 from app.storage import seed_file
-from tests.conftest import ROOT, run
+from tests.conftest import ROOT, drop_tables, emptied, run
 from tests.live import LiveServer
+from tests.waiting import until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+FIRST_CALLS, DEPLOYMENT = README.split("## Deployment\n")
+
+
 def session() -> list[tuple[str, str]]:
-    """Return the commands of the README's console blocks, each with the output it shows."""
-    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    """Return the README's first calls, each with the output it shows."""
+    blocks = re.findall(r"```console\n(.*?)```", FIRST_CALLS, re.DOTALL)
     steps = re.findall(r"^\$ ([^\n]*)\n(.*?)(?=^\$ |\Z)", "".join(blocks),
                        re.MULTILINE | re.DOTALL)
     return [(command, output) for command, output in steps if command != "make serve"]
@@ -32,6 +44,45 @@ def test_the_first_calls_give_the_answers_that_are_shown(tmp_path: Path) -> None
                 setup += command + "\n"
 
     assert shown == [True] * 6
+
+
+def status(url: str, **headers: str) -> int:
+    try:
+        with urlopen(Request(url, headers=headers), timeout=5) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return error.code
+    except OSError:
+        return 0
+
+
+def test_the_commands_of_the_deployment_serve_users_from_postgresql(
+        tmp_path: Path, postgres_url: str) -> None:
+    """The first one is left out: tests/system/test_image.py does the same with pip."""
+    _, settings, start = re.findall(r"^\$ (.*)$", DEPLOYMENT.split("```")[1], re.MULTILINE)
+    drop_tables(postgres_url)
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        place = f"127.0.0.1:{free.getsockname()[1]}"
+    settings = re.sub(r"postgresql\S+", f"'{postgres_url}'", settings)
+    start = start.replace("0.0.0.0:8080", place).replace("&& xcom-server serve",
+                                                         "&& exec xcom-server serve")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    with subprocess.Popen(["bash", "-c", f"{settings}\n{start}"], stdin=subprocess.PIPE,
+                          cwd=tmp_path, env={**os.environ, "PATH": path}) as server:
+        assert server.stdin is not None
+        server.stdin.write(b"correct horse\n")
+        server.stdin.close()
+        try:
+            until(lambda: status(f"http://{place}/ready") == 200, 60)
+            ann = b64encode(b"ann:correct horse").decode()
+            dags = f"http://{place}/api/v1/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
+            assert status(dags) == 401
+            assert status(dags, Authorization=f"Basic {ann}") == 200
+        finally:
+            server.terminate()
+            assert server.wait(60) == 0
+    emptied(postgres_url)
 
 
 def test_the_first_commands_come_early() -> None:
@@ -63,7 +114,7 @@ def test_the_tests_that_the_differences_name_are_there() -> None:
 def test_make_help_names_the_targets() -> None:
     listed = run("make", "--no-print-directory", "help", cwd=ROOT).stdout
 
-    for target in ("serve", "test", "check"):
+    for target in ("serve", "test", "faults", "check"):
         assert f"make {target}" in listed
 
 

@@ -5,9 +5,8 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -15,6 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.live import LiveServer
+from tests.waiting import until
 
 CLIENTS = 4
 SECONDS = 60
@@ -48,7 +48,7 @@ class Load:
     def wait_for(self, more: int) -> None:
         """Return after so many more answers."""
         target = self.answered + more
-        wait_until(lambda: self.answered >= target)
+        until(lambda: self.answered >= target, SECONDS)
 
     def _ask(self, client: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)
@@ -75,13 +75,6 @@ class Load:
             assert answer.status == status, (answer.status, text)
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def replace_by_reload(server: LiveServer) -> None:
     os.kill(server.process.pid, signal.SIGHUP)
 
@@ -89,8 +82,8 @@ def replace_by_reload(server: LiveServer) -> None:
 def replace_one_by_one(server: LiveServer) -> None:
     for worker in server.workers():
         os.kill(worker, signal.SIGTERM)
-        wait_until(lambda worker=worker: worker not in server.workers()
-                   and len(server.workers()) == 2)
+        until(lambda worker=worker: worker not in server.workers() and len(server.workers()) == 2,
+              SECONDS)
 
 
 @pytest.mark.parametrize("replace", [replace_by_reload, replace_one_by_one])
@@ -101,7 +94,7 @@ def test_workers_are_replaced_under_load_and_no_request_fails(
         load.wait_for(20)
         before = set(server.workers())
         replace(server)
-        wait_until(lambda: not before & set(server.workers()))
+        until(lambda: not before & set(server.workers()), SECONDS)
         load.wait_for(20)
 
     assert load.failed == []
@@ -115,7 +108,7 @@ def test_workers_that_answered_enough_are_replaced_and_no_request_fails(
     with (LiveServer(tmp_path, XCOM_MAX_REQUESTS="100") as server,
           Load(server.port).running() as load):
         before = set(server.workers())
-        wait_until(lambda: not before & set(server.workers()))
+        until(lambda: not before & set(server.workers()), SECONDS)
         load.wait_for(20)
 
     assert load.failed == []
@@ -135,34 +128,36 @@ def status_of(url: str) -> int:
         return 0
 
 
+def connected(server: LiveServer) -> "closing[http.client.HTTPConnection]":
+    return closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS))
+
+
 def test_a_server_that_is_told_to_stop_is_first_not_ready_and_finishes_what_it_began(
         tmp_path: Path) -> None:
-    with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="3") as server:
-        slow = http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)
+    with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="3") as server, connected(server) as slow:
         body = json.dumps({"key": "slow", "value": 1})
         slow.putrequest("POST", ENTRIES)
         slow.putheader("Content-Type", "application/json")
         slow.putheader("Content-Length", str(len(body)))
         slow.endheaders(body[:5].encode())
         server.process.terminate()
-        wait_until(lambda: status_of(f"{server.url}/ready") == 503)
+        until(lambda: status_of(f"{server.url}/ready") == 503, SECONDS)
 
         assert status_of(f"{server.url}/live") == status_of(f"{server.api}/version") == 200
         assert server.process.poll() is None
-        wait_until(lambda: "Handling signal: term" in server.log.read_text())
+        until(lambda: "Handling signal: term" in server.log.read_text(), SECONDS)
         slow.send(body[5:].encode())
         assert slow.getresponse().status == 201
         assert server.process.wait(SECONDS) == 0
 
 
 def test_connections_are_closed_behind_their_answer_while_a_server_drains(tmp_path: Path) -> None:
-    with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="5") as server:
-        kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)
+    with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="5") as server, connected(server) as kept:
         kept.request("GET", "/live")
         assert kept.getresponse().read()
         assert kept.sock is not None
         server.process.terminate()
-        wait_until(lambda: status_of(f"{server.url}/ready") == 503)
+        until(lambda: status_of(f"{server.url}/ready") == 503, SECONDS)
 
         kept.request("GET", "/live")
         answer = kept.getresponse()
@@ -173,7 +168,7 @@ def test_connections_are_closed_behind_their_answer_while_a_server_drains(tmp_pa
 def test_told_twice_a_server_stops_without_waiting(tmp_path: Path) -> None:
     with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="600") as server:
         server.process.terminate()
-        wait_until(lambda: status_of(f"{server.url}/ready") == 503)
+        until(lambda: status_of(f"{server.url}/ready") == 503, SECONDS)
         server.process.terminate()
 
         assert server.process.wait(SECONDS) == 0
