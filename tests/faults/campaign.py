@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 from app.storage import schema
@@ -100,7 +101,9 @@ def served(database: str, folder: Path) -> Iterator[tuple[LiveServer, Postgres |
     """Yield a server on an empty database of this kind, and the database's server."""
     with ExitStack() as stack:
         postgres = stack.enter_context(Postgres(folder)) if database == "postgres" else None
-        settings: dict[str, Any] = {}
+        # What a master that is killed leaves behind goes with the folder.
+        (folder / "tmp").mkdir()
+        settings: dict[str, Any] = {"TMPDIR": str(folder / "tmp")}
         if postgres is not None:
             engine = open_engine(postgres.url)
             schema.upgrade(engine)
@@ -137,7 +140,7 @@ def _work(work: Workload, nemesis: Nemesis, faults: list[Fault], seconds: float,
                 say(time.monotonic() - start, work.look(), nemesis.struck)
             stopped.set()
             striking.result()
-        except (RuntimeError, AssertionError, TimeoutError) as error:
+        except (RuntimeError, AssertionError, OSError, TimeoutExpired) as error:
             return str(error)
         finally:
             stopped.set()

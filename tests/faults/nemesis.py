@@ -120,20 +120,25 @@ class Nemesis:
             self._postgres.resume()
 
     def _fill_disk(self, struck: Struck) -> None:
-        """Let writes beyond the first two pages of any file fail; the server's log is one too."""
+        """Let writes beyond the first two pages of any file fail; the server's log is one too.
+
+        A worker that ends meanwhile, as workers do, is replaced by one that meets a full disk.
+        """
         size = int(struck.fault.pick * 2 * PAGE)
         database = self._server.folder / "xcom.db"
         assert database.stat().st_size > size
         try:
             self._limit_files(size)
+            processes.send([self._worker(struck.fault)], signal.SIGKILL)
             self._probe_for(struck)
         finally:
             self._limit_files(resource.RLIM_INFINITY)
 
     def _workers(self) -> list[int]:
         """Return the server's workers, of which one may be starting again."""
-        until(lambda: processes.children(self._server.process.pid))
-        return processes.children(self._server.process.pid)
+        until(self._server.workers, RECOVERY_SECONDS,
+              lambda: f"no worker is left\n{self._server.log.read_text()[-2000:]}")
+        return self._server.workers()
 
     def _worker(self, fault: Fault) -> int:
         workers = self._workers()

@@ -1,4 +1,4 @@
-"""Processes as the kernel knows them: whose children they are, and whether they have ended."""
+"""Processes as the kernel knows them: whether they have ended, and what is done to them."""
 
 import os
 import resource
@@ -17,13 +17,6 @@ def _status(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return []
-
-
-def children(pid: int) -> list[int]:
-    """Return the processes that a process started and that have not ended."""
-    everyone = (int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit())
-    return sorted(each for each in everyone
-                  if (status := _status(each)) and status[0] not in "ZX" and int(status[1]) == pid)
 
 
 def identity(pid: int) -> Identity:
