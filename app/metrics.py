@@ -1,8 +1,8 @@
 """What Prometheus may ask: requests, their times, the store's times, and connections in use.
 
 With several workers, each writes its numbers to files of one folder and whichever is asked adds
-them up (prometheus_client's multiprocess mode).  Every metric has a label, since one without touches the
-folder when it is declared, and a worker must start on a full disk.
+them up (prometheus_client's multiprocess mode).  Every metric has a label, since one without
+touches the folder when it is declared, and a worker must start on a full disk.
 """
 
 import functools
