@@ -7,6 +7,7 @@ touches the folder when it is declared, and a worker must start on a full disk.
 
 import functools
 import os
+import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -47,10 +48,10 @@ NO_OPERATION = "none"
 
 
 def _harmless(count: Callable[..., None]) -> Callable[..., None]:
-    """Return what counts, or where the disk is full does not: no request fails for that."""
+    """Return what counts, and where the disk is full does not: no request fails for that."""
     @functools.wraps(count)
     def harmless(*args: Any) -> None:
-        with suppress(OSError):
+        with suppress(Exception):  # a file that was made by half raises anything
             count(*args)
     return harmless
 
@@ -103,4 +104,7 @@ def _answer() -> Response:
     if FOLDER in os.environ:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    try:
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    except (OSError, struct.error):  # such a file again
+        return Response("The files of the metrics cannot be read.\n", 503, mimetype="text/plain")

@@ -37,7 +37,6 @@ class Database:
         self._writing = for_writing(engine)
         self._turns = turns_of(engine)
         self._observe = observe
-        self.dialect = engine.dialect.name
 
     def read(self, work: Callable[[Connection], Work]) -> Work:
         """Return what `work` returns; it may be called several times. Raises Unavailable."""

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
 
-from tests.faults import processes
+import psutil
+
+from tests import processes
 from tests.faults.client import Connection, Refused
 from tests.live import LiveServer
 from tests.postgres import Postgres
@@ -87,16 +89,16 @@ class Nemesis:
             self.strike(fault)
 
     def _kill_worker(self, struck: Struck) -> None:
-        processes.send([self._worker(struck.fault)], signal.SIGKILL)
+        processes.tell([self._worker(struck.fault)], signal.SIGKILL)
 
     def _kill_master(self, struck: Struck) -> None:
         """Kill the master; its workers must end by themselves, while the next one serves."""
-        orphans = [processes.identity(pid) for pid in self._workers()]
+        orphans = psutil.Process(self._server.process.pid).children()
         self._server.process.kill()
         self._server.process.wait()
         self._server.start()
         self.restarts += 1
-        until(lambda: not any(map(processes.is_running, orphans)), RECOVERY_SECONDS,
+        until(lambda: all(map(processes.has_ended, orphans)), RECOVERY_SECONDS,
               lambda: f"workers {orphans} outlived their master")
 
     def _kill_database(self, struck: Struck) -> None:
@@ -129,7 +131,7 @@ class Nemesis:
         assert database.stat().st_size > size
         try:
             self._limit_files(size)
-            processes.send([self._worker(struck.fault)], signal.SIGKILL)
+            processes.tell([self._worker(struck.fault)], signal.SIGKILL)
             self._probe_for(struck)
         finally:
             self._limit_files(resource.RLIM_INFINITY)

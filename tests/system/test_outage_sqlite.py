@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.live import LiveServer
+from tests.processes import limit_files
 from tests.system.client import OPERATIONS, Answer, Client, in_time, says_unavailable
 from tests.system.test_outage import AT_ONCE, READS, WRITES
 
@@ -75,15 +76,12 @@ def workers(server: LiveServer) -> list[psutil.Process]:
 @contextmanager
 def largest_file(server: LiveServer, size: int) -> Iterator[None]:
     """Make every file of the workers end at this size, as a full disk would, without being root."""
-    def limit(soft: int, hard: int) -> None:
-        for worker in workers(server):
-            resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (soft, hard))
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    limit(size, before[1])
+    pids = server.workers()
+    limit_files(pids, size)
     try:
         yield
     finally:
-        limit(*before)
+        limit_files(pids, resource.RLIM_INFINITY)
 
 
 def test_writes_that_do_not_fit_on_the_disk_are_refused(server: LiveServer, file: Path,
