@@ -23,7 +23,7 @@ APIS = {"v1": v1.version(STORE, Settings(), auth.access(Settings())),
         "v2": v2.version(STORE, Settings(), auth.access(Settings()))}
 
 BESIDE_THE_DOCUMENTS = {
-    "/health", "/auth/token", "/auth/token/cli",
+    "/health", "/live", "/ready", "/version", "/metrics", "/auth/token", "/auth/token/cli",
     *(f"/api/{version}/{place}" for version in VERSIONS
       for place in ("openapi.json", "openapi.yaml", "ui/", "ui/<path:path>"))}
 
