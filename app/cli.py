@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import click
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import __version__
 from app.cli_users import users
@@ -105,9 +106,7 @@ def check() -> None:
     with _clear_errors(), opened(Settings.from_env().database_url) as engine:
         found = schema.current(engine)
         if found != schema.HEAD:
-            raise schema.SchemaMismatch(f"The database is at schema {found or 'none'}, this"
-                                        f" version needs {schema.HEAD}."
-                                        " Run: xcom-server db upgrade")
+            raise schema.mismatch(found)
         for difference in (differences := schema.differences(engine)):
             click.echo(difference, err=True)
         if differences:
@@ -181,4 +180,7 @@ def _clear_errors() -> Iterator[None]:
     except (SettingsError, schema.SchemaMismatch, seed_file.BadSeed, DatabaseUnusable) as error:
         raise click.ClickException(str(error)) from None
     except Unavailable as error:
-        raise click.ClickException(error.reason) from None
+        doubt = " Whether anything was stored is not known." if error.in_doubt else ""
+        raise click.ClickException(error.reason + doubt) from None
+    except SQLAlchemyError as error:
+        raise click.ClickException(str(error).splitlines()[0]) from None

@@ -19,7 +19,7 @@ from app.errors import Unavailable
 from app.settings import Settings
 from app.storage import schema
 from app.storage.database import Database
-from app.storage.engine import open_engine
+from app.storage.engine import is_in_memory, open_engine
 from app.storage.faults import fault_of
 from app.storage.limits import Limits
 from app.storage.store import XComStore
@@ -85,6 +85,8 @@ def _prepare(app: Flask, engine: Engine) -> None:
         if fault is None:
             raise
         app.logger.warning("%s Answering 503 until it can be used.", fault.reason)
+    if not is_in_memory(str(engine.url)):
+        engine.dispose()  # gunicorn may fork now (--preload), and no two may share a connection
 
 
 def _refuse_broken_text() -> None:

@@ -3,13 +3,15 @@
 import os
 import signal
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import draining, logs, metrics_folder
 from app.access.tokens import BadKey, read_or_make_key
@@ -69,6 +71,8 @@ def on_starting(server: Arbiter) -> None:
     except (SettingsError, OpenDoor, BadUsers, BadKey, DatabaseUnusable,
             schema.SchemaMismatch) as error:
         sys.exit(f"xcom-server: {error}")
+    except SQLAlchemyError as error:
+        sys.exit(f"xcom-server: {str(error).splitlines()[0]}")
 
 
 def post_worker_init(worker: Worker) -> None:
@@ -84,8 +88,17 @@ def post_worker_init(worker: Worker) -> None:
             refuse_open_door(settings, listener.getsockname())
     except OpenDoor as error:
         worker.log.error("xcom-server: %s", error)
-        sys.exit(Arbiter.WORKER_BOOT_ERROR)  # which ends the master too
+        _end_server(worker)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _end_server(worker: Worker) -> NoReturn:
+    """End all workers and the master, which fails over two workers that end like the first."""
+    if worker.age % worker.cfg.workers == 1 % worker.cfg.workers:
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)
+    while worker.alive:  # until the master says so
+        time.sleep(0.05)
+    sys.exit(0)
 
 
 def when_ready(server: Arbiter) -> None:

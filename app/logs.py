@@ -44,6 +44,16 @@ class _ConsoleFormatter(logging.Formatter):
         return f"{first} [{request_id}]{newline}{rest}"
 
 
+class _WithoutHeaders(logging.Filter):
+    """Cuts off what gunicorn repeats of a request that it refuses, which may be a credential."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        words = str(record.msg)
+        if words.startswith("Invalid request from"):
+            record.msg = words.partition(": ")[0]
+        return True
+
+
 def formatter(kind: str) -> logging.Formatter:
     """Return what writes the log as `console` or `json`."""
     if kind == "json":
@@ -54,10 +64,11 @@ def formatter(kind: str) -> logging.Formatter:
 
 
 def write_to_stderr(log: logging.Logger, kind: str) -> None:
-    """Let a logger write to standard error in this format, and nowhere else."""
+    """Let a logger write to standard error in this format."""
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(kind))
     handler.addFilter(_OfRequest())
+    handler.addFilter(_WithoutHeaders())
     log.handlers = [handler]
     log.setLevel(logging.INFO)
 

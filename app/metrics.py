@@ -65,8 +65,8 @@ def observe_store(kind: str, seconds: float) -> None:
 def watch(app: Flask, engine: Engine, pool_size: int) -> None:
     """Count what an application answers and how it uses its engine, and answer /metrics."""
     _describe(pool_size)
-    event.listen(engine, "checkout", lambda *of_pool: _use_connections(1))
-    event.listen(engine, "checkin", lambda *of_pool: _use_connections(-1))
+    event.listen(engine, "checkout", _take)
+    event.listen(engine, "checkin", _give_back)
     app.after_request(_counted)
     app.add_url_rule("/metrics", "metrics", _answer)
 
@@ -76,6 +76,16 @@ def _describe(pool_size: int) -> None:
     BUILD.labels(__version__).set(1)
     POOL.labels("used").set(0)
     POOL.labels("most").set(pool_size)
+
+
+def _take(connection: Any, record: Any, proxy: Any) -> None:
+    record.record_info["is used"] = True
+    _use_connections(1)
+
+
+def _give_back(connection: Any, record: Any) -> None:
+    if record.record_info.pop("is used", False):  # and it was no connection that never came about
+        _use_connections(-1)
 
 
 @_harmless
@@ -101,10 +111,10 @@ def _operation() -> str:
 
 def _answer() -> Response:
     registry: Any = REGISTRY
-    if FOLDER in os.environ:
-        registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     try:
+        if FOLDER in os.environ:
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-    except (OSError, struct.error):  # such a file again
+    except (OSError, ValueError, struct.error):  # such a file again, or no folder
         return Response("The files of the metrics cannot be read.\n", 503, mimetype="text/plain")

@@ -15,8 +15,10 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def make() -> None:
-    """Make a folder for this server's workers, which goes when this process ends."""
-    if FOLDER not in os.environ:
+    """Make a folder for this server's workers; unless it was named, it goes with this process."""
+    if FOLDER in os.environ:
+        os.makedirs(os.environ[FOLDER], exist_ok=True)
+    else:
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="xcom-server-metrics-", dir=_place())
         atexit.register(_remove, os.getpid(), os.environ[FOLDER])
 

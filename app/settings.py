@@ -82,7 +82,7 @@ class Settings:
     workers: int = _setting(2, "How many gunicorn worker processes to run.")
     threads: int = _setting(4, "How many threads each worker runs.")
     max_requests: int = _setting(
-        0, "After how many requests a worker is replaced, give or take a tenth; 0: never.",
+        0, "After how many requests a worker is replaced, or up to a tenth more; 0: never.",
         least=0)
     drain_seconds: int = _setting(
         1, "How long a server that was sent SIGTERM says at /ready that it is going, before it"

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
+from connexion.exceptions import BadRequestProblem
 from flask import Response, request
 
 from app.errors import AlreadyExists, TooManyAttempts, Unavailable, VersionMismatch
@@ -18,6 +19,9 @@ MISMATCH = "The entry is not the one that If-Match or If-None-Match asks for."
 
 RETRY_SECONDS = 1
 """When to try again after the database could not do it."""
+
+MAX_TAGS = 100
+"""How many tags If-Match may name; a database takes so many parameters and no more."""
 
 _TAG = re.compile("0|[1-9a-f][0-9a-f]{0,14}|[1-7][0-9a-f]{15}")  # as _tag writes 63 bits
 
@@ -29,12 +33,18 @@ def tagged(response: Response, entry: XComEntry) -> Response:
 
 
 def versions() -> Collection[int] | None:
-    """Return the versions that an entry may have to be changed; None stands for any."""
+    """Return the versions that an entry may have to be changed; None stands for any.
+
+    Raises BadRequestProblem for more than MAX_TAGS of them.
+    """
     if request.if_none_match.star_tag:
         return ()  # it is there, or it is not found
-    if not request.headers.get("If-Match") or request.if_match.star_tag:
+    if "If-Match" not in request.headers or request.if_match.star_tag:
         return None
-    return {int(tag, 16) for tag in request.if_match.as_set() if _TAG.fullmatch(tag or "")}
+    tags = request.if_match.as_set()
+    if len(tags) > MAX_TAGS:
+        raise BadRequestProblem(detail=f"If-Match names {len(tags)} tags, more than {MAX_TAGS}")
+    return {int(tag, 16) for tag in tags if _TAG.fullmatch(tag or "")}
 
 
 @contextmanager

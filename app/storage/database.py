@@ -5,8 +5,10 @@ Whatever a database cannot do now is told as app.errors.Unavailable.
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -14,13 +16,16 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from app.errors import Unavailable
 from app.storage.engine import for_writing, turns_of
-from app.storage.faults import CONTENDED, Fault, fault_of
+from app.storage.faults import CONTENDED, SILENT, Fault, fault_of
 from app.storage.turns import NoTurn
 
 ATTEMPTS = 4
 """How often a transaction is tried that the database undid through no fault of its own."""
 
 _PAUSE_SECONDS = 0.02
+
+_FOLLOW_SECONDS = 0.1
+"""How long one waits to hear from whoever finds out whether the database answers again."""
 
 Work = TypeVar("Work")
 Observe = Callable[[str, float], None]
@@ -37,6 +42,8 @@ class Database:
         self._writing = for_writing(engine)
         self._turns = turns_of(engine)
         self._observe = observe
+        self._is_silent = False
+        self._finding_out = threading.Lock()
 
     def read(self, work: Callable[[Connection], Work]) -> Work:
         """Return what `work` returns; it may be called several times. Raises Unavailable."""
@@ -47,34 +54,55 @@ class Database:
 
         Raises Unavailable, and whatever `work` raises, with nothing stored.
         """
-        return self._timed("write", lambda: self._in_turn(work))
+        return self._timed("write", lambda: self._once(self._writing, work, commit=True))
 
     def _timed(self, kind: str, run: Callable[[], Work]) -> Work:
         start = time.perf_counter()
         try:
-            return _tried(run)
+            return self._unless_silent(run)
         finally:
             self._observe(kind, time.perf_counter() - start)
 
-    def _in_turn(self, work: Callable[[Connection], Work]) -> Work:
+    def _unless_silent(self, run: Callable[[], Work]) -> Work:
+        """Run, but while the database does not answer, let one at a time find out whether it does.
+
+        The others are told soon: if each waited as long, all threads would, and nobody who comes
+        later, /live among them, would be answered in time.
+        """
+        if not self._is_silent:
+            return self._listening(run)
+        if not self._finding_out.acquire(timeout=_FOLLOW_SECONDS):
+            raise Unavailable(SILENT.reason)
         try:
-            with self._turns.turn():
-                return self._once(self._writing, work, commit=True)
-        except (NoTurn, OSError) as error:
-            raise _Failed(fault_of(error), in_doubt=False) from error
+            return self._listening(run)
+        finally:
+            self._finding_out.release()
+
+    def _listening(self, run: Callable[[], Work]) -> Work:
+        try:
+            done = _tried(run)
+        except Unavailable as error:
+            self._is_silent = error.reason == SILENT.reason
+            raise
+        self._is_silent = False
+        return done
 
     def _once(self, engine: Engine, work: Callable[[Connection], Work], *, commit: bool) -> Work:
         committing = False
         try:
-            with engine.connect() as connection:
-                connection.begin()
-                done = _worked(connection, work)
-                if commit:
-                    committing = True
-                    connection.commit()
+            # The connection first: whoever has the turn must not wait for one.
+            with engine.connect() as connection, self._turn(commit):
+                with closing(connection.begin()) as transaction:  # which undoes it, within the turn
+                    done = _worked(connection, work)
+                    if commit:
+                        committing = True
+                        transaction.commit()
                 return done
-        except (DBAPIError, TimeoutError) as error:
+        except (DBAPIError, TimeoutError, NoTurn, OSError) as error:
             raise _Failed(fault_of(error), in_doubt=committing) from error
+
+    def _turn(self, writes: bool) -> AbstractContextManager[None]:
+        return self._turns.turn() if writes else nullcontext()
 
 
 def _worked(connection: Connection, work: Callable[[Connection], Work]) -> Work:

@@ -22,6 +22,8 @@ def open_engine(url: str, limits: Limits = PATIENT) -> Engine:
     database that is none of SQLite and PostgreSQL.
     """
     parsed = make_url(url)
+    if "@" in (parsed.host or ""):
+        raise DatabaseUnusable("XCOM_DATABASE_URL cannot be used: in its password, write @ as %40")
     backends = {"sqlite": sqlite.engine, "postgresql": postgres.engine}
     if parsed.get_backend_name() not in backends:
         raise DatabaseUnusable("XCOM_DATABASE_URL cannot be used: it names"
@@ -39,10 +41,12 @@ def opened(url: str, limits: Limits = PATIENT) -> Iterator[Engine]:
         engine = open_engine(url, limits)
         with engine.connect() as connection:
             inspect(connection).get_table_names()  # SQLite reads the file only now
-    except (SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
+    except (SQLAlchemyError, ModuleNotFoundError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
             reason += "; pip install '.[postgres]' brings it"
+        if isinstance(error, ValueError | TypeError):  # its words may hold the password
+            reason = "it is no URL of the form postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
         raise DatabaseUnusable(f"XCOM_DATABASE_URL cannot be used: {reason}") from None
     try:
         yield engine

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
+from app.storage.postgres import NO_ANSWER
 from app.storage.turns import NoTurn
 
 
@@ -30,20 +31,29 @@ READ_ONLY = Fault("The database is read-only.")
 NO_TABLES = Fault("The database does not hold the tables of this server.")
 DAMAGED = Fault("The file of the database is damaged.")
 TOO_SLOW = Fault("The database takes too long.")
+SILENT = Fault("The database does not answer.")
 BUSY = Fault("All connections to the database are in use.")
 CONTENDED = Fault("Too many clients change the same entries at once.", is_passing=True)
 
 _BY_SQLSTATE = {
-    "40001": CONTENDED, "40P01": CONTENDED, "55P03": LOCKED, "57014": TOO_SLOW,
+    NO_ANSWER: SILENT, "40001": CONTENDED, "40P01": CONTENDED, "55P03": LOCKED, "57014": TOO_SLOW,
     "25006": Fault(READ_ONLY.reason, is_passing=True),  # a primary once: another host may be it now
-    "42P01": NO_TABLES, "42703": NO_TABLES,
-    "53100": FULL, "53300": Fault("The database takes no more connections."),
-    "57P01": LOST, "57P02": LOST, "57P03": Fault("The database is starting or shutting down."),
+    "42P01": NO_TABLES, "42703": NO_TABLES, "42501": Fault("The database does not permit it."),
+    "53100": FULL, "57P01": LOST, "57P02": LOST,
 }
 _BY_SQLSTATE_CLASS = {
     "08": LOST, "53": Fault("The database has no resources left."),
     "57": Fault("The database was told to stop."), "58": Fault("The disk of the database fails."),
 }
+_BY_WORDS = {
+    "too many clients": Fault("The database takes no more connections."),
+    "connection slots": Fault("The database takes no more connections."),
+    "is starting up": Fault("The database is starting."),
+    "is shutting down": Fault("The database is shutting down."),
+    "in recovery mode": Fault("The database is starting."),
+}
+"""What PostgreSQL says to a new connection, which comes without a SQLSTATE."""
+
 _BY_SQLITE_NAME = {
     "SQLITE_BUSY": LOCKED, "SQLITE_LOCKED": LOCKED, "SQLITE_FULL": FULL,
     "SQLITE_READONLY": READ_ONLY, "SQLITE_CANTOPEN": Fault(
@@ -69,6 +79,9 @@ def fault_of(error: Exception) -> Fault | None:
              or _BY_SQLITE_NAME.get(name))
     if known is not None:
         return known
+    told = [fault for words, fault in _BY_WORDS.items() if words in str(error.orig)]
+    if told:
+        return told[0]
     if "no such table" in str(error.orig) or "no such column" in str(error.orig):
         return NO_TABLES
     if error.connection_invalidated:

@@ -15,6 +15,9 @@ from sqlalchemy import URL, Engine, create_engine, event
 
 from app.storage.limits import Limits
 
+NO_ANSWER = "XCOM0"
+"""The SQLSTATE, of no class that PostgreSQL has, of a server that stopped to answer."""
+
 GRACE_SECONDS = 0.25
 """How much later than the server, which knows more, a client gives a statement up."""
 
@@ -22,21 +25,17 @@ GRACE_SECONDS = 0.25
 def engine(url: URL, limits: Limits) -> Engine:
     """Return an engine for a PostgreSQL URL; raises ModuleNotFoundError without psycopg."""
     arguments: dict[str, Any] = {
-        "options": _options(url, limits), "connect_timeout": _seconds(limits.connect_timeout_ms),
-        "application_name": "xcom-server"}
+        "connect_timeout": _seconds(limits.connect_timeout_ms), "application_name": "xcom-server"}
+    arguments |= {name: url.query[name] for name in arguments if name in url.query}
+    arguments |= {"options": _options(url, limits), "autocommit": False}
     if not limits.prepared_statements:
         arguments["prepare_threshold"] = None
     made = create_engine(
-        url, hide_parameters=True, connect_args={**arguments, **_given(url, arguments)},
+        url, hide_parameters=True, connect_args=arguments,
         pool_size=limits.pool_size, max_overflow=0, pool_timeout=limits.pool_timeout_ms / 1000)
     if url.get_driver_name() == "psycopg":
         event.listen(made, "do_connect", _connector(limits))
     return made
-
-
-def _given(url: URL, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return what the URL says itself of our arguments, but for the options, which hold both."""
-    return {name: url.query[name] for name in arguments if name in url.query and name != "options"}
 
 
 def _options(url: URL, limits: Limits) -> str:
@@ -44,7 +43,9 @@ def _options(url: URL, limits: Limits) -> str:
              "lock_timeout": limits.lock_timeout_ms}
     set_here = [f"-c {name}={time}" for name, time in times.items() if time]
     # Dates near year 1 can only be read where the session's zone is UTC.
-    return " ".join([*set_here, str(url.query.get("options", "")), "-c timezone=UTC"])
+    given = url.query.get("options", ())
+    return " ".join([*set_here, *([given] if isinstance(given, str) else given),
+                     "-c timezone=UTC"])
 
 
 def _seconds(milliseconds: int) -> int:
@@ -76,16 +77,14 @@ def _hosts(named: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the host and port of each host that libpq's lists name, as libpq pairs them."""
     hosts = str(named.get("host", "")).split(",")
     ports = str(named.get("port", "")).split(",")
-    if len(hosts) == 1 or len(ports) not in (1, len(hosts)):
-        return [{}]  # one place, or none that libpq would take: which it says itself
+    if len(hosts) == 1 or len(ports) not in (1, len(hosts)) or "hostaddr" in named:
+        return [{}]  # one place, or lists that libpq reads, or refuses, itself
     ports = ports * len(hosts) if len(ports) == 1 else ports
     return [{"host": host, "port": port} for host, port in zip(hosts, ports, strict=True)]
 
 
 def _in_time(seconds: float, connect: Callable[[], Any]) -> Any:
-    """Return a connection; raises psycopg.errors.ConnectionTimeout after so many seconds."""
-    import psycopg
-
+    """Return a connection; raises psycopg.OperationalError after so many seconds."""
     made: Future[Any] = Future()
     threading.Thread(target=_fulfil, args=(made, connect), daemon=True).start()
     try:
@@ -93,7 +92,15 @@ def _in_time(seconds: float, connect: Callable[[], Any]) -> Any:
     except TimeoutError:
         if not made.cancel():  # it came at the last moment
             return made.result()
-        raise psycopg.errors.ConnectionTimeout("no host answered in time") from None
+        raise _no_answer("no host answered in time") from None
+
+
+def _no_answer(words: str) -> Exception:
+    import psycopg
+
+    error = psycopg.OperationalError(words)
+    error.sqlstate = NO_ANSWER
+    return error
 
 
 def _fulfil(made: "Future[Any]", connect: Callable[[], Any]) -> None:
@@ -131,6 +138,6 @@ def _bounded_connection(limits: Limits) -> Any:
                 if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                     raise
                 self.pgconn.finish()  # what it still says would be taken for another answer
-                raise psycopg.errors.QueryCanceled("the server has stopped to answer") from error
+                raise _no_answer("the server has stopped to answer") from error
 
     return BoundedConnection

@@ -15,6 +15,15 @@ class SchemaMismatch(RuntimeError):
     """The database holds other tables than this code needs; the text says what to run."""
 
 
+def mismatch(found: str | None) -> SchemaMismatch:
+    """Return what to say of a database at another revision than the newest."""
+    if found is not None and found > HEAD:
+        return SchemaMismatch(f"The database is at schema {found}, which a newer server made;"
+                              f" this one knows {HEAD} and leaves it alone.")
+    return SchemaMismatch(f"The database is at schema {found or 'none'}, this server needs {HEAD}."
+                          " Run: xcom-server db upgrade")
+
+
 def current(engine: Engine) -> str | None:
     """Return the revision a database is at, None where it holds none."""
     with engine.connect() as connection:
@@ -32,8 +41,7 @@ def upgrade(engine: Engine) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('xcom-server'))"))
         found = _revision(connection)
         if found is not None and found > HEAD:
-            raise SchemaMismatch(f"The database is at schema {found}, which a newer server made;"
-                                 f" this one knows {HEAD} and leaves it alone.")
+            raise mismatch(found)
         if found != HEAD:
             _migrate(connection)
 
@@ -48,9 +56,7 @@ def prepare(engine: Engine) -> None:
     if found == HEAD:
         return
     if engine.dialect.name != "sqlite" and (found is None or found < HEAD):
-        raise SchemaMismatch(
-            f"The database is at schema {found or 'none'}, this server needs {HEAD}."
-            " Run: xcom-server db upgrade")
+        raise mismatch(found)
     upgrade(engine)
 
 

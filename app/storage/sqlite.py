@@ -1,14 +1,16 @@
 """SQLite: one file in WAL mode, synced at every commit, or a database in memory."""
 
 import os
+import sqlite3
 from functools import partial
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
 from app.storage.limits import Limits
+from app.storage.turns import NoTurn, Turns
 
 
 def engine(url: URL, limits: Limits) -> Engine:
@@ -44,18 +46,28 @@ def is_in_memory(url: URL) -> bool:
 def path_of(url: URL) -> str:
     """Return the path of the database's file, which a URL may give as a URI."""
     name = url.database or ""
-    if not name.startswith("file:"):
-        return name
-    return unquote(name.removeprefix("file:").partition("?")[0])
+    if name.startswith("file:") and "uri" in url.query:
+        name = unquote(urlsplit(name).path)
+    return os.path.realpath(name)  # whatever name it is known by
 
 
 def _prepare(connection: Any, record: Any, busy_timeout_ms: int) -> None:
     connection.isolation_level = None  # the driver must not begin transactions of its own
-    for pragma in (f"busy_timeout = {busy_timeout_ms}", "journal_mode = WAL", "synchronous = FULL",
-                   "foreign_keys = ON"):
+    for pragma in (f"busy_timeout = {busy_timeout_ms}", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
-    path = next(iter(connection.execute("PRAGMA database_list")))[2]
+    path = connection.execute("PRAGMA database_list").fetchone()[2]
+    _write_ahead(connection, path, busy_timeout_ms)
     record.info["file"] = (path, _identity(path))
+
+
+def _write_ahead(connection: Any, path: str, timeout_ms: int) -> None:
+    """Make a file that is new one with a write-ahead log, which only one can do at a time."""
+    if path and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            with Turns(path, timeout_ms).turn():
+                connection.execute("PRAGMA journal_mode = WAL")
+        except (NoTurn, OSError) as error:
+            raise sqlite3.OperationalError("database is locked") from error
 
 
 def _refuse_another_file(connection: Any, record: Any, proxy: Any) -> None:

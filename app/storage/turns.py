@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 POLL_SECONDS = 0.0002
@@ -50,19 +50,23 @@ class NoTurns:
 @contextmanager
 def _open(path: str) -> Iterator[int]:
     """Open a lock of one's own; closing it lets go of it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _mode_of(path))
+    # Read-only is enough to lock, and works for everybody who may read the database.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
+        _belong_with_database(descriptor, path)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _mode_of(path: str) -> int:
-    """Return who may lock: whoever may write to the database."""
-    try:
-        return Path(path.rpartition("-")[0]).stat().st_mode & 0o666
-    except FileNotFoundError:
-        return 0o666
+def _belong_with_database(descriptor: int, path: str) -> None:
+    """Give a lock that this process has made the owner and the mode of its database."""
+    with suppress(OSError):  # it is somebody else's, and good as it is; or there is no database yet
+        database = Path(path.rpartition("-")[0]).stat()
+        mine = os.fstat(descriptor)
+        if (mine.st_uid, mine.st_mode & 0o666) != (database.st_uid, database.st_mode & 0o666):
+            os.fchmod(descriptor, database.st_mode & 0o666)
+            os.fchown(descriptor, database.st_uid, database.st_gid)
 
 
 def _lock(descriptor: int, deadline: float) -> None:

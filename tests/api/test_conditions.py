@@ -81,6 +81,18 @@ def test_a_change_for_another_tag_is_refused_and_changes_nothing(
 
 
 @VERSIONS
+def test_a_header_that_names_no_tag_or_too_many_changes_nothing(
+        client: FlaskClient, version: str) -> None:
+    create(client)
+    many = [f'"{number:x}"' for number in range(101)]
+
+    assert patch(client, version, "new", {"If-Match": ""}).status_code == 412
+    assert patch(client, version, "new", if_match(*many)).status_code == 400
+    assert patch(client, version, "new", if_match(*many[1:])).status_code == 412
+    assert client.get(ENTRY["v1"]).json["value"] == "v"
+
+
+@VERSIONS
 def test_a_weak_tag_is_not_strong_enough_to_change_by(client: FlaskClient, version: str) -> None:
     create(client)
 

@@ -84,5 +84,21 @@ def test_metrics_count_requests_by_operation_and_status_and_name_no_entry(
     assert not any("secret-name" in name or "etl" in name for name in after)
 
 
+def test_metrics_whose_files_are_gone_are_a_503(client: FlaskClient, tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "nowhere"))
+
+    assert client.get("/metrics").status_code == 503
+
+
+def test_connections_that_never_came_about_are_not_given_back(
+        make_client: Callable[..., FlaskClient], tmp_path: Path) -> None:
+    client = make_client(database_url=f"sqlite:///{tmp_path}/gone/xcom.db")
+    used = 'xcom_pool_connections{are="used"} 0.0'
+
+    assert [client.get(entries()).status_code for _ in range(3)] == [503] * 3
+    assert used in client.get("/metrics").text
+
+
 def test_without_metrics_nothing_answers_there(make_client: Callable[..., FlaskClient]) -> None:
     assert make_client(metrics=False).get("/metrics").status_code == 404

@@ -18,6 +18,7 @@ from app.storage.engine import open_engine
 from app.storage.entry import XComKey
 from app.storage.faults import fault_of
 from app.storage.limits import Limits
+from app.storage.postgres import NO_ANSWER
 from app.storage.store import XComStore
 from app.storage.tables import dag_run, xcom
 
@@ -42,8 +43,7 @@ def failing(errors: list[Exception]) -> Callable[[Connection], str]:
     (psycopg.errors.ReadOnlySqlTransaction, "The database is read-only."),
     (psycopg.errors.LockNotAvailable, "The database is locked by another writer."),
     (psycopg.errors.QueryCanceled, "The database takes too long."),
-    (psycopg.errors.TooManyConnections, "The database takes no more connections."),
-    (psycopg.errors.CannotConnectNow, "The database is starting or shutting down."),
+    (psycopg.errors.InsufficientPrivilege, "The database does not permit it."),
     (psycopg.errors.UndefinedTable, "The database does not hold the tables of this server."),
     (psycopg.errors.IoError, "The disk of the database fails."),
     (psycopg.errors.OutOfMemory, "The database has no resources left."),
@@ -54,6 +54,50 @@ def test_a_fault_is_told_in_a_sentence_that_gives_nothing_away(
 
     assert fault is not None
     assert fault.reason == reason
+
+
+@pytest.mark.parametrize(("words", "reason"), [
+    ("FATAL:  sorry, too many clients already", "The database takes no more connections."),
+    ("FATAL:  remaining connection slots are reserved", "The database takes no more connections."),
+    ("FATAL:  the database system is starting up", "The database is starting."),
+    ("FATAL:  the database system is shutting down", "The database is shutting down.")])
+def test_what_postgresql_says_to_a_new_connection_is_told(words: str, reason: str) -> None:
+    fault = fault_of(OperationalError("", {}, psycopg.OperationalError(words)))
+
+    assert fault is not None
+    assert fault.reason == reason
+
+
+def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_told_soon(
+        postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    database = Database(engine)
+    silence, asked = threading.Event(), threading.Event()
+    gone = psycopg.OperationalError("no answer")
+    gone.sqlstate = NO_ANSWER
+
+    def wait(connection: Connection) -> None:
+        asked.set()
+        silence.wait(30)
+        raise OperationalError("", {}, gone)
+
+    def first(work: Callable[[Connection], Any]) -> None:
+        with pytest.raises(Unavailable, match="does not answer"):
+            database.read(work)
+    silence.set()
+    first(wait)  # from now on it is known
+    silence.clear()
+    asked.clear()
+    finding_out = threading.Thread(target=first, args=(wait,))
+    finding_out.start()
+    asked.wait(30)
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        database.read(lambda connection: "not asked")
+    silence.set()
+    finding_out.join()
+    assert database.read(lambda connection: "asked") == "asked"
+    engine.dispose()
 
 
 def test_an_error_of_the_server_itself_is_no_fault_of_the_database() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.storage.database import Database
-from app.storage.engine import open_engine
+from app.storage.engine import open_engine, turns_of
 from app.storage.entry import XComKey
 from app.storage.limits import Limits
 from app.storage.store import XComStore
@@ -82,6 +82,31 @@ def test_the_turn_of_a_process_that_died_is_over(tmp_path: Path) -> None:
         child.kill()
 
     with Turns(path, timeout_ms=5000).turn():
+        pass
+
+
+def test_whatever_name_a_database_is_known_by_its_writers_take_turns(
+        tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(database_url.removeprefix("sqlite:///"))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "link.db").symlink_to(path)
+    monkeypatch.chdir(path.parent)
+    urls = ["sqlite:///xcom.db", f"sqlite:///{tmp_path}/elsewhere/link.db",
+            f"sqlite:///file:{path}?uri=true", f"sqlite:///file://localhost{path}?uri=true"]
+    all_turns = [turns_of(open_engine(url, Limits(lock_timeout_ms=20))) for url in urls]
+
+    with turns_of(open_engine(database_url)).turn():
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        for turns in all_turns:
+            with pytest.raises(NoTurn), turns.turn():
+                pass
+
+
+def test_a_lock_that_may_only_be_read_is_good_enough(tmp_path: Path) -> None:
+    for name in ("xcom.db-queue", "xcom.db-turn"):
+        (tmp_path / name).touch(mode=0o444)
+
+    with Turns(str(tmp_path / "xcom.db"), timeout_ms=50).turn():
         pass
 
 

@@ -86,7 +86,7 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
     assert first.stdout == f"Upgraded from schema none to {HEAD}.\n"
     assert second.stdout == f"The database is at schema {HEAD}.\n"
     assert [each.stdout for each in before] == ["none\n", ""]
-    assert before[1].stderr == (f"Error: The database is at schema none, this version needs {HEAD}."
+    assert before[1].stderr == (f"Error: The database is at schema none, this server needs {HEAD}."
                                 " Run: xcom-server db upgrade\n")
     assert [each.stdout for each in after] == [
         f"{HEAD}\n", f"The database is at schema {HEAD}, and its tables are as they should be.\n"]
@@ -109,6 +109,8 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
     (["serve"], {"XCOM_DATABASE_URL": "sqlite:////nope/nope/x.db"}, "cannot be used"),
     (["db", "upgrade"], {"XCOM_DATABASE_URL": "sqlite:///junk.db"}, "file is not a database"),
     (["serve"], {"XCOM_DATABASE_URL": "postgresql://u:p@h:port/db"}, "cannot be used"),
+    (["export"], {"XCOM_DATABASE_URL": "postgresql+psycopg://xcom:SECRET"}, "it is no URL of"),
+    (["export"], {"XCOM_DATABASE_URL": "postgresql+psycopg://x:p@SECRET@h/d"}, "write @ as %40"),
     (["serve"], {"XCOM_DATABASE_URL": "sqlite:///file::memory:?uri=true"}, "in memory")])
 def test_what_cannot_work_is_said_in_a_line(tmp_path: Path, arguments: list[str],
                                             environ: dict[str, str], words: str) -> None:
@@ -119,6 +121,7 @@ def test_what_cannot_work_is_said_in_a_line(tmp_path: Path, arguments: list[str]
     assert answer.returncode != 0
     assert words in answer.stderr
     assert "Traceback" not in answer.stderr
+    assert "SECRET" not in answer.stderr + answer.stdout
 
 
 def test_gunicorn_serves_the_checkout_with_the_same_settings(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the server writes down: a line a request where asked, and never a value or a credential."""
 
 import json
+import socket
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -66,6 +67,16 @@ def test_a_database_that_fails_is_logged_with_the_request_and_without_its_values
     told = [event for event in events if event.get("request_id") == "from-the-client"]
     assert [event["level"] for event in told] == ["WARNING"]
     assert "no such table" in told[0]["message"]
+    assert "hunter2" not in server.log.read_text()
+
+
+def test_a_header_that_gunicorn_refuses_is_not_written_down(tmp_path: Path) -> None:
+    with (LiveServer(tmp_path) as server,
+          socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection):
+        connection.sendall(b"GET /live HTTP/1.1\r\nAuthorization Basic hunter2\r\n\r\n")
+        assert b" 400 " in connection.recv(1000)
+
+    assert "Invalid request from" in server.log.read_text()
     assert "hunter2" not in server.log.read_text()
 
 

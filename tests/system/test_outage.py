@@ -27,6 +27,12 @@ from tests.waiting import until
 AT_ONCE = 4
 """How many calls are made at once: as many as one worker has threads."""
 
+MANY = 24
+"""Three clients for each thread of the server's."""
+
+LOADED = 2
+"""How much longer anything may take on a machine that is busy with others."""
+
 WRITES = [each for each in OPERATIONS if each[1] in ("create", "update", "delete")]
 READS = [each for each in OPERATIONS if each not in WRITES]
 
@@ -126,6 +132,33 @@ def test_probes_and_tokens_need_no_database(postgres: Postgres, server: LiveServ
         assert found[path].body["metadatabase"]["status"] == "unhealthy"
     assert ask("/ready").status == 200
     assert ask("/health").body["metadatabase"]["status"] == "healthy"
+
+
+def test_more_clients_than_threads_are_told_in_time_and_the_server_lives(
+        postgres: Postgres, server: LiveServer, call: Call,
+        figure: Callable[[str, float], None]) -> None:
+    """A database that says nothing would hold every thread, and the probes behind them."""
+    def ask(number: int) -> list[Answer]:
+        with Client(server.url) as client:
+            return [call("v2", "get", "old") if number % 6 else client.ask("GET", "/live")
+                    for _ in range(3)]
+
+    with paused(postgres), ThreadPoolExecutor(MANY) as pool:
+        first = list(pool.map(lambda _: call("v1", "list"), range(MANY)))  # these wait, and queue
+        answers = [list(answers) for answers in pool.map(ask, range(MANY))]
+
+    assert {answer.status for answer in first} == {503}
+    told = [answer for number, each in enumerate(answers) for answer in each if number % 6]
+    alive = [answer for number, each in enumerate(answers) for answer in each if not number % 6]
+    assert {answer.status for answer in told} == {503}
+    assert {answer.status for answer in alive} == {200}
+    figure("seconds until /live, PostgreSQL paused and three clients a thread",
+           slowest := max(answer.seconds for answer in alive))
+    figure("seconds until the slowest refusal, PostgreSQL paused and three clients a thread",
+           max(answer.seconds for answer in told))
+    assert slowest < 2 * LOADED
+    assert sorted(answer.seconds for answer in told)[len(told) // 2] < 1 * LOADED
+    assert call("v2", "get", "old").status == 200
 
 
 @pytest.mark.parametrize("asked", [True, False], ids=["asked meanwhile", "not asked meanwhile"])
