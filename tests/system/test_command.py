@@ -10,10 +10,11 @@ from subprocess import CompletedProcess
 from urllib.request import urlopen
 
 import pytest
+from sqlalchemy import create_engine, make_url
 
 from app.settings import Settings
 from app.storage.schema import HEAD
-from tests.conftest import PARITY, run, seed_texts
+from tests.conftest import PARITY, emptied, run, seed_texts
 from tests.live import LiveServer
 
 COMMAND = str(Path(sys.executable).with_name("xcom-server"))
@@ -122,6 +123,22 @@ def test_what_cannot_work_is_said_in_a_line(tmp_path: Path, arguments: list[str]
     assert words in answer.stderr
     assert "Traceback" not in answer.stderr
     assert "SECRET" not in answer.stderr + answer.stdout
+
+
+def test_what_a_database_does_not_permit_is_said_in_a_line(tmp_path: Path,
+                                                           postgres_url: str) -> None:
+    engine = create_engine(emptied(postgres_url), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DROP ROLE IF EXISTS poor")
+        connection.exec_driver_sql("CREATE ROLE poor LOGIN")
+    engine.dispose()
+    poor = make_url(postgres_url).set(username="poor").render_as_string()
+
+    for command in (["db", "current"], ["db", "check"], ["db", "upgrade"], ["export"], ["serve"]):
+        answer = xcom_server(tmp_path, *command, XCOM_DATABASE_URL=poor)
+        assert answer.returncode == 1
+        assert "permission denied" in answer.stderr
+        assert "Traceback" not in answer.stderr
 
 
 def test_gunicorn_serves_the_checkout_with_the_same_settings(tmp_path: Path) -> None:
