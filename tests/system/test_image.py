@@ -5,7 +5,6 @@ Dockerfile itself and used in an environment of their own, the folders moved. Wh
 the base image, the user, and the folder that is made for that user.
 """
 
-import base64
 import os
 import signal
 import socket
@@ -15,14 +14,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
 import pytest
 import yaml
 
 from tests.conftest import ROOT, emptied, run
 from tests.live import LiveServer
+from tests.system.client import status
 from tests.system.dockerfile import copy_context, moved, stages
 from tests.waiting import until
 
@@ -108,18 +107,6 @@ def is_healthy(image: Image, environ: Mapping[str, str]) -> bool:
     return image.run(environ, *FINAL.healthcheck).returncode == 0
 
 
-def status(url: str, user: str = "") -> int:
-    headers = {}
-    if user:
-        headers["Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
-    try:
-        with urlopen(Request(url, headers=headers), timeout=10) as answer:
-            return int(answer.status)
-    except HTTPError as error:
-        with error:
-            return error.code
-
-
 @pytest.mark.parametrize("database", ["its own SQLite", "PostgreSQL, as in compose.yaml"])
 def test_a_container_serves_its_users_and_stops_when_it_is_told_to(
         image: Image, database: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -141,7 +128,7 @@ def test_a_container_serves_its_users_and_stops_when_it_is_told_to(
             assert process.poll() is None
             entries = f"http://127.0.0.1:{port}{ENTRIES}"
             assert status(entries) == 401
-            assert status(entries, f"ann:{PASSWORD}") == 200
+            assert status(entries, "ann", PASSWORD) == 200
             process.send_signal(signal.Signals[FINAL.only("STOPSIGNAL")])
             assert process.wait(PATIENCE_SECONDS) == 0
         assert not is_healthy(image, environ)

@@ -5,17 +5,15 @@ import re
 import socket
 import subprocess
 import sys
-from base64 import b64encode
 from contextlib import closing
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import pytest
 
 from app.storage import seed_file
 from tests.conftest import ROOT, drop_tables, emptied, run
 from tests.live import LiveServer
+from tests.system.client import status
 from tests.waiting import until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,17 +44,6 @@ def test_the_first_calls_give_the_answers_that_are_shown(tmp_path: Path) -> None
     assert shown == [True] * 6
 
 
-def status(url: str, **headers: str) -> int:
-    try:
-        with urlopen(Request(url, headers=headers), timeout=5) as answer:
-            return int(answer.status)
-    except HTTPError as error:
-        with error:
-            return error.code
-    except OSError:
-        return 0
-
-
 def test_the_commands_of_the_deployment_serve_users_from_postgresql(
         tmp_path: Path, postgres_url: str) -> None:
     """The first one is left out: tests/system/test_image.py does the same with pip."""
@@ -75,10 +62,9 @@ def test_the_commands_of_the_deployment_serve_users_from_postgresql(
         server.stdin.close()
         try:
             until(lambda: status(f"http://{place}/ready") == 200, 60)
-            ann = b64encode(b"ann:correct horse").decode()
             dags = f"http://{place}/api/v1/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
             assert status(dags) == 401
-            assert status(dags, Authorization=f"Basic {ann}") == 200
+            assert status(dags, "ann", "correct horse") == 200
         finally:
             server.terminate()
             assert server.wait(60) == 0

@@ -8,12 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import pytest
 
 from tests.live import LiveServer
+from tests.system.client import status
 from tests.waiting import until
 
 CLIENTS = 4
@@ -67,12 +66,12 @@ class Load:
 
     def _exchange(self, connection: http.client.HTTPConnection, key: str) -> None:
         body = json.dumps({"key": key, "value": key})
-        for method, path, sent, status in (
+        for method, path, sent, expected in (
                 ("POST", ENTRIES, body, 201), ("GET", f"{ENTRIES}/{key}", None, 200)):
             connection.request(method, path, sent, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             text = answer.read()
-            assert answer.status == status, (answer.status, text)
+            assert answer.status == expected, (answer.status, text)
 
 
 def replace_by_reload(server: LiveServer) -> None:
@@ -117,17 +116,6 @@ def test_workers_that_answered_enough_are_replaced_and_no_request_fails(
     figure("rolling restart: failed requests", len(load.failed))
 
 
-def status_of(url: str) -> int:
-    try:
-        with urlopen(url, timeout=5) as answer:
-            return int(answer.status)
-    except HTTPError as error:
-        with error:
-            return error.code
-    except OSError:
-        return 0
-
-
 def connected(server: LiveServer) -> "closing[http.client.HTTPConnection]":
     return closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS))
 
@@ -141,9 +129,9 @@ def test_a_server_that_is_told_to_stop_is_first_not_ready_and_finishes_what_it_b
         slow.putheader("Content-Length", str(len(body)))
         slow.endheaders(body[:5].encode())
         server.process.terminate()
-        until(lambda: status_of(f"{server.url}/ready") == 503, SECONDS)
+        until(lambda: status(f"{server.url}/ready") == 503, SECONDS)
 
-        assert status_of(f"{server.url}/live") == status_of(f"{server.api}/version") == 200
+        assert status(f"{server.url}/live") == status(f"{server.api}/version") == 200
         assert server.process.poll() is None
         until(lambda: "Handling signal: term" in server.log.read_text(), SECONDS)
         slow.send(body[5:].encode())
@@ -157,7 +145,7 @@ def test_connections_are_closed_behind_their_answer_while_a_server_drains(tmp_pa
         assert kept.getresponse().read()
         assert kept.sock is not None
         server.process.terminate()
-        until(lambda: status_of(f"{server.url}/ready") == 503, SECONDS)
+        until(lambda: status(f"{server.url}/ready") == 503, SECONDS)
 
         kept.request("GET", "/live")
         answer = kept.getresponse()
@@ -168,7 +156,7 @@ def test_connections_are_closed_behind_their_answer_while_a_server_drains(tmp_pa
 def test_told_twice_a_server_stops_without_waiting(tmp_path: Path) -> None:
     with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="600") as server:
         server.process.terminate()
-        until(lambda: status_of(f"{server.url}/ready") == 503, SECONDS)
+        until(lambda: status(f"{server.url}/ready") == 503, SECONDS)
         server.process.terminate()
 
         assert server.process.wait(SECONDS) == 0
