@@ -75,6 +75,15 @@ def on_starting(server: Arbiter) -> None:
         sys.exit(f"xcom-server: {str(error).splitlines()[0]}")
 
 
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    """Let a worker that cannot start be tried again, where the server has already run.
+
+    gunicorn would end the server for it, and with it the workers that are well: for a users file
+    that is broken just now, say.
+    """
+    worker.booted = worker.age > server.cfg.workers
+
+
 def post_worker_init(worker: Worker) -> None:
     """Look at the sockets themselves, and leave Ctrl-C to the master, which tells its workers.
 

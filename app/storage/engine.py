@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine, inspect, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from app.storage import postgres, sqlite
 from app.storage.limits import PATIENT, Limits
 from app.storage.turns import NoTurns, Turns
+
+FORMS = "give sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
 
 
 class DatabaseUnusable(RuntimeError):
@@ -27,7 +29,7 @@ def open_engine(url: str, limits: Limits = PATIENT) -> Engine:
     backends = {"sqlite": sqlite.engine, "postgresql": postgres.engine}
     if parsed.get_backend_name() not in backends:
         raise DatabaseUnusable("XCOM_DATABASE_URL cannot be used: it names"
-                               f" {parsed.get_backend_name()}, not sqlite or postgresql")
+                               f" {parsed.get_backend_name()}; {FORMS}")
     return backends[parsed.get_backend_name()](parsed, limits)
 
 
@@ -43,10 +45,11 @@ def opened(url: str, limits: Limits = PATIENT) -> Iterator[Engine]:
             inspect(connection).get_table_names()  # SQLite reads the file only now
     except (SQLAlchemyError, ModuleNotFoundError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
-        if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
-            reason += "; pip install '.[postgres]' brings it"
-        if isinstance(error, ValueError | TypeError):  # its words may hold the password
-            reason = "it is no URL of the form postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
+        if isinstance(error, ModuleNotFoundError):
+            reason += ("; pip install '.[postgres]' brings it" if error.name == "psycopg"
+                       else f"; {FORMS}")
+        if isinstance(error, ValueError | TypeError | ArgumentError):  # which may hold the password
+            reason = f"it is no such URL; {FORMS}"
         raise DatabaseUnusable(f"XCOM_DATABASE_URL cannot be used: {reason}") from None
     try:
         yield engine

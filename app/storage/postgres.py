@@ -138,6 +138,6 @@ def _bounded_connection(limits: Limits) -> Any:
                 if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                     raise
                 self.pgconn.finish()  # what it still says would be taken for another answer
-                raise _no_answer("the server has stopped to answer") from error
+                raise _no_answer("the server has stopped answering") from error
 
     return BoundedConnection

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Update, exists, func, select
 
 from app.errors import (
     AlreadyExists,
@@ -133,8 +133,8 @@ class XComStore:
 
     def check(self) -> None:
         """Raise Unavailable unless the database answers and can read its tables."""
-        query = select(dag_run.c.dag_id).limit(1)
-        self._database.read(lambda connection: connection.execute(query).all())
+        nothing = _entry_of(XComKey("", "", "", 0, ""))
+        self._database.read(lambda connection: connection.execute(nothing).all())
 
     def is_healthy(self) -> bool:
         """Say whether the database answers, and can read its tables."""
@@ -171,10 +171,13 @@ def _not_found(name: XComKey) -> EntryNotFound:
     return EntryNotFound(name.dag_id, name.run_id, name.task_id, name.map_index, name.key)
 
 
+def _entry_of(name: XComKey) -> Select[Any]:
+    return (select(xcom.c.timestamp, *runs.DATES, xcom.c.value, xcom.c.version)
+            .join(dag_run, runs.OF_ENTRY).where(*listing.named(name)))
+
+
 def _found(connection: Connection, name: XComKey) -> XComEntry:
-    query = (select(xcom.c.timestamp, *runs.DATES, xcom.c.value, xcom.c.version)
-             .join(dag_run, runs.OF_ENTRY).where(*listing.named(name)))
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_entry_of(name)).one_or_none()
     if row is None:
         raise _not_found(name)
     return _entry(name, **row._mapping)

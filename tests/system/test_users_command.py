@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import stat
 import subprocess
 from base64 import b64encode
@@ -20,7 +21,9 @@ from argon2 import PasswordHasher
 from app.access.users import Role, User, read
 from tests.conftest import run
 from tests.live import LiveServer
+from tests.system.client import status
 from tests.system.test_command import COMMAND
+from tests.waiting import until
 
 SECRET = "correct: horse ü"
 
@@ -264,3 +267,19 @@ def test_a_dag_that_cannot_be_is_refused(tmp_path: Path, dag_id: str) -> None:
     refused = user(tmp_path, "add", "ann", "--role", "viewer", "--dag", dag_id)
 
     assert (refused.returncode, "dags is no list of DAG ids" in refused.stderr) == (1, True)
+
+
+def test_a_worker_that_cannot_start_for_a_broken_file_ends_no_other(tmp_path: Path) -> None:
+    user(tmp_path, "add", "ann", "--role", "viewer")
+    with LiveServer(tmp_path, XCOM_AUTH="users") as server:
+        good = (tmp_path / "xcom-users.json").read_text()
+        (tmp_path / "xcom-users.json").write_text("broken")
+        os.kill(server.workers()[0], signal.SIGKILL)
+        until(lambda: "Exception in worker process" in server.log.read_text(), 60)
+
+        assert status(f"{server.url}/live") == 200
+        (tmp_path / "xcom-users.json").write_text(good)
+        failed = server.log.read_text().count("Booting worker")
+        until(lambda: server.log.read_text().count("Booting worker") > failed, 60)
+        until(lambda: status(f"{server.url}/ready") == 200, 60)
+        assert server.process.poll() is None
