@@ -47,8 +47,9 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(database: str, tmp_path
 
 def verdict_on(way: str, folder: Path) -> Verdict:
     """Return what a short run without faults finds on a server that is broken in this way."""
-    with broken_server(way) as url, Workload(url, folder, seed="broken", clients=6) as work:
-        until(lambda: work.look().operations > 1200, 60)
+    with broken_server(way) as url:
+        with Workload(url, folder, seed="broken", clients=6) as work:
+            until(lambda: work.look().operations > 1200, 60)
         return judge(work.history())
 
 
