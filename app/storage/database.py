@@ -79,13 +79,15 @@ class Database:
             self._finding_out.release()
 
     def _listening(self, run: Callable[[], Work]) -> Work:
+        is_silent = False  # whatever it answers, an entry that is not there, say
         try:
-            done = _tried(run)
+            return _tried(run)
         except Unavailable as error:
-            self._is_silent = error.reason == SILENT.reason
+            # A COMMIT that waits for a standby is no silence: others are answered meanwhile.
+            is_silent = error.reason == SILENT.reason and not error.in_doubt
             raise
-        self._is_silent = False
-        return done
+        finally:
+            self._is_silent = is_silent
 
     def _once(self, engine: Engine, work: Callable[[Connection], Work], *, commit: bool) -> Work:
         committing = False
