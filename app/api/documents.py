@@ -1,5 +1,6 @@
 """The OpenAPI documents: found, served and mounted, with a handler for every operation."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -77,8 +78,7 @@ def mount(app: Flask, version: Version, *, validate_responses: bool) -> None:
 
     Raises LookupError, naming the operation, where one has no handler.
     """
-    source = find(version.name).read_bytes()
-    document = yaml.load(source, _SAFE_LOADER)
+    source, document = _read(version.name)
     is_open = set(_open(document))
     handlers = version.handlers
     if not version.guard_first:
@@ -97,6 +97,13 @@ def mount(app: Flask, version: Version, *, validate_responses: bool) -> None:
             lambda: None if _operation_id() in is_open else version.guard())
     app.register_blueprint(api.blueprint, name=version.name)
     _serve(app, version.name, f"/api/{version.name}", source, document)
+
+
+@functools.cache
+def _read(version: str) -> tuple[bytes, dict[str, Any]]:
+    """Return a document as it is written and as what it says, which nobody may change."""
+    source = find(version).read_bytes()
+    return source, yaml.load(source, _SAFE_LOADER)
 
 
 def _open(document: dict[str, Any]) -> Iterator[str]:
