@@ -10,24 +10,20 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, event, select, text
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.errors import AlreadyExists, EntryNotFound, Unavailable
 from app.storage.database import ATTEMPTS, Database
 from app.storage.engine import open_engine
 from app.storage.entry import XComKey
-from app.storage.faults import fault_of
 from app.storage.limits import Limits
 from app.storage.postgres import NO_ANSWER
 from app.storage.store import XComStore
 from app.storage.tables import dag_run, xcom
+from tests.storage.test_faults import driver_error
 
 NAME = XComKey("d", "r", "t", -1, "k")
 QUICK = Limits(lock_timeout_ms=100, pool_timeout_ms=100)
-
-
-def driver_error(kind: type[psycopg.Error]) -> OperationalError:
-    return OperationalError("SELECT 1", {}, kind("words with a host and a password"))
 
 
 def failing(errors: list[Exception]) -> Callable[[Connection], str]:
@@ -36,36 +32,6 @@ def failing(errors: list[Exception]) -> Callable[[Connection], str]:
             raise errors.pop(0)
         return "done"
     return work
-
-
-@pytest.mark.parametrize(("kind", "reason"), [
-    (psycopg.errors.DiskFull, "The disk of the database is full."),
-    (psycopg.errors.ReadOnlySqlTransaction, "The database is read-only."),
-    (psycopg.errors.LockNotAvailable, "The database is locked by another writer."),
-    (psycopg.errors.QueryCanceled, "The database takes too long."),
-    (psycopg.errors.InsufficientPrivilege, "The database does not permit it."),
-    (psycopg.errors.UndefinedTable, "The database does not hold the tables of this server."),
-    (psycopg.errors.IoError, "The disk of the database fails."),
-    (psycopg.errors.OutOfMemory, "The database has no resources left."),
-    (psycopg.OperationalError, "The database cannot be reached.")])
-def test_a_fault_is_told_in_a_sentence_that_gives_nothing_away(
-        kind: type[psycopg.Error], reason: str) -> None:
-    fault = fault_of(driver_error(kind))
-
-    assert fault is not None
-    assert fault.reason == reason
-
-
-@pytest.mark.parametrize(("words", "reason"), [
-    ("FATAL:  sorry, too many clients already", "The database takes no more connections."),
-    ("FATAL:  remaining connection slots are reserved", "The database takes no more connections."),
-    ("FATAL:  the database system is starting up", "The database is starting."),
-    ("FATAL:  the database system is shutting down", "The database is shutting down.")])
-def test_what_postgresql_says_to_a_new_connection_is_told(words: str, reason: str) -> None:
-    fault = fault_of(OperationalError("", {}, psycopg.OperationalError(words)))
-
-    assert fault is not None
-    assert fault.reason == reason
 
 
 def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_told_soon(
@@ -103,8 +69,6 @@ def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_t
 def test_an_error_of_the_server_itself_is_no_fault_of_the_database() -> None:
     wrong = ProgrammingError("SELEC", {}, psycopg.errors.SyntaxError("no"))
 
-    assert fault_of(wrong) is None
-    assert fault_of(IntegrityError("", {}, psycopg.errors.ForeignKeyViolation(""))) is None
     with pytest.raises(ProgrammingError):
         Database(open_engine("sqlite://")).write(failing([wrong]))
 
