@@ -76,4 +76,4 @@ def turns_of(engine: Engine) -> Turns | NoTurns:
     """Return the turns that the writers of an engine's database take."""
     if engine.dialect.name != "sqlite" or sqlite.is_in_memory(engine.url):
         return NoTurns()
-    return Turns(sqlite.path_of(engine.url), sqlite.lock_timeout_ms(engine))
+    return Turns(sqlite.path_of(engine.url), engine.get_execution_options()["lock_timeout_ms"])

@@ -51,8 +51,9 @@ _BY_WORDS = {
     "is starting up": Fault("The database is starting."),
     "is shutting down": Fault("The database is shutting down."),
     "in recovery mode": Fault("The database is starting."),
+    "no such table": NO_TABLES, "no such column": NO_TABLES,
 }
-"""What PostgreSQL says to a new connection, which comes without a SQLSTATE."""
+"""What comes without a code: PostgreSQL's words to a new connection, and SQLite's of its tables."""
 
 _BY_SQLITE_NAME = {
     "SQLITE_BUSY": LOCKED, "SQLITE_LOCKED": LOCKED, "SQLITE_FULL": FULL,
@@ -79,11 +80,9 @@ def fault_of(error: Exception) -> Fault | None:
              or _BY_SQLITE_NAME.get(name))
     if known is not None:
         return known
-    told = [fault for words, fault in _BY_WORDS.items() if words in str(error.orig)]
-    if told:
-        return told[0]
-    if "no such table" in str(error.orig) or "no such column" in str(error.orig):
-        return NO_TABLES
+    for words, fault in _BY_WORDS.items():
+        if words in str(error.orig):
+            return fault
     if error.connection_invalidated:
         return LOST
     return UNREACHABLE if isinstance(error, OperationalError | InterfaceError) else None

@@ -20,8 +20,8 @@ def engine(url: URL, limits: Limits) -> Engine:
     made = create_engine(
         url, hide_parameters=True, connect_args={"check_same_thread": False}, poolclass=QueuePool,
         pool_size=1 if in_memory else limits.pool_size, max_overflow=0,
-        pool_timeout=limits.pool_timeout_ms / 1000)
-    made.dialect.lock_timeout_ms = limits.lock_timeout_ms  # type: ignore[attr-defined]
+        pool_timeout=limits.pool_timeout_ms / 1000,
+        execution_options={"lock_timeout_ms": limits.lock_timeout_ms})
     # Whoever waits for SQLite itself has its turn among this server's writers already: so it waits
     # for a stranger, and it has waited.
     event.listen(made, "connect", partial(_prepare, busy_timeout_ms=limits.lock_timeout_ms // 3))
@@ -29,11 +29,6 @@ def engine(url: URL, limits: Limits) -> Engine:
     if not in_memory:
         event.listen(made, "checkout", _refuse_another_file)
     return made
-
-
-def lock_timeout_ms(made: Engine) -> int:
-    """Return how long a writer of this engine waits for its turn."""
-    return made.dialect.lock_timeout_ms  # type: ignore[attr-defined,no-any-return]
 
 
 def is_in_memory(url: URL) -> bool:
