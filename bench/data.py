@@ -1,0 +1,131 @@
+"""The entries that every contender answers from: a layout by arithmetic, stored by bulk loading."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine, Table
+
+from app.storage import schema
+from app.storage.engine import open_engine
+from app.storage.tables import dag_run, task_instance, xcom
+
+KEYS = 100
+"""How many entries each task instance has: one page."""
+
+TASKS = 10
+"""How many tasks each DAG run has."""
+
+_FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+class Instance(NamedTuple):
+    """The names of a task instance."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each of so many entries is: at most ten DAGs, and as many runs as that takes."""
+
+    entries: int
+
+    @property
+    def dags(self) -> int:
+        """How many DAGs there are."""
+        return min(10, max(1, self.entries // (KEYS * TASKS)))
+
+    @property
+    def runs(self) -> int:
+        """How many runs each DAG has."""
+        return max(1, self.entries // (KEYS * TASKS * self.dags))
+
+    @property
+    def instances(self) -> int:
+        """How many task instances there are."""
+        return self.dags * self.runs * TASKS
+
+    def instance(self, number: int) -> Instance:
+        """Return the names of a task instance."""
+        run, task = divmod(number, TASKS)
+        dag, day = divmod(run, self.runs)
+        return Instance(f"dag_{dag}", f"scheduled__{self.date(day).isoformat()}", f"task_{task}")
+
+    def key(self, number: int) -> str:
+        """Return the key of an entry."""
+        return f"key_{number % KEYS:03}"
+
+    def date(self, day: int) -> datetime:
+        """Return the logical date of a run."""
+        return _FIRST + timedelta(days=day)
+
+
+def value(number: int) -> str:
+    """Return the value of an entry, as JSON text."""
+    return f'{{"path": "s3://bucket/part-{number}.parquet", "rows": {number}}}'
+
+
+def fill(url: str, entries: int) -> Layout:
+    """Make the tables of a database that has none, and store so many entries."""
+    layout = Layout(entries)
+    engine = open_engine(url)
+    schema.upgrade(engine)
+    for table, rows in ((dag_run, _runs(layout)), (task_instance, _instances(layout)),
+                        (xcom, _entries(layout))):
+        _load(engine, table, rows)
+    _settle(engine)
+    engine.dispose()
+    return layout
+
+
+def _runs(layout: Layout) -> Iterator[tuple[Any, ...]]:
+    for number in range(0, layout.instances, TASKS):
+        date = layout.date(number // TASKS % layout.runs)
+        yield *layout.instance(number)[:2], date, date
+
+
+def _instances(layout: Layout) -> Iterator[tuple[Any, ...]]:
+    for number in range(layout.instances):
+        dag_id, run_id, task_id = layout.instance(number)
+        yield dag_id, task_id, run_id, -1
+
+
+def _entries(layout: Layout) -> Iterator[tuple[Any, ...]]:
+    for instance in range(layout.instances):
+        dag_id, run_id, task_id = layout.instance(instance)
+        for number in range(instance * KEYS, (instance + 1) * KEYS):
+            yield (dag_id, task_id, run_id, -1, layout.key(number),
+                   _FIRST + timedelta(milliseconds=number), value(number), number)
+
+
+def _load(engine: Engine, table: Table, rows: Iterator[tuple[Any, ...]]) -> None:
+    """Store rows as fast as the driver can."""
+    connection = engine.raw_connection()
+    cursor = connection.cursor()
+    if engine.dialect.name == "postgresql":
+        with cursor.copy(f"COPY {table.name} FROM STDIN") as copy:  # type: ignore[attr-defined]
+            for row in rows:
+                copy.write_row(row)
+    else:
+        places = ", ".join("?" for _ in table.columns)
+        cursor.execute("BEGIN")
+        cursor.executemany(f"INSERT INTO {table.name} VALUES ({places})", map(_for_sqlite, rows))
+    connection.commit()
+    connection.close()
+
+
+def _for_sqlite(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(each.strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(each, datetime) else each
+                 for each in row)
+
+
+def _settle(engine: Engine) -> None:
+    """Leave the database as one is that has been in use: nothing to be written later."""
+    statement = "VACUUM ANALYZE" if engine.dialect.name == "postgresql" else (
+        "PRAGMA wal_checkpoint(TRUNCATE)")
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(statement)

@@ -1,0 +1,92 @@
+"""The requests that are measured, as data: each names a method, and a URL and body by number."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from bench.data import KEYS, Layout, value
+
+V1 = "/api/v1"
+V2 = "/api/v2"
+
+ANYTHING = "~"
+
+SPREAD = 7919
+"""A prime, so that successive requests ask for entries far from each other."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request; `path` is percent-encoded and holds the query."""
+
+    method: str
+    path: str
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Requests of one kind: `request` returns the one of a number from 0 on."""
+
+    name: str
+    request: Callable[[int], Request]
+    status: int = 200
+
+
+def operations(layout: Layout, base: str = V1) -> dict[str, Operation]:
+    """Return what is measured against entries of this layout, by name."""
+    created = 201 if base == V2 else 200
+    found = [
+        Operation("GET entry", lambda n: Request("GET", _entry(base, layout, n))),
+        Operation("list of 100", lambda n: Request("GET", _of_instance(base, layout, n))),
+        Operation("list of all, first page", lambda n: Request("GET", _of_all(base, 0))),
+        Operation("list of all, deep", lambda n: Request("GET", _of_all(base, deep(layout)))),
+        Operation("POST", lambda n: _post(base, layout, n), created),
+        Operation("PATCH", lambda n: Request("PATCH", _entry(base, layout, n), _body(base, n))),
+        Operation("DELETE", lambda n: Request("DELETE", _new(base, layout, n)), 204),
+    ]
+    return {each.name: each for each in found}
+
+
+def deep(layout: Layout) -> int:
+    """Return the offset that nine tenths of all entries come before."""
+    return layout.entries * 9 // 10
+
+
+def _instance(base: str, layout: Layout, number: int) -> str:
+    dag_id, run_id, task_id = layout.instance(number * SPREAD % layout.instances)
+    return (f"{base}/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+            f"/taskInstances/{task_id}/xcomEntries")
+
+
+def _of_instance(base: str, layout: Layout, number: int) -> str:
+    return f"{_instance(base, layout, number)}?limit={KEYS}"
+
+
+def _of_all(base: str, offset: int) -> str:
+    return (f"{base}/dags/{ANYTHING}/dagRuns/{ANYTHING}/taskInstances/{ANYTHING}/xcomEntries"
+            f"?limit={KEYS}&offset={offset}")
+
+
+def _entry(base: str, layout: Layout, number: int) -> str:
+    return f"{_instance(base, layout, number)}/{layout.key(number * SPREAD)}"
+
+
+def _new(base: str, layout: Layout, number: int) -> str:
+    return f"{_instance(base, layout, number)}/{new_key(number)}"
+
+
+def new_key(number: int) -> str:
+    """Return the key that a POST of this number makes, and a DELETE removes."""
+    return f"new_{number}"
+
+
+def _post(base: str, layout: Layout, number: int) -> Request:
+    return Request("POST", _instance(base, layout, number), _body(base, number, new_key(number)))
+
+
+def _body(base: str, number: int, key: str | None = None) -> bytes:
+    """Return a body as the version takes it: in v1 values are text."""
+    given = value(number) if base == V1 else json.loads(value(number))
+    return json.dumps(({"key": key} if key else {}) | {"value": given}).encode()
