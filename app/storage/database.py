@@ -1,4 +1,4 @@
-"""A database, and the one way to it: whole transactions, tried again where that may help.
+"""A database, and the one way to it: statements and transactions, tried again where that may help.
 
 Whatever a database cannot do now is told as app.errors.Unavailable.
 """
@@ -7,16 +7,17 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from app.errors import Unavailable
-from app.storage.engine import for_writing, turns_of
+from app.storage.engine import begin, for_writing, turns_of
 from app.storage.faults import CONTENDED, SILENT, Fault, fault_of
+from app.storage.prepared import Prepared
 from app.storage.turns import NoTurn
 
 ATTEMPTS = 4
@@ -28,6 +29,7 @@ _FOLLOW_SECONDS = 0.1
 """How long one waits to hear from whoever finds out whether the database answers again."""
 
 Work = TypeVar("Work")
+Row = tuple[Any, ...]
 Observe = Callable[[str, float], None]
 """Is told after each transaction what it was, `read` or `write`, and how many seconds it took."""
 
@@ -35,26 +37,37 @@ _log = logging.getLogger("app.storage")
 
 
 class Database:
-    """Runs work in transactions of an engine, each of them whole or not at all."""
+    """Runs statements and transactions of an engine, each of them whole or not at all."""
 
     def __init__(self, engine: Engine, observe: Observe = lambda kind, seconds: None) -> None:
+        self.dialect = engine.dialect
         self._engine = engine
         self._writing = for_writing(engine)
+        self._begin = begin(engine)
         self._turns = turns_of(engine)
         self._observe = observe
         self._is_silent = False
         self._finding_out = threading.Lock()
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
+        self._errors = (DBAPIError, self._driver_error, TimeoutError, NoTurn, OSError)
 
-    def read(self, work: Callable[[Connection], Work]) -> Work:
-        """Return what `work` returns; it may be called several times. Raises Unavailable."""
-        return self._timed("read", lambda: self._once(self._engine, work, commit=False))
+    def rows(self, statement: Prepared, given: dict[str, Any]) -> list[Row]:
+        """Return the rows that a statement reads. Raises Unavailable."""
+        return self._timed("read", lambda: self._read(statement, given))
+
+    def changed(self, statement: Prepared, given: dict[str, Any]) -> list[Row]:
+        """Return the rows that a statement returns of its change, once that is stored durably.
+
+        Raises Unavailable.
+        """
+        return self._timed("write", lambda: self._change(statement, given))
 
     def write(self, work: Callable[[Connection], Work]) -> Work:
         """Return what `work` returns, once it is stored durably; it may be called several times.
 
         Raises Unavailable, and whatever `work` raises, with nothing stored.
         """
-        return self._timed("write", lambda: self._once(self._writing, work, commit=True))
+        return self._timed("write", lambda: self._transact(work))
 
     def _timed(self, kind: str, run: Callable[[], Work]) -> Work:
         start = time.perf_counter()
@@ -89,40 +102,91 @@ class Database:
         finally:
             self._is_silent = is_silent
 
-    def _once(self, engine: Engine, work: Callable[[Connection], Work], *, commit: bool) -> Work:
+    def _read(self, statement: Prepared, given: dict[str, Any]) -> list[Row]:
+        """Run a statement by itself: what it reads is of one moment, and there is nothing to undo.
+        """
+        connection = None
+        try:
+            connection = self._engine.raw_connection()
+            return statement.rows(connection.cursor(), given)
+        except self._errors as error:
+            raise self._failed(error, connection, committing=False) from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _change(self, statement: Prepared, given: dict[str, Any]) -> list[Row]:
+        connection, committing = None, False
+        try:
+            connection = self._engine.raw_connection()  # first, as in _transact
+            with self._turns.turn(), _undone(connection, self._driver_error):
+                cursor = connection.cursor()
+                cursor.execute(self._begin)
+                rows = statement.rows(cursor, given)
+                committing = True
+                connection.commit()
+            return rows
+        except self._errors as error:
+            raise self._failed(error, connection, committing=committing) from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _transact(self, work: Callable[[Connection], Work]) -> Work:
         committing = False
         try:
             # The connection first: whoever has the turn must not wait for one.
-            with engine.connect() as connection, self._turn(commit):
+            with self._writing.connect() as connection, self._turns.turn():
                 with closing(connection.begin()) as transaction:  # which undoes it, within the turn
                     done = _worked(connection, work)
-                    if commit:
-                        committing = True
-                        transaction.commit()
+                    committing = True
+                    transaction.commit()
                 return done
-        except (DBAPIError, TimeoutError, NoTurn, OSError) as error:
-            raise _Failed(fault_of(error), in_doubt=committing) from error
+        except self._errors as error:
+            raise _Failed(fault_of(error), committing=committing) from error
 
-    def _turn(self, writes: bool) -> AbstractContextManager[None]:
-        return self._turns.turn() if writes else nullcontext()
+    def _failed(self, error: Exception, connection: PoolProxiedConnection | None, *,
+                committing: bool) -> "_Failed":
+        """Return what an error of the driver means, and let go of a connection that is no use."""
+        is_lost = connection is not None and self.dialect.is_disconnect(
+            error, connection.dbapi_connection, None)  # type: ignore[arg-type]
+        if connection is not None and (is_lost or _is_read_only(error)):
+            connection.invalidate(error)
+        return _Failed(fault_of(error, is_lost=is_lost), committing=committing)
+
+
+@contextmanager
+def _undone(connection: PoolProxiedConnection, errors: type[Exception]) -> Iterator[None]:
+    """Undo what fails, before others have their turn."""
+    try:
+        yield
+    except BaseException:
+        with suppress(errors):  # the connection may be the reason
+            connection.rollback()
+        raise
 
 
 def _worked(connection: Connection, work: Callable[[Connection], Work]) -> Work:
     try:
         return work(connection)
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == "25006":  # read-only: no use to anybody
+        if _is_read_only(error.orig):
             connection.invalidate()
         raise
 
 
-class _Failed(Exception):
-    """A transaction failed; its cause is the driver's error."""
+def _is_read_only(error: BaseException | None) -> bool:
+    """Say whether PostgreSQL refused a change for being a standby: no use to anybody."""
+    return getattr(error, "sqlstate", None) == "25006"
 
-    def __init__(self, fault: Fault | None, *, in_doubt: bool) -> None:
+
+class _Failed(Exception):
+    """A statement or transaction failed; its cause is the driver's error."""
+
+    def __init__(self, fault: Fault | None, *, committing: bool) -> None:
         super().__init__(fault)
         self.fault = fault
-        self.in_doubt = in_doubt and fault is not CONTENDED  # which is told of what was undone
+        self.in_doubt = committing and fault is not CONTENDED  # which is told of what was undone
 
 
 def _tried(run: Callable[[], Work]) -> Work:

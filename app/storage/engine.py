@@ -72,6 +72,11 @@ def for_writing(engine: Engine) -> Engine:
     return engine.execution_options(writes=True)
 
 
+def begin(engine: Engine) -> str:
+    """Return the statement that begins a transaction that writes."""
+    return "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "BEGIN"
+
+
 def turns_of(engine: Engine) -> Turns | NoTurns:
     """Return the turns that the writers of an engine's database take."""
     if engine.dialect.name != "sqlite" or sqlite.is_in_memory(engine.url):

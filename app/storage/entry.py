@@ -49,15 +49,14 @@ class XComEntry(XComKey):
 
     `timestamp`, and the `logical_date` (None for a run that belongs to no date) and `run_after`
     of its DAG run, carry the time zone UTC and microseconds. `value` is JSON text exactly as it
-    was written; it is empty, which no JSON text is, where a list leaves values out. `version` is
-    another number after every write; a list leaves it out, as 0.
+    was written. `version` is another number after every write.
     """
 
     timestamp: datetime
     logical_date: datetime | None
     run_after: datetime
-    value: str = ""
-    version: int = field(default=0, compare=False)
+    value: str
+    version: int = field(compare=False)
 
     @property
     def run_date(self) -> datetime:
@@ -82,6 +81,10 @@ class Comparison(NamedTuple):
     operand: str | int | datetime
 
 
+Condition = tuple[tuple[Comparison, ...], ...]
+"""Alternatives, each of several comparisons: met by an entry that meets all of at least one."""
+
+
 class Order(NamedTuple):
     """A field to order a list by."""
 
@@ -93,8 +96,7 @@ class Order(NamedTuple):
 class XComFilter:
     """Which entries to list; None stands for any.
 
-    `dag_ids` are the DAGs that may be shown at all. An entry meets `conditions` if of each of them
-    it meets all comparisons of at least one alternative.
+    `dag_ids` are the DAGs that may be shown at all; an entry must meet each of `conditions`.
     """
 
     dag_id: str | None = None
@@ -103,12 +105,30 @@ class XComFilter:
     map_index: int | None = None
     key: str | None = None
     dag_ids: frozenset[str] | None = None
-    conditions: tuple[tuple[tuple[Comparison, ...], ...], ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+
+class ListedEntry(NamedTuple):
+    """An entry as a list shows it: all that an XComEntry has but its value and its version."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    key: str
+    timestamp: datetime
+    logical_date: datetime | None
+    run_after: datetime
+
+    @property
+    def run_date(self) -> datetime:
+        """The date to tell the DAG run by."""
+        return self.logical_date or self.run_after
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some of the entries that match a filter, and how many match in all."""
 
-    entries: list[XComEntry]
+    entries: list[ListedEntry]
     total_entries: int

@@ -6,7 +6,7 @@ has the driver's own words.
 
 from dataclasses import dataclass
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from app.storage.postgres import NO_ANSWER
 from app.storage.turns import NoTurn
@@ -64,25 +64,32 @@ _BY_SQLITE_NAME = {
 }
 
 
-def fault_of(error: Exception) -> Fault | None:
-    """Return what an error means, None where it is no fault of the database."""
+def fault_of(error: Exception, *, is_lost: bool = False) -> Fault | None:
+    """Return what an error means, the driver's or SQLAlchemy's; None where no database is at fault.
+
+    `is_lost` says of a driver's error that it ended the connection.
+    """
     if isinstance(error, NoTurn):
         return LOCKED
     if isinstance(error, TimeoutError):
         return BUSY
     if isinstance(error, OSError):
         return _BY_SQLITE_NAME["SQLITE_CANTOPEN"]
-    if not isinstance(error, DBAPIError):
-        return None
-    state = getattr(error.orig, "sqlstate", None) or ""
-    name = "_".join(getattr(error.orig, "sqlite_errorname", "").split("_")[:2])
+    original = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(original, "sqlstate", None) or ""
+    name = "_".join(getattr(original, "sqlite_errorname", "").split("_")[:2])
     known = (_BY_SQLSTATE.get(state) or _BY_SQLSTATE_CLASS.get(state[:2])
              or _BY_SQLITE_NAME.get(name))
     if known is not None:
         return known
     for words, fault in _BY_WORDS.items():
-        if words in str(error.orig):
+        if words in str(original):
             return fault
-    if error.connection_invalidated:
+    if is_lost or getattr(error, "connection_invalidated", False):
         return LOST
-    return UNREACHABLE if isinstance(error, OperationalError | InterfaceError) else None
+    kinds = {kind.__name__ for kind in type(original).__mro__}
+    return None if kinds.isdisjoint(_OF_CONNECTIONS) else UNREACHABLE
+
+
+_OF_CONNECTIONS = ("OperationalError", "InterfaceError")
+"""What PEP 249 calls the errors of a driver that have to do with the database's operation."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, literal
+from sqlalchemy import Connection, Dialect, Table, literal
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -12,20 +12,20 @@ def insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> bo
 
     Another transaction that is inserting the same name is waited for.
     """
-    statement = _insert(connection, table).on_conflict_do_nothing().returning(literal(1))
+    statement = inserting(connection.dialect, table).on_conflict_do_nothing().returning(literal(1))
     return connection.execute(statement.values(row)).first() is not None
 
 
 def insert_or_replace(connection: Connection, table: Table,
                       rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows, each in the place of the one of its name."""
-    statement = _insert(connection, table)
+    statement = inserting(connection.dialect, table)
     others = {column.name: statement.excluded[column.name]
               for column in table.columns if not column.primary_key}
     connection.execute(statement.on_conflict_do_update(
         index_elements=list(table.primary_key), set_=others), list(rows))
 
 
-def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return insert(table)
+def inserting(dialect: Dialect, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that can say what happens on a conflict."""
+    return (postgresql.insert if dialect.name == "postgresql" else sqlite.insert)(table)

@@ -1,25 +1,36 @@
-"""How a list is asked of the database: which entries match, how many, in which order."""
+"""How a list is asked of the database: one statement for how many entries match and for a page.
+
+A first page is read as the index gives it.  A later one is found in the index alone, which goes
+past the entries before it without reading them; only what is on the page is read from the tables.
+"""
 
 import operator
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Dialect,
+    Select,
+    and_,
+    bindparam,
+    false,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from app.storage import runs
-from app.storage.entry import (
-    MAX_MAP_INDEX,
-    UNMAPPED,
-    Comparison,
-    Field,
-    Order,
-    XComFilter,
-    XComKey,
-)
+from app.storage.entry import MAX_MAP_INDEX, UNMAPPED, Comparison, Condition, Order, XComFilter
+from app.storage.prepared import Prepared
 from app.storage.tables import dag_run, xcom
 
-_LISTED = (xcom.c.dag_id, xcom.c.run_id, xcom.c.task_id, xcom.c.map_index, xcom.c.key,
-           xcom.c.timestamp, *runs.DATES)
+NO_MAP_INDEX = -2
+"""A map index that no entry has."""
+
+_NAMES = (xcom.c.dag_id, xcom.c.run_id, xcom.c.task_id, xcom.c.map_index, xcom.c.key)
 _NATURAL = (Order("dag_id"), Order("task_id"), Order("run_id"), Order("map_index"), Order("key"))
 _OF_RUN = ("logical_date", "run_after")
 
@@ -29,47 +40,104 @@ _OPERATORS: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] 
 }
 
 
-def count(wanted: XComFilter) -> Select[int]:
-    """Return the query for how many entries match."""
-    query = select(func.count()).select_from(xcom)
-    if any(comparison.field in _OF_RUN for condition in wanted.conditions
-           for alternative in condition for comparison in alternative):
+class Form(NamedTuple):
+    """What a list has in common with others that one statement answers.
+
+    `given` are the names that it is of; a `later` page is any but the first.
+    """
+
+    given: tuple[str, ...]
+    dag_ids: frozenset[str] | None
+    conditions: tuple[Condition, ...]
+    order: tuple[Order, ...]
+    later: bool
+
+
+def names(wanted: XComFilter) -> dict[str, Any]:
+    """Return the names that a filter gives, as parameters."""
+    given = {"dag_id": wanted.dag_id, "run_id": wanted.run_id, "task_id": wanted.task_id,
+             "map_index": wanted.map_index, "key": wanted.key}
+    return storable({name: each for name, each in given.items() if each is not None})
+
+
+def storable(given: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters with a map index that a column can hold; no entry has another one."""
+    if not UNMAPPED <= given.get("map_index", UNMAPPED) <= MAX_MAP_INDEX:
+        given["map_index"] = NO_MAP_INDEX
+    return given
+
+
+def named(fields: Iterable[str]) -> list[ColumnElement[bool]]:
+    """Return the conditions that these fields are what the parameters of their names say."""
+    return [xcom.c[field] == bindparam(field, None) for field in fields]
+
+
+@lru_cache(maxsize=256)  # lists by names alone have few forms; any other is likely asked again
+def prepared(dialect: Dialect, form: Form) -> Prepared:
+    """Return the statement for lists of a form; it takes the names, `limit` and `offset`.
+
+    Each row is the total, and of an entry the names, the timestamp and its DAG run's dates. Where
+    the page is empty there is no row, or for a `later` page one with the total alone.
+    """
+    return Prepared((_later_page if form.later else _first_page)(form), dialect)
+
+
+def _first_page(form: Form) -> Select[Any]:
+    total = _count(form).correlate(None).scalar_subquery()
+    return (select(total, *_NAMES, xcom.c.timestamp, *runs.DATES)
+            .join_from(xcom, dag_run, runs.OF_ENTRY).where(*_matching(form))
+            .order_by(*_sorted(form)).limit(bindparam("limit", None)))
+
+
+def _later_page(form: Form) -> Select[Any]:
+    found = select(*xcom.primary_key).select_from(xcom)
+    if _is_of_run(form, form.order):
+        found = found.join(dag_run, runs.OF_ENTRY)
+    page = (found.where(*_matching(form)).order_by(*_sorted(form))
+            .limit(bindparam("limit", None)).offset(bindparam("offset", None)).subquery())
+    total = _count(form).subquery()
+    on_page = and_(*(column == page.c[column.name] for column in xcom.primary_key))
+    return (select(*total.c, *_NAMES, xcom.c.timestamp, *runs.DATES)
+            .select_from(total.outerjoin(page, true()).outerjoin(xcom, on_page)
+                         .outerjoin(dag_run, runs.OF_ENTRY))
+            .order_by(*_sorted(form)))
+
+
+def _count(form: Form) -> Select[Any]:
+    query = select(func.count().label("total")).select_from(xcom)
+    if _is_of_run(form):
         query = query.join(dag_run, runs.OF_ENTRY)
-    matching = _matching(wanted)
-    if matching and wanted.dag_id is None and wanted.key is None:
+    matching = _matching(form)
+    if matching and not {"dag_id", "key"} & set(form.given):
         # Every name does; but SQLite, which would read the table with its values, reads the index.
         matching.append(xcom.c.dag_id >= "")
     return query.where(*matching)
 
 
-def page(wanted: XComFilter, order: Sequence[Order], limit: int,
-         offset: int) -> Select[tuple[Any, ...]]:
-    """Return the query for a page of entries, without their values.
+def _sorted(form: Form) -> list[ColumnElement[Any]]:
+    """Return the order of a form, in which no two entries are equal.
 
-    Entries that `order` leaves equal follow one another in the natural order, turned round where
-    the first field is descending.
+    Entries that it leaves equal follow one another in the natural order, turned round where the
+    first field is descending.
     """
-    ties = [Order(field, order[0].descending if order else False) for field, _ in _NATURAL]
-    return (select(*_LISTED).join(dag_run, runs.OF_ENTRY).where(*_matching(wanted))
-            .order_by(*(_column(field).desc() if descending else _column(field)
-                        for field, descending in [*order, *ties]))
-            .limit(limit).offset(offset))
+    turned = bool(form.order) and form.order[0].descending
+    ties = [Order(field, turned) for field, _ in _NATURAL]
+    return [_column(field).desc() if descending else _column(field)
+            for field, descending in (*form.order, *ties)]
 
 
-def named(name: XComKey | XComFilter) -> list[ColumnElement[bool]]:
-    """Return the conditions that the entries of this name, or with these names, meet."""
-    given: dict[Field, str | int | None] = {
-        "dag_id": name.dag_id, "run_id": name.run_id, "task_id": name.task_id,
-        "map_index": name.map_index, "key": name.key}
-    return [_compared(Comparison(field, "eq", value))
-            for field, value in given.items() if value is not None]
+def _is_of_run(form: Form, order: Sequence[Order] = ()) -> bool:
+    """Say whether it takes the DAG runs to tell which entries match, and which come first."""
+    compared = [comparison.field for condition in form.conditions for alternative in condition
+                for comparison in alternative]
+    return any(field in _OF_RUN for field in (*compared, *(field for field, _ in order)))
 
 
-def _matching(wanted: XComFilter) -> list[ColumnElement[bool]]:
-    shown = [] if wanted.dag_ids is None else [xcom.c.dag_id.in_(sorted(wanted.dag_ids))]
+def _matching(form: Form) -> list[ColumnElement[bool]]:
+    shown = [] if form.dag_ids is None else [xcom.c.dag_id.in_(sorted(form.dag_ids))]
     met = [or_(*(and_(true(), *map(_compared, alternative)) for alternative in condition))
-           for condition in wanted.conditions]
-    return [*named(wanted), *shown, *met]
+           for condition in form.conditions]
+    return [*named(form.given), *shown, *met]
 
 
 def _compared(comparison: Comparison) -> ColumnElement[bool]:

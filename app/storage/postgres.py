@@ -5,13 +5,15 @@ wait as long.  So a connection is made in a thread of its own, and a connection 
 stopped to answer is given up.
 """
 
+import select
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from functools import partial
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
 
 from app.storage.limits import Limits
 
@@ -27,15 +29,41 @@ def engine(url: URL, limits: Limits) -> Engine:
     arguments: dict[str, Any] = {
         "connect_timeout": _seconds(limits.connect_timeout_ms), "application_name": "xcom-server"}
     arguments |= {name: url.query[name] for name in arguments if name in url.query}
-    arguments |= {"options": _options(url, limits), "autocommit": False}
+    # A statement that reads needs no BEGIN and no ROLLBACK, each of which goes there and back.
+    arguments |= {"options": _options(url, limits), "autocommit": True}
     if not limits.prepared_statements:
         arguments["prepare_threshold"] = None
     made = create_engine(
         url, hide_parameters=True, connect_args=arguments,
         pool_size=limits.pool_size, max_overflow=0, pool_timeout=limits.pool_timeout_ms / 1000)
+    event.listen(made, "begin", _begin)
+    event.listen(made, "checkout", _refuse_stale)
+    event.listen(made, "checkin", _leave_transactions)
     if url.get_driver_name() == "psycopg":
         event.listen(made, "do_connect", _connector(limits))
     return made
+
+
+def _begin(connection: Connection) -> None:
+    """Let the driver begin a transaction before the first statement, unless none is wanted."""
+    driver: Any = connection.connection.dbapi_connection
+    driver.autocommit = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+
+
+def _leave_transactions(connection: Any, record: Any) -> None:
+    if connection is not None and not connection.closed and not connection.autocommit:
+        connection.autocommit = True
+
+
+def _refuse_stale(connection: Any, record: Any, proxy: Any) -> None:
+    """Refuse a connection that has something to say while nobody asked: mostly, that it is closed.
+
+    The others in the pool are as old and go with it.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        raise InvalidatePoolError("the connection was closed")
 
 
 def _options(url: URL, limits: Limits) -> str:

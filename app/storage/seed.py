@@ -14,6 +14,7 @@ from app.storage.entry import RunDates, XComKey
 from app.storage.inserts import insert_or_replace
 from app.storage.listing import named
 from app.storage.seed_file import BadSeed, SeedEntry, SeedRow, SeedRun
+from app.storage.statements import NAMES
 from app.storage.store import new_version, refuse_long_name
 from app.storage.tables import dag_run, task_instance, xcom
 
@@ -65,6 +66,9 @@ def export_runs(engine: Engine) -> Iterator[dict[str, Any]]:
                    "task_instances": [instance._asdict() for instance in found]}
 
 
+_TIMESTAMP = select(xcom.c.timestamp).where(*named(NAMES))
+
+
 class _Loader:
     """Stores rows over one connection, and remembers what it has seen of them."""
 
@@ -114,8 +118,7 @@ class _Loader:
             for row in entries])
 
     def _stored_timestamp(self, name: XComKey) -> datetime | None:
-        return self._connection.execute(
-            select(xcom.c.timestamp).where(*named(name))).scalar()
+        return self._connection.execute(_TIMESTAMP, asdict(name)).scalar()
 
 
 def _refuse_mismatch(row: SeedRow, stored: datetime | None) -> None:

@@ -1,4 +1,4 @@
-"""The store of XCom entries.  Each method is one transaction; errors come from app.errors."""
+"""The store of XCom entries.  Each change is whole or not at all; errors come from app.errors."""
 
 import secrets
 from collections.abc import Collection, Sequence
@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Update, exists, func, select
+from sqlalchemy import Connection
 
 from app.errors import (
     AlreadyExists,
@@ -17,12 +17,21 @@ from app.errors import (
     VersionMismatch,
     XComError,
 )
-from app.storage import listing, runs
+from app.storage import listing, runs, statements
 from app.storage.database import Database
-from app.storage.entry import Order, Page, RunDates, XComEntry, XComFilter, XComKey
+from app.storage.entry import (
+    UNMAPPED,
+    ListedEntry,
+    Order,
+    Page,
+    RunDates,
+    XComEntry,
+    XComFilter,
+    XComKey,
+)
 from app.storage.inserts import insert_once
 from app.storage.reserved import refuse_reserved
-from app.storage.tables import dag_run, xcom
+from app.storage.tables import xcom
 
 MAX_NAME_BYTES = 2600
 """How long the names of an entry may be together, in UTF-8.
@@ -52,6 +61,7 @@ class XComStore:
 
     def __init__(self, database: Database, *, require_parents: bool = False) -> None:
         self._database = database
+        self._dialect = database.dialect
         self._require_parents = require_parents
 
     def create(self, name: XComKey, value: str, *, timestamp: datetime | None = None,
@@ -65,22 +75,32 @@ class XComStore:
         refuse_reserved(value)
         refuse_long_name(name)
         now = datetime.now(UTC)
-        given = {"value": value, "timestamp": timestamp or now, "version": new_version()}
+        new: dict[str, Any] = {"timestamp": timestamp or now, "value": value,
+                               "version": new_version()}
+        created = self._database.changed(
+            statements.creating(self._dialect, dated=run_date is not None),
+            {**_parameters(name), "run_date": run_date, **_new(new)})
+        dates = RunDates(*created[0]) if created else self._database.write(
+            lambda connection: self._register(connection, name, new, run_date, now))
+        return XComEntry(*_names(name), new["timestamp"], *dates, value, new["version"])
 
-        def create(connection: Connection) -> RunDates:
-            dates = (runs.require(connection, name) if self._require_parents
-                     else runs.ensure(connection, name, run_date or now))
-            if run_date is not None and run_date != dates.run_date:
-                raise DateMismatch("run_date", dates.run_date)
-            if not insert_once(connection, xcom, {**asdict(name), **given}):
-                raise AlreadyExists(name.key)
-            return dates
-
-        return _entry(name, **self._database.write(create)._asdict(), **given)
+    def _register(self, connection: Connection, name: XComKey, new: dict[str, Any],
+                  run_date: datetime | None, now: datetime) -> RunDates:
+        """Store a new entry after its DAG run and task instance, or raise why that cannot be."""
+        dates = (runs.require(connection, name) if self._require_parents
+                 else runs.ensure(connection, name, run_date or now))
+        if run_date is not None and run_date != dates.run_date:
+            raise DateMismatch("run_date", dates.run_date)
+        if not insert_once(connection, xcom, {**asdict(name), **new}):
+            raise AlreadyExists(name.key)
+        return dates
 
     def get(self, name: XComKey) -> XComEntry:
         """Return one entry; raises EntryNotFound."""
-        return self._database.read(lambda connection: _found(connection, name))
+        found = self._database.rows(statements.finding(self._dialect), _parameters(name))
+        if not found:
+            raise _not_found(name)
+        return XComEntry(*_names(name), *found[0])
 
     def list(self, wanted: XComFilter, *, limit: int, offset: int = 0,
              order: Sequence[Order] = ()) -> Page:
@@ -89,12 +109,13 @@ class XComStore:
         The order is by DAG, task, run, map index and key, each byte by byte, after the fields
         that `order` names.
         """
-        def read(connection: Connection) -> Page:
-            total = connection.execute(listing.count(wanted)).scalar_one()
-            rows = connection.execute(listing.page(wanted, order, limit, offset)).all()
-            return Page([XComEntry(**row._mapping) for row in rows], total)
-
-        return self._database.read(read)
+        names = listing.names(wanted)
+        form = listing.Form(tuple(names), wanted.dag_ids, wanted.conditions, tuple(order),
+                            later=offset > 0 or limit == 0)
+        rows = self._database.rows(listing.prepared(self._dialect, form),
+                                   {**names, "limit": limit, "offset": offset})
+        entries = [ListedEntry._make(row[1:]) for row in rows if row[1] is not None]
+        return Page(entries, rows[0][0] if rows else 0)
 
     def replace_value(self, name: XComKey, value: str, *, timestamp: datetime | None = None,
                       run_date: datetime | None = None, new_timestamp: datetime | None = None,
@@ -105,36 +126,35 @@ class XComStore:
         and the version one of `versions`: VersionMismatch. Raises EntryNotFound and ReservedKeys.
         """
         refuse_reserved(value)
-        changed = {"value": value, "version": new_version()} | (
-            {"timestamp": new_timestamp} if new_timestamp else {})
-        update = _update(name, timestamp, run_date, versions).values(**changed)
-
-        def replace(connection: Connection) -> Any:
-            row = connection.execute(update).one_or_none()
-            if row is None:
-                raise _mismatch(_found(connection, name), timestamp, run_date, versions)
-            return row
-
-        return _entry(name, **changed | self._database.write(replace)._asdict())
+        given = {"timestamp": timestamp, "run_date": run_date}
+        version = new_version()
+        new = {"value": value, "version": version, "timestamp": new_timestamp}
+        replaced = self._database.changed(
+            statements.replacing(
+                self._dialect, timestamp=new_timestamp is not None, versions=_size(versions),
+                given=tuple(field for field, date in given.items() if date is not None)),
+            {**_parameters(name), **given, **_new(new), **statements.numbered(versions)})
+        if not replaced:
+            raise _mismatch(self.get(name), timestamp, run_date, versions)
+        stored, logical_date, run_after = replaced[0]
+        return XComEntry(*_names(name), stored, logical_date, run_after, value, version)
 
     def delete(self, name: XComKey, *, versions: Collection[int] | None = None) -> None:
         """Remove an entry; its DAG run and task instance stay.
 
         Raises EntryNotFound, and VersionMismatch where its version is none of `versions`.
         """
-        delete = xcom.delete().where(*listing.named(name), *_of_version(versions))
-
-        def remove(connection: Connection) -> None:
-            if connection.execute(delete).rowcount == 0:
-                raise (_not_found(name) if versions is None
-                       else _mismatch(_found(connection, name), None, None, versions))
-
-        self._database.write(remove)
+        removed = self._database.changed(
+            statements.deleting(self._dialect, versions=_size(versions)),
+            {**_parameters(name), **statements.numbered(versions)})
+        if not removed:
+            raise (_not_found(name) if versions is None
+                   else _mismatch(self.get(name), None, None, versions))
 
     def check(self) -> None:
         """Raise Unavailable unless the database answers and can read its tables."""
-        nothing = _entry_of(XComKey("", "", "", 0, ""))
-        self._database.read(lambda connection: connection.execute(nothing).all())
+        self._database.rows(statements.finding(self._dialect),
+                            _parameters(XComKey("", "", "", UNMAPPED, "")))
 
     def is_healthy(self) -> bool:
         """Say whether the database answers, and can read its tables."""
@@ -145,42 +165,24 @@ class XComStore:
         return True
 
 
-def _update(name: XComKey, timestamp: datetime | None, run_date: datetime | None,
-            versions: Collection[int] | None) -> Update:
-    """Return the UPDATE of an entry that has these dates and one of these versions."""
-    # By the given names: in RETURNING, SQLAlchemy leaves the tables' names out on SQLite, and a
-    # run that is told by its entry's columns would be any run.
-    logical_date, run_after = (
-        select(column).where(dag_run.c.dag_id == name.dag_id, dag_run.c.run_id == name.run_id)
-        .scalar_subquery().label(column.name) for column in runs.DATES)
-    update = (xcom.update().where(*listing.named(name), *_of_version(versions))
-              .returning(xcom.c.timestamp, logical_date, run_after))
-    if timestamp is not None:
-        update = update.where(xcom.c.timestamp == timestamp)
-    if run_date is not None:
-        update = update.where(exists().where(
-            runs.OF_ENTRY, func.coalesce(*runs.DATES) == run_date))
-    return update
+def _names(name: XComKey) -> tuple[str, str, str, int, str]:
+    return name.dag_id, name.run_id, name.task_id, name.map_index, name.key
 
 
-def _of_version(versions: Collection[int] | None) -> list[ColumnElement[bool]]:
-    return [] if versions is None else [xcom.c.version.in_(sorted(versions))]
+def _parameters(name: XComKey) -> dict[str, Any]:
+    return listing.storable(dict(zip(statements.NAMES, _names(name), strict=True)))
+
+
+def _new(stored: dict[str, Any]) -> dict[str, Any]:
+    return {f"new_{field}": each for field, each in stored.items()}
+
+
+def _size(versions: Collection[int] | None) -> int | None:
+    return None if versions is None else len(versions)
 
 
 def _not_found(name: XComKey) -> EntryNotFound:
-    return EntryNotFound(name.dag_id, name.run_id, name.task_id, name.map_index, name.key)
-
-
-def _entry_of(name: XComKey) -> Select[Any]:
-    return (select(xcom.c.timestamp, *runs.DATES, xcom.c.value, xcom.c.version)
-            .join(dag_run, runs.OF_ENTRY).where(*listing.named(name)))
-
-
-def _found(connection: Connection, name: XComKey) -> XComEntry:
-    row = connection.execute(_entry_of(name)).one_or_none()
-    if row is None:
-        raise _not_found(name)
-    return _entry(name, **row._mapping)
+    return EntryNotFound(*_names(name))
 
 
 def _mismatch(stored: XComEntry, timestamp: datetime | None, run_date: datetime | None,
@@ -193,7 +195,3 @@ def _mismatch(stored: XComEntry, timestamp: datetime | None, run_date: datetime 
     if run_date not in (None, stored.run_date):
         return DateMismatch("run_date", stored.run_date)
     return _not_found(stored)  # it was not there yet: another client created it since
-
-
-def _entry(name: XComKey, **stored: Any) -> XComEntry:
-    return XComEntry(**asdict(name), **stored)

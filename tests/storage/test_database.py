@@ -3,13 +3,14 @@
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, event, select, text
+from sqlalchemy import Connection, Engine, event, func, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.errors import AlreadyExists, EntryNotFound, Unavailable
@@ -19,7 +20,8 @@ from app.storage.entry import XComKey
 from app.storage.limits import Limits
 from app.storage.postgres import NO_ANSWER
 from app.storage.store import XComStore
-from app.storage.tables import dag_run, xcom
+from app.storage.tables import dag_run
+from tests.conftest import emptied
 from tests.storage.test_faults import driver_error
 
 NAME = XComKey("d", "r", "t", -1, "k")
@@ -49,7 +51,7 @@ def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_t
 
     def first(work: Callable[[Connection], Any]) -> None:
         with pytest.raises(Unavailable, match="does not answer"):
-            database.read(work)
+            database.write(work)
     silence.set()
     first(wait)  # from now on it is known
     silence.clear()
@@ -59,10 +61,10 @@ def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_t
     asked.wait(30)
 
     with pytest.raises(Unavailable, match="does not answer"):
-        database.read(lambda connection: "not asked")
+        database.write(lambda connection: "not asked")
     silence.set()
     finding_out.join()
-    assert database.read(lambda connection: "asked") == "asked"
+    assert database.write(lambda connection: "asked") == "asked"
     engine.dispose()
 
 
@@ -97,7 +99,7 @@ def test_what_is_undone_leaves_nothing_and_what_is_tried_again_stores_once(engin
 
     database.write(work)
 
-    rows = database.read(lambda connection: connection.execute(select(dag_run)).all())
+    rows = database.write(lambda connection: connection.execute(select(dag_run)).all())
     assert len(rows) == 1
 
 
@@ -114,14 +116,47 @@ def test_a_commit_that_nobody_heard_of_is_in_doubt(engine: Engine) -> None:
     assert (lost.value.in_doubt, refused.value.in_doubt) == (True, False)
 
 
-def test_a_lost_connection_is_replaced_without_anybody_noticing(postgres_url: str) -> None:
-    engine, other = open_engine(postgres_url), open_engine(postgres_url)
-    database = Database(engine)
-    process = database.read(lambda c: c.execute(text("SELECT pg_backend_pid()")).scalar())
-    with other.connect() as connection:
-        connection.execute(select(text(f"pg_terminate_backend({process})")))
+def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(postgres_url: str) -> None:
+    engine = open_engine(emptied(postgres_url))
+    store = XComStore(Database(engine))
+    store.create(NAME, "1")
 
-    assert database.write(lambda c: c.execute(text("SELECT 1")).scalar()) == 1
+    @event.listens_for(engine, "checkout")
+    def lose_commits(connection: Any, *_: Any) -> None:
+        def commit() -> None:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        connection.commit = commit
+
+    with pytest.raises(Unavailable) as lost:
+        store.replace_value(NAME, "2")
+    engine.dispose()
+
+    assert lost.value.in_doubt
+
+
+USES: dict[str, Callable[[XComStore, Database], Any]] = {
+    "read": lambda store, _: store.get(NAME),
+    "change": lambda store, _: store.replace_value(NAME, "2"),
+    "transaction": lambda _, database: database.write(
+        lambda connection: connection.execute(text("SELECT 1")).scalar()),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_lost_connections_are_replaced_without_anybody_noticing(
+        postgres_url: str, use: Callable[[XComStore, Database], Any]) -> None:
+    engine, other = open_engine(emptied(postgres_url)), open_engine(postgres_url)
+    database = Database(engine)
+    store = XComStore(database)
+    store.create(NAME, "1")
+    with ExitStack() as used:  # as many connections as it takes to outlast all attempts
+        processes = [used.enter_context(engine.connect()).scalar(select(func.pg_backend_pid()))
+                     for _ in range(ATTEMPTS + 1)]
+    with other.connect() as connection:
+        for process in processes:
+            connection.execute(select(func.pg_terminate_backend(process, 5000)))
+
+    assert use(store, database)
     for each in (engine, other):
         each.dispose()
 
@@ -139,7 +174,7 @@ def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
     with other.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(7)"))
         with pytest.raises(Unavailable) as error:
-            Database(engine).read(work)
+            Database(engine).write(work)
 
     assert error.value.reason == ("The database takes too long." if "sleep" in statement
                                   else "The database is locked by another writer.")
@@ -167,9 +202,9 @@ def test_a_full_disk_refuses_a_write_and_keeps_what_there_is(database_url: str) 
     store = XComStore(Database(engine))
     store.create(NAME, '"old"')
 
-    @event.listens_for(engine, "begin")
-    def limit(connection: Connection) -> None:
-        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # no more pages than there are
+    @event.listens_for(engine, "checkout")
+    def limit(connection: sqlite3.Connection, *_: Any) -> None:
+        connection.execute("PRAGMA max_page_count = 1")  # no more pages than there are
 
     with pytest.raises(Unavailable, match="The disk of the database is full") as error:
         store.replace_value(NAME, '"' + "x" * 500_000 + '"')
@@ -232,15 +267,19 @@ def test_whoever_finds_no_free_connection_is_told_in_time(database_url: str) -> 
         XComStore(Database(engine)).get(NAME)
 
 
-def test_each_transaction_is_timed(engine: Engine) -> None:
+def test_each_statement_and_transaction_is_timed(engine: Engine) -> None:
     times: list[tuple[str, float]] = []
-    database = Database(engine, lambda kind, seconds: times.append((kind, seconds)))
+    store = XComStore(Database(engine, lambda kind, seconds: times.append((kind, seconds))))
 
-    database.read(lambda connection: connection.execute(select(xcom)).all())
-    with pytest.raises(ZeroDivisionError):
-        database.write(lambda connection: 1 // 0)
+    with pytest.raises(EntryNotFound):
+        store.get(NAME)
+    store.create(NAME, "1")
+    store.delete(NAME)
+    with pytest.raises(EntryNotFound):
+        store.delete(NAME)
 
-    assert [kind for kind, _ in times] == ["read", "write"]
+    # Creating takes two where the task instance is not known yet.
+    assert [kind for kind, _ in times] == ["read", "write", "write", "write", "write"]
     assert all(0 < seconds < 10 for _, seconds in times)
 
 

@@ -6,10 +6,7 @@ from typing import Any, Literal, get_args
 
 from connexion.exceptions import BadRequestProblem
 
-from app.storage.entry import Comparison, Field, Order
-
-Condition = tuple[tuple[Comparison, ...], ...]
-"""Alternatives, each of which is several comparisons."""
+from app.storage.entry import Comparison, Condition, Field, Order
 
 _NAMED: dict[str, Field] = {"xcom_key": "key", "dag_display_name": "dag_id", "run_id": "run_id",
                             "task_id": "task_id"}

@@ -1,0 +1,54 @@
+"""Statements that are built and compiled once, and run on the driver's own cursor.
+
+SQLAlchemy builds each and knows how its database stores every type.  What it would do again at
+every execution takes several times as long as the database does for one entry.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Dialect, Select
+from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
+from sqlalchemy.types import TypeEngine
+
+Statement = (Select[Any] | ReturningInsert[Any] | ReturningUpdate[Any] | ReturningDelete[Any])
+Process = Callable[[Any], Any]
+
+
+class Prepared:
+    """A statement for one kind of database, that can be run any number of times."""
+
+    def __init__(self, statement: Statement, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        self._text = str(compiled)
+        self._order = compiled.positiontup
+        self._fixed = compiled.params
+        self._in = [(name, process) for bind, name in compiled.bind_names.items()
+                    if (process := _to_database(bind.type, dialect))]
+        self._out = [(place, process) for place, column in enumerate(statement.exported_columns)
+                     if (process := _from_database(column.type, dialect))]
+
+    def rows(self, cursor: Any, given: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Run the statement with these values, by the names of its parameters; return all rows."""
+        values = {**self._fixed, **given}
+        for name, process in self._in:
+            values[name] = process(values[name])
+        cursor.execute(self._text,
+                       [values[name] for name in self._order] if self._order else values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return self._processed(rows) if rows and self._out else rows
+
+    def _processed(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Return the rows with the values that Python has for them, a column at a time."""
+        columns: list[Any] = list(zip(*rows, strict=True))
+        for place, process in self._out:
+            columns[place] = [process(each) for each in columns[place]]
+        return list(zip(*columns, strict=True))
+
+
+def _to_database(kind: TypeEngine[Any], dialect: Dialect) -> Process | None:
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _from_database(kind: TypeEngine[Any], dialect: Dialect) -> Process | None:
+    return kind.dialect_impl(dialect).result_processor(dialect, None)
