@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import flask
@@ -14,7 +15,6 @@ from connexion.apis.flask_api import FlaskApi
 from connexion.lifecycle import ConnexionRequest
 from connexion.resolver import Resolver
 from flask import Flask, Response
-from flask.globals import request_ctx
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from app.api import wire
@@ -26,6 +26,8 @@ Handlers = Mapping[str, Callable[..., Any]]
 _SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _PACKAGE = Path(__file__).parents[1]
+
+_WITH_BODY = ("PATCH", "POST")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,24 +49,58 @@ class Version:
     json_body: Callable[[], Any]
 
 
+class SpecRequest(ConnexionRequest):  # type: ignore[misc]
+    """A request as Connexion's decorators hand it on, of which nothing is copied.
+
+    What an operation is called with goes by `context`, where the validators leave what they read.
+    """
+
+    query: Mapping[str, str] = MappingProxyType({})
+    files = form = query
+
+    def __init__(self, path_params: dict[str, str], json_body: Callable[[], Any]) -> None:
+        self.path_params = path_params
+        self.context: dict[str, Any] = {}
+        # A body that no operation reads is ignored, as Airflow ignores it.
+        self.body = wire.read_body() if flask.request.method in _WITH_BODY else b""
+        self.json_getter = json_body if self.body else _nothing
+
+    @property
+    def url(self) -> str:
+        """The request's whole URL."""
+        return flask.request.url
+
+
 class SpecApi(FlaskApi):  # type: ignore[misc]
-    """Connexion's API over Flask, with bodies read strictly and forms never parsed."""
+    """Connexion's API over Flask, in which the validators alone read what a client sent."""
 
     def __init__(self, *args: Any, json_body: Callable[[], Any], **options: Any) -> None:
         self._json_body = json_body
         super().__init__(*args, **options)
 
-    def get_request(self, *args: Any, **params: Any) -> ConnexionRequest:
+    def get_request(self, *args: Any, **params: Any) -> SpecRequest:
         """Return what Connexion's decorators hand on; called once per request."""
-        context: dict[str, Any] = {}
-        request_ctx.connexion_context = context  # type: ignore[attr-defined]
-        request = flask.request
-        # A body that no operation reads is ignored, as Airflow ignores it.
-        body = wire.read_body() if request.method in ("PATCH", "POST") else None
-        return ConnexionRequest(
-            request.url, request.method, headers=request.headers, query=request.args, body=body,
-            json_getter=lambda: body and self._json_body(),
-            path_params=params, context=context, cookies=request.cookies, files={})
+        return SpecRequest(params, self._json_body)
+
+    @classmethod
+    def get_response(cls, response: Response, *args: Any, **options: Any) -> Response:
+        """Return a handler's answer, which is Flask's already."""
+        return response
+
+    def _add_operation_internal(self, method: str, path: str, operation: Any) -> None:
+        takes_body = bool(operation.body_schema)
+        operation.get_arguments = lambda path_params, query, body, *_: (
+            {"body": body} if takes_body else {})
+        super()._add_operation_internal(method, path, operation)
+
+
+def unread(parameters: Any, body: Any) -> Callable[..., Any]:
+    """Return Connexion's step that reads URLs, which here is the validators' to do."""
+    return lambda function: function
+
+
+def _nothing() -> None:
+    return None
 
 
 def find(version: str) -> Path:
@@ -91,7 +127,7 @@ def mount(app: Flask, version: Version, *, validate_responses: bool) -> None:
         {**deepcopy(document), "security": []}, base_path, resolver=Resolver(_finder(handlers)),
         strict_validation=version.strict, validate_responses=validate_responses,
         validator_map=version.validators, json_body=version.json_body,
-        options={"serve_spec": False, "swagger_ui": False})
+        options={"serve_spec": False, "swagger_ui": False, "uri_parser_class": unread})
     if version.guard_first:
         api.blueprint.before_request(
             lambda: None if _operation_id() in is_open else version.guard())

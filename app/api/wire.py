@@ -5,7 +5,7 @@ from typing import Any
 
 from connexion.exceptions import BadRequestProblem
 from flask import Response, current_app, g, request
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app import strict_json
@@ -73,3 +73,15 @@ def indented(data: Any, status: int = 200, mimetype: str = JSON) -> Response:
     """Return a response with the bytes that Airflow's v1 would send: sorted, indented, ASCII."""
     text = json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n"
     return Response(text, status, mimetype=mimetype)
+
+
+def indented_texts(data: Any) -> Response:
+    """Return what `indented` would, for data of texts and whole numbers whose names are sorted.
+
+    Python's own writer takes seven times as long; but floats are its alone to write as Airflow's.
+    """
+    try:
+        body = to_json(data, indent=2, ensure_ascii=True)
+    except PydanticSerializationError:  # a lone surrogate
+        return indented(data)
+    return Response(body.replace(b"\x7f", b"\\u007f") + b"\n", mimetype=JSON)

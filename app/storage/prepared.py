@@ -42,7 +42,7 @@ class Prepared:
         """Return the rows with the values that Python has for them, a column at a time."""
         columns: list[Any] = list(zip(*rows, strict=True))
         for place, process in self._out:
-            columns[place] = [process(each) for each in columns[place]]
+            columns[place] = map(process, columns[place])
         return list(zip(*columns, strict=True))
 
 

@@ -1,6 +1,8 @@
 """The tables: DAG runs, their task instances, and the XCom entries those left."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -30,9 +32,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Return the moment in UTC, for the database."""
         return value and value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return the moment in UTC, with its zone, from the database."""
-        return value and (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """Return what turns a moment from the database into one in UTC, with its zone."""
+        return _from_text if dialect.name == "sqlite" else _in_utc
+
+
+def _from_text(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text + "+00:00")
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC)
 
 
 def _name(length: int) -> String:

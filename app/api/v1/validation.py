@@ -5,6 +5,7 @@ compiled then.  The texts are those that Airflow 2.10.5 sends, where it refuses 
 """
 
 import functools
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -19,11 +20,11 @@ from connexion.exceptions import (
 from connexion.lifecycle import ConnexionRequest
 from flask import request as flask_request
 
-from app.api.validation import ResponseValidator
+from app.api.validation import ResponseValidator, compiled
 from app.strict_json import AmbiguousJson, InvalidJson
 
-Check = Callable[[Any], str | None]
-"""Takes what a client sent for one parameter; returns what is wrong with it, if anything."""
+Read = Callable[[Any], Any]
+"""Takes what a client sent for one parameter; returns its value, or raises BadRequestProblem."""
 
 MAX_MEMBERS = 100
 """How many members a body may have; an entry has seven fields."""
@@ -38,20 +39,29 @@ class ParameterValidator(ConnexionParameterValidator):  # type: ignore[misc]
     def __init__(self, parameters: list[dict[str, Any]], api: Any,
                  strict_validation: bool = False) -> None:
         super().__init__(parameters, api, strict_validation)
-        self._query = {p["name"]: _compiled(p) for p in self.parameters["query"]}
-        self._path = {p["name"]: _compiled(p) for p in self.parameters["path"]}
+        self._query = {each["name"]: _reader(each) for each in self.parameters["query"]}
+        self._path = {each["name"]: _reader(each) for each in self.parameters["path"]}
+        self._defaults = {each["name"]: each["schema"]["default"]
+                          for each in self.parameters["query"] if "default" in each["schema"]}
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the handler behind the check."""
+        """Return the handler behind the check, which it gets what was read from."""
         @functools.wraps(function)
         def checked(request: ConnexionRequest) -> Any:
-            unknown = request.query.keys() - self._query.keys()
-            if unknown:
-                raise ExtraParameterProblem([], sorted(unknown))
-            _refuse(self._query, request.query)
-            _refuse(self._path, request.path_params)
+            values = request.context
+            values.update(self._defaults)
+            if flask_request.query_string:
+                values.update(self._in_query(flask_request.args.to_dict(flat=False)))
+            for name, read in self._path.items():
+                values[name] = read([request.path_params[name]])
             return function(request)
         return checked
+
+    def _in_query(self, given: dict[str, list[str]]) -> dict[str, Any]:
+        unknown = given.keys() - self._query.keys()
+        if unknown:
+            raise ExtraParameterProblem([], sorted(unknown))
+        return {name: read(given[name]) for name, read in self._query.items() if name in given}
 
 
 class BodyValidator(ConnexionBodyValidator):  # type: ignore[misc]
@@ -64,6 +74,7 @@ class BodyValidator(ConnexionBodyValidator):  # type: ignore[misc]
         # Which formats jsonschema checks depends on what else is installed; dates are the
         # schemas' to read.
         self.validator = self.validator.evolve(format_checker=None)
+        self._is_valid = compiled(self.schema).is_valid
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the handler behind the check."""
@@ -81,7 +92,9 @@ class BodyValidator(ConnexionBodyValidator):  # type: ignore[misc]
         if isinstance(data, dict) and len(data) > MAX_MEMBERS:
             raise BadRequestProblem(
                 detail=f"Request body has {len(data)} members, more than {MAX_MEMBERS}")
-        error = next(self.validator.iter_errors(data), None)
+        if self._is_valid(data):
+            return
+        error = next(self.validator.iter_errors(data), None)  # whose words Airflow passes on
         if error is not None:
             refused = repr(error.instance)
             shown = refused if len(refused) <= MAX_SHOWN else refused[:MAX_SHOWN] + "…"
@@ -91,12 +104,6 @@ class BodyValidator(ConnexionBodyValidator):  # type: ignore[misc]
 
 VALIDATORS = {"parameter": ParameterValidator, "body": BodyValidator,
               "response": ResponseValidator}
-
-
-def _refuse(checks: dict[str, Check], given: dict[str, Any]) -> None:
-    for name, check in checks.items():
-        if name in given and (wrong := check(given[name])):
-            raise BadRequestProblem(detail=wrong)
 
 
 def _refuse_media_type() -> None:
@@ -120,54 +127,67 @@ def _parsed(request: ConnexionRequest) -> Any:
     return data
 
 
-def _compiled(parameter: dict[str, Any]) -> Check:
+def _reader(parameter: dict[str, Any]) -> Read:
+    """Return what reads a parameter from the texts that were given for it: the last one counts."""
     schema = parameter["schema"]
-    compile_check = {"integer": _integer, "boolean": _boolean, "string": _string,
-                     "array": _anything}[schema["type"]]
-    return compile_check(parameter["in"], parameter["name"], schema)
+    reader = {"integer": _integer, "boolean": _boolean, "string": _string,
+              "array": _array}[schema["type"]]
+    return reader(parameter["in"], parameter["name"], schema)
 
 
-def _integer(place: str, name: str, schema: dict[str, Any]) -> Check:
+def _integer(place: str, name: str, schema: dict[str, Any]) -> Read:
     """Take ASCII digits only: Python's int() would also read `1_0`, ` 1` and Arabic digits."""
     digits = re.compile("-?[0-9]{1,4000}")
-    bounds = [(keyword, words, schema[keyword]) for keyword, words in
-              (("minimum", "less than the minimum"), ("maximum", "greater than the maximum"))
-              if keyword in schema]
+    least, most = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
 
-    def check(text: str) -> str | None:
-        if not digits.fullmatch(text):
-            return _wrong_type("integer", place, name)
-        for keyword, words, bound in bounds:
-            if (int(text) < bound) if keyword == "minimum" else (int(text) > bound):
-                return (f"{int(text)} is {words} of {bound}\n\n"
-                        f"Failed validating {keyword!r} in schema:\n"
-                        f"    {{'type': 'integer', {keyword!r}: {bound}}}\n\n"
-                        f"On instance:\n    {int(text)}")
-        return None
-    return check
+    def read(texts: list[str]) -> int:
+        if not digits.fullmatch(texts[-1]):
+            raise _wrong_type("integer", place, name)
+        number = int(texts[-1])
+        if not least <= number <= most:
+            raise _out_of_bounds(number, schema)
+        return number
+    return read
 
 
-def _boolean(place: str, name: str, schema: dict[str, Any]) -> Check:
-    def check(text: str) -> str | None:
-        return None if text.lower() in ("true", "false") else _wrong_type("boolean", place, name)
-    return check
+def _out_of_bounds(number: int, schema: dict[str, Any]) -> BadRequestProblem:
+    """Return the error in jsonschema's words, which Airflow passes on."""
+    keyword, words = (("minimum", "less than the minimum")
+                      if number < schema.get("minimum", number)
+                      else ("maximum", "greater than the maximum"))
+    bound = schema[keyword]
+    return BadRequestProblem(detail=(
+        f"{number} is {words} of {bound}\n\nFailed validating {keyword!r} in schema:\n"
+        f"    {{'type': 'integer', {keyword!r}: {bound}}}\n\nOn instance:\n    {number}"))
 
 
-def _string(place: str, name: str, schema: dict[str, Any]) -> Check:
+def _boolean(place: str, name: str, schema: dict[str, Any]) -> Read:
+    def read(texts: list[str]) -> bool:
+        if texts[-1].lower() not in ("true", "false"):
+            raise _wrong_type("boolean", place, name)
+        return texts[-1].lower() == "true"
+    return read
+
+
+def _string(place: str, name: str, schema: dict[str, Any]) -> Read:
     """Refuse with the description of the schema, which says its rule in words."""
-    shortest, longest = schema.get("minLength", 0), schema.get("maxLength", float("inf"))
-    pattern = re.compile(schema.get("pattern", ""))
+    shortest, longest = schema.get("minLength", 0), schema.get("maxLength", math.inf)
+    matches = re.compile(schema.get("pattern", "")).search
 
-    def check(text: str) -> str | None:
-        if shortest <= len(text) <= longest and pattern.search(text):
-            return None
-        return f"Wrong length or character in {place} parameter '{name}': {schema['description']}"
-    return check
-
-
-def _anything(place: str, name: str, schema: dict[str, Any]) -> Check:
-    return lambda values: None
+    def read(texts: list[str]) -> str:
+        text = texts[-1]
+        if shortest <= len(text) <= longest and matches(text):
+            return text
+        raise BadRequestProblem(detail=f"Wrong length or character in {place} parameter '{name}':"
+                                       f" {schema['description']}")
+    return read
 
 
-def _wrong_type(expected: str, place: str, name: str) -> str:
-    return f"Wrong type, expected '{expected}' for {place} parameter '{name}'"
+def _array(place: str, name: str, schema: dict[str, Any]) -> Read:
+    """Split at commas (OpenAPI: form, not exploded)."""
+    return lambda texts: texts[-1].split(",")
+
+
+def _wrong_type(expected: str, place: str, name: str) -> BadRequestProblem:
+    return BadRequestProblem(
+        detail=f"Wrong type, expected '{expected}' for {place} parameter '{name}'")

@@ -5,21 +5,16 @@ follow the conventions of v1's other resources, and docs/differences.md is their
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
 from app.api import auth, conditions, system, wire
+from app.api.dumping import dumping
 from app.api.paging import PageLimits
 from app.api.v1.release import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
-from app.api.v1.schemas import (
-    XComCollectionItemSchema,
-    XComCollectionSchema,
-    XComNativeSchema,
-    XComSchema,
-)
+from app.api.v1.schemas import XComCollectionItemSchema, XComSchema
 from app.api.v1.update_mask import cannot_be_updated, masked
 from app.errors import DateMismatch
 from app.storage import classes, values
@@ -28,8 +23,7 @@ from app.storage.store import XComStore
 from app.strict_json import JsonObject
 
 _xcom = XComSchema()
-_native = XComNativeSchema()
-_collection = XComCollectionSchema()
+_dumped = dumping(XComCollectionItemSchema())
 
 
 class XComApi:
@@ -59,7 +53,8 @@ class XComApi:
         wanted = XComFilter(_unless_any(dag_id), _unless_any(dag_run_id), _unless_any(task_id),
                             map_index, xcom_key, auth.dags_to_show())
         page = self._store.list(wanted, limit=self._limits.applied(limit), offset=offset)
-        return wire.indented(_collection.dump(page))
+        return wire.indented_texts({"total_entries": page.total_entries,
+                                    "xcom_entries": _dumped(page.entries)})
 
     def get_entry(self, dag_id: str, dag_run_id: str, task_id: str, key: str, map_index: int,
                   deserialize: bool, stringify: bool) -> Response:
@@ -69,8 +64,9 @@ class XComApi:
         entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, key))
         value = values.decode(entry.value, as_objects=deserialize)
         if stringify:
-            return _answer(entry, value)
-        return _answer(entry, classes.as_json(value), _native)
+            return _answer(entry, None if value is None else str(value))
+        shown = _shown(entry, classes.as_json(value))
+        return conditions.tagged(wire.indented(shown), entry)
 
     def create_entry(self, dag_id: str, dag_run_id: str, task_id: str, body: JsonObject,
                      map_index: int = UNMAPPED) -> Response:
@@ -120,9 +116,14 @@ DATE_FIELDS = {"timestamp": "timestamp", "run_date": "execution_date"}
 """The store's names of dates -> v1's."""
 
 
-def _answer(entry: XComEntry, value: Any, schema: XComCollectionItemSchema = _xcom) -> Response:
-    """Answer an entry with this value in place of the JSON text that is stored."""
-    return conditions.tagged(wire.indented(schema.dump(replace(entry, value=value))), entry)
+def _answer(entry: XComEntry, value: str | None) -> Response:
+    """Answer an entry whose value is shown as this text."""
+    return conditions.tagged(wire.indented_texts(_shown(entry, value)), entry)
+
+
+def _shown(entry: XComEntry, value: Any) -> dict[str, Any]:
+    """Return an entry with this value in place of the JSON text that is stored."""
+    return _dumped([entry])[0] | {"value": value}
 
 
 def _unless_any(name: str) -> str | None:

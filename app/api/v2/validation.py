@@ -51,12 +51,13 @@ class ParameterValidator:
         self._checks = {(each["in"], each["name"]): SchemaValidator(_schema(each["schema"]))
                         for each in in_order if each["in"] != "header"}
         self._arrays = {each["name"] for each in parameters if each["schema"]["type"] == "array"}
+        self._defaults = {each["name"]: each["schema"]["default"] for each in parameters
+                          if "default" in each["schema"]}
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the handler behind the check."""
         @functools.wraps(function)
         def checked(request: ConnexionRequest) -> Any:
-            # Connexion would split an array at its commas, which FastAPI does not.
             query = {name: each if name in self._arrays else each[-1]
                      for name, each in flask_request.args.lists()}
             given = {"path": request.path_params, "query": query}
@@ -68,8 +69,7 @@ class ParameterValidator:
             errors += request.context.pop("errors", [])
             if errors:
                 raise InvalidRequest(errors)
-            request.query = {}  # what was read goes by the context, with its type
-            request.context.update(values)
+            request.context.update(self._defaults | values)
             return function(request)
         return checked
 

@@ -2,26 +2,22 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response
 
 from app.api import auth, conditions, system, wire
+from app.api.dumping import dumping
 from app.api.v2 import filters
 from app.api.v2.release import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
-from app.api.v2.schemas import (
-    XComCollectionResponseSchema,
-    XComResponseNativeSchema,
-)
+from app.api.v2.schemas import XComResponseSchema
 from app.storage import values
 from app.storage.entry import ANY, UNMAPPED, XComEntry, XComFilter, XComKey
 from app.storage.store import XComStore
 from app.strict_json import JsonObject
 
-_xcom = XComResponseNativeSchema()
-_collection = XComCollectionResponseSchema()
+_dumped = dumping(XComResponseSchema())
 
 
 class XComApi:
@@ -51,7 +47,8 @@ class XComApi:
                             map_index, xcom_key, auth.dags_to_show(), filters.conditions(given))
         page = self._store.list(wanted, limit=min(limit, self._maximum_page), offset=offset,
                                 order=filters.order(order_by or []))
-        return wire.compact(_collection.dump(page))
+        return wire.compact({"xcom_entries": _dumped(page.entries),
+                             "total_entries": page.total_entries})
 
     def get_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str, map_index: int,
                   deserialize: bool, stringify: bool) -> Response:
@@ -95,7 +92,8 @@ class XComApi:
 
 def _answer(entry: XComEntry, value: Any, status: int = 200) -> Response:
     """Answer an entry with this value in place of the JSON text that is stored."""
-    return conditions.tagged(wire.compact(_xcom.dump(replace(entry, value=value)), status), entry)
+    shown = _dumped([entry])[0] | {"value": value}
+    return conditions.tagged(wire.compact(shown, status), entry)
 
 
 def _unless_any(name: str) -> str | None:
