@@ -59,7 +59,7 @@ def _harmless(count: Callable[..., None]) -> Callable[..., None]:
 @_harmless
 def observe_store(kind: str, seconds: float) -> None:
     """Count a transaction of the store."""
-    STORE_SECONDS.labels(kind).observe(seconds)
+    _of(STORE_SECONDS, kind).observe(seconds)
 
 
 def watch(app: Flask, engine: Engine, pool_size: int) -> None:
@@ -90,7 +90,7 @@ def _give_back(connection: Any, record: Any) -> None:
 
 @_harmless
 def _use_connections(more: int) -> None:
-    POOL.labels("used").inc(more)
+    _of(POOL, "used").inc(more)
 
 
 def _counted(response: Response) -> Response:
@@ -100,8 +100,13 @@ def _counted(response: Response) -> Response:
 
 @_harmless
 def _count(operation: str, status: str, seconds: float) -> None:
-    REQUESTS.labels(operation, status).inc()
-    REQUEST_SECONDS.labels(operation).observe(seconds)
+    _of(REQUESTS, operation, status).inc()
+    _of(REQUEST_SECONDS, operation).observe(seconds)
+
+
+@functools.cache  # finding it takes as long as counting
+def _of(metric: Any, *labels: str) -> Any:
+    return metric.labels(*labels)
 
 
 def _operation() -> str:

@@ -30,7 +30,8 @@ from app.storage.tables import dag_run, xcom
 NO_MAP_INDEX = -2
 """A map index that no entry has."""
 
-_NAMES = (xcom.c.dag_id, xcom.c.run_id, xcom.c.task_id, xcom.c.map_index, xcom.c.key)
+_LISTED = (xcom.c.dag_id, xcom.c.run_id, xcom.c.task_id, xcom.c.map_index, xcom.c.key,
+           xcom.c.timestamp, *runs.DATES)
 _NATURAL = (Order("dag_id"), Order("task_id"), Order("run_id"), Order("map_index"), Order("key"))
 _OF_RUN = ("logical_date", "run_after")
 
@@ -76,15 +77,15 @@ def named(fields: Iterable[str]) -> list[ColumnElement[bool]]:
 def prepared(dialect: Dialect, form: Form) -> Prepared:
     """Return the statement for lists of a form; it takes the names, `limit` and `offset`.
 
-    Each row is the total, and of an entry the names, the timestamp and its DAG run's dates. Where
-    the page is empty there is no row, or for a `later` page one with the total alone.
+    Each row is a ListedEntry, and the total after it. Where the page is empty there is no row, or
+    for a `later` page one with the total alone.
     """
     return Prepared((_later_page if form.later else _first_page)(form), dialect)
 
 
 def _first_page(form: Form) -> Select[Any]:
     total = _count(form).correlate(None).scalar_subquery()
-    return (select(total, *_NAMES, xcom.c.timestamp, *runs.DATES)
+    return (select(*_LISTED, total)
             .join_from(xcom, dag_run, runs.OF_ENTRY).where(*_matching(form))
             .order_by(*_sorted(form)).limit(bindparam("limit", None)))
 
@@ -97,7 +98,7 @@ def _later_page(form: Form) -> Select[Any]:
             .limit(bindparam("limit", None)).offset(bindparam("offset", None)).subquery())
     total = _count(form).subquery()
     on_page = and_(*(column == page.c[column.name] for column in xcom.primary_key))
-    return (select(*total.c, *_NAMES, xcom.c.timestamp, *runs.DATES)
+    return (select(*_LISTED, *total.c)
             .select_from(total.outerjoin(page, true()).outerjoin(xcom, on_page)
                          .outerjoin(dag_run, runs.OF_ENTRY))
             .order_by(*_sorted(form)))

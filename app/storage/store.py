@@ -114,8 +114,9 @@ class XComStore:
                             later=offset > 0 or limit == 0)
         rows = self._database.rows(listing.prepared(self._dialect, form),
                                    {**names, "limit": limit, "offset": offset})
-        entries = [ListedEntry._make(row[1:]) for row in rows if row[1] is not None]
-        return Page(entries, rows[0][0] if rows else 0)
+        total = rows[0][-1] if rows else 0
+        is_empty = not rows or rows[0][0] is None
+        return Page([] if is_empty else [ListedEntry._make(row[:-1]) for row in rows], total)
 
     def replace_value(self, name: XComKey, value: str, *, timestamp: datetime | None = None,
                       run_date: datetime | None = None, new_timestamp: datetime | None = None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -37,8 +38,14 @@ class UtcDateTime(TypeDecorator[datetime]):
         return _from_text if dialect.name == "sqlite" else _in_utc
 
 
+_UTC = "+00:00"
+
+
+@lru_cache(maxsize=1024)  # the entries of a page share their DAG runs
 def _from_text(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text + "+00:00")
+    if text is None:
+        return None
+    return datetime.fromisoformat(text.removesuffix(_UTC) + _UTC)  # SQL by hand may give the zone
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

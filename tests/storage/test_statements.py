@@ -119,7 +119,7 @@ def fill(connection: Connection) -> None:
                for name, end in (("d", 10), ("r", 100), ("t", 10), ("k", 10))}
     run = f"'{RUN.format('')}' || r.n"
     instance = f"({numbers['d']}) d, ({numbers['r']}) r, ({numbers['t']}) t"
-    moment = "'2024-01-01 00:00:00+00:00'"
+    moment = "'2024-01-01 00:00:00.000000'"
     if connection.dialect.name == "postgresql":
         moment += "::timestamptz"
     for statement in (
