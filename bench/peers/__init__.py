@@ -18,6 +18,9 @@ from bench.operations import Operation
 
 NAMES = ("airflow2", "airflow3")
 
+CONNECTIONS = 150
+"""What a PostgreSQL has to allow: Airflow 3.3.2 may open 60 for each of two workers."""
+
 
 @dataclass(frozen=True)
 class PostgresServer:

@@ -38,12 +38,17 @@ class Airflow2(Airflow):
     statements = (DAG_RUNS, TASK_INSTANCES, filling.xcom("convert_to(json, 'UTF8')"))
 
     def settings(self) -> dict[str, str]:
-        """Return Basic authentication, which is not on unless asked for."""
+        """Return Basic authentication, which is not on unless asked for, beside the default."""
         return {"AIRFLOW__API__AUTH_BACKENDS":
-                "airflow.providers.fab.auth_manager.api.auth.backend.basic_auth"}
+                "airflow.providers.fab.auth_manager.api.auth.backend.basic_auth,"
+                "airflow.api.auth.backend.session"}
 
     def make_user(self) -> None:
-        """Make the user as the documentation says."""
+        """Make the user as the documentation says, and the permissions that go with the roles.
+
+        Otherwise the first start makes them, which takes a second longer than any later one.
+        """
+        self.run("sync-perm")
         self.run("users", "create", "--username", USER, "--password", PASSWORD, "--role", "Admin",
                  "--firstname", "Ada", "--lastname", "Lovelace", "--email", "ada@example.com")
 
