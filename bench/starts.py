@@ -1,0 +1,55 @@
+"""Starting: seconds from the process to the first GET of an entry that is answered with 200."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+
+from bench.contenders import BARE, FLOOR, THIS
+from bench.databases import Databases
+from bench.figures import START, Figure, Figures, Step, Steps, spread
+from bench.operations import operations
+from bench.peers import Served
+from bench.plan import Plan
+from bench.serving import contender
+
+Start = Callable[[], AbstractContextManager[Served]]
+
+CONTENDERS = (THIS, BARE, FLOOR)
+
+
+def seconds(plan: Plan) -> float:
+    """Return about how long this takes."""
+    return 8 * plan.rounds * len(plan.databases)
+
+
+def steps(plan: Plan) -> int:
+    """Return how many steps there are."""
+    return len(plan.databases)
+
+
+def run(plan: Plan, databases: Databases) -> Steps:
+    """Start all in turn, once in each round."""
+    first = operations(databases.layout)["GET entry"].request(0)
+    for database in plan.databases:
+        url = databases.url(database)
+        yield take_turns(database, plan.rounds, {
+            name: partial(contender, name, url, first, databases.folder)
+            for name in CONTENDERS})
+
+
+def take_turns(database: str, rounds: int, starts: dict[str, Start],
+               then: Callable[[str, Served, Figures], None] = lambda *_: None) -> Step:
+    """Start each, look at it, and stop it, in every round."""
+    figures: Figures = defaultdict(list)
+    for _ in range(rounds):
+        for name, start in starts.items():
+            with start() as served:
+                figures[Figure(START, name, database)].append(served.seconds_to_first_200)
+                then(name, served, figures)
+    return Step(f"{database}: {', '.join(map(_said, figures.items()))}", dict(figures))
+
+
+def _said(figure_and_numbers: tuple[Figure, list[float]]) -> str:
+    figure, numbers = figure_and_numbers
+    return f"{figure.contender} {spread(numbers).median:.3g} {figure.what.split(', ')[-1]}"
