@@ -92,6 +92,10 @@ class Run:
             start, found = time.monotonic(), {}
             try:
                 self._take(section, databases, found)
+                if section.name == "growth":
+                    from bench import picture  # which needs a library that nothing else does
+
+                    picture.draw(found, self._output / "growth.png")
             except Exception as error:  # whatever it is, the table says so
                 self.failures[section.name] = (str(error).splitlines() or [repr(error)])[0]
                 print(f"{section.name} failed: {error}", flush=True)
@@ -123,10 +127,6 @@ class Run:
             "machine": self._machine, "figures": as_json(found)}
         (self._output / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
         (self._output / "table.md").write_text(self.report())
-        if name == "growth" and found:
-            from bench import picture  # which needs a library that nothing else does
-
-            picture.draw(found, self._output / "growth.png")
 
 
 def _left(seconds: float) -> str:

@@ -18,7 +18,7 @@ from bench.peers import Served
 from bench.peers.serving import ask
 from bench.plan import Plan
 from bench.serving import contender
-from bench.starts import CONTENDERS, take_turns
+from bench.starts import CONTENDERS, in_words, take_turns
 
 REQUESTS = {"GET entry": 200, "list of 100": 50}
 """What is asked before, on connections of their own, so that every worker gets some."""
@@ -35,25 +35,26 @@ class Memory(NamedTuple):
 
 def seconds(plan: Plan) -> float:
     """Return about how long this takes."""
-    return 12 * plan.few * len(plan.databases)
+    return 6 * plan.few * len(plan.first)
 
 
 def steps(plan: Plan) -> int:
     """Return how many steps there are."""
-    return len(plan.databases)
+    return len(plan.first)
 
 
 def run(plan: Plan, databases: Databases) -> Steps:
     """Measure all in turn, each after a start of its own."""
     wanted = operations(databases.layout)
     first = wanted["GET entry"].request(0)
-    for database in plan.databases:
+    for database in plan.first:
         url = databases.url(database)
         step = take_turns(database, plan.few, {
             name: partial(contender, name, url, first, databases.folder)
             for name in CONTENDERS}, after_requests(database, wanted))
-        yield Step(step.said, {figure: numbers for figure, numbers in step.figures.items()
-                               if figure.what != START})
+        figures = {figure: numbers for figure, numbers in step.figures.items()
+                   if figure.what != START}
+        yield Step(f"{database}: {in_words(figures)}", figures)
 
 
 def after_requests(database: str, wanted: dict[str, Operation]) -> Callable[..., None]:

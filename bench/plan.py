@@ -23,6 +23,11 @@ class Plan:
     entries: int = 100_000
 
     @property
+    def first(self) -> tuple[str, ...]:
+        """Return on which databases that is measured which is much the same on all."""
+        return self.databases[:1] if self.quick else self.databases
+
+    @property
     def few(self) -> int:
         """How many rounds there are of what takes long and varies little."""
-        return min(self.rounds, 3)
+        return 1 if self.quick else min(self.rounds, 3)

@@ -85,7 +85,7 @@ def _turns(name: str, connections: int) -> Iterator[tuple[str, int]]:
     """Yield who takes turns in an operation, and over how many connections."""
     barred = name in BARS and connections == CONNECTIONS[0]
     for contender in (THIS, *serving.APPLICATIONS):
-        if barred or contender != MARSHMALLOW:
+        if contender != MARSHMALLOW or (barred and name == BARS[1]):
             yield contender, connections
     if barred and name == BARS[0]:
         yield THIS, MANY

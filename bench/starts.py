@@ -20,18 +20,18 @@ CONTENDERS = (THIS, BARE, FLOOR)
 
 def seconds(plan: Plan) -> float:
     """Return about how long this takes."""
-    return 8 * plan.rounds * len(plan.databases)
+    return 4 * plan.rounds * len(plan.first)
 
 
 def steps(plan: Plan) -> int:
     """Return how many steps there are."""
-    return len(plan.databases)
+    return len(plan.first)
 
 
 def run(plan: Plan, databases: Databases) -> Steps:
     """Start all in turn, once in each round."""
     first = operations(databases.layout)["GET entry"].request(0)
-    for database in plan.databases:
+    for database in plan.first:
         url = databases.url(database)
         yield take_turns(database, plan.rounds, {
             name: partial(contender, name, url, first, databases.folder)
@@ -47,9 +47,10 @@ def take_turns(database: str, rounds: int, starts: dict[str, Start],
             with start() as served:
                 figures[Figure(START, name, database)].append(served.seconds_to_first_200)
                 then(name, served, figures)
-    return Step(f"{database}: {', '.join(map(_said, figures.items()))}", dict(figures))
+    return Step(f"{database}: {in_words(figures)}", dict(figures))
 
 
-def _said(figure_and_numbers: tuple[Figure, list[float]]) -> str:
-    figure, numbers = figure_and_numbers
-    return f"{figure.contender} {spread(numbers).median:.3g} {figure.what.split(', ')[-1]}"
+def in_words(figures: Figures) -> str:
+    """Return medians, each with its unit."""
+    return ", ".join(f"{figure.contender} {spread(numbers).median:.3g} {figure.what}"
+                     for figure, numbers in figures.items())
