@@ -60,7 +60,7 @@ def run(plan: Plan, databases: Databases) -> Steps:
                 drive(Side(contender, each, wanted, CONNECTIONS[0], 1), "GET entry")  # warms up
             for connections, name, rounds in _kinds(plan):
                 sides = [Side(contender, found[contender], wanted, each, plan.seconds)
-                         for contender, each in _turns(name, connections)]
+                         for contender, each in turns(name, connections)]
                 yield compare(name, sides, database, rounds, partial(remove_new, url))
 
 
@@ -81,7 +81,7 @@ def _contenders(databases: Databases, url: str) -> Iterator[dict[str, Served]]:
                for name in (THIS, *serving.APPLICATIONS)}
 
 
-def _turns(name: str, connections: int) -> Iterator[tuple[str, int]]:
+def turns(name: str, connections: int) -> Iterator[tuple[str, int]]:
     """Yield who takes turns in an operation, and over how many connections."""
     barred = name in BARS and connections == CONNECTIONS[0]
     for contender in (THIS, *serving.APPLICATIONS):

@@ -42,8 +42,9 @@ def this(database_url: str, first: Request, folder: Path, *,
     environment, headers = _environment(database_url, folder), {}
     if users:
         environment["XCOM_AUTH"] = "users"
-        subprocess.run([_COMMAND, "user", "add", USER, "--role", "op"], input=f"{PASSWORD}\n",
-                       text=True, check=True, capture_output=True, cwd=folder, env=environment)
+        subprocess.run([_COMMAND, "user", "add", USER, "--role", "op", "--replace"], cwd=folder,
+                       input=f"{PASSWORD}\n", text=True, check=True, capture_output=True,
+                       env=environment)
         credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         headers["Authorization"] = f"Basic {credentials}"
     with _started([_COMMAND, "serve"], first, folder, environment, headers) as served:

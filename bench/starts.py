@@ -7,7 +7,7 @@ from functools import partial
 
 from bench.contenders import BARE, FLOOR, THIS
 from bench.databases import Databases
-from bench.figures import START, Figure, Figures, Step, Steps, spread
+from bench.figures import RSS, START, Figure, Figures, Step, Steps, spread
 from bench.operations import operations
 from bench.peers import Served
 from bench.plan import Plan
@@ -51,6 +51,10 @@ def take_turns(database: str, rounds: int, starts: dict[str, Start],
 
 
 def in_words(figures: Figures) -> str:
-    """Return medians, each with its unit."""
-    return ", ".join(f"{figure.contender} {spread(numbers).median:.3g} {figure.what}"
-                     for figure, numbers in figures.items())
+    """Return medians by contender, each with its unit; of memory the proportional alone."""
+    said: dict[str, list[str]] = defaultdict(list)
+    for figure, numbers in figures.items():
+        if figure.what != RSS:
+            unit = figure.what.rpartition(", ")[2]
+            said[figure.contender].append(f"{spread(numbers).median:.3g} {unit}")
+    return "; ".join(f"{name} {', '.join(each)}" for name, each in said.items())

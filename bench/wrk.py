@@ -20,8 +20,8 @@ MISSING = "wrk is missing (Debian: apt-get install wrk)"
 FIRST = 10**15
 """The number of the first request: all others have as many digits, so that lengths stay."""
 
-REQUESTS = 2000
-"""How many different paths a script has; FIRST and what is added to it are multiples of it."""
+REQUESTS = 1000
+"""How many requests a script has; FIRST and what is added to it are multiples of it."""
 
 THREADS = 1
 """One thread of wrk sends far more than two workers answer, and leaves them the processors."""
