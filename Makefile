@@ -26,7 +26,7 @@ faults: .venv/test ## Kill processes 50 times on each database while clients wri
 	done; exit $$failed
 
 OPTIONS :=
-bench: .venv/bench wrk ## Measure the server beside bare stacks, a quarter of an hour; OPTIONS=--quick
+bench: .venv/bench wrk ## Measure the server beside bare stacks, 15 minutes; OPTIONS=--quick: 2
 	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m bench $(OPTIONS)
 
 check: .venv/test ## Lint, check types and the rules between rooms

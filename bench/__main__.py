@@ -97,7 +97,7 @@ class Run:
 
                     picture.draw(found, self._output / "growth.png")
             except Exception as error:  # whatever it is, the table says so
-                self.failures[section.name] = (str(error).splitlines() or [repr(error)])[0]
+                self.failures[section.name] = _why(error)
                 print(f"{section.name} failed: {error}", flush=True)
             self._write(section.name, found, time.monotonic() - start)
 
@@ -127,6 +127,14 @@ class Run:
             "machine": self._machine, "figures": as_json(found)}
         (self._output / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
         (self._output / "table.md").write_text(self.report())
+
+
+def _why(error: Exception) -> str:
+    """Return the first line of an error, which the results hold: without places of this machine."""
+    why = (str(error).splitlines() or [repr(error)])[0]
+    for place in (Path(__file__).parents[1], tempfile.gettempdir(), Path.home()):
+        why = why.replace(str(place), "…")
+    return why
 
 
 def _left(seconds: float) -> str:

@@ -11,13 +11,14 @@ from sqlalchemy import make_url
 
 from bench.data import Layout, fill
 from bench.operations import new_key
+from bench.peers import CONNECTIONS
 from bench.plan import SQLITE
 from tests.postgres import Postgres
 
 _NEW = f"DELETE FROM xcom WHERE key LIKE '{new_key(0)[:-2]}!_%' ESCAPE '!'"
 
-# What PostgreSQL comes with; the tests do with less.
-_AS_IT_COMES = {"shared_buffers": "128MB", "max_connections": "100"}
+# The tests do with less memory than PostgreSQL comes with, and with fewer connections.
+_OPTIONS = {"shared_buffers": "128MB", "max_connections": str(CONNECTIONS)}
 
 
 class Databases:
@@ -48,7 +49,7 @@ class Databases:
     def postgres(self) -> Postgres:
         """Return the PostgreSQL, which is started when first wanted."""
         if not self._servers:
-            server = Postgres(self.folder, **_AS_IT_COMES)
+            server = Postgres(self.folder, **_OPTIONS)
             self._servers.append(self._stack.enter_context(server))
         return self._servers[0]
 

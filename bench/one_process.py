@@ -9,13 +9,13 @@ from bench.figures import CPU, Figure, Step, Steps, spread
 from bench.plan import Plan
 from bench.served import BARS
 
-_TIMES = 3
-"""A round is short, so there are so many times as many; in a quick run fewer."""
+_TIMES = 2
+"""A round is short, so there are so many times as many."""
 
 
 def seconds(plan: Plan) -> float:
     """Return about how long this takes."""
-    return len(plan.databases) * _rounds(plan) * (1 if plan.quick else 5)
+    return len(plan.databases) * plan.rounds * _TIMES * (1 if plan.quick else 5)
 
 
 def steps(plan: Plan) -> int:
@@ -27,7 +27,7 @@ def run(plan: Plan, databases: Databases) -> Steps:
     """Measure every operation on each database."""
     for database in plan.databases:
         url = databases.url(database)
-        measured = in_process.measure(url, databases.layout, _rounds(plan), _names(plan))
+        measured = in_process.measure(url, databases.layout, plan.rounds * _TIMES, _names(plan))
         for name, of_all in groupby(measured, attrgetter("operation")):
             figures = {Figure(CPU, each.contender, database, name): each.microseconds
                        for each in of_all}
@@ -35,10 +35,6 @@ def run(plan: Plan, databases: Databases) -> Steps:
                              for figure, numbers in figures.items())
             yield Step(f"{database}, {name}: {said}", figures)
         remove_new(url)
-
-
-def _rounds(plan: Plan) -> int:
-    return plan.rounds * (_TIMES - 1 if plan.quick else _TIMES)
 
 
 def _names(plan: Plan) -> tuple[str, ...]:

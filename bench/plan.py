@@ -15,7 +15,7 @@ class Plan:
 
     rounds: int = 5
     seconds: int = 1
-    """How long wrk drives one contender in one round; peers, which are slow, ten times as long."""
+    """How long wrk drives one contender in one round; peers, which are slow, for longer."""
 
     quick: bool = False
     databases: tuple[str, ...] = (SQLITE, POSTGRESQL)

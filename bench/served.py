@@ -17,6 +17,8 @@ from bench.peers import Served
 from bench.plan import Plan
 
 CONNECTIONS = (8, 1, 32)
+"""The bars are for the first; of the others there are half as many rounds."""
+
 MANY = 256
 """As many connections as this server alone is asked over, beside itself at the first."""
 
@@ -68,8 +70,9 @@ def _kinds(plan: Plan) -> Iterator[tuple[int, str, int]]:
     """Yield what is measured: over how many connections, which operation, in how many rounds."""
     names = BARS if plan.quick else tuple(operations(Layout(plan.entries)))
     for connections in CONNECTIONS[:1] if plan.quick else CONNECTIONS:
+        rounds = plan.rounds if connections == CONNECTIONS[0] else max(1, plan.rounds // 2)
         for name in names:
-            yield connections, name, plan.rounds if connections == CONNECTIONS[0] else plan.few
+            yield connections, name, rounds
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Ratios are of the same round, bars have a direction, and what is not measured says why."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -96,7 +97,7 @@ def test_details_show_medians_by_contender() -> None:
 def test_a_section_that_fails_leaves_the_others_theirs(databases: Databases) -> None:
     def fails(databases: Databases) -> Iterator[Step]:
         yield Step("began", {Figure(START, "bare", SQLITE): [0.5]})
-        raise RuntimeError("wrk is missing")
+        raise RuntimeError(f"{databases.folder} is full\nand more")
 
     def works(databases: Databases) -> Iterator[Step]:
         yield Step("did", {Figure(START, "this", SQLITE): [1.5]})
@@ -104,7 +105,9 @@ def test_a_section_that_fails_leaves_the_others_theirs(databases: Databases) -> 
     run = Run([Section("served", 1, 2, fails), Section("starts", 1, 1, works)], databases.folder)
     run.measure(databases)
 
-    assert "not measured: wrk is missing" in run.report()
+    why = re.search("not measured: (.* is full) *[|]", run.report())
+    assert why is not None
+    assert why[1].startswith("…/")
     assert "| this | 1.5    |" in (databases.folder / "table.md").read_text()
     assert "| floor" not in run.report()
     assert {each.name for each in databases.folder.glob("*.json")} == {"served.json", "starts.json"}
