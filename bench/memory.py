@@ -3,12 +3,10 @@
 What processes share counts in each one's resident memory, and is divided among them in Pss.
 """
 
-import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from bench.databases import Databases
@@ -17,6 +15,7 @@ from bench.operations import Operation, operations
 from bench.peers import Served
 from bench.peers.serving import ask
 from bench.plan import Plan
+from bench.quiet import members
 from bench.serving import contender
 from bench.starts import CONTENDERS, in_words, take_turns
 
@@ -73,11 +72,11 @@ def after_requests(database: str, wanted: dict[str, Operation]) -> Callable[...,
 def of_group(group: int) -> Memory:
     """Return what the processes of a group take together."""
     sums = {"Rss": 0, "Pss": 0}
-    for folder in Path("/proc").glob("[0-9]*"):
+    for folder in members(group):
         try:
-            if os.getpgid(int(folder.name)) == group:
-                for name, kilobytes in _LINE.findall((folder / "smaps_rollup").read_text()):
-                    sums[name] += int(kilobytes)
+            lines = (folder / "smaps_rollup").read_text()
         except OSError:  # it ended meanwhile
             continue
+        for name, kilobytes in _LINE.findall(lines):
+            sums[name] += int(kilobytes)
     return Memory(sums["Rss"] / 1024, sums["Pss"] / 1024)

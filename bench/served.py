@@ -2,10 +2,9 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 from bench import serving, wrk
 from bench.contenders import MARSHMALLOW, THIS
@@ -15,6 +14,7 @@ from bench.figures import FAILED, P50, P99, RATE, Figure, Figures, Step, Steps, 
 from bench.operations import Operation, operations
 from bench.peers import Served
 from bench.plan import Plan
+from bench.quiet import until_quiet
 
 CONNECTIONS = (8, 1, 32)
 """The bars are for the first; of the others there are half as many rounds."""
@@ -30,18 +30,19 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True)
 class Side:
-    """One that takes its turn: who, where it answers, what it is asked, how widely, how long."""
+    """One that takes its turn: who, where, what it is asked, how widely, how long, over what."""
 
     contender: str
     served: Served
     operations: dict[str, Operation]
     connections: int
     seconds: int
+    database_url: str
 
 
 def seconds(plan: Plan) -> float:
     """Return about how long this takes."""
-    return sum((plan.seconds + 0.3) * 4 * rounds
+    return sum((plan.seconds + 0.5) * 3.3 * rounds
                for _ in plan.databases for *_, rounds in _kinds(plan))
 
 
@@ -59,11 +60,12 @@ def run(plan: Plan, databases: Databases) -> Steps:
         wanted = operations(databases.layout)
         with _contenders(databases, url) as found:
             for contender, each in found.items():
-                drive(Side(contender, each, wanted, CONNECTIONS[0], 1), "GET entry")  # warms up
+                warm_up = Side(contender, each, wanted, CONNECTIONS[0], 1, url)
+                drive(warm_up, "GET entry")
             for connections, name, rounds in _kinds(plan):
-                sides = [Side(contender, found[contender], wanted, each, plan.seconds)
+                sides = [Side(contender, found[contender], wanted, each, plan.seconds, url)
                          for contender, each in turns(name, connections)]
-                yield compare(name, sides, database, rounds, partial(remove_new, url))
+                yield compare(name, sides, database, rounds)
 
 
 def _kinds(plan: Plan) -> Iterator[tuple[int, str, int]]:
@@ -94,8 +96,7 @@ def turns(name: str, connections: int) -> Iterator[tuple[str, int]]:
         yield THIS, MANY
 
 
-def compare(name: str, sides: Sequence[Side], database: str, rounds: int,
-            tidy: Callable[[], None]) -> Step:
+def compare(name: str, sides: Sequence[Side], database: str, rounds: int) -> Step:
     """Let all sides take turns in one operation; each round begins with another of them."""
     figures: Figures = defaultdict(list)
     for round_ in range(rounds):
@@ -105,16 +106,18 @@ def compare(name: str, sides: Sequence[Side], database: str, rounds: int,
                                  (P99, done.p99), (FAILED, done.failed)):
                 figures[Figure(what, side.contender, database, name, side.connections)].append(
                     number)
-            if name in ("POST", "DELETE"):
-                tidy()
     return Step(f"{database}, {name}: {_said(figures)}", dict(figures))
 
 
 def drive(side: Side, name: str) -> wrk.Run:
-    """Send requests of one operation to one side."""
+    """Send requests of one operation to one side; what they leave is gone afterwards."""
     script = wrk.script(side.operations[name], side.served.url, side.served.headers, _numbers,
                         made_by=side.operations["POST"] if name == "DELETE" else None)
-    return wrk.drive(side.served.url, script, side.connections, side.seconds)
+    done = wrk.drive(side.served.url, script, side.connections, side.seconds)
+    until_quiet(side.served.pid, side.database_url)
+    if name in ("POST", "DELETE"):
+        remove_new(side.database_url)
+    return done
 
 
 def _said(figures: Figures) -> str:
