@@ -5,7 +5,7 @@ PIP_INSTALL = python -m pip install --quiet --disable-pip-version-check --constr
 CLIENTS := 3.3.2 3.0.2 2.10.0 2.7.3 2.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test faults check clean
+.PHONY: help serve test faults bench check clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,10 @@ faults: .venv/test ## Kill processes 50 times on each database while clients wri
 		$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m tests.faults.run --minutes 8 \
 			--database $$database --kills $(KILLS) $(SEED:%=--seed %) || failed=1; \
 	done; exit $$failed
+
+OPTIONS :=
+bench: .venv/bench wrk ## Measure the server beside bare stacks, 15 minutes; OPTIONS=--quick: 2
+	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m bench $(OPTIONS)
 
 check: .venv/test ## Lint, check types and the rules between rooms
 	$(BIN)/ruff check .
@@ -48,6 +52,11 @@ clean: ## Remove the environments and what tests left (xcom.db stays)
 	$(BIN)/$(PIP_INSTALL) --editable '.[test]'
 	@touch $@
 
+.venv/bench: .venv/bin/python setup.cfg setup.py constraints.txt
+	@echo "Installing what the benchmark needs, for the first time about a minute."
+	$(BIN)/$(PIP_INSTALL) --editable '.[bench]'
+	@touch $@
+
 # An environment for each official client: they need libraries of different ages.
 .venvs/client-%/done: constraints-clients.txt
 	$(PYTHON) -m venv .venvs/client-$*
@@ -61,3 +70,10 @@ curl:
 	@command -v curl >/dev/null && command -v column >/dev/null || \
 		{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq curl bsdextrautils; } || \
 		{ echo "make test needs curl and column (Debian: curl, bsdextrautils)" >&2; exit 1; }
+
+# Without it the benchmark measures the rest, and its table says what is missing.
+.PHONY: wrk
+wrk:
+	@command -v wrk >/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq wrk; } || \
+		echo "make bench needs wrk for requests through gunicorn (Debian: wrk)" >&2

@@ -59,7 +59,8 @@ class Postgres:
     can reach and whose path is short enough for a socket.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **options: str) -> None:
+        self._options = OPTIONS | options
         self.port = _free_port()
         self.log = folder / f"postgres-{self.port}.log"
         self.conninfo = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
@@ -92,7 +93,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start, whatever a crash left, and return once statements are answered."""
-        options = [f"--{name}={value}" for name, value in OPTIONS.items()]
+        options = [f"--{name}={value}" for name, value in self._options.items()]
         with self.log.open("ab") as log:
             self._process = process = subprocess.Popen(
                 [BINARIES / "postgres", "-D", self.data, "-p", str(self.port), "-k", self.home,

@@ -1,0 +1,158 @@
+"""`python -m bench`: measure this server beside what it could be, and beside real Airflows.
+
+Results are in bench/results after every section: table.md, a JSON file each, growth.png.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench import beside_peers, growth, memory, one_process, report, served, starts
+from bench.databases import Databases
+from bench.figures import Figures, Steps, as_json
+from bench.machine import in_words, machine
+from bench.peers import NAMES
+from bench.plan import POSTGRESQL, SECTIONS, SQLITE, Plan
+
+RESULTS = Path(__file__).with_name("results")
+
+
+class Section(NamedTuple):
+    """One thing to measure."""
+
+    name: str
+    seconds: float
+    steps: int
+    run: Callable[[Databases], Steps]
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    add = parser.add_argument
+    add("--quick", action="store_true", help="two minutes: few rounds of what there are bars for")
+    add("--peer", action="append", choices=NAMES, default=[],
+        help="a real Airflow; may be given again")
+    add("--database", action="append", choices=[SQLITE, POSTGRESQL], default=[],
+        help="both unless given")
+    add("--rounds", type=int, help="how often the contenders take turns (5; quick: 2)")
+    add("--seconds", type=int, default=1, help="how long each is driven in a round")
+    add("--only", type=lambda text: text.split(","), default=list(SECTIONS),
+        help=f"of {','.join(SECTIONS)}")
+    add("--output", type=Path, default=RESULTS, help="the folder for results")
+    given = parser.parse_args()
+    if unknown := set(given.only) - set(SECTIONS):
+        parser.error(f"--only knows {','.join(SECTIONS)}, and not {','.join(sorted(unknown))}")
+    return given
+
+
+def plan(given: argparse.Namespace) -> Plan:
+    """Return what the command line asked for."""
+    return Plan(rounds=given.rounds or (2 if given.quick else 5), seconds=given.seconds,
+                quick=given.quick, databases=tuple(given.database) or (SQLITE, POSTGRESQL),
+                peers=tuple(dict.fromkeys(given.peer)))
+
+
+def sections(wanted: Plan, only: list[str]) -> list[Section]:
+    """Return what is to be measured, in order."""
+    own = {"in-process": one_process, "served": served, "growth": growth, "starts": starts,
+           "memory": memory}
+    found = [Section(name, each.seconds(wanted), each.steps(wanted), partial(each.run, wanted))
+             for name, each in own.items() if name in only]
+    if "peers" in only:
+        found += [Section(peer, beside_peers.seconds(peer, wanted),
+                          beside_peers.steps(peer, wanted),
+                          partial(beside_peers.run, peer, wanted)) for peer in wanted.peers]
+    return found
+
+
+class Run:
+    """A run of the benchmark: what it found so far, and how far it is."""
+
+    def __init__(self, asked: list[Section], output: Path) -> None:
+        self.figures: Figures = {}
+        self.failures: dict[str, str] = {}
+        self._sections = asked
+        self._output = output
+        self._machine = machine()
+
+    def measure(self, databases: Databases) -> None:
+        """Measure all sections; one that fails leaves the others theirs."""
+        print(in_words(self._machine), flush=True)
+        self._output.mkdir(parents=True, exist_ok=True)
+        for section in self._sections:
+            start, found = time.monotonic(), {}
+            try:
+                self._take(section, databases, found)
+                if section.name == "growth":
+                    from bench import picture  # which needs a library that nothing else does
+
+                    picture.draw(found, self._output / "growth.png")
+            except Exception as error:  # whatever it is, the table says so
+                self.failures[section.name] = _why(error)
+                print(f"{section.name} failed: {error}", flush=True)
+            self._write(section.name, found, time.monotonic() - start)
+
+    def report(self) -> str:
+        """Return what was found so far, as Markdown."""
+        return report.titled(in_words(self._machine), self.figures, self.failures)
+
+    def _take(self, section: Section, databases: Databases, found: Figures) -> None:
+        last = time.monotonic()
+        for number, step in enumerate(section.run(databases), 1):
+            found.update(step.figures)
+            self.figures.update(step.figures)
+            now = time.monotonic()
+            left = section.seconds * max(0, 1 - number / section.steps) + sum(
+                each.seconds for each in self._after(section))
+            print(f"{section.name} {number}/{section.steps}  {step.said}"
+                  f"  ({now - last:.0f} s; {_left(left)})", flush=True)
+            last = now
+
+    def _after(self, section: Section) -> list[Section]:
+        return self._sections[self._sections.index(section) + 1:]
+
+    def _write(self, name: str, found: Figures, seconds: float) -> None:
+        about: dict[str, Any] = {
+            "section": name, "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(seconds, 1), "failed": self.failures.get(name),
+            "machine": self._machine, "figures": as_json(found)}
+        (self._output / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
+        (self._output / "table.md").write_text(self.report())
+
+
+def _why(error: Exception) -> str:
+    """Return the first line of an error, which the results hold: without places of this machine."""
+    why = (str(error).splitlines() or [repr(error)])[0]
+    for place in (Path(__file__).parents[1], tempfile.gettempdir(), Path.home()):
+        why = why.replace(str(place), "…")
+    return why
+
+
+def _left(seconds: float) -> str:
+    return f"some {seconds / 60:.0f} minutes left" if seconds > 90 else f"some {seconds:.0f} s left"
+
+
+def main() -> int:
+    """Run, print the table, and return 1 where a section failed."""
+    given = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left running
+    wanted = plan(given)
+    run = Run(sections(wanted, given.only), given.output)
+    with (tempfile.TemporaryDirectory(prefix="xcom-bench-") as folder,
+          Databases(Path(folder), wanted.entries) as databases):
+        run.measure(databases)
+    print("\n" + run.report(), flush=True)
+    return 1 if run.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""What a run ran on, and what of: enough to judge its figures, and nothing that names a place."""
+
+import os
+import platform
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tests.postgres import BINARIES
+
+LIBRARIES = ("connexion", "Flask", "gunicorn", "marshmallow", "orjson", "jsonschema-rs", "psycopg",
+             "pydantic-core", "SQLAlchemy", "Werkzeug")
+
+_ROOT = Path(__file__).parents[1]
+
+
+def machine() -> dict[str, Any]:
+    """Return the machine, the versions and the revision."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
+        "file system": _said("stat", "-f", "-c", "%T", tempfile.gettempdir()),
+        "system": f"{platform.system()} {platform.release()}",
+        "Python": platform.python_version(),
+        "SQLite": sqlite3.sqlite_version,
+        "PostgreSQL": _said(str(BINARIES / "postgres"), "--version").split()[-1],
+        "wrk": _said("wrk", "-v").removeprefix("wrk ").split(" [")[0],
+        **{name: each for name in LIBRARIES if (each := _version(name))},
+        "revision": _said("git", "describe", "--always", "--dirty", "--exclude=*"),
+    }
+
+
+def in_words(of: dict[str, Any]) -> str:
+    """Return it in a sentence or two."""
+    return ", ".join(f"{name} {value}" for name, value in of.items()) + "."
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines
+                 if line.startswith("model name")), platform.machine())
+
+
+def _said(command: str, *arguments: str) -> str:
+    """Return the first line that a command says, which may not be there."""
+    if not shutil.which(command):
+        return "none"
+    done = subprocess.run([command, *arguments], cwd=_ROOT, capture_output=True, text=True,
+                          check=False)
+    return (done.stdout.splitlines() or ["unknown"])[0]
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return ""

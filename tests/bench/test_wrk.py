@@ -1,0 +1,100 @@
+"""What wrk is given holds every request byte by byte, and what it prints is read."""
+
+import itertools
+import re
+
+import pytest
+
+from bench import wrk
+from bench.data import Layout
+from bench.operations import V1, V2, Operation, Request, operations
+
+URL = "http://127.0.0.1:8080"
+OUTPUT = """\
+Running 1s test @ http://127.0.0.1:46343
+  1 threads and 4 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     2.16ms    1.55ms  11.89ms   84.93%
+    Req/Sec     1.94k   303.52     2.36k    70.00%
+  1940 requests in 1.00s, 224.81KB read
+  Non-2xx or 3xx responses: 646
+Requests/sec:   1931.19
+Transfer/sec:    223.79KB
+figures 1940 1004562 1665 8007 0 0 0 646 0
+"""
+"""What wrk 4.1.0 printed of a server that answered every third request with 503."""
+
+
+def unquoted(text: str) -> bytes:
+    """Return the bytes that Lua reads from a string."""
+    return re.sub(rb"\\(\d{3})", lambda digits: bytes([int(digits[1])]), text[1:-1].encode())
+
+
+@pytest.mark.parametrize("text", [
+    b'"quoted" and \\', b"\r\n\0\t7", "ünïcödé ✓".encode(), bytes(range(256)), b"]] --[[ ${}"])
+def test_any_bytes_survive_a_string_of_lua(text: bytes) -> None:
+    quoted = wrk.quoted(text)
+    assert re.fullmatch(r'"([ !#-\[\]-~]|\\\d{3})*"', quoted)
+    assert unquoted(quoted) == text
+
+
+def made(script: str, name: str) -> list[list[bytes]]:
+    """Return a script's table of requests, each in its parts."""
+    table = re.search(rf"^local {name} = {{(.*?)}}$", script, re.MULTILINE | re.DOTALL)
+    assert table is not None
+    return [[unquoted(part) for part in re.findall(r'"[^"]*"', row)]
+            for row in table[1].split("\n")]
+
+
+def test_a_script_asks_for_many_entries() -> None:
+    layout = Layout(100_000)
+    script = wrk.script(operations(layout)["GET entry"], URL, {"Authorization": "Basic eDp5"},
+                        itertools.count())
+    requests = [b"".join(parts) for parts in made(script, "requests")]
+
+    assert len(set(requests)) == wrk.REQUESTS
+    path = operations(layout)["GET entry"].request(wrk.FIRST).path
+    assert requests[0].decode() == (f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
+                                    "Accept: */*\r\nAuthorization: Basic eDp5\r\n\r\n")
+
+
+@pytest.mark.parametrize("base", [V1, V2])
+def test_a_body_is_as_long_as_its_header_says_whatever_its_key(base: str) -> None:
+    script = wrk.script(operations(Layout(1000), base)["POST"], URL, {}, itertools.count())
+    for parts in made(script, "requests"):
+        head, body = str(wrk.FIRST + 12345).encode().join(parts).split(b"\r\n\r\n")
+        assert f"Content-Length: {len(body)}".encode() in head.splitlines()
+        assert f'"new_{wrk.FIRST + 12345}"'.encode() in body
+
+
+def test_what_is_removed_is_where_it_was_made() -> None:
+    wanted = operations(Layout(100_000))
+    script = wrk.script(wanted["DELETE"], URL, {}, itertools.count(), made_by=wanted["POST"])
+    for make, remove in zip(made(script, "requests"), made(script, "then_remove"), strict=True):
+        place = make[0].split()[1]
+        assert remove[0] == b"DELETE " + place + b"/new_"
+
+
+def test_each_script_makes_keys_of_its_own_and_of_one_length() -> None:
+    numbers, post = itertools.count(), operations(Layout(1000))["POST"]
+    firsts = [int(re.findall(r"first = (\d+)", wrk.script(post, URL, {}, numbers))[0])
+              for _ in range(3)]
+    assert firsts == [10**15, 10**15 + 10**8, 10**15 + 2 * 10**8]
+    assert all(first % wrk.REQUESTS == 0 for first in firsts)
+
+
+def test_odd_paths_are_sent_as_they_are() -> None:
+    odd = Operation("odd", lambda number: Request("GET", "/a%22b'c\\d?e=%7E"))
+    parts = made(wrk.script(odd, URL, {}, itertools.count()), "requests")[0]
+    assert parts[0].startswith(b"GET /a%22b'c\\d?e=%7E HTTP/1.1\r\n")
+
+
+def test_what_wrk_printed_is_read() -> None:
+    run = wrk.read(OUTPUT)
+    assert (run.p50, run.p99, run.failed) == (1.665, 8.007, 646)
+    assert run.requests_per_second == pytest.approx(1288.1, abs=0.1)
+
+
+def test_wrk_without_figures_says_what_it_said() -> None:
+    with pytest.raises(RuntimeError, match="unable to connect to"):
+        wrk.read("unable to connect to 127.0.0.1:9 Connection refused\n")
