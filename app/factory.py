@@ -3,16 +3,14 @@
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
-from connexion.exceptions import BadRequestProblem
 from flask import Flask, Response, current_app, request
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.routing import PathConverter
 
 from app import logs, metrics, probes
-from app.api import auth, documents
+from app.api import auth, documents, wire
 from app.api.v1 import problems
 from app.api.v1 import version as v1
 from app.api.v2 import details, framing, login
@@ -66,7 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.name_requests(app, log_them=settings.log_requests)
     if settings.metrics:
         metrics.watch(app, engine, settings.pool_size)
-    app.before_request(_refuse_broken_text)
+    app.before_request(wire.refuse_broken_text)
     app.before_request(lambda: framing.refuse_head_and_options() if _is_v2() else None)
     app.after_request(_frame)
     app.register_error_handler(Exception, _render)
@@ -97,17 +95,6 @@ def _prepare(app: Flask, engine: Engine) -> None:
         app.logger.warning("%s Answering 503 until it can be used.", fault.reason)
     if not is_in_memory(str(engine.url)):
         engine.dispose()  # gunicorn may fork now (--preload), and no two may share a connection
-
-
-def _refuse_broken_text() -> None:
-    """Refuse bytes that are not UTF-8, which would turn distinct names into the same one."""
-    environ = request.environ
-    for part, raw in (("path", environ["PATH_INFO"].encode("latin-1")),
-                      ("query", unquote_to_bytes(environ["QUERY_STRING"].encode("latin-1")))):
-        try:
-            raw.decode()
-        except UnicodeDecodeError:
-            raise BadRequestProblem(detail=f"The {part} of the URL is not valid UTF-8") from None
 
 
 def _is_v2() -> bool:

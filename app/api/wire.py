@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from connexion.exceptions import BadRequestProblem
 from flask import Response, current_app, g, request
@@ -11,6 +12,17 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from app import strict_json
 
 JSON = "application/json"
+
+
+def refuse_broken_text() -> None:
+    """Refuse URLs that are not UTF-8, which would turn distinct names into the same one."""
+    environ = request.environ
+    for part, raw in (("path", environ["PATH_INFO"].encode("latin-1")),
+                      ("query", unquote_to_bytes(environ["QUERY_STRING"].encode("latin-1")))):
+        try:
+            raw.decode()
+        except UnicodeDecodeError:
+            raise BadRequestProblem(detail=f"The {part} of the URL is not valid UTF-8") from None
 
 
 def read_body() -> bytes:
