@@ -13,7 +13,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import draining, logs, metrics_folder
+from app import balance, draining, logs, metrics_folder
 from app.access.tokens import BadKey, read_or_make_key
 from app.access.users import BadUsers, UsersFile
 from app.open_door import OpenDoor, refuse_open_door
@@ -41,7 +41,7 @@ class ServerLogger(Logger):  # type: ignore[misc]
 
 bind = _settings.bind
 workers = _settings.workers
-worker_class = "gthread"
+worker_class = "app.balance.BalancedWorker"
 threads = _settings.threads
 max_requests = _settings.max_requests
 max_requests_jitter = _settings.max_requests // 10  # so that workers are not replaced at once
@@ -143,5 +143,6 @@ def pre_request(worker: Worker, request: Any) -> None:
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
     """Forget the connections of a worker that is gone."""
+    balance.forget(worker)
     if _settings.metrics:
         metrics_folder.forget(worker.pid)

@@ -20,12 +20,13 @@ def engine(url: URL, limits: Limits) -> Engine:
     made = create_engine(
         url, hide_parameters=True, connect_args={"check_same_thread": False}, poolclass=QueuePool,
         pool_size=1 if in_memory else limits.pool_size, max_overflow=0,
-        pool_timeout=limits.pool_timeout_ms / 1000,
+        pool_timeout=limits.pool_timeout_ms / 1000, pool_reset_on_return=None,
         execution_options={"lock_timeout_ms": limits.lock_timeout_ms})
     # Whoever waits for SQLite itself has its turn among this server's writers already: so it waits
     # for a stranger, and it has waited.
     event.listen(made, "connect", partial(_prepare, busy_timeout_ms=limits.lock_timeout_ms // 3))
     event.listen(made, "begin", _begin)
+    event.listen(made, "reset", _undo)
     if not in_memory:
         event.listen(made, "checkout", _refuse_another_file)
     return made
@@ -63,6 +64,11 @@ def _write_ahead(connection: Any, path: str, timeout_ms: int) -> None:
                 connection.execute("PRAGMA journal_mode = WAL")
         except (NoTurn, OSError) as error:
             raise sqlite3.OperationalError("database is locked") from error
+
+
+def _undo(connection: Any, record: Any, state: Any) -> None:
+    if connection.in_transaction:
+        connection.rollback()
 
 
 def _refuse_another_file(connection: Any, record: Any, proxy: Any) -> None:
