@@ -33,13 +33,13 @@ _COMMAND = str(Path(sys.executable).with_name("xcom-server"))
 
 @contextmanager
 def this(database_url: str, first: Request, folder: Path, *,
-         users: bool = False) -> Iterator[Served]:
+         users: bool = False, workers: int = WORKERS, **settings: str) -> Iterator[Served]:
     """Yield this server as it comes, once it answered the first request with 200.
 
     With `users` it has one, whose Basic credentials are in the headers.
     """
     folder.mkdir(exist_ok=True)
-    environment, headers = _environment(database_url, folder), {}
+    environment, headers = _environment(database_url, folder) | settings, {}
     if users:
         environment["XCOM_AUTH"] = "users"
         subprocess.run([_COMMAND, "user", "add", USER, "--role", "op", "--replace"], cwd=folder,
@@ -47,7 +47,7 @@ def this(database_url: str, first: Request, folder: Path, *,
                        env=environment)
         credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         headers["Authorization"] = f"Basic {credentials}"
-    with _started([_COMMAND, "serve"], first, folder, environment, headers) as served:
+    with _started([_COMMAND, "serve"], first, folder, environment, headers, workers) as served:
         yield served
 
 
@@ -78,11 +78,11 @@ def with_token(served: Served) -> Served:
 
 @contextmanager
 def _started(command: Sequence[str], first: Request, folder: Path, environment: dict[str, str],
-             headers: dict[str, str]) -> Iterator[Served]:
+             headers: dict[str, str], workers: int = WORKERS) -> Iterator[Served]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     start = time.perf_counter()
-    with process([*command, "--workers", str(WORKERS), "--bind", f"127.0.0.1:{port}"],
+    with process([*command, "--workers", str(workers), "--bind", f"127.0.0.1:{port}"],
                  environment, folder) as started:
         until_answered(started, lambda: ask(url, first, headers).status == 200,
                        folder / "server.log")

