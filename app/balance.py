@@ -12,10 +12,10 @@ from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import ThreadWorker
 
 SLOTS = 64
-"""For how many workers there is room; of more, some share a number."""
+"""For how many workers there is room; two whose ages differ by that many share a number."""
 
 YIELD_SECONDS = 0.001
-"""How long another worker has to be faster; one that hangs costs no more than that."""
+"""How long another worker has to be faster; one that hangs costs each new connection that."""
 
 # Anonymous and shared: each worker writes how many connections it has, and one more, since 0 stands
 # for no worker.
@@ -27,7 +27,7 @@ class BalancedWorker(ThreadWorker):  # type: ignore[misc]
 
     def notify(self) -> None:
         """Tell the master that this worker lives, and the others how many connections it has."""
-        _held[_slot(self)] = self.nr_conns + 1
+        self._tell()
         super().notify()
 
     def accept(self, listener: Any) -> None:
@@ -35,7 +35,14 @@ class BalancedWorker(ThreadWorker):  # type: ignore[misc]
         if self.nr_conns + 1 > min(_others(self), default=self.nr_conns + 1):
             time.sleep(YIELD_SECONDS)
         super().accept(listener)
-        _held[_slot(self)] = self.nr_conns + 1
+        self._tell()
+
+    def _tell(self) -> None:
+        """Write down how many connections there are; a worker that is leaving takes no part.
+
+        gunicorn can count one down twice, where it broke.
+        """
+        _held[_slot(self)] = max(self.nr_conns, 0) + 1 if self.alive else 0
 
 
 def forget(worker: Worker) -> None:

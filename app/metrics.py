@@ -35,8 +35,8 @@ REQUESTS = Counter("xcom_requests", "Requests answered.", ["operation", "status"
 REQUEST_SECONDS = Histogram(
     "xcom_request_seconds", "How long a request took to answer.", ["operation"], buckets=SECONDS)
 STORE_SECONDS = Histogram(
-    "xcom_store_seconds", "How long a transaction took, waiting for its turn included.", ["kind"],
-    buckets=SECONDS)
+    "xcom_store_seconds", "How long a statement or transaction took, waiting for its turn included.",
+    ["kind"], buckets=SECONDS)
 POOL = Gauge(
     "xcom_pool_connections", "Connections to the database: that requests are using (used), and that"
     " the workers may have (most).", ["are"], multiprocess_mode="livesum")

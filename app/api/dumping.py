@@ -1,7 +1,7 @@
 """Entries dumped as a marshmallow schema says, a column at a time and without asking it each time.
 
-The schemas stay what decides how an entry looks; of a page, marshmallow itself would take longer
-than everything else together.
+The schemas say which fields there are, in which order, what of, and which are moments; of a page,
+marshmallow itself would take longer than everything else together.
 """
 
 from collections.abc import Callable, Sequence

@@ -17,8 +17,9 @@ JSON = "application/json"
 def refuse_broken_text() -> None:
     """Refuse URLs that are not UTF-8, which would turn distinct names into the same one."""
     environ = request.environ
+    query = environ.get("QUERY_STRING", "").encode("latin-1")
     for part, raw in (("path", environ["PATH_INFO"].encode("latin-1")),
-                      ("query", unquote_to_bytes(environ["QUERY_STRING"].encode("latin-1")))):
+                      ("query", unquote_to_bytes(query))):
         try:
             raw.decode()
         except UnicodeDecodeError:

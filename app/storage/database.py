@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, PoolProxiedConnection
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, TimeoutError
 
 from app.errors import Unavailable
 from app.storage.engine import begin, for_writing, turns_of
@@ -31,7 +31,7 @@ _FOLLOW_SECONDS = 0.1
 Work = TypeVar("Work")
 Row = tuple[Any, ...]
 Observe = Callable[[str, float], None]
-"""Is told after each transaction what it was, `read` or `write`, and how many seconds it took."""
+"""Is told of each statement or transaction: was it a `read` or a `write`, and its seconds."""
 
 _log = logging.getLogger("app.storage")
 
@@ -49,7 +49,8 @@ class Database:
         self._is_silent = False
         self._finding_out = threading.Lock()
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
-        self._errors = (DBAPIError, self._driver_error, TimeoutError, NoTurn, OSError)
+        self._errors = (DBAPIError, self._driver_error, InvalidRequestError, TimeoutError, NoTurn,
+                        OSError)
 
     def rows(self, statement: Prepared, given: dict[str, Any]) -> list[Row]:
         """Return the rows that a statement reads. Raises Unavailable."""
@@ -62,12 +63,13 @@ class Database:
         """
         return self._timed("write", lambda: self._change(statement, given))
 
-    def write(self, work: Callable[[Connection], Work]) -> Work:
+    def write(self, work: Callable[[Connection], Work], *, since: float | None = None) -> Work:
         """Return what `work` returns, once it is stored durably; it may be called several times.
 
-        Raises Unavailable, and whatever `work` raises, with nothing stored.
+        `since` is when the caller began to wait for its turn, by time.monotonic(). Raises
+        Unavailable, and whatever `work` raises, with nothing stored.
         """
-        return self._timed("write", lambda: self._transact(work))
+        return self._timed("write", lambda: self._transact(work, since))
 
     def _timed(self, kind: str, run: Callable[[], Work]) -> Work:
         start = time.perf_counter()
@@ -123,8 +125,11 @@ class Database:
                 cursor = connection.cursor()
                 cursor.execute(self._begin)
                 rows = statement.rows(cursor, given)
-                committing = True
-                connection.commit()
+                if rows:
+                    committing = True
+                    connection.commit()
+                else:
+                    connection.rollback()  # nothing was changed
             return rows
         except self._errors as error:
             raise self._failed(error, connection, committing=committing) from error
@@ -132,11 +137,11 @@ class Database:
             if connection is not None:
                 connection.close()
 
-    def _transact(self, work: Callable[[Connection], Work]) -> Work:
+    def _transact(self, work: Callable[[Connection], Work], since: float | None) -> Work:
         committing = False
         try:
             # The connection first: whoever has the turn must not wait for one.
-            with self._writing.connect() as connection, self._turns.turn():
+            with self._writing.connect() as connection, self._turns.turn(since):
                 with closing(connection.begin()) as transaction:  # which undoes it, within the turn
                     done = _worked(connection, work)
                     committing = True
@@ -150,7 +155,9 @@ class Database:
         """Return what an error of the driver means, and let go of a connection that is no use."""
         is_lost = connection is not None and self.dialect.is_disconnect(
             error, connection.dbapi_connection, None)  # type: ignore[arg-type]
-        if connection is not None and (is_lost or _is_read_only(error)):
+        if is_lost:  # as SQLAlchemy does where it meets it: the others in the pool are as old
+            self._engine.pool._invalidate(connection, error)  # type: ignore[arg-type]
+        elif connection is not None and _is_read_only(error):
             connection.invalidate(error)
         return _Failed(fault_of(error, is_lost=is_lost), committing=committing)
 

@@ -6,7 +6,7 @@ has the driver's own words.
 
 from dataclasses import dataclass
 
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, TimeoutError
 
 from app.storage.postgres import NO_ANSWER
 from app.storage.turns import NoTurn
@@ -73,6 +73,8 @@ def fault_of(error: Exception, *, is_lost: bool = False) -> Fault | None:
         return LOCKED
     if isinstance(error, TimeoutError):
         return BUSY
+    if isinstance(error, InvalidRequestError):  # the pool's, of two stale connections in a row
+        return LOST if "connection is closed" in str(error) else None
     if isinstance(error, OSError):
         return _BY_SQLITE_NAME["SQLITE_CANTOPEN"]
     original = error.orig if isinstance(error, DBAPIError) else error

@@ -4,6 +4,7 @@ A first page is read as the index gives it.  A later one is found in the index a
 past the entries before it without reading them; only what is on the page is read from the tables.
 """
 
+import itertools
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -15,7 +16,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    false,
     func,
     or_,
     select,
@@ -44,7 +44,8 @@ _OPERATORS: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] 
 class Form(NamedTuple):
     """What a list has in common with others that one statement answers.
 
-    `given` are the names that it is of; a `later` page is any but the first.
+    `given` are the names that it is of; `conditions` are numbers instead of operands, those of the
+    parameters that take them; a `later` page is any but the first.
     """
 
     given: tuple[str, ...]
@@ -52,6 +53,22 @@ class Form(NamedTuple):
     conditions: tuple[Condition, ...]
     order: tuple[Order, ...]
     later: bool
+
+
+def form(wanted: XComFilter, order: Iterable[Order], *, later: bool) -> Form:
+    """Return the form of a list."""
+    numbers = itertools.count()
+    conditions = tuple(
+        tuple(tuple(comparison._replace(operand=next(numbers)) for comparison in alternative)
+              for alternative in condition) for condition in wanted.conditions)
+    return Form(tuple(names(wanted)), wanted.dag_ids, conditions, tuple(order), later)
+
+
+def parameters(wanted: XComFilter) -> dict[str, Any]:
+    """Return what the statement for a list takes of a filter: names and operands."""
+    compared = itertools.chain.from_iterable(itertools.chain.from_iterable(wanted.conditions))
+    return names(wanted) | {f"operand_{number}": _operand(comparison)
+                            for number, comparison in enumerate(compared)}
 
 
 def names(wanted: XComFilter) -> dict[str, Any]:
@@ -73,9 +90,9 @@ def named(fields: Iterable[str]) -> list[ColumnElement[bool]]:
     return [xcom.c[field] == bindparam(field, None) for field in fields]
 
 
-@lru_cache(maxsize=256)  # lists by names alone have few forms; any other is likely asked again
+@lru_cache(maxsize=256)  # clients ask in few forms, of other names and dates each time
 def prepared(dialect: Dialect, form: Form) -> Prepared:
-    """Return the statement for lists of a form; it takes the names, `limit` and `offset`.
+    """Return the statement for lists of a form; it takes `parameters`, `limit` and `offset`.
 
     Each row is a ListedEntry, and the total after it. Where the page is empty there is no row, or
     for a `later` page one with the total alone.
@@ -142,10 +159,17 @@ def _matching(form: Form) -> list[ColumnElement[bool]]:
 
 
 def _compared(comparison: Comparison) -> ColumnElement[bool]:
-    field, name, operand = comparison
+    field, name, number = comparison
+    column = _column(field)
+    return _OPERATORS[name](column, bindparam(f"operand_{number}", None, column.type))
+
+
+def _operand(comparison: Comparison) -> Any:
+    """Return an operand, or NULL, which nothing compares with, for what no column can hold."""
+    field, _, operand = comparison
     if field == "map_index" and not UNMAPPED <= operand <= MAX_MAP_INDEX:  # type: ignore[operator]
-        return false()  # databases refuse to compare with a number that no column can hold
-    return _OPERATORS[name](_column(field), operand)
+        return None
+    return operand
 
 
 def _column(field: str) -> ColumnElement[Any]:

@@ -71,10 +71,14 @@ def _refuse_stale(connection: Any, record: Any, proxy: Any) -> None:
 
     The others in the pool are as old and go with it.
     """
-    waiting = select.poll()
-    waiting.register(connection.fileno(), select.POLLIN)
-    if waiting.poll(0):
+    if connection.closed or _has_something_to_say(connection.fileno()):
         raise InvalidatePoolError("the connection was closed")
+
+
+def _has_something_to_say(descriptor: int) -> bool:
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _options(url: URL, limits: Limits) -> str:

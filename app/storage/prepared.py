@@ -23,8 +23,8 @@ class Prepared:
         self._text = str(compiled)
         self._order = compiled.positiontup
         self._fixed = compiled.params
-        self._in = [(name, process) for bind, name in compiled.bind_names.items()
-                    if (process := bind.type.dialect_impl(dialect).bind_processor(dialect))]
+        self._in = {name: process for bind, name in compiled.bind_names.items()
+                    if (process := bind.type.dialect_impl(dialect).bind_processor(dialect))}
         self._out = [(place, partial(column.type.column, dialect))
                      for place, column in enumerate(statement.exported_columns)
                      if isinstance(column.type, UtcDateTime)]  # the others are as drivers give them
@@ -32,7 +32,7 @@ class Prepared:
     def rows(self, cursor: Any, given: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Run the statement with these values, by the names of its parameters; return all rows."""
         values = {**self._fixed, **given}
-        for name, process in self._in:
+        for name, process in self._in.items():
             values[name] = process(values[name])
         cursor.execute(self._text,
                        [values[name] for name in self._order] if self._order else values)

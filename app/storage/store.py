@@ -1,6 +1,7 @@
 """The store of XCom entries.  Each change is whole or not at all; errors come from app.errors."""
 
 import secrets
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -74,14 +75,14 @@ class XComStore:
         """
         refuse_reserved(value)
         refuse_long_name(name)
-        now = datetime.now(UTC)
+        now, since = datetime.now(UTC), time.monotonic()
         new: dict[str, Any] = {"timestamp": timestamp or now, "value": value,
                                "version": new_version()}
         created = self._database.changed(
             statements.creating(self._dialect, dated=run_date is not None),
             {**_parameters(name), "run_date": run_date, **_new(new)})
         dates = RunDates(*created[0]) if created else self._database.write(
-            lambda connection: self._register(connection, name, new, run_date, now))
+            lambda connection: self._register(connection, name, new, run_date, now), since=since)
         return XComEntry(*_names(name), new["timestamp"], *dates, value, new["version"])
 
     def _register(self, connection: Connection, name: XComKey, new: dict[str, Any],
@@ -109,11 +110,10 @@ class XComStore:
         The order is by DAG, task, run, map index and key, each byte by byte, after the fields
         that `order` names.
         """
-        names = listing.names(wanted)
-        form = listing.Form(tuple(names), wanted.dag_ids, wanted.conditions, tuple(order),
-                            later=offset > 0 or limit == 0)
-        rows = self._database.rows(listing.prepared(self._dialect, form),
-                                   {**names, "limit": limit, "offset": offset})
+        form = listing.form(wanted, order, later=offset > 0 or limit == 0)
+        rows = self._database.rows(
+            listing.prepared(self._dialect, form),
+            listing.parameters(wanted) | {"limit": limit, "offset": offset})
         total = rows[0][-1] if rows else 0
         is_empty = not rows or rows[0][0] is None
         return Page([] if is_empty else [ListedEntry._make(row[:-1]) for row in rows], total)
@@ -125,6 +125,7 @@ class XComStore:
 
         A `timestamp` or `run_date` that is given must be the one stored: DateMismatch otherwise;
         and the version one of `versions`: VersionMismatch. Raises EntryNotFound and ReservedKeys.
+        Why nothing met the conditions is read after it: another client may have changed it since.
         """
         refuse_reserved(value)
         given = {"timestamp": timestamp, "run_date": run_date}

@@ -47,13 +47,16 @@ class UtcDateTime(TypeDecorator[datetime]):
         return [known[text] for text in values]
 
 
-_UTC = "+00:00"
+_LENGTH = len("2024-01-01 00:00:00.000000")
 
 
 def _from_text(text: str | None) -> datetime | None:
     if text is None:
         return None
-    return datetime.fromisoformat(text.removesuffix(_UTC) + _UTC)  # SQL by hand may give the zone
+    if len(text) == _LENGTH:  # as SQLAlchemy writes it
+        return datetime.fromisoformat(text + "+00:00")
+    moment = datetime.fromisoformat(text)  # as somebody else wrote it
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

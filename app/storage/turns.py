@@ -29,9 +29,12 @@ class Turns:
         self._timeout = timeout_ms / 1000
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn and keep it; raises NoTurn, and OSError where no lock can be made."""
-        deadline = time.monotonic() + self._timeout
+    def turn(self, since: float | None = None) -> Iterator[None]:
+        """Wait for a turn and keep it; raises NoTurn, and OSError where no lock can be made.
+
+        `since` is when the waiting began, by time.monotonic(), if that was before.
+        """
+        deadline = (time.monotonic() if since is None else since) + self._timeout
         with _open(self._files[1]) as turn:
             with _open(self._files[0]) as queue:
                 _lock(queue, deadline)
@@ -42,7 +45,7 @@ class Turns:
 class NoTurns:
     """For a database that orders its writers itself."""
 
-    def turn(self) -> AbstractContextManager[None]:
+    def turn(self, since: float | None = None) -> AbstractContextManager[None]:
         """Return at once."""
         return nullcontext()
 

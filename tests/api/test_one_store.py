@@ -1,6 +1,7 @@
 """What one version writes the other reads in its own look; what is wrong looks like either."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -121,3 +122,13 @@ def test_head_and_options_are_what_each_version_makes_of_them(client: FlaskClien
         assert head.headers["Allow"] == ("POST" if path == "/auth/token" else "GET")
         assert options.headers["Allow"] == methods
     assert client.head("/api/v2/nope").status_code == client.options("/auth/x").status_code == 404
+
+
+def test_an_answer_is_checked_however_deep_it_is(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client(max_json_depth=300)  # which checks answers
+    body = '{"key": "deep", "value": ' + "[" * 250 + "]" * 250 + "}"
+
+    created = client.post(v2.entries(), data=body, content_type="application/json")
+
+    assert created.status_code == 201
+    assert "[" * 250 in client.get(v2.entry("deep")).text

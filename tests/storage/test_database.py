@@ -1,22 +1,24 @@
 """What a database cannot do now is told as such, and what it undid for others is tried again."""
 
+import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, event, func, select, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy import Connection, Engine, event, func, make_url, select, text
+from sqlalchemy.exc import DisconnectionError, OperationalError, ProgrammingError
 
 from app.errors import AlreadyExists, EntryNotFound, Unavailable
 from app.storage.database import ATTEMPTS, Database
-from app.storage.engine import open_engine
-from app.storage.entry import XComKey
+from app.storage.engine import open_engine, turns_of
+from app.storage.entry import XComFilter, XComKey
 from app.storage.limits import Limits
 from app.storage.postgres import NO_ANSWER
 from app.storage.store import XComStore
@@ -132,6 +134,76 @@ def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(postgres_url
     engine.dispose()
 
     assert lost.value.in_doubt
+
+
+def test_nothing_is_in_doubt_of_a_change_that_met_no_entry(postgres_url: str) -> None:
+    engine = open_engine(emptied(postgres_url))
+    store = XComStore(Database(engine))
+
+    @event.listens_for(engine, "checkout")
+    def refuse_commits(connection: Any, *_: Any) -> None:
+        connection.commit = lambda: pytest.fail("there is nothing to commit")
+
+    for change in (store.delete, lambda name: store.replace_value(name, "2")):
+        with pytest.raises(EntryNotFound):
+            change(NAME)
+    engine.dispose()
+
+
+class Forgetful:
+    """A way to PostgreSQL that can forget its connections, without a word to either end."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.sockets: list[socket.socket] = [self._listener]
+        self.forgotten = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def forget(self) -> None:
+        """Pass nothing on any more over the connections that there are."""
+        self.forgotten.set()
+        self.forgotten = threading.Event()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                here, there = self._listener.accept()[0], socket.socket(socket.AF_UNIX)
+                there.connect(self._place)
+                self.sockets += [here, there]
+                for each in ((here, there), (there, here)):
+                    threading.Thread(target=self._pass_on, args=(*each, self.forgotten),
+                                     daemon=True).start()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, target: socket.socket, gone: threading.Event) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if not gone.is_set():
+                    target.sendall(data)
+
+
+def test_of_connections_that_were_lost_in_silence_the_first_condemns_the_others(
+        postgres_url: str) -> None:
+    real = make_url(emptied(postgres_url))
+    way = Forgetful(f"{real.query['host']}/.s.PGSQL.{real.port or 5432}")
+    engine = open_engine(f"postgresql+psycopg://postgres@127.0.0.1:{way.port}/postgres",
+                         Limits(statement_timeout_ms=200))
+    store = XComStore(Database(engine))
+    store.create(NAME, "1")
+    with ExitStack() as used:
+        for _ in range(ATTEMPTS):
+            used.enter_context(engine.connect()).scalar(select(func.pg_backend_pid()))
+    way.forget()
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        store.get(NAME)
+    assert store.get(NAME).value == "1"
+
+    engine.dispose()
+    for each in way.sockets:
+        each.close()
 
 
 USES: dict[str, Callable[[XComStore, Database], Any]] = {
@@ -305,3 +377,52 @@ def test_of_many_that_create_one_name_exactly_one_is_accepted(engine: Engine) ->
 
     assert (len(accepted), len(refused)) == (1, 7)
     assert XComStore(Database(engine)).get(NAME).value == str(accepted[0])
+
+
+@pytest.mark.parametrize("text", ["2024-01-02 03:04:05.000000", "2024-01-02 03:04:05",
+                                  "2024-01-02 05:04:05.000+02:00", "2024-01-02T03:04:05Z"])
+def test_a_moment_that_others_wrote_into_sqlite_is_read(database_url: str, text: str) -> None:
+    engine = open_engine(database_url)
+    store = XComStore(Database(engine))
+    store.create(NAME, "1")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE xcom SET timestamp = ?", (text,))
+
+    found = [store.get(NAME).timestamp, store.list(XComFilter(), limit=1).entries[0].timestamp]
+
+    assert found == [datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)] * 2
+    assert {moment.tzinfo for moment in found} == {UTC}
+
+
+def test_two_stale_connections_in_a_row_are_no_failure_of_the_server(database_url: str) -> None:
+    engine = open_engine(database_url)
+    store = XComStore(Database(engine))
+
+    @event.listens_for(engine, "checkout")
+    def refuse(*_: Any) -> None:
+        raise DisconnectionError
+
+    with pytest.raises(Unavailable, match="connection to the database was lost"):
+        store.get(NAME)
+
+
+def test_creating_in_a_new_task_instance_waits_for_one_turn_in_all(database_url: str) -> None:
+    engine = open_engine(database_url, Limits(lock_timeout_ms=1200))
+    store, turns = XComStore(Database(engine)), turns_of(engine)
+    taken, written = threading.Event(), threading.Event()
+
+    def hold_turns() -> None:
+        while not written.is_set():
+            with turns.turn():
+                taken.set()
+                time.sleep(1)
+
+    other = threading.Thread(target=hold_turns)
+    other.start()
+    taken.wait(30)
+    try:
+        with pytest.raises(Unavailable, match="locked"):  # a second whole turn would have come
+            store.create(NAME, "1")
+    finally:
+        written.set()
+        other.join()

@@ -74,7 +74,7 @@ class BodyValidator(ConnexionBodyValidator):  # type: ignore[misc]
         # Which formats jsonschema checks depends on what else is installed; dates are the
         # schemas' to read.
         self.validator = self.validator.evolve(format_checker=None)
-        self._is_valid = compiled(self.schema).is_valid
+        self._is_valid = compiled(self.schema, formats=False).is_valid
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the handler behind the check."""
