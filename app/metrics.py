@@ -35,7 +35,7 @@ REQUESTS = Counter("xcom_requests", "Requests answered.", ["operation", "status"
 REQUEST_SECONDS = Histogram(
     "xcom_request_seconds", "How long a request took to answer.", ["operation"], buckets=SECONDS)
 STORE_SECONDS = Histogram(
-    "xcom_store_seconds", "How long a statement or transaction took, waiting for its turn included.",
+    "xcom_store_seconds", "How long a statement or transaction took, waiting for a turn included.",
     ["kind"], buckets=SECONDS)
 POOL = Gauge(
     "xcom_pool_connections", "Connections to the database: that requests are using (used), and that"
