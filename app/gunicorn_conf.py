@@ -1,5 +1,6 @@
 """How gunicorn serves: read by gunicorn itself, which takes its settings from the names here."""
 
+import gc
 import os
 import signal
 import sys
@@ -73,6 +74,11 @@ def on_starting(server: Arbiter) -> None:
         sys.exit(f"xcom-server: {error}")
     except SQLAlchemyError as error:
         sys.exit(f"xcom-server: {str(error).splitlines()[0]}")
+
+
+def pre_fork(server: Arbiter, worker: Worker) -> None:
+    """Leave what has been imported to be shared: collecting garbage would write to all of it."""
+    gc.freeze()
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:

@@ -93,6 +93,18 @@ def test_a_token_that_was_issued_expires(tokens: Tokens, users: UsersFile,
         tokens.user(token)
 
 
+def test_a_token_that_was_good_before_expires(tokens: Tokens, users: UsersFile,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    issued = tokens.issue(users.users()["ann"])
+    assert tokens.user(issued).name == "ann"
+    later = time.time() + SECONDS + 1
+    monkeypatch.setattr(tokens_module.time, "time", lambda: later)
+
+    for _ in range(2):
+        with pytest.raises(TokenExpired):
+            tokens.user(issued)
+
+
 def test_a_token_is_good_where_the_clock_is_behind(tokens: Tokens) -> None:
     later = int(time.time()) + 300
 
