@@ -3,7 +3,6 @@
 import socket
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from sqlalchemy.exc import DisconnectionError, OperationalError, ProgrammingErro
 
 from app.errors import AlreadyExists, EntryNotFound, Unavailable
 from app.storage.database import ATTEMPTS, Database
-from app.storage.engine import open_engine, turns_of
+from app.storage.engine import open_engine
 from app.storage.entry import XComFilter, XComKey
 from app.storage.limits import Limits
 from app.storage.postgres import NO_ANSWER
@@ -404,25 +403,3 @@ def test_two_stale_connections_in_a_row_are_no_failure_of_the_server(database_ur
 
     with pytest.raises(Unavailable, match="connection to the database was lost"):
         store.get(NAME)
-
-
-def test_creating_in_a_new_task_instance_waits_for_one_turn_in_all(database_url: str) -> None:
-    engine = open_engine(database_url, Limits(lock_timeout_ms=1200))
-    store, turns = XComStore(Database(engine)), turns_of(engine)
-    taken, written = threading.Event(), threading.Event()
-
-    def hold_turns() -> None:
-        while not written.is_set():
-            with turns.turn():
-                taken.set()
-                time.sleep(1)
-
-    other = threading.Thread(target=hold_turns)
-    other.start()
-    taken.wait(30)
-    try:
-        with pytest.raises(Unavailable, match="locked"):  # a second whole turn would have come
-            store.create(NAME, "1")
-    finally:
-        written.set()
-        other.join()

@@ -116,3 +116,10 @@ def test_the_locks_can_be_used_by_whoever_can_use_the_database(tmp_path: Path) -
 
     with Turns(str(database), timeout_ms=50).turn():
         assert {path.stat().st_mode & 0o777 & ~0o660 for path in tmp_path.iterdir()} == {0}
+
+
+def test_whoever_waited_before_waits_no_longer_in_all(tmp_path: Path) -> None:
+    patient = Turns(str(tmp_path / "xcom.db"), 3_600_000)
+
+    with patient.turn(), pytest.raises(NoTurn), patient.turn(since=time.monotonic() - 3600):
+        pass
