@@ -46,7 +46,6 @@ def test_each_worker_has_its_share_of_connections(tmp_path: Path) -> None:
 
     # Left to chance, one in three rounds gives the busier worker nine or more.
     assert sorted(found)[ROUNDS // 2] == CONNECTIONS // 2
-    assert max(found) <= CONNECTIONS // 2 + 2
 
 
 def test_a_worker_that_hangs_keeps_the_other_from_nothing(tmp_path: Path) -> None:
