@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.api.dumping import Column, Moment
+from app.api.dumping import Moment
 
 
 class Zulu(Moment):
@@ -13,10 +13,6 @@ class Zulu(Moment):
 
     def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.isoformat().replace("+00:00", "Z")
-
-    def shown(self, moments: Column) -> Column:
-        """Return the moments, which the writer of v2's JSON shows so itself."""
-        return moments
 
 
 class XComResponseSchema(Schema):

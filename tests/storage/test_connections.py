@@ -1,0 +1,149 @@
+"""Connections that are lost: replaced where nobody needs to know, and told where somebody does."""
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import event, func, make_url, select, text
+from sqlalchemy.exc import DisconnectionError
+
+from app.errors import EntryNotFound, Unavailable
+from app.storage.database import ATTEMPTS, Database
+from app.storage.engine import open_engine
+from app.storage.entry import XComKey
+from app.storage.limits import Limits
+from app.storage.store import XComStore
+from tests.conftest import emptied
+
+NAME = XComKey("d", "r", "t", -1, "k")
+
+
+def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(postgres_url: str) -> None:
+    engine = open_engine(emptied(postgres_url))
+    store = XComStore(Database(engine))
+    store.create(NAME, "1")
+
+    @event.listens_for(engine, "checkout")
+    def lose_commits(connection: Any, *_: Any) -> None:
+        def commit() -> None:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        connection.commit = commit
+
+    with pytest.raises(Unavailable) as lost:
+        store.replace_value(NAME, "2")
+    engine.dispose()
+
+    assert lost.value.in_doubt
+
+
+def test_nothing_is_in_doubt_of_a_change_that_met_no_entry(postgres_url: str) -> None:
+    engine = open_engine(emptied(postgres_url))
+    store = XComStore(Database(engine))
+
+    @event.listens_for(engine, "checkout")
+    def refuse_commits(connection: Any, *_: Any) -> None:
+        connection.commit = lambda: pytest.fail("there is nothing to commit")
+
+    for change in (store.delete, lambda name: store.replace_value(name, "2")):
+        with pytest.raises(EntryNotFound):
+            change(NAME)
+    engine.dispose()
+
+
+class Forgetful:
+    """A way to PostgreSQL that can forget its connections, without a word to either end."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.sockets: list[socket.socket] = [self._listener]
+        self.forgotten = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def forget(self) -> None:
+        """Pass nothing on any more over the connections that there are."""
+        self.forgotten.set()
+        self.forgotten = threading.Event()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                here, there = self._listener.accept()[0], socket.socket(socket.AF_UNIX)
+                there.connect(self._place)
+                self.sockets += [here, there]
+                for each in ((here, there), (there, here)):
+                    threading.Thread(target=self._pass_on, args=(*each, self.forgotten),
+                                     daemon=True).start()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, target: socket.socket, gone: threading.Event) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if not gone.is_set():
+                    target.sendall(data)
+
+
+def test_of_connections_that_were_lost_in_silence_the_first_condemns_the_others(
+        postgres_url: str) -> None:
+    real = make_url(emptied(postgres_url))
+    way = Forgetful(f"{real.query['host']}/.s.PGSQL.{real.port or 5432}")
+    engine = open_engine(f"postgresql+psycopg://postgres@127.0.0.1:{way.port}/postgres",
+                         Limits(statement_timeout_ms=200))
+    store = XComStore(Database(engine))
+    store.create(NAME, "1")
+    with ExitStack() as used:
+        for _ in range(ATTEMPTS):
+            used.enter_context(engine.connect()).scalar(select(func.pg_backend_pid()))
+    way.forget()
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        store.get(NAME)
+    assert store.get(NAME).value == "1"
+
+    engine.dispose()
+    for each in way.sockets:
+        each.close()
+
+
+USES: dict[str, Callable[[XComStore, Database], Any]] = {
+    "read": lambda store, _: store.get(NAME),
+    "change": lambda store, _: store.replace_value(NAME, "2"),
+    "transaction": lambda _, database: database.write(
+        lambda connection: connection.execute(text("SELECT 1")).scalar()),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_lost_connections_are_replaced_without_anybody_noticing(
+        postgres_url: str, use: Callable[[XComStore, Database], Any]) -> None:
+    engine, other = open_engine(emptied(postgres_url)), open_engine(postgres_url)
+    database = Database(engine)
+    store = XComStore(database)
+    store.create(NAME, "1")
+    with ExitStack() as used:  # as many connections as it takes to outlast all attempts
+        processes = [used.enter_context(engine.connect()).scalar(select(func.pg_backend_pid()))
+                     for _ in range(ATTEMPTS + 1)]
+    with other.connect() as connection:
+        for process in processes:
+            connection.execute(select(func.pg_terminate_backend(process, 5000)))
+
+    assert use(store, database)
+    for each in (engine, other):
+        each.dispose()
+
+
+def test_two_stale_connections_in_a_row_are_no_failure_of_the_server(database_url: str) -> None:
+    engine = open_engine(database_url)
+    store = XComStore(Database(engine))
+
+    @event.listens_for(engine, "checkout")
+    def refuse(*_: Any) -> None:
+        raise DisconnectionError
+
+    with pytest.raises(Unavailable, match="connection to the database was lost"):
+        store.get(NAME)
