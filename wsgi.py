@@ -1,5 +1,5 @@
 """The object that gunicorn serves: `gunicorn wsgi:app`."""
 
-from app.factory import create_app
+from xcom_server.factory import create_app
 
 app = create_app()

@@ -9,8 +9,7 @@ from typing import Any
 from flask import Flask, Response, request
 from marshmallow import Schema, fields
 from sqlalchemy import Engine, Select, create_engine, event, func, select
-
-from app.storage.tables import dag_run, xcom
+from xcom_server.storage.sql.tables import dag_run, xcom
 
 _ENTRIES = "/api/v1/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>/xcomEntries"
 _OF_ENTRY = (dag_run.c.dag_id == xcom.c.dag_id) & (dag_run.c.run_id == xcom.c.run_id)

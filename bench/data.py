@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, Table
-
-from app.storage import schema
-from app.storage.engine import open_engine
-from app.storage.tables import dag_run, task_instance, xcom
+from xcom_server.storage.database.engine import open_engine
+from xcom_server.storage.sql import schema
+from xcom_server.storage.sql.tables import dag_run, task_instance, xcom
 
 KEYS = 100
 """How many entries each task instance has: one page."""

@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import count
 
-from app.factory import create_app
-from app.settings import Settings
+from xcom_server.factory import create_app
+from xcom_server.settings import Settings
+
 from bench.contenders import THIS
 from bench.data import fill
 from bench.databases import Databases

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from app.factory import create_app
-from app.settings import Settings
+from xcom_server.factory import create_app
+from xcom_server.settings import Settings
+
 from bench import bare, floor
 from bench.data import Layout
 from bench.operations import V1, Operation, Request, operations

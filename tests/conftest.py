@@ -12,14 +12,15 @@ import pytest
 from connexion.spec import OpenAPISpecification
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from xcom_server import seed_file
+from xcom_server.auth.passwords import hash_password
+from xcom_server.auth.users import Role, User, write
+from xcom_server.factory import create_app
+from xcom_server.settings import Settings
+from xcom_server.storage.database.engine import open_engine
+from xcom_server.storage.sql import bulk, schema
+from xcom_server.storage.sql.tables import metadata
 
-from app.access.passwords import hashed
-from app.access.users import Role, User, write
-from app.factory import create_app
-from app.settings import Settings
-from app.storage import schema, seed, seed_file
-from app.storage.engine import open_engine
-from app.storage.tables import metadata
 from tests.live import LiveServer
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +41,7 @@ def load(url: str, *texts: str) -> None:
     """Load seed files into a database that has its tables."""
     engine = open_engine(url)
     for each in texts:
-        seed.write(engine, seed_file.read(each))
+        bulk.write(engine, seed_file.read(each))
     engine.dispose()
 
 
@@ -99,8 +100,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 def users_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a file with a user for each role, whose password is their name, and `pub`."""
     path = tmp_path_factory.mktemp("users") / "users.json"
-    users = [User(role, role, hashed(role)) for role in Role]
-    write(path, {user.name: user for user in [*users, User("pub", Role.PUBLIC, hashed("pub"))]})
+    users = [User(role, role, hash_password(role)) for role in Role]
+    write(path, {user.name: user for user in [*users, User("pub", Role.PUBLIC, hash_password("pub"))]})
     return path
 
 

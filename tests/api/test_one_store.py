@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from xcom_server.values.reserved import RESERVED
 
-from app.storage.reserved import RESERVED
 from tests.api.v1 import calls as v1
 from tests.api.v2 import calls as v2
 

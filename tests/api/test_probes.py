@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from xcom_server import __version__
+from xcom_server.observability import draining
+from xcom_server.storage.sql.schema import HEAD
 
-from app import __version__, draining
-from app.storage.schema import HEAD
 from tests.api.v1.calls import create, entries, entry
 from tests.api.v2 import calls as v2
 

@@ -10,10 +10,10 @@ from typing import Any
 import jwt
 import pytest
 from flask.testing import FlaskClient
+from xcom_server.auth import passwords
+from xcom_server.auth.passwords import ATTEMPTS_BEFORE_BACKOFF, hash_password
+from xcom_server.auth.users import Role, User, read, write
 
-from app.access import passwords
-from app.access.passwords import FREE_ATTEMPTS, hashed
-from app.access.users import Role, User, read, write
 from tests.api.v1 import calls as v1
 from tests.api.v2 import calls as v2
 from tests.conftest import ROOT
@@ -141,9 +141,9 @@ def test_v1_refuses_a_request_before_it_asks_who_sends_it_and_v2_after(
 @pytest.mark.parametrize("version", VERSIONS)
 def test_any_dag_means_any_that_exists_for_the_user(
         make_client: Callable[..., FlaskClient], tmp_path: Path, version: str) -> None:
-    users = {"admin": User("admin", Role.ADMIN, hashed("admin")),
-             "ann": User("ann", Role.USER, hashed("ann"), frozenset({"etl", "b"})),
-             "none": User("none", Role.USER, hashed("none"), frozenset())}
+    users = {"admin": User("admin", Role.ADMIN, hash_password("admin")),
+             "ann": User("ann", Role.USER, hash_password("ann"), frozenset({"etl", "b"})),
+             "none": User("none", Role.USER, hash_password("none"), frozenset())}
     write(tmp_path / "users.json", users)
     client = make_client(auth="users", users_file=str(tmp_path / "users.json"))
     at = CALLS[version]
@@ -179,7 +179,7 @@ def test_without_users_everyone_is_an_admin(client: FlaskClient, version: str) -
 
 def test_too_many_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
     wrong = {"Authorization": basic("viewer", "wrong")}
-    for _ in range(FREE_ATTEMPTS):
+    for _ in range(ATTEMPTS_BEFORE_BACKOFF):
         assert guarded.get(v1.entries(), headers=wrong).status_code == 401
 
     refused = guarded.get(v1.entries(), headers=wrong)
@@ -195,7 +195,7 @@ def test_too_many_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
 
 def test_one_password_for_many_names_is_slowed_down_too(
         guarded: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "FREE_ATTEMPTS_OF_ADDRESS", 12)
+    monkeypatch.setattr(passwords, "ADDRESS_ATTEMPTS_BEFORE_BACKOFF", 12)
     for number in range(12):
         headers = {"Authorization": basic(f"user{number}", "Winter2026")}
         assert guarded.get(v1.entries(), headers=headers).status_code == 401

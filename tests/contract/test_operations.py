@@ -7,20 +7,20 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
+from xcom_server.api import authorization, openapi
+from xcom_server.api.v1 import api as v1
+from xcom_server.api.v1 import xcom
+from xcom_server.api.v2 import api as v2
+from xcom_server.settings import Settings
+from xcom_server.storage.database.engine import open_engine
+from xcom_server.storage.database.executor import Database
+from xcom_server.storage.sql.store import XComStore
 
-from app.api import auth, documents
-from app.api.v1 import version as v1
-from app.api.v1 import xcom
-from app.api.v2 import version as v2
-from app.settings import Settings
-from app.storage.database import Database
-from app.storage.engine import open_engine
-from app.storage.store import XComStore
 from tests.contract.document import DOCUMENTS, VERSIONS, operations
 
 STORE = XComStore(Database(open_engine("sqlite://")))
-APIS = {"v1": v1.version(STORE, Settings(), auth.access(Settings())),
-        "v2": v2.version(STORE, Settings(), auth.access(Settings()))}
+APIS = {"v1": v1.version(STORE, Settings(), authorization.access(Settings())),
+        "v2": v2.version(STORE, Settings(), authorization.access(Settings()))}
 
 BESIDE_THE_DOCUMENTS = {
     "/health", "/live", "/ready", "/version", "/metrics", "/auth/token", "/auth/token/cli",
@@ -39,7 +39,7 @@ def test_an_operation_without_a_handler_stops_the_start() -> None:
     empty = replace(APIS["v1"], handlers={})
 
     with pytest.raises(LookupError, match="no handler for the operation"):
-        documents.mount(Flask("empty"), empty, validate_responses=False)
+        openapi.mount(Flask("empty"), empty, validate_responses=False)
 
 
 def test_an_answer_that_breaks_the_document_is_a_failure_when_answers_are_checked(

@@ -11,8 +11,9 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import Any
 
-from app.storage import schema
-from app.storage.engine import open_engine
+from xcom_server.storage.database.engine import open_engine
+from xcom_server.storage.sql import schema
+
 from tests.faults.client import KEYS
 from tests.faults.history import Operation, by_key
 from tests.faults.linearizability import TooManyStates, violation

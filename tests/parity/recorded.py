@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from app import strict_json
+from xcom_server.formats import strict_json
 
 Case = dict[str, Any]
 

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
+from xcom_server.factory import create_app
+from xcom_server.settings import Settings
 
-from app.factory import create_app
-from app.settings import Settings
 from tests.conftest import PARITY, emptied, load, seed_texts
 from tests.parity import recorded
 
@@ -47,8 +47,8 @@ class Clock(datetime):
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
-    monkeypatch.setattr("app.storage.store.datetime", Clock)
-    monkeypatch.setattr("app.api.v2.xcom.datetime", Clock)
+    monkeypatch.setattr("xcom_server.storage.sql.store.datetime", Clock)
+    monkeypatch.setattr("xcom_server.api.v2.xcom.datetime", Clock)
     return Clock
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from xcom_server.auth.users import Role
 
-from app.access.users import Role
 from tests.conftest import PARITY, ROOT, emptied, load
 from tests.live import LiveServer
 from tests.parity import recorded, recorded_v2

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from xcom_server.formats import strict_json
+from xcom_server.values.decode import readable
 
-from app import strict_json
-from app.storage.values import readable
 from tests.conftest import PARITY, ROOT
 from tests.parity import recorded
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from xcom_server.values.decode import decode
+from xcom_server.values.types import as_json
 
-from app.storage.classes import as_json
-from app.storage.values import decode
 from tests.conftest import PARITY, ROOT
 from tests.parity import recorded
 
-FORMS = {"default": (False, False), "native": (False, True),
+URL_HINT = {"default": (False, False), "native": (False, True),
          "deserialize": (True, False), "deserialize-native": (True, True)}
 """How a value is asked for -> whether it is rebuilt, whether it is shown as JSON."""
 
@@ -23,7 +23,7 @@ DIFFERENCES = recorded.rows((ROOT / "docs" / "differences.md").read_text(encodin
 
 
 def shown(stored: str, form: str) -> Any:
-    as_objects, native = FORMS[form]
+    as_objects, native = URL_HINT[form]
     value = decode(stored, as_objects=as_objects)
     if native:
         return json.loads(json.dumps(as_json(value), allow_nan=False))

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine
+from xcom_server.storage.database.engine import open_engine
+from xcom_server.storage.database.executor import Database
+from xcom_server.storage.sql import schema
+from xcom_server.storage.sql.store import XComStore
 
-from app.storage import schema
-from app.storage.database import Database
-from app.storage.engine import open_engine
-from app.storage.store import XComStore
 from tests.conftest import emptied
 
 

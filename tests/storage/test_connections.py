@@ -10,13 +10,13 @@ import psycopg
 import pytest
 from sqlalchemy import event, func, make_url, select, text
 from sqlalchemy.exc import DisconnectionError
+from xcom_server.errors import EntryNotFound, Unavailable
+from xcom_server.storage.database.engine import open_engine
+from xcom_server.storage.database.executor import ATTEMPTS, Database
+from xcom_server.storage.limits import Limits
+from xcom_server.storage.models import XComKey
+from xcom_server.storage.sql.store import XComStore
 
-from app.errors import EntryNotFound, Unavailable
-from app.storage.database import ATTEMPTS, Database
-from app.storage.engine import open_engine
-from app.storage.entry import XComKey
-from app.storage.limits import Limits
-from app.storage.store import XComStore
 from tests.conftest import emptied
 
 NAME = XComKey("d", "r", "t", -1, "k")

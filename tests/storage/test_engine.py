@@ -6,9 +6,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-
-from app.storage import schema
-from app.storage.engine import DatabaseUnusable, opened
+from xcom_server.storage.database.engine import DatabaseUnusable, opened
+from xcom_server.storage.sql import schema
 
 
 def test_a_driver_that_is_not_installed_is_named_with_what_brings_it(

@@ -3,8 +3,7 @@
 import psycopg
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
-
-from app.storage.faults import fault_of
+from xcom_server.storage.database.faults import classify
 
 
 def driver_error(kind: type[psycopg.Error]) -> OperationalError:
@@ -23,7 +22,7 @@ def driver_error(kind: type[psycopg.Error]) -> OperationalError:
     (psycopg.OperationalError, "The database cannot be reached.")])
 def test_a_fault_is_told_in_a_sentence_that_gives_nothing_away(
         kind: type[psycopg.Error], reason: str) -> None:
-    fault = fault_of(driver_error(kind))
+    fault = classify(driver_error(kind))
 
     assert fault is not None
     assert fault.reason == reason
@@ -35,7 +34,7 @@ def test_a_fault_is_told_in_a_sentence_that_gives_nothing_away(
     ("FATAL:  the database system is starting up", "The database is starting."),
     ("FATAL:  the database system is shutting down", "The database is shutting down.")])
 def test_what_postgresql_says_to_a_new_connection_is_told(words: str, reason: str) -> None:
-    fault = fault_of(OperationalError("", {}, psycopg.OperationalError(words)))
+    fault = classify(OperationalError("", {}, psycopg.OperationalError(words)))
 
     assert fault is not None
     assert fault.reason == reason
@@ -45,4 +44,4 @@ def test_what_postgresql_says_to_a_new_connection_is_told(words: str, reason: st
     ProgrammingError("SELEC", {}, psycopg.errors.SyntaxError("no")),
     IntegrityError("", {}, psycopg.errors.ForeignKeyViolation("")), ValueError()])
 def test_an_error_that_is_no_fault_of_the_database_is_none(error: Exception) -> None:
-    assert fault_of(error) is None
+    assert classify(error) is None

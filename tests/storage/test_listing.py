@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-
-from app.storage import seed
-from app.storage.database import Database
-from app.storage.entry import MAX_MAP_INDEX, Comparison, Order, XComFilter, XComKey
-from app.storage.seed_file import read
-from app.storage.store import XComStore
+from xcom_server.seed_file import read
+from xcom_server.storage.database.executor import Database
+from xcom_server.storage.models import MAX_MAP_INDEX, Comparison, Order, XComFilter, XComKey
+from xcom_server.storage.sql import bulk
+from xcom_server.storage.sql.store import XComStore
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 RUNS = {"r1": (MOMENT, MOMENT), "r2": (None, MOMENT + timedelta(hours=1)),
@@ -32,7 +31,7 @@ def filled(engine: Engine) -> XComStore:
              "run_after": after.isoformat()}
             for run, (date, after) in RUNS.items() for dag in ("etl", "other")]
     for text in ({"dag_runs": runs}, *texts):
-        seed.write(engine, read(json.dumps(text)))
+        bulk.write(engine, read(json.dumps(text)))
     return XComStore(Database(engine))
 
 

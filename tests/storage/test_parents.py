@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-
-from app.errors import (
+from xcom_server.errors import (
     DagNotFound,
     DateMismatch,
     NotFound,
@@ -14,10 +13,10 @@ from app.errors import (
     TaskInstanceNotFound,
     TaskNotFound,
 )
-from app.storage import seed
-from app.storage.database import Database
-from app.storage.entry import MAX_ID_LENGTH, XComFilter, XComKey
-from app.storage.store import XComStore
+from xcom_server.storage.database.executor import Database
+from xcom_server.storage.models import MAX_ID_LENGTH, XComFilter, XComKey
+from xcom_server.storage.sql import bulk
+from xcom_server.storage.sql.store import XComStore
 
 RUN = "scheduled__2024-01-01T00:00:00+00:00"
 RUN_DATE = datetime(2024, 1, 1, tzinfo=UTC)
@@ -45,7 +44,7 @@ def test_the_first_missing_parent_is_named(engine: Engine, fields: dict[str, Any
     for known in ({}, {"run_id": "other", "task_id": "load"},
                   {"dag_id": "their", "run_id": "theirs", "task_id": "theirs"}):
         store.create(named(**known), "1")
-    before = list(seed.export_runs(engine))
+    before = list(bulk.export_runs(engine))
     strict = XComStore(Database(engine), require_parents=True)
 
     with pytest.raises(NotFound) as refused:
@@ -55,7 +54,7 @@ def test_the_first_missing_parent_is_named(engine: Engine, fields: dict[str, Any
     assert type(refused.value) is error
     assert (refused.value.dag_id, refused.value.run_id, refused.value.task_id,
             refused.value.map_index) == (name.dag_id, name.run_id, name.task_id, name.map_index)
-    assert list(seed.export_runs(engine)) == before
+    assert list(bulk.export_runs(engine)) == before
     assert store.list(XComFilter(), limit=9).total_entries == 3
 
 
@@ -79,7 +78,7 @@ def test_an_id_that_nothing_can_have_is_not_found(engine: Engine, fields: list[s
         store.create(named(**dict.fromkeys(fields, bad)), "1")
 
     assert type(refused.value) is error
-    assert list(seed.export_runs(engine)) == []
+    assert list(bulk.export_runs(engine)) == []
 
 
 @pytest.mark.parametrize("field", ["dag_id", "task_id", "run_id"])

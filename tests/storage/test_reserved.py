@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-
-from app.errors import ReservedKeys
-from app.storage import seed
-from app.storage.database import Database
-from app.storage.entry import XComFilter, XComKey
-from app.storage.reserved import refuse_reserved
-from app.storage.seed_file import read
-from app.storage.store import XComStore
+from xcom_server.errors import ReservedKeys
+from xcom_server.seed_file import read
+from xcom_server.storage.database.executor import Database
+from xcom_server.storage.models import XComFilter, XComKey
+from xcom_server.storage.sql import bulk
+from xcom_server.storage.sql.store import XComStore
+from xcom_server.values.reserved import refuse_reserved
 
 NAMES = ["__classname__", "__version__", "__data__", "__id__", "__cache__", "__type", "__source",
          "__var"]
@@ -132,7 +131,7 @@ def test_a_refused_write_registers_no_dag_run(engine: Engine) -> None:
     with pytest.raises(ReservedKeys):
         XComStore(Database(engine)).create(NAME, '{"__type": 1}')
 
-    assert list(seed.export_runs(engine)) == []
+    assert list(bulk.export_runs(engine)) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -140,6 +139,6 @@ def test_seed_loads_what_tasks_write(engine: Engine, name: str) -> None:
     value = json.dumps({name: [{name: 1}]})
     row = {"dag_id": "etl", "run_id": "r", "task_id": "extract", "key": "k", "stored": value}
 
-    seed.write(engine, read(json.dumps([row])))
+    bulk.write(engine, read(json.dumps([row])))
 
     assert XComStore(Database(engine)).get(NAME).value == value

@@ -7,13 +7,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
+from xcom_server.storage.database.engine import for_writing, open_engine
+from xcom_server.storage.database.executor import Database
+from xcom_server.storage.models import XComFilter, XComKey
+from xcom_server.storage.sql import schema
+from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.sql.tables import metadata
 
-from app.storage import schema
-from app.storage.database import Database
-from app.storage.engine import for_writing, open_engine
-from app.storage.entry import XComFilter, XComKey
-from app.storage.store import XComStore
-from app.storage.tables import metadata
 from tests.conftest import ROOT
 
 FIRST_SCHEMA_ROWS = [
@@ -27,7 +27,7 @@ FIRST_SCHEMA_ROWS = [
 
 def migrate(connection: Connection, revision: str) -> None:
     config = Config()
-    config.set_main_option("script_location", str(ROOT / "app" / "storage" / "migrations"))
+    config.set_main_option("script_location", str(ROOT / "app" / "xcom_server" / "storage" / "sql" / "migrations"))
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
 
@@ -68,7 +68,7 @@ def test_upgrading_again_changes_nothing(engine: Engine) -> None:
 
 
 def test_the_code_knows_the_newest_migration() -> None:
-    scripts = ScriptDirectory(str(ROOT / "app" / "storage" / "migrations"))
+    scripts = ScriptDirectory(str(ROOT / "app" / "xcom_server" / "storage" / "sql" / "migrations"))
 
     assert scripts.get_heads() == [schema.HEAD]
 

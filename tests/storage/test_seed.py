@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from xcom_server.seed_file import InvalidSeedFile, read
+from xcom_server.storage.database.executor import Database
+from xcom_server.storage.models import XComFilter, XComKey
+from xcom_server.storage.sql import bulk
+from xcom_server.storage.sql.store import XComStore
 
-from app.storage import seed
-from app.storage.database import Database
-from app.storage.entry import XComFilter, XComKey
-from app.storage.seed_file import BadSeed, read
-from app.storage.store import XComStore
 from tests.conftest import seed_texts
 
 ENTRY = {"dag_id": "d", "run_id": "r", "task_id": "t", "key": "k", "value": 1}
@@ -24,27 +24,27 @@ def entry_text(**fields: Any) -> str:
 def test_loading_twice_is_loading_once(engine: Engine) -> None:
     for _ in range(2):
         for text in seed_texts():
-            seed.write(engine, read(text))
-    before = list(seed.export_entries(engine)), list(seed.export_runs(engine))
+            bulk.write(engine, read(text))
+    before = list(bulk.export_entries(engine)), list(bulk.export_runs(engine))
 
     for text in seed_texts():
-        seed.write(engine, read(text))
+        bulk.write(engine, read(text))
 
-    assert (list(seed.export_entries(engine)), list(seed.export_runs(engine))) == before
+    assert (list(bulk.export_entries(engine)), list(bulk.export_runs(engine))) == before
     assert (len(before[0]), len(before[1])) == (216, 6)
 
 
 def test_an_entry_seeded_without_a_timestamp_keeps_the_one_it_has(engine: Engine) -> None:
     for _ in range(2):
-        seed.write(engine, read(json.dumps([ENTRY])))
-        found = list(seed.export_entries(engine))
-        seed.write(engine, read(json.dumps([ENTRY])))
-        assert list(seed.export_entries(engine)) == found
+        bulk.write(engine, read(json.dumps([ENTRY])))
+        found = list(bulk.export_entries(engine))
+        bulk.write(engine, read(json.dumps([ENTRY])))
+        assert list(bulk.export_entries(engine)) == found
 
 
 def test_a_stored_entry_is_replaced(engine: Engine) -> None:
     for value in ("1", "2"):
-        seed.write(engine, read(entry_text(value=json.loads(value))))
+        bulk.write(engine, read(entry_text(value=json.loads(value))))
 
     assert XComStore(Database(engine)).get(XComKey("d", "r", "t", -1, "k")).value == "2"
 
@@ -53,32 +53,32 @@ def test_a_stored_entry_is_replaced(engine: Engine) -> None:
                                    '"\\u00fc"', "null", "[ ]"])
 def test_a_value_is_kept_to_the_letter(engine: Engine, value: str) -> None:
     rows = f'[ {json.dumps(ENTRY)[:-4]} : {value} , "map_index": 3}} ]'
-    seed.write(engine, read(rows.replace('"value"  :', '"value":')))
+    bulk.write(engine, read(rows.replace('"value"  :', '"value":')))
 
     assert XComStore(Database(engine)).get(XComKey("d", "r", "t", 3, "k")).value == value
 
 
 def test_stored_text_wins_over_the_value(engine: Engine) -> None:
-    seed.write(engine, read(entry_text(value=1, stored="1.0")))
+    bulk.write(engine, read(entry_text(value=1, stored="1.0")))
 
     assert XComStore(Database(engine)).get(XComKey("d", "r", "t", -1, "k")).value == "1.0"
 
 
 def test_what_was_exported_can_be_loaded(engine: Engine, tmp_path: object) -> None:
     for text in seed_texts():
-        seed.write(engine, read(text))
-    entries = list(seed.export_entries(engine))
+        bulk.write(engine, read(text))
+    entries = list(bulk.export_entries(engine))
 
     loaded = read(json.dumps(entries))
 
     assert len(loaded) == 216
-    seed.write(engine, loaded)
-    assert list(seed.export_entries(engine)) == entries
+    bulk.write(engine, loaded)
+    assert list(bulk.export_entries(engine)) == entries
 
 
 def test_rows_without_entries_are_registered(engine: Engine) -> None:
     instance = {"task_id": "t", "map_index": 2}
-    seed.write(engine, read(json.dumps({"dag_runs": [{**RUN, "task_instances": [instance]}]})))
+    bulk.write(engine, read(json.dumps({"dag_runs": [{**RUN, "task_instances": [instance]}]})))
 
     strict = XComStore(Database(engine), require_parents=True)
     assert strict.create(XComKey("d", "r", "t", 2, "k"), "1").run_date.year == 2024
@@ -100,8 +100,8 @@ def test_rows_without_entries_are_registered(engine: Engine) -> None:
     ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one")])
 def test_a_bad_row_is_named_and_nothing_is_stored(engine: Engine, fields: dict[str, Any],
                                                   words: str) -> None:
-    with pytest.raises(BadSeed, match="entry 2: ") as error:
-        seed.write(engine, read(entry_text(**fields)))
+    with pytest.raises(InvalidSeedFile, match="entry 2: ") as error:
+        bulk.write(engine, read(entry_text(**fields)))
 
     assert words in str(error.value)
     assert XComStore(Database(engine)).list(XComFilter(), limit=9).total_entries == 0
@@ -114,8 +114,8 @@ def test_a_bad_row_is_named_and_nothing_is_stored(engine: Engine, fields: dict[s
     ({"run_after": "now"}, "run_after must be"),
     ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one")])
 def test_a_bad_run_is_named(engine: Engine, run: dict[str, Any], words: str) -> None:
-    with pytest.raises(BadSeed, match="DAG run 2: ") as error:
-        seed.write(engine, read(json.dumps({"dag_runs": [RUN, {**RUN, **run}]})))
+    with pytest.raises(InvalidSeedFile, match="DAG run 2: ") as error:
+        bulk.write(engine, read(json.dumps({"dag_runs": [RUN, {**RUN, **run}]})))
 
     assert words in str(error.value)
 
@@ -124,12 +124,12 @@ def test_a_bad_run_is_named(engine: Engine, run: dict[str, Any], words: str) -> 
     "", "{bad", "5", "{}", "[{}]", '{"dag_runs": {}}', "[1", "[1 2]", "[5]", '[{"a": 1},', "[[]]",
     "[] x", f"[{json.dumps(ENTRY)}] x", f"[{json.dumps(ENTRY)},]", "[,]"])
 def test_a_file_that_is_no_seed_is_refused(text: str) -> None:
-    with pytest.raises(BadSeed):
+    with pytest.raises(InvalidSeedFile):
         read(text)
 
 
 def test_a_row_without_a_value_is_refused() -> None:
     row = {name: value for name, value in ENTRY.items() if name != "value"}
 
-    with pytest.raises(BadSeed, match="entry 1: neither value nor stored is given"):
+    with pytest.raises(InvalidSeedFile, match="entry 1: neither value nor stored is given"):
         read(json.dumps([row]))

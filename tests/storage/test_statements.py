@@ -10,13 +10,13 @@ from typing import Any, Self
 import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, event, text
+from xcom_server.errors import EntryNotFound
+from xcom_server.storage.database.engine import open_engine
+from xcom_server.storage.database.executor import Database
+from xcom_server.storage.models import Comparison, Order, XComFilter, XComKey
+from xcom_server.storage.sql import schema
+from xcom_server.storage.sql.store import XComStore
 
-from app.errors import EntryNotFound
-from app.storage import schema
-from app.storage.database import Database
-from app.storage.engine import open_engine
-from app.storage.entry import Comparison, Order, XComFilter, XComKey
-from app.storage.store import XComStore
 from tests.conftest import emptied
 
 RUN = "scheduled__2024-01-01T00:00:00+00:00_{}"

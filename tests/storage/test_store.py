@@ -8,17 +8,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-
-from app.errors import (
-    AlreadyExists,
-    DateMismatch,
-    EntryNotFound,
-    NameTooLong,
-    XComError,
-)
-from app.storage.database import Database
-from app.storage.entry import MAX_MAP_INDEX, XComEntry, XComFilter, XComKey
-from app.storage.store import XComStore
+from xcom_server.errors import AlreadyExists, DateMismatch, EntryNotFound, NameTooLong, XComError
+from xcom_server.storage.database.executor import Database
+from xcom_server.storage.models import MAX_MAP_INDEX, XComEntry, XComFilter, XComKey
+from xcom_server.storage.sql.store import XComStore
 
 RUN = "scheduled__2024-01-01T00:00:00+00:00"
 RUN_DATE = datetime(2024, 1, 1, tzinfo=UTC)

@@ -11,9 +11,9 @@ from urllib.request import urlopen
 
 import pytest
 from sqlalchemy import create_engine, make_url
+from xcom_server.settings import Settings
+from xcom_server.storage.sql.schema import HEAD
 
-from app.settings import Settings
-from app.storage.schema import HEAD
 from tests.conftest import PARITY, emptied, run, seed_texts
 from tests.live import LiveServer
 

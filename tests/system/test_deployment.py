@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 from flask.testing import FlaskClient
+from xcom_server import __version__
+from xcom_server.settings import Settings
 
-from app import __version__
-from app.settings import Settings
 from tests.conftest import ROOT, run
 from tests.system.dockerfile import context, stages
 

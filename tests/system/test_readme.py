@@ -9,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from xcom_server import seed_file
 
-from app.storage import seed_file
 from tests.conftest import ROOT, drop_tables, emptied, run
 from tests.live import LiveServer
 from tests.system.client import status

@@ -4,8 +4,8 @@ import re
 from dataclasses import fields
 
 import pytest
+from xcom_server.settings import Settings, SettingsError
 
-from app.settings import Settings, SettingsError
 from tests.conftest import ROOT
 
 

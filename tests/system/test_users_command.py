@@ -17,8 +17,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 from argon2 import PasswordHasher
+from xcom_server.auth.users import Role, User, read
 
-from app.access.users import Role, User, read
 from tests.conftest import run
 from tests.live import LiveServer
 from tests.system.client import status

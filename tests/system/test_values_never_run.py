@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from xcom_server.storage.sql import bulk
+from xcom_server.storage.sql.store import XComStore
 
-from app.storage import seed
-from app.storage.store import XComStore
 from tests.api.v1 import calls as v1
 from tests.api.v1.calls import RUN
 from tests.api.v2 import calls as v2
@@ -20,12 +20,12 @@ from tests.contract.document import VERSIONS, operations
 FORBIDDEN = {"pickle", "cPickle", "dill", "marshal", "shelve", "cloudpickle", "eval", "exec",
              "compile", "__import__", "import_module", "import_string", "literal_eval", "unpickle",
              "PickleType", "JSON", "getattr"}
-ALLOWED = {("app/api/documents.py", "getattr"), ("app/settings.py", "getattr"),
-           ("app/api/wire.py", "JSON"), ("app/api/v1/xcom.py", "JSON"),
-           ("app/api/v2/xcom.py", "JSON"), ("app/api/v2/login.py", "JSON"),
-           ("app/api/v1/xcom.py", "getattr"), ("app/factory.py", "getattr"),
-           ("app/logs.py", "getattr"), ("app/storage/database.py", "getattr"),
-           ("app/storage/faults.py", "getattr"), ("app/storage/prepared.py", "compile")}
+ALLOWED = {("app/xcom_server/api/openapi.py", "getattr"), ("app/xcom_server/settings.py", "getattr"),
+           ("app/xcom_server/api/json_io.py", "JSON"), ("app/xcom_server/api/v1/xcom.py", "JSON"),
+           ("app/xcom_server/api/v2/xcom.py", "JSON"), ("app/xcom_server/api/v2/login.py", "JSON"),
+           ("app/xcom_server/api/v1/xcom.py", "getattr"), ("app/xcom_server/factory.py", "getattr"),
+           ("app/xcom_server/observability/logs.py", "getattr"), ("app/xcom_server/storage/database/executor.py", "getattr"),
+           ("app/xcom_server/storage/database/faults.py", "getattr"), ("app/xcom_server/storage/database/compiled.py", "compile")}
 """Where a name stands for something that no value reaches: a loader, settings, a media type, what
 a driver's error or a line of the log carries, a statement of SQLAlchemy's."""
 
@@ -96,8 +96,8 @@ def test_the_write_paths_are_all_there_are() -> None:
     of_the_api = {f"{version} {method.upper()}" for version in VERSIONS
                   for _, method, operation in operations(version) if "requestBody" in operation}
     of_the_store = {name for name in vars(XComStore) if not name.startswith("_")}
-    seeds = {name for name, each in vars(seed).items()
-             if inspect.isfunction(each) and each.__module__ == seed.__name__
+    seeds = {name for name, each in vars(bulk).items()
+             if inspect.isfunction(each) and each.__module__ == bulk.__name__
              and not name.startswith("_")}
 
     assert of_the_api | {"seed"} == set(WRITE_PATHS)

@@ -10,9 +10,9 @@ import jwt
 import pytest
 import yaml
 from flask.testing import FlaskClient
+from xcom_server.factory import create_app
+from xcom_server.settings import Settings
 
-from app.factory import create_app
-from app.settings import Settings
 from tests.api.v2.calls import create, entries, entry, refused
 from tests.conftest import ROOT
 

@@ -1,0 +1,6 @@
+"""`python -m app` is the command `xcom-server`."""
+
+from xcom_server.cli.main import main
+
+if __name__ == "__main__":
+    main()

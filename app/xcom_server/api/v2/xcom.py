@@ -1,0 +1,100 @@
+"""The five XCom operations of v2, as Airflow 3.3.2 answers them."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Response
+
+from xcom_server.api import authorization, conditional, health, json_io
+from xcom_server.api.serialization import dumping
+from xcom_server.api.v2 import filters
+from xcom_server.api.v2.release import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
+from xcom_server.api.v2.schemas import XComResponseSchema
+from xcom_server.formats.strict_json import JsonObject
+from xcom_server.storage.models import UNMAPPED, WILDCARD, XComEntry, XComFilter, XComKey
+from xcom_server.storage.sql.store import XComStore
+from xcom_server.values import decode
+
+_dumped = dumping(XComResponseSchema())
+
+
+class XComApi:
+    """The handlers of openapi/v2.yaml, over one store; `maximum_page` is the largest page."""
+
+    def __init__(self, store: XComStore, *, maximum_page: int) -> None:
+        self._store = store
+        self._maximum_page = maximum_page
+
+    def operations(self) -> dict[str, Callable[..., Response]]:
+        """Return the handler of every operationId in the document."""
+        return {
+            "get_xcom_entries": self.list_entries,
+            "get_xcom_entry": self.get_entry,
+            "create_xcom_entry": self.create_entry,
+            "update_xcom_entry": self.update_entry,
+            "delete_xcom_entry": self.delete_entry,
+            "get_health": self.get_health,
+            "get_version": self.get_version,
+        }
+
+    def list_entries(self, dag_id: str, dag_run_id: str, task_id: str, limit: int, offset: int,
+                     map_index: int | None = None, xcom_key: str | None = None,
+                     order_by: list[str] | None = None, **given: Any) -> Response:
+        """Answer a page of entries without values; `~` stands for any DAG, run or task."""
+        wanted = XComFilter(_unless_any(dag_id), _unless_any(dag_run_id), _unless_any(task_id),
+                            map_index, xcom_key, authorization.visible_dag_ids(), filters.conditions(given))
+        page = self._store.list(wanted, limit=min(limit, self._maximum_page), offset=offset,
+                                order=filters.order(order_by or []))
+        return json_io.compact({"xcom_entries": _dumped(page.entries),
+                             "total_entries": page.total_entries})
+
+    def get_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str, map_index: int,
+                  deserialize: bool, stringify: bool) -> Response:
+        """Answer one entry, its value as JSON or, on request, as Python's `str()`."""
+        entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key))
+        value = decode.readable(entry.value) if deserialize else json.loads(entry.value)
+        return _answer(entry, str(value) if stringify and value is not None else value)
+
+    def create_entry(self, dag_id: str, dag_run_id: str, task_id: str,
+                     body: JsonObject) -> Response:
+        """Store a new entry and answer it."""
+        name = XComKey(dag_id, dag_run_id, task_id, body["map_index"], body["key"])
+        with conditional.if_none_match():
+            entry = self._store.create(name, body.text_of("value"))
+        return _answer(entry, body["value"], 201)
+
+    def update_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str,
+                     body: JsonObject) -> Response:
+        """Give an entry a new value, as of now, and answer it."""
+        name = XComKey(dag_id, dag_run_id, task_id, body["map_index"], xcom_key)
+        entry = self._store.replace_value(name, body.text_of("value"),
+                                          new_timestamp=datetime.now(UTC),
+                                          versions=conditional.versions())
+        return _answer(entry, body["value"])
+
+    def delete_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str,
+                     map_index: int = UNMAPPED) -> Response:
+        """Remove an entry."""
+        self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key),
+                           versions=conditional.versions())
+        return Response(status=204, mimetype=json_io.JSON)
+
+    def get_health(self) -> Response:
+        """Answer whether the database is there."""
+        return json_io.compact(health.health(self._store))
+
+    def get_version(self) -> Response:
+        """Answer which Airflow is emulated."""
+        return json_io.compact({"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION})
+
+
+def _answer(entry: XComEntry, value: Any, status: int = 200) -> Response:
+    """Answer an entry with this value in place of the JSON text that is stored."""
+    shown = _dumped([entry])[0] | {"value": value}
+    return conditional.tagged(json_io.compact(shown, status), entry)
+
+
+def _unless_any(name: str) -> str | None:
+    return None if name == WILDCARD else name

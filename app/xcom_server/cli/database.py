@@ -1,0 +1,133 @@
+"""`xcom-server db`, `seed` and `export`: what is stored, and in which tables."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import click
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from xcom_server import seed_file
+from xcom_server.errors import Unavailable
+from xcom_server.settings import Settings, SettingsError
+from xcom_server.storage.database.engine import DatabaseUnusable, opened
+from xcom_server.storage.sql import bulk, schema
+
+MANY_ENTRIES = 10_000
+"""From how many rows on loading shows its progress."""
+
+
+@click.group()
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the tables of XCOM_DATABASE_URL to this version's."""
+    with _clear_errors(), opened(Settings.from_env().database_url) as engine:
+        before = schema.current(engine)
+        schema.upgrade(engine)
+    after = schema.HEAD
+    click.echo(f"The database is at schema {after}."
+               if before == after else f"Upgraded from schema {before or 'none'} to {after}.")
+
+
+@db.command()
+def current() -> None:
+    """Say which schema the database of XCOM_DATABASE_URL is at."""
+    with _clear_errors(), opened(Settings.from_env().database_url) as engine:
+        click.echo(schema.current(engine) or "none")
+
+
+@db.command()
+def check() -> None:
+    """Check that the tables are the ones this version needs; exit status 1 where they are not."""
+    with _clear_errors(), opened(Settings.from_env().database_url) as engine:
+        found = schema.current(engine)
+        if found != schema.HEAD:
+            raise schema.mismatch(found)
+        for difference in (differences := schema.differences(engine)):
+            click.echo(difference, err=True)
+        if differences:
+            raise schema.SchemaMismatch("The tables were changed by others.")
+    click.echo(f"The database is at schema {found}, and its tables are as they should be.")
+
+
+@click.command("seed")
+@click.argument("files", nargs=-1, required=True, type=click.File(encoding="utf-8"))
+def seed_command(files: tuple[TextIO, ...]) -> None:
+    """Load entries or DAG runs from JSON FILEs (- is standard input), all or nothing."""
+    with _database() as engine:
+        rows = [row for file in files for row in _read(file)]
+        with _progress(len(rows)) as advance:
+            bulk.write(engine, rows, advance)
+    entries = sum(isinstance(row, seed_file.SeedEntry) for row in rows)
+    click.echo(f"Seeded {_counted(entries, 'entry', 'entries')} and"
+               f" {_counted(len(rows) - entries, 'DAG run', 'DAG runs')}.")
+
+
+@click.command()
+@click.option("--dag-runs", is_flag=True, help="Write DAG runs and task instances instead.")
+def export(dag_runs: bool) -> None:
+    """Write all entries to standard output, as a file that `seed` takes."""
+    with _database() as engine:
+        if dag_runs:
+            click.echo('{"dag_runs": ', nl=False)
+        _echo_list(bulk.export_runs(engine) if dag_runs else bulk.export_entries(engine))
+        click.echo("}" if dag_runs else "")
+
+
+COMMANDS: dict[str, click.Command] = {"db": db, "export": export, "seed": seed_command}
+"""The commands of this module by name."""
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _echo_list(rows: Iterator[dict[str, Any]]) -> None:
+    click.echo("[", nl=False)
+    for number, row in enumerate(rows):
+        click.echo((",\n" if number else "\n") + json.dumps(row), nl=False)
+    click.echo("\n]", nl=False)
+
+
+def _read(file: TextIO) -> list[seed_file.SeedRow]:
+    try:
+        return seed_file.read(file.read(), file.name)
+    except UnicodeDecodeError:
+        raise seed_file.InvalidSeedFile(f"{file.name}: not UTF-8") from None
+
+
+@contextmanager
+def _progress(rows: int) -> Iterator[Callable[[int], None]]:
+    if rows <= MANY_ENTRIES:
+        yield lambda count: None
+        return
+    with click.progressbar(length=rows, label="Seeding", show_pos=True, file=sys.stderr) as bar:
+        yield bar.update
+
+
+@contextmanager
+def _database() -> Iterator[Engine]:
+    with _clear_errors(), opened(Settings.from_env().database_url) as engine:
+        schema.prepare(engine)
+        yield engine
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turn what an operator can mend into one line on standard error and exit status 1."""
+    try:
+        yield
+    except (SettingsError, schema.SchemaMismatch, seed_file.InvalidSeedFile, DatabaseUnusable) as error:
+        raise click.ClickException(str(error)) from None
+    except Unavailable as error:
+        doubt = " Whether anything was stored is not known." if error.in_doubt else ""
+        raise click.ClickException(error.reason + doubt) from None
+    except SQLAlchemyError as error:
+        raise click.ClickException(str(error).splitlines()[0]) from None

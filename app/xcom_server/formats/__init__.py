@@ -1,0 +1,1 @@
+"""JSON and dates, read strictly."""

@@ -1,0 +1,153 @@
+"""What a seed file may hold, read strictly: every row is checked before any is stored.
+
+A file is a JSON list of entries, or an object whose `dag_runs` lists runs with their
+`task_instances`.  It is the one way in that takes what tasks write: any JSON value, also those of
+Airflow's serializer.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from xcom_server.formats import strict_json
+from xcom_server.formats.rfc3339 import parse_rfc3339
+from xcom_server.storage.models import (
+    MAX_ID_LENGTH,
+    MAX_KEY_LENGTH,
+    MAX_MAP_INDEX,
+    UNMAPPED,
+    WILDCARD,
+    XComKey,
+)
+
+_NAMES = {"dag_id": MAX_ID_LENGTH, "run_id": MAX_ID_LENGTH, "task_id": MAX_ID_LENGTH,
+          "key": MAX_KEY_LENGTH}
+ENTRY_FIELDS = {*_NAMES, "map_index", "logical_date", "timestamp", "value", "stored",
+                 "python_repr"}
+_RUN_FIELDS = {"dag_id", "run_id", "logical_date", "run_after", "task_instances"}
+
+
+class InvalidSeedFile(ValueError):
+    """A file cannot be loaded; the text names the row by its number, counted from 1."""
+
+
+@dataclass(frozen=True)
+class SeedEntry:
+    """One entry of a file; dates are None where the file gives none."""
+
+    place: str
+    name: XComKey
+    value: str
+    logical_date: datetime | None
+    timestamp: datetime | None
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """One DAG run of a file, with its task instances as (task_id, map_index)."""
+
+    place: str
+    dag_id: str
+    run_id: str
+    logical_date: datetime | None
+    run_after: datetime
+    task_instances: list[tuple[str, int]]
+
+
+SeedRow = SeedEntry | SeedRun
+
+
+def read(text: str, file: str = "") -> list[SeedRow]:
+    """Read a file, whose name stands in errors.
+
+    Raises InvalidSeedFile for the first row that cannot be loaded.
+    """
+    place = f"{file}: " if file else ""
+    try:
+        if text.lstrip().startswith("["):
+            return [_row(f"{place}entry {number}", _entry, element)
+                    for number, element in enumerate(strict_json.elements(text), 1)]
+        document = strict_json.loads(text)
+    except strict_json.InvalidJson as error:
+        raise InvalidSeedFile(f"{place}not JSON: {error}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("dag_runs"), list):
+        raise InvalidSeedFile(f"{place}neither a list of entries nor an object with dag_runs")
+    return [_row(f"{place}DAG run {number}", _run, json.dumps(run))
+            for number, run in enumerate(document["dag_runs"], 1)]
+
+
+def _row(place: str, build: Callable[[str, strict_json.JsonObject], SeedRow],
+         text: str) -> SeedRow:
+    try:
+        row = strict_json.loads(text)
+        if not isinstance(row, strict_json.JsonObject):
+            raise InvalidSeedFile("not an object")
+        return build(place, row)
+    except strict_json.InvalidJson as error:
+        raise InvalidSeedFile(f"{place}: it holds {error}") from None
+    except ValueError as error:
+        raise InvalidSeedFile(f"{place}: {error}") from None
+
+
+def _entry(place: str, row: strict_json.JsonObject) -> SeedEntry:
+    _refuse_unknown(row, ENTRY_FIELDS)
+    names = {field: _name(row, field) for field in _NAMES}
+    name = XComKey(**names, map_index=_map_index(row))
+    return SeedEntry(place, name, _value(row), _date(row, "logical_date"), _date(row, "timestamp"))
+
+
+def _run(place: str, row: strict_json.JsonObject) -> SeedRun:
+    _refuse_unknown(row, _RUN_FIELDS)
+    date = _date(row, "logical_date")
+    instances = row.get("task_instances", [])
+    if not isinstance(instances, list) or not all(isinstance(each, dict) for each in instances):
+        raise InvalidSeedFile("task_instances is not a list of objects")
+    return SeedRun(place, _name(row, "dag_id"), _name(row, "run_id"), date,
+                   _date(row, "run_after") or date or datetime.now(UTC),
+                   [(_name(each, "task_id"), _map_index(each)) for each in instances])
+
+
+def _refuse_unknown(row: dict[str, Any], known: set[str]) -> None:
+    if unknown := sorted(row.keys() - known):
+        raise InvalidSeedFile(f"{unknown[0]!r} is no field of it; there are {', '.join(sorted(known))}")
+
+
+def _name(row: dict[str, Any], field: str) -> str:
+    name, longest = row.get(field), _NAMES[field]
+    if not isinstance(name, str) or not 1 <= len(name) <= longest or "\0" in name:
+        raise InvalidSeedFile(f"{field} must be a string of 1 to {longest} characters without NUL")
+    if name == WILDCARD and field != "key":
+        raise InvalidSeedFile(f"{field} is {WILDCARD!r}, which stands for any")
+    return name
+
+
+def _map_index(row: dict[str, Any]) -> int:
+    index = row.get("map_index", UNMAPPED)
+    if type(index) is not int or not UNMAPPED <= index <= MAX_MAP_INDEX:
+        raise InvalidSeedFile(f"map_index must be a whole number from {UNMAPPED} to {MAX_MAP_INDEX}")
+    return index
+
+
+def _value(row: strict_json.JsonObject) -> str:
+    """Return the JSON text of a value: `stored` gives the text itself, `value` the value."""
+    stored = row.get("stored")
+    if isinstance(stored, str):
+        strict_json.loads(stored)
+        return stored
+    if stored is not None:
+        raise InvalidSeedFile("stored must be a string that holds JSON")
+    if "value" not in row:
+        raise InvalidSeedFile("neither value nor stored is given")
+    return row.text_of("value")
+
+
+def _date(row: dict[str, Any], field: str) -> datetime | None:
+    text = row.get(field)
+    if text is None:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except (TypeError, ValueError):
+        raise InvalidSeedFile(f"{field} must be an RFC 3339 date with a time zone") from None

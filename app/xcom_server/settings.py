@@ -1,0 +1,136 @@
+"""Every setting of the server: one frozen table of name, default and help.
+
+A setting `database_url` is the environment variable `XCOM_DATABASE_URL` and the option
+`--database-url` of `xcom-server serve`.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from xcom_server.formats.strict_json import MAX_DEPTH
+
+PREFIX = "XCOM_"
+BOOLEANS = {"true": True, "1": True, "yes": True, "on": True,
+            "false": False, "0": False, "no": False, "off": False}
+
+
+CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
+"""What the settings may be that are one of a few words."""
+
+# HOST:PORT with a port that there is; or what gunicorn also listens on
+_BIND = re.compile(r"[^\s/]+:(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[0-5]?\d{1,4})"
+                   r"|(unix:|fd://).+", re.ASCII)
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or its value cannot be read; the text names the variable."""
+
+
+def _setting(default: Any, help_text: str, *, least: int = 1) -> Any:
+    return field(default=default, metadata={"help": help_text, "least": least})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an operator decides.  Integers are whole numbers of the unit that the help names."""
+
+    database_url: str = _setting(
+        "sqlite:///xcom.db",
+        "Where entries are stored: an SQLAlchemy URL. Tested on SQLite (a file in WAL mode, or"
+        " sqlite:// in memory) and on PostgreSQL.")
+    require_parents: bool = _setting(
+        False, "Refuse to write to a DAG run or task instance that nobody registered (404)"
+        " instead of registering it.")
+    deserialize: bool = _setting(
+        False, "Allow deserialize=true in v1, as Airflow's enable_xcom_deserialize_support does.")
+    maximum_page_limit: int = _setting(100, "The largest page that `limit` can ask for.")
+    fallback_page_limit: int = _setting(100, "The page that `limit=0` asks for.")
+    max_body_bytes: int = _setting(1024 * 1024, "The largest request body, in bytes (413).")
+    max_json_depth: int = _setting(MAX_DEPTH, "How deep a request body may be nested.")
+    validate_responses: bool = _setting(
+        False, "Check every answer against the OpenAPI document; one that does not conform is"
+        " a 500. For tests.")
+    auth: str = _setting(
+        "none", "Who may come in: users of the users file, or everyone as an admin (none), which"
+        " works on loopback alone.")
+    users_file: str = _setting(
+        "xcom-users.json", "Where the users are: what `xcom-server user add` writes.")
+    token_key_file: str = _setting(
+        "xcom-token.key", "Where the key is that signs v2's tokens, of 64 bytes at least; made at"
+        " the first start. Hosts that share a database share it.")
+    token_seconds: int = _setting(
+        24 * 60 * 60, "How long a token of POST /auth/token is good, in seconds.")
+    pool_size: int = _setting(
+        10, "How many connections to the database each worker keeps at most; from `threads` on,"
+        " no request waits for one.")
+    pool_timeout_ms: int = _setting(
+        1000, "How long a request waits for a connection of the pool, in ms (503).")
+    connect_timeout_ms: int = _setting(
+        1500, "How long a new connection may take, over all hosts of the URL, in ms (503).")
+    statement_timeout_ms: int = _setting(
+        1500, "How long a statement may take on PostgreSQL, in ms (503); 0: without limit.",
+        least=0)
+    lock_timeout_ms: int = _setting(
+        1200, "How long a write waits for other writers, in ms (503).")
+    prepared_statements: bool = _setting(
+        True, "Prepare statements on PostgreSQL; false for a pooler that does not know them.")
+    bind: str = _setting("127.0.0.1:8080", "The address to listen on, HOST:PORT.")
+    workers: int = _setting(2, "How many gunicorn worker processes to run.")
+    threads: int = _setting(4, "How many threads each worker runs.")
+    max_requests: int = _setting(
+        0, "After how many requests a worker is replaced, or up to a tenth more; 0: never.",
+        least=0)
+    drain_seconds: int = _setting(
+        1, "How long a server that was sent SIGTERM says at /ready that it is going, before it"
+        " takes no more requests.", least=0)
+    graceful_seconds: int = _setting(
+        30, "How long requests under way may take to finish after that.")
+    metrics: bool = _setting(True, "Answer Prometheus at /metrics.")
+    log_format: str = _setting("console", "How the log is written: for people (console), or json.")
+    log_requests: bool = _setting(False, "Log every request.")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings from `XCOM_…` variables.
+
+        Raises SettingsError for a name that is no setting and for a value of the wrong type.
+        """
+        given = {name.removeprefix(PREFIX).lower(): text
+                 for name, text in environ.items() if name.startswith(PREFIX)}
+        known = {spec.name: spec for spec in fields(cls)}
+        for name in given.keys() - known.keys():
+            raise SettingsError(_unknown(name, list(known)))
+        return cls(**{name: _convert(name, text, known[name]) for name, text in given.items()})
+
+    def to_env(self) -> dict[str, str]:
+        """Return the variables from which `from_env` reads these settings back."""
+        return {PREFIX + spec.name.upper(): str(getattr(self, spec.name)) for spec in fields(self)}
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {PREFIX}{close[0].upper()}?" if close else ""
+    return f"{PREFIX}{name.upper()} is not a setting.{hint}"
+
+
+def _convert(name: str, text: str, spec: "Field[Any]") -> Any:
+    variable, default = PREFIX + name.upper(), spec.default
+    if isinstance(default, bool):
+        if text.strip().lower() not in BOOLEANS:
+            raise SettingsError(f"{variable} must be true or false, not {text!r}.")
+        return BOOLEANS[text.strip().lower()]
+    if name in CHOICES and text not in CHOICES[name]:
+        raise SettingsError(f"{variable} must be {' or '.join(CHOICES[name])}, not {text!r}.")
+    if name == "bind" and not _BIND.fullmatch(text):
+        raise SettingsError(f"{variable} must be HOST:PORT, with a port up to 65535, not {text!r}.")
+    if isinstance(default, int):
+        least = spec.metadata["least"]
+        if not re.fullmatch("[0-9]{1,9}", text.strip(), re.ASCII) or int(text) < least:
+            raise SettingsError(
+                f"{variable} must be a whole number of at least {least}, not {text!r}.")
+        return int(text)
+    return text

@@ -1,0 +1,1 @@
+"""How statements reach a database: backends, retries, locks and errors."""

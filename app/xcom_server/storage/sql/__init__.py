@@ -1,0 +1,1 @@
+"""The store on an SQL database: tables, statements and migrations."""

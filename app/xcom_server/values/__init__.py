@@ -1,0 +1,1 @@
+"""Airflow's serialized values: decoding, classes and reserved keys."""

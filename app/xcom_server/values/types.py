@@ -1,0 +1,229 @@
+"""The classes that a serialized value is rebuilt into, and how 2.10.5 writes them as JSON.
+
+The table is all there is: what it does not name stays text.  `str()` and `repr()` of the results
+are what Airflow's own give, pendulum's among them, because v1 shows values through `str()`.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+COLLECTIONS = {"builtins.tuple": 1, "builtins.set": 1, "builtins.frozenset": 1}
+"""Collections, and the newest version of each that can be read."""
+
+REBUILD_ERRORS = (TypeError, ValueError, LookupError, ArithmeticError, OSError)
+"""What rebuild raises for a class that is not in the table, or for data it cannot be made of."""
+
+MAX_DECIMAL_DIGITS = 4000
+"""The longest Decimal that becomes a JSON number; a longer one stays a string."""
+
+_DAYLIGHT_SAVING = {"EDT": -4 * 3600, "CDT": -5 * 3600, "MDT": -6 * 3600, "PDT": -7 * 3600,
+                    "CEST": "CET"}
+"""Names of zones that version 1 wrote and no time zone database knows."""
+
+
+class Zone(ZoneInfo):
+    """A named zone with pendulum's repr."""
+
+    def __repr__(self) -> str:
+        return f"Timezone('{self.key}')"
+
+
+class FixedZone(tzinfo):
+    """A zone of so many seconds east of UTC, with pendulum's name and repr."""
+
+    def __init__(self, seconds: int) -> None:
+        self._zone = timezone(timedelta(seconds=seconds))
+        self.seconds = seconds
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        """Return the offset, the same at every moment."""
+        return self._zone.utcoffset(moment)
+
+    def dst(self, moment: datetime | None) -> timedelta:
+        """Return no daylight saving."""
+        return timedelta(0)
+
+    def tzname(self, moment: datetime | None) -> str:
+        """Return the offset as `+05:30`."""
+        return self._zone.tzname(moment).removeprefix("UTC") or "+00:00"
+
+    def __repr__(self) -> str:
+        return f'FixedTimezone({self.seconds}, name="{self.tzname(None)}")'
+
+
+class PendulumDateTime(datetime):
+    """A datetime with pendulum's repr."""
+
+    def __repr__(self) -> str:
+        return "DateTime" + repr(datetime(*self.timetuple()[:6], self.microsecond,
+                                          self.tzinfo)).removeprefix("datetime.datetime")
+
+
+class OrderedSet(tuple[Any, ...]):
+    """The elements of a set, in an order that every process agrees on."""
+
+    name = "set"
+
+    def __repr__(self) -> str:
+        inside = ", ".join(repr(each) for each in self)
+        return f"{{{inside}}}" if self else "set()"
+
+
+class OrderedFrozenSet(OrderedSet):
+    """The elements of a frozenset."""
+
+    name = "frozenset"
+
+    def __repr__(self) -> str:
+        return f"frozenset({super().__repr__() if self else ''})"
+
+
+def rebuild(classname: str, version: int, data: Any) -> Any:
+    """Return the object that was serialized; raises one of REBUILD_ERRORS."""
+    return _TABLE[classname](version, data)
+
+
+def _refuse_newer(version: int, newest: int) -> None:
+    if version > newest:
+        raise ValueError("written by a newer version")
+
+
+def _tuple(version: int, data: Any) -> tuple[Any, ...]:
+    _refuse_newer(version, COLLECTIONS["builtins.tuple"])
+    return tuple(data)
+
+
+def _set(kind: type[OrderedSet]) -> Callable[[int, Any], OrderedSet]:
+    def build(version: int, data: Any) -> OrderedSet:
+        _refuse_newer(version, COLLECTIONS["builtins.set"])
+        distinct = dict.fromkeys(data)
+        if all(isinstance(each, int | float) for each in distinct):
+            return kind(set(distinct))  # the order of numbers is Python's own, and always the same
+        return kind(distinct)
+    return build
+
+
+def _decimal(version: int, data: Any) -> Decimal:
+    _refuse_newer(version, 1)
+    return Decimal(str(data))
+
+
+def _date(version: int, data: Any) -> date:
+    return date.fromisoformat(data)
+
+
+def _timedelta(version: int, data: Any) -> timedelta:
+    if not isinstance(data, str | float):
+        raise TypeError("seconds are written as a float")
+    return timedelta(seconds=float(data))
+
+
+def _datetime(version: int, data: Any) -> datetime:
+    return _moment(datetime, version, data, None)
+
+
+def _pendulum_datetime(version: int, data: Any) -> datetime:
+    return _moment(PendulumDateTime, version, data, Zone("UTC"))
+
+
+def _moment(kind: type[datetime], version: int, data: Any, default: tzinfo | None) -> datetime:
+    if not isinstance(data, dict):
+        raise TypeError("a moment is written as an object")
+    zone = default
+    if version == 1 and "tz" in data:
+        zone = _zone(1, _DAYLIGHT_SAVING.get(data["tz"], data["tz"]))
+    elif data.get("tz"):
+        name, classname, zone_version, *_ = data["tz"]
+        zone = (_zoneinfo if "zoneinfo.ZoneInfo" in classname else _zone)(zone_version, name)
+    moment = kind.fromtimestamp(float(data["timestamp"]), zone or UTC)
+    return moment if zone else moment.replace(tzinfo=None)
+
+
+def _zone(version: int, name: Any) -> tzinfo:
+    _refuse_newer(version, 1)
+    return FixedZone(name) if isinstance(name, int) else Zone(name)
+
+
+def _zoneinfo(version: int, name: Any) -> tzinfo:
+    _refuse_newer(version, 1)
+    return ZoneInfo(name)
+
+
+_TABLE: dict[str, Callable[[int, Any], Any]] = {
+    "builtins.tuple": _tuple,
+    "builtins.set": _set(OrderedSet),
+    "builtins.frozenset": _set(OrderedFrozenSet),
+    "datetime.date": _date,
+    "datetime.datetime": _datetime,
+    "datetime.timedelta": _timedelta,
+    "decimal.Decimal": _decimal,
+    "pendulum.datetime.DateTime": _pendulum_datetime,
+    "pendulum.tz.timezone.FixedTimezone": _zone,
+    "pendulum.tz.timezone.Timezone": _zone,
+    "zoneinfo.ZoneInfo": _zoneinfo,
+}
+
+
+def as_json(value: Any) -> Any:
+    """Return a value, rebuilt objects within it, as Airflow's web server writes it in JSON."""
+    match value:
+        case OrderedSet() | timedelta() | tzinfo():
+            return _serialize(value)
+        case dict():
+            return {name: as_json(each) for name, each in value.items()}
+        case list() | tuple():
+            return [as_json(each) for each in value]
+        case datetime():
+            return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+        case date():
+            return value.strftime("%Y-%m-%d")
+        case Decimal():
+            return _plain_number(value)
+    return value
+
+
+def _serialize(value: Any) -> Any:
+    """Return what Airflow's serializer writes, which JSON falls back to where it has no type."""
+    match value:
+        case OrderedSet():
+            return _written(f"builtins.{value.name}", 1, [_serialize(each) for each in value])
+        case tuple():
+            return _written("builtins.tuple", 1, [_serialize(each) for each in value])
+        case timedelta():
+            return _written("datetime.timedelta", 2, value.total_seconds())
+        case tzinfo():
+            name, classname = _zone_name(value)
+            return _written(classname, 1, name)
+        case datetime():
+            zone = value.tzinfo and _serialize((*_zone_name(value.tzinfo), 1, True))
+            classname = ("pendulum.datetime.DateTime" if isinstance(value, PendulumDateTime)
+                         else "datetime.datetime")
+            moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+            return _written(classname, 2, {"timestamp": moment.timestamp(), "tz": zone})
+        case date():
+            return _written("datetime.date", 2, value.isoformat())
+        case Decimal():
+            return _written("decimal.Decimal", 1, _plain_number(value))
+    return value
+
+
+def _written(classname: str, version: int, data: Any) -> dict[str, Any]:
+    return {"__classname__": classname, "__version__": version, "__data__": data}
+
+
+def _zone_name(zone: tzinfo) -> tuple[str | int, str]:
+    if isinstance(zone, FixedZone):
+        return zone.seconds or "UTC", "pendulum.tz.timezone.FixedTimezone"
+    module = "pendulum.tz.timezone.Timezone" if isinstance(zone, Zone) else "zoneinfo.ZoneInfo"
+    return str(zone), module
+
+
+def _plain_number(number: Decimal) -> int | float | str:
+    if not number.is_finite() or abs(number.adjusted()) > MAX_DECIMAL_DIGITS:
+        return str(number)  # JSON has no NaN, and nobody wants megabytes of zeros
+    is_whole = number.as_tuple().exponent >= 0  # type: ignore[operator]
+    plain = int(number) if is_whole else float(number)
+    return plain if abs(plain) != float("inf") else str(number)

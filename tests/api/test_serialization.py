@@ -1,0 +1,64 @@
+"""What is dumped a page at a time looks as marshmallow and Python's own writer would have it."""
+
+from datetime import UTC
+from typing import Any
+
+import pytest
+from connexion.json_schema import Draft4RequestValidator, resolve_refs
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import Schema, fields
+from pydantic_core import to_json
+from xcom_server.api import json_io
+from xcom_server.api.response_validation import compiled
+from xcom_server.api.serialization import dumping
+from xcom_server.api.v1.schemas import XComCollectionItemSchema
+from xcom_server.api.v2.schemas import XComResponseSchema
+from xcom_server.storage.models import ListedEntry
+
+from tests.contract.document import DOCUMENTS
+
+moments = st.datetimes(timezones=st.just(UTC))
+names = st.text()
+entries = st.builds(ListedEntry, names, names, names, st.integers(-1, 2**31 - 1), names, moments,
+                    st.none() | moments, moments)
+texts = st.recursive(
+    st.none() | st.text(st.characters(exclude_categories=())) | st.integers(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from("abc"), inner).map(
+        lambda given: dict(sorted(given.items()))))
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["key", "value", "map_index", "timestamp", "other"]), inner))
+
+BODY = resolve_refs(DOCUMENTS["v1"])["components"]["schemas"]["XCom"]
+"""What v1 says of bodies."""
+
+
+@given(st.lists(entries, max_size=5))
+def test_entries_are_dumped_as_their_schema_dumps_them(page: list[ListedEntry]) -> None:
+    for schema in (XComCollectionItemSchema(), XComResponseSchema()):
+        expected = schema.dump(page, many=True)
+        dumped = dumping(schema)(page)
+
+        assert to_json(dumped) == to_json(expected)
+        assert [list(each) for each in dumped] == [list(each) for each in expected]
+
+
+def test_a_field_of_another_kind_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match="Float"):
+        dumping(Schema.from_dict({"weight": fields.Float()})())
+
+
+@given(texts)
+def test_texts_and_whole_numbers_are_written_as_python_writes_them(data: Any) -> None:
+    with Flask("any").app_context():
+        assert json_io.indented_json_fast(data).get_data() == json_io.indented(data).get_data()
+
+
+@given(json_values)
+def test_a_body_is_valid_to_both_validators_or_to_neither(body: Any) -> None:
+    assert compiled(BODY, formats=False).is_valid(body) == Draft4RequestValidator(BODY).is_valid(
+        body)

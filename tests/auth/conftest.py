@@ -1,0 +1,42 @@
+"""Users in a file of their own, with a password whose hash is cheap to check."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.auth.attempts import CHEAP, Clock, CountingHasher
+from xcom_server.auth import passwords
+from xcom_server.auth.passwords import PasswordAuthenticator
+from xcom_server.auth.users import Role, User, UsersFile, write
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a users file with ann, a viewer of one DAG, and bob, an op of all."""
+    path = tmp_path / "users.json"
+    write(path, {"ann": User("ann", Role.VIEWER, CHEAP.hash("ann's"), frozenset({"etl"})),
+                 "bob": User("bob", Role.OP, CHEAP.hash("bob's"))})
+    return path
+
+
+@pytest.fixture
+def users(path: Path) -> UsersFile:
+    return UsersFile(path)
+
+
+@pytest.fixture
+def gate(users: UsersFile, clock: Clock) -> PasswordAuthenticator:
+    return PasswordAuthenticator(users, clock)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Return a function that tells how many argon2 runs there were so far."""
+    monkeypatch.setattr(passwords, "_hasher", CountingHasher())
+    monkeypatch.setattr(CountingHasher, "runs", 0)
+    return lambda: CountingHasher.runs

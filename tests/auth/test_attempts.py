@@ -1,0 +1,187 @@
+"""Wrong passwords: who has to wait for them, who has not, and what is remembered of them."""
+
+import threading
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+from tests.auth.attempts import (
+    ELSEWHERE,
+    HOME,
+    Clock,
+    fail_until_one_waits,
+    is_refused,
+    wait_for,
+)
+from xcom_server.auth import passwords
+from xcom_server.auth.passwords import (
+    ATTEMPTS_BEFORE_BACKOFF,
+    FAILURE_WINDOW_SECONDS,
+    MAX_BACKOFF_SECONDS,
+    MAX_PASSWORD_BYTES,
+    VERIFIED_SECONDS,
+    PasswordAuthenticator,
+)
+from xcom_server.auth.users import UsersFile
+from xcom_server.errors import TooManyAttempts, Unauthenticated
+
+TOO_LONG = "x" * (MAX_PASSWORD_BYTES + 1)
+
+
+@pytest.mark.parametrize("password", ["x", TOO_LONG])
+@pytest.mark.parametrize("name", ["ann", "nobody"])
+def test_whoever_is_wrong_too_often_waits_twice_as_long_each_time(
+        gate: PasswordAuthenticator, clock: Clock, name: str, password: str) -> None:
+    fail_until_one_waits(gate, name)
+
+    waits = []
+    for _ in range(9):
+        waits.append(wait_for(gate, name, password))
+        clock.now += waits[-1] - 0.01
+        assert wait_for(gate, name, password) == 1
+        clock.now += 0.01
+        is_refused(gate, name)
+
+    assert waits == [1, 2, 4, 8, 16, 32, MAX_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS]
+
+
+def test_whoever_waits_is_not_told_whether_the_password_is_right(
+        gate: PasswordAuthenticator, clock: Clock, runs: Callable[[], int]) -> None:
+    fail_until_one_waits(gate)
+    before = runs()
+
+    assert wait_for(gate, "ann", "ann's") == wait_for(gate, "ann", "wrong") == 1
+    assert runs() == before
+    clock.now += 1
+    assert gate.user("ann", "ann's", HOME).name == "ann"
+
+
+def test_whoever_keeps_on_for_days_still_waits(gate: PasswordAuthenticator, clock: Clock) -> None:
+    for _ in range(1100):
+        is_refused(gate)
+        clock.now += MAX_BACKOFF_SECONDS
+
+    clock.now -= 1
+    assert wait_for(gate) == 1
+
+
+def test_nobody_else_is_made_to_wait(gate: PasswordAuthenticator) -> None:
+    fail_until_one_waits(gate)
+
+    assert gate.user("ann", "ann's", ELSEWHERE).name == "ann"
+    assert gate.user("bob", "bob's", HOME).name == "bob"
+    assert is_refused(gate, "ann", address=ELSEWHERE)
+    assert wait_for(gate) == 1
+
+
+def test_a_remembered_password_is_never_made_to_wait(gate: PasswordAuthenticator, clock: Clock) -> None:
+    gate.user("ann", "ann's", ELSEWHERE)
+    fail_until_one_waits(gate)
+
+    assert gate.user("ann", "ann's", HOME).name == "ann"
+    assert wait_for(gate) == 1
+    clock.now += 0.5
+    assert gate.user("ann", "ann's", HOME).name == "ann"
+
+
+def test_a_password_that_is_remembered_no_more_waits_like_any_other(gate: PasswordAuthenticator,
+                                                                    clock: Clock) -> None:
+    gate.user("ann", "ann's", ELSEWHERE)
+    clock.now += VERIFIED_SECONDS
+    fail_until_one_waits(gate)
+
+    assert wait_for(gate, "ann", "ann's") == 1
+
+
+def test_a_right_password_starts_the_count_anew(gate: PasswordAuthenticator, clock: Clock) -> None:
+    for _ in range(3):
+        for _ in range(ATTEMPTS_BEFORE_BACKOFF - 1):
+            is_refused(gate)
+        clock.now += VERIFIED_SECONDS
+        assert gate.user("ann", "ann's", HOME).name == "ann"
+
+
+def test_wrong_passwords_are_forgiven_in_time(gate: PasswordAuthenticator, clock: Clock) -> None:
+    fail_until_one_waits(gate)
+    clock.now += 1
+    is_refused(gate)
+    clock.now += FAILURE_WINDOW_SECONDS
+    is_refused(gate)
+    assert wait_for(gate) == 4  # a second too early
+
+    clock.now += FAILURE_WINDOW_SECONDS + 1
+    fail_until_one_waits(gate)
+    assert wait_for(gate) == 1
+
+
+def test_many_at_once_get_no_more_attempts_than_one(users: UsersFile) -> None:
+    gate = PasswordAuthenticator(users)
+    outcomes: list[type[Exception]] = []
+    barrier = threading.Barrier(8)
+
+    def guess() -> None:
+        barrier.wait()
+        for _ in range(4):
+            try:
+                gate.user("ann", "wrong", HOME)
+            except (Unauthenticated, TooManyAttempts) as error:
+                outcomes.append(type(error))
+
+    threads = [threading.Thread(target=guess) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert outcomes.count(Unauthenticated) == ATTEMPTS_BEFORE_BACKOFF
+    assert outcomes.count(TooManyAttempts) == 32 - ATTEMPTS_BEFORE_BACKOFF
+
+
+def test_who_was_wrong_is_remembered_of_the_last_ones_alone(
+        gate: PasswordAuthenticator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "MAX_REMEMBERED", 3)  # two names, and their address
+    fail_until_one_waits(gate, "bob")
+    fail_until_one_waits(gate, "ann")
+    assert wait_for(gate, "bob") == wait_for(gate, "ann") == 1
+
+    is_refused(gate, "nobody")
+
+    assert wait_for(gate, "ann") == 1
+    assert is_refused(gate, "bob")
+
+
+def test_right_passwords_are_remembered_of_the_last_ones_alone(
+        gate: PasswordAuthenticator, runs: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "MAX_REMEMBERED", 1)
+    gate.user("ann", "ann's", ELSEWHERE)
+    gate.user("bob", "bob's", ELSEWHERE)
+    gate.user("bob", "bob's", ELSEWHERE)
+    assert runs() == 2
+
+    gate.user("ann", "ann's", ELSEWHERE)
+    assert runs() == 3
+
+
+def test_attempts_that_cost_nothing_wipe_out_no_memory_of_others(
+        gate: PasswordAuthenticator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else whoever has to wait sends a burst of passwords that are not even looked at."""
+    monkeypatch.setattr(passwords, "MAX_REMEMBERED", 20)
+    fail_until_one_waits(gate)
+
+    for number in range(40):
+        is_refused(gate, f"nobody{number}", TOO_LONG)
+
+    assert wait_for(gate) == 1
+
+
+def test_long_names_take_no_more_memory_than_short_ones(gate: PasswordAuthenticator) -> None:
+    """A body of /auth/token may hold a name of a megabyte, and who is wrong is remembered."""
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            is_refused(gate, f"{number}" + "x" * 1_000_000, TOO_LONG)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held < 1_000_000

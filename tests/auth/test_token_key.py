@@ -1,0 +1,94 @@
+"""The key that tokens are signed with: made once, for its owner's eyes alone."""
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+from xcom_server.auth.tokens import MIN_KEY_BYTES, InvalidKeyFile, load_or_create_key
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022])
+def test_a_key_is_made_for_its_owners_eyes_alone(tmp_path: Path, mask: int) -> None:
+    path = tmp_path / "token.key"
+    before = os.umask(mask)
+    try:
+        key = load_or_create_key(path)
+    finally:
+        os.umask(before)
+
+    assert len(key) >= MIN_KEY_BYTES
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_key_is_kept(tmp_path: Path) -> None:
+    made = load_or_create_key(tmp_path / "token.key")
+    text = (tmp_path / "token.key").read_bytes()
+
+    assert load_or_create_key(tmp_path / "token.key") == made
+    assert (tmp_path / "token.key").read_bytes() == text
+
+
+def test_no_two_keys_are_the_same(tmp_path: Path) -> None:
+    assert load_or_create_key(tmp_path / "one") != load_or_create_key(tmp_path / "two")
+
+
+def test_an_operators_own_key_is_taken_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "token.key"
+    path.write_bytes(b"\xff" + b"k" * (MIN_KEY_BYTES - 1) + b"\n")
+
+    assert load_or_create_key(path) == b"\xff" + b"k" * (MIN_KEY_BYTES - 1)
+
+
+def test_of_many_who_make_a_key_all_get_the_same(tmp_path: Path) -> None:
+    for round_number in range(10):
+        path = tmp_path / f"{round_number}.key"
+        barrier = threading.Barrier(8)
+        keys: list[bytes] = []
+
+        def begin_together(path: Path = path, barrier: threading.Barrier = barrier,
+                           keys: list[bytes] = keys) -> None:
+            barrier.wait()
+            keys.append(load_or_create_key(path))
+
+        threads = [threading.Thread(target=begin_together) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert len(keys) == 8
+        assert set(keys) == {path.read_bytes().strip()}
+    assert len(list(tmp_path.iterdir())) == 10
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"short", b" " * 200,
+                                     b"k" * (MIN_KEY_BYTES - 1) + b"\n"])
+def test_a_short_key_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "token.key"
+    path.write_bytes(content)
+
+    with pytest.raises(InvalidKeyFile) as error:
+        load_or_create_key(path)
+
+    size = len(content.strip())
+    assert str(error.value) == (f"the key file {path} holds {size} bytes, less than 64."
+                                " Remove it, and a new one is made.")
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(("name", "reason"), [
+    ("", "Is a directory"), ("no/such/folder", "No such file or directory"),
+    ("file/token.key", "Not a directory"), ("dangling", "No such file or directory"),
+    ("x" * 300, "File name too long")])
+def test_a_path_that_cannot_be_used_is_told_in_a_line(tmp_path: Path, name: str,
+                                                      reason: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+
+    with pytest.raises(InvalidKeyFile) as error:
+        load_or_create_key(tmp_path / name)
+
+    assert str(error.value) == f"the key file {tmp_path / name} cannot be used: {reason}"

@@ -1,0 +1,184 @@
+"""Tokens: good for a user that there is, for a time, and made by this server alone."""
+
+import base64
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from tests.auth.attempts import CHEAP
+from xcom_server.auth import tokens as tokens_module
+from xcom_server.auth.tokens import AUDIENCE, ISSUER, Tokens
+from xcom_server.auth.users import Role, User, UsersFile, write
+from xcom_server.errors import InvalidToken, TokenExpired
+
+KEY = b"0123456789abcdef" * 4
+OTHER_KEY = b"fedcba9876543210" * 4
+SECONDS = 600
+CLAIMS = ("sub", "aud", "iss", "iat", "nbf", "exp", "jti")
+
+
+@pytest.fixture
+def tokens(users: UsersFile) -> Tokens:
+    return Tokens(KEY, users, SECONDS)
+
+
+def made(*, key: bytes | None = KEY, algorithm: str = "HS512", without: str = "",
+         **claims: Any) -> str:
+    """Return a token as the server makes it, but for what is given."""
+    now = int(time.time())
+    all_claims = {"sub": "ann", "role": "viewer", "jti": "1", "iss": ISSUER, "aud": AUDIENCE,
+                  "iat": now, "nbf": now, "exp": now + SECONDS} | claims
+    all_claims.pop(without, None)
+    return jwt.api_jws.encode(json.dumps(all_claims).encode(), key, algorithm)  # type: ignore
+
+
+def part(data: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
+
+
+def test_a_token_stands_for_its_user(tokens: Tokens, users: UsersFile) -> None:
+    for user in users.users().values():
+        assert tokens.user(tokens.issue(user)) == user
+
+
+def test_a_token_says_what_airflows_say(tokens: Tokens, users: UsersFile) -> None:
+    before = int(time.time())
+    token = tokens.issue(users.users()["ann"])
+
+    claims = jwt.decode(token, KEY, ["HS512"], audience="apache-airflow")
+    assert jwt.get_unverified_header(token) == {"alg": "HS512", "kid": "not-used", "typ": "JWT"}
+    assert {name: claims[name] for name in ("sub", "role", "teams", "aud", "iss")} == {
+        "sub": "ann", "role": "viewer", "teams": [], "aud": "apache-airflow",
+        "iss": "xcom-server"}
+    assert claims["exp"] - claims["iat"] == SECONDS
+    assert before <= claims["iat"] == claims["nbf"] <= time.time()
+    assert "argon2" not in json.dumps(claims)
+
+
+def test_no_two_tokens_have_one_id(tokens: Tokens, users: UsersFile) -> None:
+    ids = {jwt.decode(tokens.issue(users.users()["ann"]), KEY, ["HS512"], audience=AUDIENCE)["jti"]
+           for _ in range(20)}
+
+    assert len(ids) == 20
+
+
+@pytest.mark.parametrize(("at_most", "seconds"), [
+    (None, SECONDS), (60, 60), (SECONDS, SECONDS), (SECONDS + 1, SECONDS)])
+def test_a_token_is_good_for_the_shorter_time(tokens: Tokens, users: UsersFile,
+                                              at_most: int | None, seconds: int) -> None:
+    token = tokens.issue(users.users()["ann"], at_most)
+
+    claims = jwt.decode(token, KEY, ["HS512"], audience=AUDIENCE)
+    assert claims["exp"] - claims["iat"] == seconds
+
+
+@pytest.mark.parametrize("past", [0, 1, 10**6])
+def test_a_token_expires(tokens: Tokens, past: int) -> None:
+    with pytest.raises(TokenExpired):
+        tokens.user(made(exp=int(time.time()) - past))
+
+
+def test_a_token_that_was_issued_expires(tokens: Tokens, users: UsersFile,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr(tokens_module.time, "time", lambda: now - SECONDS)
+    token = tokens.issue(users.users()["ann"])
+    monkeypatch.undo()
+
+    with pytest.raises(TokenExpired):
+        tokens.user(token)
+
+
+def test_a_token_that_was_good_before_expires(tokens: Tokens, users: UsersFile,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    issued = tokens.issue(users.users()["ann"])
+    assert tokens.user(issued).name == "ann"
+    later = time.time() + SECONDS + 1
+    monkeypatch.setattr(tokens_module.time, "time", lambda: later)
+
+    for _ in range(2):
+        with pytest.raises(TokenExpired):
+            tokens.user(issued)
+
+
+def test_a_token_is_good_where_the_clock_is_behind(tokens: Tokens) -> None:
+    later = int(time.time()) + 300
+
+    assert tokens.user(made(iat=later, nbf=later)).name == "ann"
+
+
+@pytest.mark.parametrize("expired", [False, True])
+@pytest.mark.parametrize("token", [
+    lambda **claims: made(key=OTHER_KEY, **claims),
+    lambda **claims: made(algorithm="HS256", **claims),
+    lambda **claims: made(algorithm="HS384", **claims),
+    lambda **claims: made(key=None, algorithm="none", **claims),
+    lambda **claims: made(**claims).rpartition(".")[0] + ".",
+    lambda **claims: made(**claims).rpartition(".")[0],
+    lambda **claims: made(**claims) + "A",
+    lambda **claims: part({"alg": "HS512"}) + "." + made(**claims).partition(".")[2]])
+def test_a_token_that_is_not_signed_with_the_key_is_never_looked_into(
+        tokens: Tokens, token: Any, expired: bool) -> None:
+    """Also an expired one: else it would tell that it had been good."""
+    claims = {"exp": int(time.time()) - 5} if expired else {}
+
+    with pytest.raises(InvalidToken):
+        tokens.user(token(**claims))
+
+
+@pytest.mark.parametrize("claims", [
+    {"aud": "somebody-else"}, {"aud": []}, {"aud": ["x"]}, {"iss": "somebody-else"}, {"iss": ""},
+    {"iss": [ISSUER, "x"]}, {"exp": "soon"}, {"exp": []}, {"sub": "nobody"}, {"sub": ""},
+    {"sub": 5}, {"sub": ["ann"]}, {"sub": {"ann": 1}}, {"sub": None}, {"sub": "ann "},
+    {"sub": "ANN"}, {"jti": 5}])
+def test_a_token_for_something_else_is_invalid(tokens: Tokens, claims: dict[str, Any]) -> None:
+    assert tokens.user(made()).name == "ann"
+
+    with pytest.raises(InvalidToken):
+        tokens.user(made(**claims))
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_token_without_a_claim_is_invalid(tokens: Tokens, claim: str) -> None:
+    with pytest.raises(InvalidToken):
+        tokens.user(made(without=claim))
+
+
+@pytest.mark.parametrize("token", [
+    "", " ", ".", "..", "...", "a.b", "a.b.c", "a.b.c.d", "garbage", "é.é.é", "\0.\0.\0",
+    "\ud800", part({"alg": "HS512"}) + "." + part({}) + ".", part([]) + "." + part({}) + ".eA",
+    part({"alg": None}) + "." + part({}) + ".eA", part({"alg": ["HS512"]}) + ".e30.eA",
+    part({"alg": "HS512", "kid": 5}) + ".e30.eA", part("x") + ".e30.eA",
+    base64.urlsafe_b64encode(b"[" * 6000).decode() + ".e30.eA"])
+def test_what_is_no_token_is_invalid(tokens: Tokens, token: str) -> None:
+    with pytest.raises(InvalidToken):
+        tokens.user(token)
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b'"ann"', b"null", b"5", b"\xff", b"{bad"])
+def test_a_signed_token_without_claims_is_invalid(tokens: Tokens, payload: bytes) -> None:
+    with pytest.raises(InvalidToken):
+        tokens.user(jwt.api_jws.encode(payload, KEY, "HS512"))
+
+
+def test_the_role_is_the_one_that_the_file_gives_now(tokens: Tokens, path: Path) -> None:
+    token = made(role="admin")
+    assert tokens.user(token).role is Role.VIEWER
+
+    write(path, {"ann": User("ann", Role.PUBLIC, CHEAP.hash("x"))})
+
+    assert tokens.user(token).role is Role.PUBLIC
+    assert tokens.user(token).dag_ids is None
+
+
+def test_a_token_of_a_removed_user_is_no_good_at_once(tokens: Tokens, path: Path) -> None:
+    token = made()
+    assert tokens.user(token).name == "ann"
+
+    write(path, {})
+
+    with pytest.raises(InvalidToken):
+        tokens.user(token)

@@ -1,0 +1,279 @@
+"""The users file: read strictly, written whole, seen anew whenever it changes."""
+
+import json
+import logging
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xcom_server.auth.users import (
+    MAX_NAME_LENGTH,
+    InvalidUsersFile,
+    Role,
+    User,
+    UsersFile,
+    read,
+    validate_username,
+    write,
+)
+
+HASH = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA"
+ANN = User("ann", Role.VIEWER, HASH)
+
+
+def text(name: str = "ann", **fields: Any) -> str:
+    return json.dumps({"users": {name: {"role": "viewer", "password": HASH} | fields}})
+
+
+@pytest.mark.parametrize("user", [
+    ANN, User("bob", Role.ADMIN, HASH, frozenset()), User("Ünal 鍵", Role.PUBLIC, HASH),
+    User("x" * MAX_NAME_LENGTH, Role.OP, HASH, frozenset({"etl", "ä/🙂 \n", "~a"}))])
+def test_what_is_written_is_read_back(tmp_path: Path, user: User) -> None:
+    path = tmp_path / "users.json"
+
+    write(path, {user.name: user, "eve": User("eve", Role.USER, HASH)})
+
+    assert read(path) == {user.name: user, "eve": User("eve", Role.USER, HASH)}
+
+
+def test_nobody_at_all_can_be_written(tmp_path: Path) -> None:
+    write(tmp_path / "users.json", {})
+
+    assert read(tmp_path / "users.json") == {}
+    assert UsersFile(tmp_path / "users.json").users() == {}
+
+
+@pytest.mark.parametrize(("mode_before", "mode"), [
+    (None, 0o600), (0o600, 0o600), (0o640, 0o640), (0o644, 0o640), (0o666, 0o660)])
+def test_its_owner_alone_may_read_the_file_or_whom_its_mode_lets(
+        tmp_path: Path, mode_before: int | None, mode: int) -> None:
+    path = tmp_path / "users.json"
+    if mode_before is not None:
+        path.write_text("{}")
+        path.chmod(mode_before)
+    before = os.umask(0)
+    try:
+        write(path, {"ann": ANN})
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def broken_write(path: Path) -> None:
+    with pytest.raises(TypeError):
+        write(path, {"ann": User("ann", Role.VIEWER, b"no text")})  # type: ignore[arg-type]
+
+
+def test_a_write_that_breaks_off_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "users.json"
+    write(path, {"ann": ANN})
+
+    broken_write(path)
+
+    assert read(path) == {"ann": ANN}
+
+
+def test_a_write_that_breaks_off_leaves_no_other_file(tmp_path: Path) -> None:
+    broken_write(tmp_path / "users.json")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    ("", "not JSON"), ("{bad", "not JSON"), ('{"users": NaN}', "not JSON: NaN"),
+    ('{"users": {"ann": {}, "ann": {}}}', "not JSON: the name 'ann' twice"),
+    ("[" * 100_000, "not JSON: nesting"),
+    ("[]", "no object with the member `users`"), ("{}", "no object with the member `users`"),
+    ('"users"', "no object with the member `users`"), ("null", "no object with the member"),
+    ('{"users": []}', "no object with the member `users`"),
+    ('{"users": null}', "no object with the member `users`")])
+def test_a_file_that_holds_no_users_is_refused(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "users.json"
+    path.write_text(content, encoding="utf-8")
+
+    with pytest.raises(InvalidUsersFile) as error:
+        UsersFile(path).users()
+
+    assert str(error.value).startswith(f"the users file {path} cannot be used: {words}")
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "users.json"
+    path.write_bytes(b'{"users": {"\xff": {}}}')
+
+    with pytest.raises(InvalidUsersFile, match=r"users\.json cannot be used: 'utf-8' codec"):
+        UsersFile(path).users()
+
+
+@pytest.mark.parametrize(("fields", "words"), [
+    ({"role": "root"}, "role is none of public, viewer, user, op, admin"),
+    ({"role": "Viewer"}, "role is none of"), ({"role": None}, "role is none of"),
+    ({"role": 1}, "role is none of"), ({"role": []}, "role is none of"),
+    ({"role": {}}, "role is none of"), ({"role": ["viewer"]}, "role is none of"),
+    ({"password": "secret"}, "password is no argon2 hash; make it with `xcom-server user add`"),
+    ({"password": ""}, "password is no argon2 hash"),
+    ({"password": None}, "password is no argon2 hash"),
+    ({"password": 5}, "password is no argon2 hash"), ({"password": [HASH]}, "password is no"),
+    ({"dags": "etl"}, "dags is no list of DAG ids"), ({"dags": {}}, "dags is no list of DAG ids"),
+    ({"dags": [1]}, "dags is no list of DAG ids"), ({"dags": ["etl", None]}, "dags is no list"),
+    ({"dag": ["etl"]}, "no object of role, password and dags"),
+    ({"Role": "admin"}, "no object of role, password and dags")])
+def test_a_bad_user_is_named_with_what_is_wrong(tmp_path: Path, fields: dict[str, Any],
+                                                words: str) -> None:
+    path = tmp_path / "users.json"
+    path.write_text(text("ann", **fields))
+
+    with pytest.raises(InvalidUsersFile) as error:
+        read(path)
+
+    assert str(error.value).startswith(
+        f"the users file {path} cannot be used: user 'ann': {words}")
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("fields", [[], "viewer", None, 5])
+def test_a_user_that_is_no_object_is_named(tmp_path: Path, fields: Any) -> None:
+    path = tmp_path / "users.json"
+    path.write_text(json.dumps({"users": {"ann": fields}}))
+
+    with pytest.raises(InvalidUsersFile, match="user 'ann': no object of role, password and dags"):
+        read(path)
+
+
+@pytest.mark.parametrize("missing", ["role", "password"])
+def test_a_user_without_a_role_or_a_password_is_named(tmp_path: Path, missing: str) -> None:
+    fields = {"role": "viewer", "password": HASH}
+    del fields[missing]
+    path = tmp_path / "users.json"
+    path.write_text(json.dumps({"users": {"ann": fields}}))
+
+    with pytest.raises(InvalidUsersFile, match=f"user 'ann': {missing} is"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", [
+    "", "a:b", ":", "a\n", "a\0", "\x1b[2J", "\u202e", "\ud800", "x" * (MAX_NAME_LENGTH + 1)])
+def test_a_name_that_nobody_could_give_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "users.json"
+    path.write_text(text(name))
+
+    with pytest.raises(InvalidUsersFile, match="1 to 250 printable characters without a colon") as error:
+        validate_username(name)
+    with pytest.raises(InvalidUsersFile):
+        read(path)
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 2 * MAX_NAME_LENGTH + 100
+
+
+def test_a_users_repr_never_shows_the_hash() -> None:
+    shown = repr(User("ann", Role.VIEWER, HASH))
+
+    assert "ann" in shown
+    assert "argon2" not in shown
+    assert "argon2" not in str({"ann": ANN})
+
+
+@pytest.mark.parametrize(("role", "may_read", "may_write"), [
+    ("public", False, False), ("viewer", True, False), ("user", True, True), ("op", True, True),
+    ("admin", True, True)])
+def test_each_role_may_what_those_before_it_may(role: str, may_read: bool,
+                                                may_write: bool) -> None:
+    assert (Role(role).may_read, Role(role).may_write) == (may_read, may_write)
+
+
+def test_there_is_no_other_role() -> None:
+    assert [str(role) for role in Role] == ["public", "viewer", "user", "op", "admin"]
+
+
+def test_a_change_is_seen_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "users.json"
+    write(path, {"ann": ANN})
+    users = UsersFile(path)
+    assert users.users() == {"ann": ANN}
+
+    for role in (Role.OP, Role.PUBLIC, Role.ADMIN, Role.USER):
+        write(path, {"ann": User("ann", role, HASH), "bob": User("bob", role, HASH)})
+        assert users.users()["ann"].role is role
+    write(path, {"eve": User("eve", Role.USER, HASH)})
+    assert list(users.users()) == ["eve"]
+
+
+def test_a_file_that_did_not_change_is_read_once(path: Path) -> None:
+    users = UsersFile(path)
+
+    assert users.users() is users.users()
+
+
+@pytest.mark.parametrize("harm", [
+    lambda path: path.unlink(), lambda path: path.write_text("{bad"),
+    lambda path: path.write_text(text(role="root")), lambda path: path.write_text(text(role=[])),
+    lambda path: (path.unlink(), path.mkdir())])
+def test_a_file_that_goes_bad_leaves_its_last_users_and_a_line(
+        path: Path, caplog: pytest.LogCaptureFixture, harm: Any) -> None:
+    users = UsersFile(path)
+    before = users.users()
+    harm(path)
+
+    with caplog.at_level(logging.ERROR):
+        assert users.users() == before
+
+    (line,) = caplog.messages
+    assert line.startswith(f"the users file {path} cannot be used: ")
+    assert line.endswith("its last users stay.")
+    assert "argon2" not in line
+
+
+def test_a_file_that_is_good_again_is_read_again(path: Path) -> None:
+    users = UsersFile(path)
+    users.users()
+    path.write_text("{bad")
+    users.users()
+
+    write(path, {"eve": User("eve", Role.USER, HASH)})
+
+    assert list(users.users()) == ["eve"]
+
+
+def test_a_file_that_never_was_is_refused_with_how_to_make_it(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(InvalidUsersFile) as error:
+            UsersFile(tmp_path / "none.json").users()
+
+    assert str(error.value) == (
+        f"the users file {tmp_path}/none.json cannot be used: No such file or directory."
+        " Make it with: xcom-server user add NAME --role ROLE")
+
+
+def test_a_broken_file_is_logged_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    users = UsersFile(path)
+    known = users.users()
+    path.write_text("broken")
+
+    for _ in range(3):
+        assert users.users() == known
+
+    assert len(caplog.records) == 1
+    path.unlink()
+    assert users.users() == known
+    assert len(caplog.records) == 2
+    write(path, {})
+    with caplog.at_level(logging.INFO):
+        assert users.users() == {}
+    assert caplog.records[-1].getMessage() == f"the users file {path} was read again."
+
+
+def test_a_file_keeps_its_mode_and_a_link_to_it_stays_a_link(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.json"
+    link.symlink_to(path)
+    path.chmod(0o640)
+
+    write(link, {})
+
+    assert link.is_symlink()
+    assert read(path) == {}
+    assert path.stat().st_mode & 0o777 == 0o640

@@ -1,0 +1,275 @@
+"""What a database cannot do now is told as such, and what it undid for others is tried again."""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, Engine, event, select, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from xcom_server.errors import AlreadyExists, EntryNotFound, Unavailable
+from xcom_server.storage.database.engine import open_engine
+from xcom_server.storage.database.executor import ATTEMPTS, Database
+from xcom_server.storage.database.postgres import NO_ANSWER
+from xcom_server.storage.limits import Limits
+from xcom_server.storage.models import XComFilter, XComKey
+from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.sql.tables import dag_run
+
+from tests.storage.test_faults import driver_error
+
+NAME = XComKey("d", "r", "t", -1, "k")
+QUICK = Limits(lock_timeout_ms=100, pool_timeout_ms=100)
+
+
+def failing(errors: list[Exception]) -> Callable[[Connection], str]:
+    def work(connection: Connection) -> str:
+        if errors:
+            raise errors.pop(0)
+        return "done"
+    return work
+
+
+def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_told_soon(
+        postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    database = Database(engine)
+    silence, asked = threading.Event(), threading.Event()
+    gone = psycopg.OperationalError("no answer")
+    gone.sqlstate = NO_ANSWER
+
+    def wait(connection: Connection) -> None:
+        asked.set()
+        silence.wait(30)
+        raise OperationalError("", {}, gone)
+
+    def first(work: Callable[[Connection], Any]) -> None:
+        with pytest.raises(Unavailable, match="does not answer"):
+            database.write(work)
+    silence.set()
+    first(wait)  # from now on it is known
+    silence.clear()
+    asked.clear()
+    finding_out = threading.Thread(target=first, args=(wait,))
+    finding_out.start()
+    asked.wait(30)
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        database.write(lambda connection: "not asked")
+    silence.set()
+    finding_out.join()
+    assert database.write(lambda connection: "asked") == "asked"
+    engine.dispose()
+
+
+def test_an_error_of_the_server_itself_is_no_fault_of_the_database() -> None:
+    wrong = ProgrammingError("SELEC", {}, psycopg.errors.SyntaxError("no"))
+
+    with pytest.raises(ProgrammingError):
+        Database(open_engine("sqlite://")).write(failing([wrong]))
+
+
+@pytest.mark.parametrize("kind", [psycopg.errors.DeadlockDetected,
+                                  psycopg.errors.SerializationFailure])
+def test_a_transaction_that_was_undone_for_others_is_tried_again_a_few_times(
+        engine: Engine, kind: type[psycopg.Error]) -> None:
+    database = Database(engine)
+    undone: list[Exception] = [driver_error(kind)] * (ATTEMPTS - 1)
+
+    assert database.write(failing(list(undone))) == "done"
+    with pytest.raises(Unavailable, match="Too many clients"):
+        database.write(failing([*undone, driver_error(kind)]))
+
+
+def test_what_is_undone_leaves_nothing_and_what_is_tried_again_stores_once(engine: Engine) -> None:
+    database = Database(engine)
+    undone = [driver_error(psycopg.errors.DeadlockDetected)]
+
+    def work(connection: Connection) -> None:
+        connection.execute(dag_run.insert().values(
+            dag_id="d", run_id="r", run_after=datetime(2024, 1, 1, tzinfo=UTC)))
+        if undone:
+            raise undone.pop()
+
+    database.write(work)
+
+    rows = database.write(lambda connection: connection.execute(select(dag_run)).all())
+    assert len(rows) == 1
+
+
+def test_a_commit_that_nobody_heard_of_is_in_doubt(engine: Engine) -> None:
+    def lose(connection: Connection) -> None:
+        raise driver_error(psycopg.OperationalError)
+    event.listen(engine, "commit", lose)
+
+    with pytest.raises(Unavailable) as lost:
+        Database(engine).write(failing([]))
+    with pytest.raises(Unavailable) as refused:
+        Database(engine).write(failing([driver_error(psycopg.errors.DiskFull)]))
+
+    assert (lost.value.in_doubt, refused.value.in_doubt) == (True, False)
+
+
+@pytest.mark.parametrize("statement", ["SELECT pg_sleep(60)", "SELECT 1"])
+def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
+        postgres_url: str, statement: str) -> None:
+    engine = open_engine(postgres_url, Limits(statement_timeout_ms=200, lock_timeout_ms=100))
+    other = open_engine(postgres_url)
+
+    def work(connection: Connection) -> None:
+        connection.execute(text(statement))
+        connection.execute(text("SELECT pg_advisory_xact_lock(7)"))
+
+    with other.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(7)"))
+        with pytest.raises(Unavailable) as error:
+            Database(engine).write(work)
+
+    assert error.value.reason == ("The database takes too long." if "sleep" in statement
+                                  else "The database is locked by another writer.")
+    for each in (engine, other):
+        each.dispose()
+
+
+def test_a_sqlite_file_that_somebody_else_locks_can_be_read_and_not_written(
+        database_url: str) -> None:
+    store = XComStore(Database(open_engine(database_url, QUICK)))
+    store.create(NAME, "1")
+    foreign = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
+    foreign.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(Unavailable, match="locked by another writer"):
+        store.delete(NAME)
+
+    assert store.get(NAME).value == "1"
+    foreign.close()
+    store.delete(NAME)
+
+
+def test_a_full_disk_refuses_a_write_and_keeps_what_there_is(database_url: str) -> None:
+    engine = open_engine(database_url)
+    store = XComStore(Database(engine))
+    store.create(NAME, '"old"')
+
+    @event.listens_for(engine, "checkout")
+    def limit(connection: sqlite3.Connection, *_: Any) -> None:
+        connection.execute("PRAGMA max_page_count = 1")  # no more pages than there are
+
+    with pytest.raises(Unavailable, match="The disk of the database is full") as error:
+        store.replace_value(NAME, '"' + "x" * 500_000 + '"')
+
+    assert not error.value.in_doubt
+    assert store.get(NAME).value == '"old"'
+
+
+def test_a_read_only_database_is_read_and_not_written(database_url: str) -> None:
+    writing = XComStore(Database(open_engine(database_url)))
+    writing.create(NAME, "1")
+    path = database_url.removeprefix("sqlite:///")
+    store = XComStore(Database(open_engine(f"sqlite:///file:{path}?mode=ro&uri=true")))
+
+    with pytest.raises(Unavailable, match="The database is read-only"):
+        store.delete(NAME)
+
+    assert store.get(NAME).value == "1"
+
+
+def test_nothing_is_stored_in_a_file_that_was_removed_or_replaced(
+        database_url: str, empty_database: Path) -> None:
+    path = Path(database_url.removeprefix("sqlite:///"))
+    store = XComStore(Database(open_engine(database_url)))
+    store.create(NAME, "1")
+    path.unlink()
+    with pytest.raises(Unavailable, match="does not hold the tables"):
+        store.create(XComKey("d", "r", "t", -1, "other"), "1")
+    for left in path.parent.glob("xcom.db*"):
+        left.unlink()
+
+    path.write_bytes(empty_database.read_bytes())
+
+    with pytest.raises(EntryNotFound):
+        store.get(NAME)
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b""])
+def test_a_file_that_is_no_database_is_told_as_damaged_or_without_tables(
+        tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "odd.db").write_bytes(content)
+    store = XComStore(Database(open_engine(f"sqlite:///{tmp_path}/odd.db")))
+
+    with pytest.raises(Unavailable, match=r"damaged|does not hold the tables"):
+        store.get(NAME)
+
+
+def test_a_folder_that_is_gone_is_told_for_reads_and_writes(tmp_path: Path) -> None:
+    store = XComStore(Database(open_engine(f"sqlite:///{tmp_path}/nowhere/x.db")))
+
+    for call in (lambda: store.get(NAME), lambda: store.create(NAME, "1")):
+        with pytest.raises(Unavailable, match="cannot be opened"):
+            call()
+
+
+def test_whoever_finds_no_free_connection_is_told_in_time(database_url: str) -> None:
+    engine = open_engine(database_url, Limits(pool_size=1, pool_timeout_ms=50))
+
+    with engine.connect(), pytest.raises(Unavailable, match="All connections"):
+        XComStore(Database(engine)).get(NAME)
+
+
+def test_each_statement_and_transaction_is_timed(engine: Engine) -> None:
+    times: list[tuple[str, float]] = []
+    store = XComStore(Database(engine, lambda kind, seconds: times.append((kind, seconds))))
+
+    with pytest.raises(EntryNotFound):
+        store.get(NAME)
+    store.create(NAME, "1")
+    store.delete(NAME)
+    with pytest.raises(EntryNotFound):
+        store.delete(NAME)
+
+    # Creating takes two where the task instance is not known yet.
+    assert [kind for kind, _ in times] == ["read", "write", "write", "write", "write"]
+    assert all(0 < seconds < 10 for _, seconds in times)
+
+
+def test_of_many_that_create_one_name_exactly_one_is_accepted(engine: Engine) -> None:
+    accepted: list[int] = []
+    refused: list[int] = []
+    start = threading.Barrier(8)
+
+    def create(number: int) -> None:
+        store: Any = XComStore(Database(engine))
+        start.wait()
+        try:
+            store.create(NAME, str(number))
+            accepted.append(number)
+        except AlreadyExists:
+            refused.append(number)
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (len(accepted), len(refused)) == (1, 7)
+    assert XComStore(Database(engine)).get(NAME).value == str(accepted[0])
+
+
+@pytest.mark.parametrize("text", ["2024-01-02 03:04:05.000000", "2024-01-02 03:04:05",
+                                  "2024-01-02 05:04:05.000+02:00", "2024-01-02T03:04:05Z"])
+def test_a_moment_that_others_wrote_into_sqlite_is_read(database_url: str, text: str) -> None:
+    engine = open_engine(database_url)
+    store = XComStore(Database(engine))
+    store.create(NAME, "1")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE xcom SET timestamp = ?", (text,))
+
+    found = [store.get(NAME).timestamp, store.list(XComFilter(), limit=1).entries[0].timestamp]
+
+    assert found == [datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)] * 2
+    assert {moment.tzinfo for moment in found} == {UTC}
