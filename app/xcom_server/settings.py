@@ -7,7 +7,7 @@ A setting `database_url` is the environment variable `XCOM_DATABASE_URL` and the
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
@@ -21,22 +21,20 @@ BOOLEANS = {"true": True, "1": True, "yes": True, "on": True,
 CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
 """What the settings may be that are one of a few words."""
 
-# HOST:PORT with a port that there is; or what gunicorn also listens on
-_BIND = re.compile(r"[^\s/]+:(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[0-5]?\d{1,4})"
-                   r"|(unix:|fd://).+", re.ASCII)
+_MAX_PORT = 65535
 
 
 class SettingsError(ValueError):
     """A setting is unknown or its value cannot be read; the text names the variable."""
 
 
-def _setting(default: Any, help_text: str, *, least: int = 1) -> Any:
+def _setting(default: Any, help_text: str, *, least: float = 1) -> Any:
     return field(default=default, metadata={"help": help_text, "least": least})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an operator decides.  Integers are whole numbers of the unit that the help names."""
+    """What an operator decides.  Time-outs are in seconds."""
 
     database_url: str = _setting(
         "sqlite:///xcom.db",
@@ -62,20 +60,22 @@ class Settings:
     token_key_file: str = _setting(
         "xcom-token.key", "Where the key is that signs v2's tokens, of 64 bytes at least; made at"
         " the first start. Hosts that share a database share it.")
-    token_seconds: int = _setting(
+    token_lifetime_seconds: int = _setting(
         24 * 60 * 60, "How long a token of POST /auth/token is good, in seconds.")
     pool_size: int = _setting(
         10, "How many connections to the database each worker keeps at most; from `threads` on,"
         " no request waits for one.")
-    pool_timeout_ms: int = _setting(
-        1000, "How long a request waits for a connection of the pool, in ms (503).")
-    connect_timeout_ms: int = _setting(
-        1500, "How long a new connection may take, over all hosts of the URL, in ms (503).")
-    statement_timeout_ms: int = _setting(
-        1500, "How long a statement may take on PostgreSQL, in ms (503); 0: without limit.",
-        least=0)
-    lock_timeout_ms: int = _setting(
-        1200, "How long a write waits for other writers, in ms (503).")
+    pool_timeout_seconds: float = _setting(
+        1.0, "How long a request waits for a connection of the pool, in seconds (503).",
+        least=0.001)
+    connect_timeout_seconds: float = _setting(
+        1.5, "How long a new connection may take, over all hosts of the URL, in seconds (503).",
+        least=0.001)
+    statement_timeout_seconds: float = _setting(
+        1.5, "How long a statement may take on PostgreSQL, in seconds (503); 0: without limit.",
+        least=0.0)
+    lock_timeout_seconds: float = _setting(
+        1.2, "How long a write waits for other writers, in seconds (503).", least=0.001)
     prepared_statements: bool = _setting(
         True, "Prepare statements on PostgreSQL; false for a pooler that does not know them.")
     bind: str = _setting("127.0.0.1:8080", "The address to listen on, HOST:PORT.")
@@ -87,7 +87,7 @@ class Settings:
     drain_seconds: int = _setting(
         1, "How long a server that was sent SIGTERM says at /ready that it is going, before it"
         " takes no more requests.", least=0)
-    graceful_seconds: int = _setting(
+    graceful_timeout_seconds: int = _setting(
         30, "How long requests under way may take to finish after that.")
     metrics: bool = _setting(True, "Answer Prometheus at /metrics.")
     log_format: str = _setting("console", "How the log is written: for people (console), or json.")
@@ -118,19 +118,47 @@ def _unknown(name: str, known: list[str]) -> str:
 
 
 def _convert(name: str, text: str, spec: "Field[Any]") -> Any:
+    """Return a setting's value from its text, by the type of its default; raises SettingsError."""
     variable, default = PREFIX + name.upper(), spec.default
-    if isinstance(default, bool):
-        if text.strip().lower() not in BOOLEANS:
-            raise SettingsError(f"{variable} must be true or false, not {text!r}.")
-        return BOOLEANS[text.strip().lower()]
-    if name in CHOICES and text not in CHOICES[name]:
-        raise SettingsError(f"{variable} must be {' or '.join(CHOICES[name])}, not {text!r}.")
-    if name == "bind" and not _BIND.fullmatch(text):
-        raise SettingsError(f"{variable} must be HOST:PORT, with a port up to 65535, not {text!r}.")
-    if isinstance(default, int):
-        least = spec.metadata["least"]
-        if not re.fullmatch("[0-9]{1,9}", text.strip(), re.ASCII) or int(text) < least:
-            raise SettingsError(
-                f"{variable} must be a whole number of at least {least}, not {text!r}.")
-        return int(text)
-    return text
+    try:
+        if name in CHOICES and text not in CHOICES[name]:
+            raise ValueError(" or ".join(CHOICES[name]))
+        if name == "bind" and not _is_address(text):
+            raise ValueError(f"HOST:PORT, with a port up to {_MAX_PORT}")
+        return _PARSERS[type(default)](text, spec)
+    except ValueError as error:
+        raise SettingsError(f"{variable} must be {error}, not {text!r}.") from None
+
+
+def _is_address(text: str) -> bool:
+    """Say whether gunicorn can be told to listen here; it also takes sockets."""
+    if text.startswith(("unix:", "fd://")):
+        return text not in ("unix:", "fd://")
+    host, _, port = text.rpartition(":")
+    return (re.fullmatch(r"[^\s/]+", host) is not None and len(port) <= 5
+            and port.isascii() and port.isdigit() and int(port) <= _MAX_PORT)
+
+
+def _boolean(text: str, spec: "Field[Any]") -> bool:
+    if text.strip().lower() not in BOOLEANS:
+        raise ValueError("true or false")
+    return BOOLEANS[text.strip().lower()]
+
+
+def _integer(text: str, spec: "Field[Any]") -> int:
+    return int(_number(text, "[0-9]{1,9}", "a whole number", spec))
+
+
+def _seconds(text: str, spec: "Field[Any]") -> float:
+    return float(_number(text, r"[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds", spec))
+
+
+def _number(text: str, pattern: str, kind: str, spec: "Field[Any]") -> str:
+    digits, least = text.strip(), spec.metadata["least"]
+    if not re.fullmatch(pattern, digits, re.ASCII) or float(digits) < least:
+        raise ValueError(f"{kind} of at least {least:g}")
+    return digits
+
+
+_PARSERS: dict[type, Callable[[str, "Field[Any]"], Any]] = {
+    bool: _boolean, int: _integer, float: _seconds, str: lambda text, spec: text}

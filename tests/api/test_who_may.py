@@ -207,7 +207,7 @@ def test_one_password_for_many_names_is_slowed_down_too(
 
 def test_a_token_expires_to_the_second(make_client: Callable[..., FlaskClient],
                                        users_file: Path) -> None:
-    client = make_client(auth="users", users_file=str(users_file), token_seconds=1)
+    client = make_client(auth="users", users_file=str(users_file), token_lifetime_seconds=1)
     headers = {"Authorization": f"Bearer {token(client, 'viewer')}"}
     claims = jwt.decode(headers["Authorization"][7:], options={"verify_signature": False})
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.auth.attempts import CHEAP, Clock, CountingHasher
 from xcom_server.auth import passwords
 from xcom_server.auth.passwords import PasswordAuthenticator
 from xcom_server.auth.users import Role, User, UsersFile, write
+
+from tests.auth.attempts import CHEAP, Clock, CountingHasher
 
 
 @pytest.fixture

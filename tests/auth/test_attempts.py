@@ -5,14 +5,6 @@ import tracemalloc
 from collections.abc import Callable
 
 import pytest
-from tests.auth.attempts import (
-    ELSEWHERE,
-    HOME,
-    Clock,
-    fail_until_one_waits,
-    is_refused,
-    wait_for,
-)
 from xcom_server.auth import passwords
 from xcom_server.auth.passwords import (
     ATTEMPTS_BEFORE_BACKOFF,
@@ -24,6 +16,15 @@ from xcom_server.auth.passwords import (
 )
 from xcom_server.auth.users import UsersFile
 from xcom_server.errors import TooManyAttempts, Unauthenticated
+
+from tests.auth.attempts import (
+    ELSEWHERE,
+    HOME,
+    Clock,
+    fail_until_one_waits,
+    is_refused,
+    wait_for,
+)
 
 TOO_LONG = "x" * (MAX_PASSWORD_BYTES + 1)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
-from tests.auth.attempts import CHEAP, ELSEWHERE, HOME, Clock, is_refused
 from xcom_server.auth.passwords import (
     MAX_PASSWORD_BYTES,
     VERIFIED_SECONDS,
@@ -14,6 +13,8 @@ from xcom_server.auth.passwords import (
     hash_password,
 )
 from xcom_server.auth.users import Role, User, UsersFile, write
+
+from tests.auth.attempts import CHEAP, ELSEWHERE, HOME, Clock, is_refused
 
 
 def test_a_right_password_tells_who_it_is(gate: PasswordAuthenticator) -> None:

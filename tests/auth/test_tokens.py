@@ -8,11 +8,12 @@ from typing import Any
 
 import jwt
 import pytest
-from tests.auth.attempts import CHEAP
 from xcom_server.auth import tokens as tokens_module
 from xcom_server.auth.tokens import AUDIENCE, ISSUER, Tokens
 from xcom_server.auth.users import Role, User, UsersFile, write
 from xcom_server.errors import InvalidToken, TokenExpired
+
+from tests.auth.attempts import CHEAP
 
 KEY = b"0123456789abcdef" * 4
 OTHER_KEY = b"fedcba9876543210" * 4

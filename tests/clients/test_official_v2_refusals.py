@@ -79,7 +79,7 @@ def test_a_viewer_writes_nothing(official, guarded, call, place):
 def hasty(tmp_path_factory, users_file):
     """Yield a server whose tokens are good for one second."""
     with LiveServer(tmp_path_factory.mktemp("hasty"), workers=1, XCOM_AUTH="users",
-                    XCOM_USERS_FILE=str(users_file), XCOM_TOKEN_SECONDS="1") as live:
+                    XCOM_USERS_FILE=str(users_file), XCOM_TOKEN_LIFETIME_SECONDS="1") as live:
         yield live
 
 

@@ -19,9 +19,9 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from tests.auth.attempts import CHEAP
 from xcom_server.auth.users import Role, User, write
 
+from tests.auth.attempts import CHEAP
 from tests.conftest import ROOT, run
 from tests.live import LiveServer
 from tests.system.test_command import COMMAND, xcom_server

@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import event, func, make_url, select, text
 from sqlalchemy.exc import DisconnectionError
 from xcom_server.errors import EntryNotFound, Unavailable
+from xcom_server.factory import limits
+from xcom_server.settings import Settings
 from xcom_server.storage.database.engine import open_engine
 from xcom_server.storage.database.executor import ATTEMPTS, Database
-from xcom_server.storage.limits import Limits
 from xcom_server.storage.models import XComKey
 from xcom_server.storage.sql.store import XComStore
 
@@ -93,7 +94,7 @@ def test_of_connections_that_were_lost_in_silence_the_first_condemns_the_others(
     real = make_url(emptied(postgres_url))
     way = Forgetful(f"{real.query['host']}/.s.PGSQL.{real.port or 5432}")
     engine = open_engine(f"postgresql+psycopg://postgres@127.0.0.1:{way.port}/postgres",
-                         Limits(statement_timeout_ms=200))
+                         limits(Settings(statement_timeout_seconds=0.2)))
     store = XComStore(Database(engine))
     store.create(NAME, "1")
     with ExitStack() as used:

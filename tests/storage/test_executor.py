@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from xcom_server.errors import AlreadyExists, EntryNotFound, Unavailable
+from xcom_server.factory import limits
+from xcom_server.settings import Settings
 from xcom_server.storage.database.engine import open_engine
 from xcom_server.storage.database.executor import ATTEMPTS, Database
 from xcom_server.storage.database.postgres import NO_ANSWER
-from xcom_server.storage.limits import Limits
 from xcom_server.storage.models import XComFilter, XComKey
 from xcom_server.storage.sql.store import XComStore
 from xcom_server.storage.sql.tables import dag_run
@@ -23,7 +24,7 @@ from xcom_server.storage.sql.tables import dag_run
 from tests.storage.test_faults import driver_error
 
 NAME = XComKey("d", "r", "t", -1, "k")
-QUICK = Limits(lock_timeout_ms=100, pool_timeout_ms=100)
+QUICK = limits(Settings(lock_timeout_seconds=0.1, pool_timeout_seconds=0.1))
 
 
 def failing(errors: list[Exception]) -> Callable[[Connection], str]:
@@ -117,7 +118,7 @@ def test_a_commit_that_nobody_heard_of_is_in_doubt(engine: Engine) -> None:
 @pytest.mark.parametrize("statement", ["SELECT pg_sleep(60)", "SELECT 1"])
 def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
         postgres_url: str, statement: str) -> None:
-    engine = open_engine(postgres_url, Limits(statement_timeout_ms=200, lock_timeout_ms=100))
+    engine = open_engine(postgres_url, limits(Settings(statement_timeout_seconds=0.2, lock_timeout_seconds=0.1)))
     other = open_engine(postgres_url)
 
     def work(connection: Connection) -> None:
@@ -214,7 +215,7 @@ def test_a_folder_that_is_gone_is_told_for_reads_and_writes(tmp_path: Path) -> N
 
 
 def test_whoever_finds_no_free_connection_is_told_in_time(database_url: str) -> None:
-    engine = open_engine(database_url, Limits(pool_size=1, pool_timeout_ms=50))
+    engine = open_engine(database_url, limits(Settings(pool_size=1, pool_timeout_seconds=0.05)))
 
     with engine.connect(), pytest.raises(Unavailable, match="All connections"):
         XComStore(Database(engine)).get(NAME)

@@ -10,10 +10,11 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+from xcom_server.factory import limits
+from xcom_server.settings import Settings
 from xcom_server.storage.database.engine import open_engine, turns_of
 from xcom_server.storage.database.executor import Database
 from xcom_server.storage.database.writer_lock import WriterLock, WriterLockTimeout
-from xcom_server.storage.limits import Limits
 from xcom_server.storage.models import XComKey
 from xcom_server.storage.sql.store import XComStore
 
@@ -26,7 +27,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 def write_for_a_while(url: str, number: int, start: float) -> tuple[int, float]:
     """Return how many entries one process wrote from then on, and how long the slowest took."""
-    engine = open_engine(url, Limits(lock_timeout_ms=30_000))
+    engine = open_engine(url, limits(Settings(lock_timeout_seconds=30)))
     store = XComStore(Database(engine))
     waits: list[float] = []
     time.sleep(max(0, start - time.monotonic()))
@@ -60,7 +61,7 @@ def test_of_eight_writing_processes_the_slowest_write_takes_less_than_half_a_sec
 
 
 def test_whoever_gets_no_turn_is_told_in_time(tmp_path: Path) -> None:
-    turns = WriterLock(str(tmp_path / "xcom.db"), timeout_ms=50)
+    turns = WriterLock(str(tmp_path / "xcom.db"), timeout_seconds=0.05)
 
     with turns.turn(), pytest.raises(WriterLockTimeout), turns.turn():
         pass
@@ -70,16 +71,16 @@ def test_whoever_gets_no_turn_is_told_in_time(tmp_path: Path) -> None:
 
 def test_the_turn_of_a_process_that_died_is_over(tmp_path: Path) -> None:
     hold = ("import sys, time; from xcom_server.storage.database.writer_lock import WriterLock\n"
-            "with WriterLock(sys.argv[1], 1000).turn(): print(flush=True); time.sleep(60)")
+            "with WriterLock(sys.argv[1], 1).turn(): print(flush=True); time.sleep(60)")
     path = str(tmp_path / "xcom.db")
     with subprocess.Popen([sys.executable, "-c", hold, path], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        with pytest.raises(WriterLockTimeout), WriterLock(path, timeout_ms=20).turn():
+        with pytest.raises(WriterLockTimeout), WriterLock(path, timeout_seconds=0.02).turn():
             pass
         child.kill()
 
-    with WriterLock(path, timeout_ms=5000).turn():
+    with WriterLock(path, timeout_seconds=5).turn():
         pass
 
 
@@ -91,7 +92,7 @@ def test_whatever_name_a_database_is_known_by_its_writers_take_turns(
     monkeypatch.chdir(path.parent)
     urls = ["sqlite:///xcom.db", f"sqlite:///{tmp_path}/elsewhere/link.db",
             f"sqlite:///file:{path}?uri=true", f"sqlite:///file://localhost{path}?uri=true"]
-    all_turns = [turns_of(open_engine(url, Limits(lock_timeout_ms=20))) for url in urls]
+    all_turns = [turns_of(open_engine(url, limits(Settings(lock_timeout_seconds=0.02)))) for url in urls]
 
     with turns_of(open_engine(database_url)).turn():
         monkeypatch.chdir(tmp_path / "elsewhere")
@@ -104,7 +105,7 @@ def test_a_lock_that_may_only_be_read_is_good_enough(tmp_path: Path) -> None:
     for name in ("xcom.db-queue", "xcom.db-turn"):
         (tmp_path / name).touch(mode=0o444)
 
-    with WriterLock(str(tmp_path / "xcom.db"), timeout_ms=50).turn():
+    with WriterLock(str(tmp_path / "xcom.db"), timeout_seconds=0.05).turn():
         pass
 
 
@@ -113,12 +114,12 @@ def test_the_locks_can_be_used_by_whoever_can_use_the_database(tmp_path: Path) -
     database.touch()
     database.chmod(0o660)
 
-    with WriterLock(str(database), timeout_ms=50).turn():
+    with WriterLock(str(database), timeout_seconds=0.05).turn():
         assert {path.stat().st_mode & 0o777 & ~0o660 for path in tmp_path.iterdir()} == {0}
 
 
 def test_whoever_waited_before_waits_no_longer_in_all(tmp_path: Path) -> None:
-    patient = WriterLock(str(tmp_path / "xcom.db"), 3_600_000)
+    patient = WriterLock(str(tmp_path / "xcom.db"), 3600)
 
     with patient.turn(), pytest.raises(WriterLockTimeout), patient.turn(since=time.monotonic() - 3600):
         pass

@@ -124,7 +124,7 @@ def test_what_is_asked_for_is_there(client: FlaskClient) -> None:
 
 def test_nobody_is_killed_before_the_last_request_is_answered() -> None:
     def needed(place: str) -> int:
-        return settings(place).drain_seconds + settings(place).graceful_seconds
+        return settings(place).drain_seconds + settings(place).graceful_timeout_seconds
 
     (grace,) = re.findall(r"^(\d+)s$", SERVER["stop_grace_period"])
     (sleep, seconds) = CONTAINER["lifecycle"]["preStop"]["exec"]["command"]
@@ -140,7 +140,7 @@ def test_systemd_tells_the_master_alone_to_stop_and_lets_it_finish() -> None:
     settings = Settings.from_env(SYSTEMD)
 
     assert service["KillMode"] == "mixed"
-    assert int(service["TimeoutStopSec"]) > settings.drain_seconds + settings.graceful_seconds
+    assert int(service["TimeoutStopSec"]) > settings.drain_seconds + settings.graceful_timeout_seconds
     assert settings.auth == "users"
     assert {Path(settings.users_file).parent, Path(settings.token_key_file).parent} == {
         Path("/var/lib") / service["StateDirectory"]}

@@ -13,9 +13,9 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
-from tests.auth.attempts import CHEAP
 from xcom_server.auth.users import Role, User, write
 
+from tests.auth.attempts import CHEAP
 from tests.conftest import emptied
 from tests.live import LiveServer
 from tests.postgres import Postgres

@@ -11,10 +11,10 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from tests.auth.attempts import CHEAP
 from xcom_server.auth.users import Role, User, UsersFile, write
 from xcom_server.storage.sql import schema
 
+from tests.auth.attempts import CHEAP
 from tests.conftest import emptied
 from tests.live import LiveServer
 from tests.postgres import Postgres

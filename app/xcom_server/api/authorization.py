@@ -49,7 +49,7 @@ class UserAccess:
         users.users()
         self._passwords = PasswordAuthenticator(users)
         self.tokens = Tokens(load_or_create_key(Path(settings.token_key_file)), users,
-                             settings.token_seconds)
+                             settings.token_lifetime_seconds)
 
     def authenticate_basic(self) -> User:
         """Return whom the Basic credentials of the current request are of."""
@@ -78,7 +78,7 @@ class OpenAccess:
 
     def __init__(self, settings: Settings) -> None:
         self.tokens = Tokens(secrets.token_bytes(MIN_KEY_BYTES), UsersFile(settings.users_file),
-                             settings.token_seconds)
+                             settings.token_lifetime_seconds)
 
     def authenticate_basic(self) -> User:
         """Return an admin."""

@@ -1,24 +1,24 @@
-"""How many connections to a database are kept, and how long anything is waited for."""
+"""How many connections to a database are kept, and how long operations wait."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Limits of one process; times are in milliseconds, and 0 is no limit.
+    """Limits of one process.  Time-outs are in seconds; a statement time-out of 0 is none.
 
-    The defaults add up to less than two seconds, in which a client is told that the database is
-    gone. `prepared_statements` is for PostgreSQL, whose poolers may not know them.
+    `prepared_statements` is for PostgreSQL, whose poolers may not support them.
     """
 
-    pool_size: int = 10
-    pool_timeout_ms: int = 1000
-    connect_timeout_ms: int = 1500
-    statement_timeout_ms: int = 1500
-    lock_timeout_ms: int = 1200
-    prepared_statements: bool = True
+    pool_size: int
+    pool_timeout_seconds: float
+    connect_timeout_seconds: float
+    statement_timeout_seconds: float
+    lock_timeout_seconds: float
+    prepared_statements: bool
 
 
-COMMAND_LIMITS = Limits(connect_timeout_ms=10_000, pool_timeout_ms=30_000, statement_timeout_ms=0,
-                 lock_timeout_ms=30_000)
-"""For commands, where nobody is waiting for an answer."""
+COMMAND_LIMITS = Limits(pool_size=10, pool_timeout_seconds=30, connect_timeout_seconds=10,
+                        statement_timeout_seconds=0, lock_timeout_seconds=30,
+                        prepared_statements=True)
+"""For commands, where no client is waiting for an answer."""

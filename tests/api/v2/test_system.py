@@ -84,7 +84,7 @@ def test_a_failure_of_the_server_tells_nothing(database_url: str) -> None:
 
 @pytest.fixture
 def guarded(make_client: Callable[..., FlaskClient], users_file: Path) -> FlaskClient:
-    return make_client(auth="users", users_file=str(users_file), token_seconds=7200)
+    return make_client(auth="users", users_file=str(users_file), token_lifetime_seconds=7200)
 
 
 @pytest.mark.parametrize(("path", "seconds"), [("/auth/token", 7200), ("/auth/token/cli", 3600)])

@@ -81,4 +81,4 @@ def turns_of(engine: Engine) -> WriterLock | NullWriterLock:
     """Return the turns that the writers of an engine's database take."""
     if engine.dialect.name != "sqlite" or sqlite.is_in_memory(engine.url):
         return NullWriterLock()
-    return WriterLock(sqlite.path_of(engine.url), engine.get_execution_options()["lock_timeout_ms"])
+    return WriterLock(sqlite.path_of(engine.url), engine.get_execution_options()["lock_timeout_seconds"])

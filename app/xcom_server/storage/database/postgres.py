@@ -5,6 +5,7 @@ wait as long.  So a connection is made in a thread of its own, and a connection 
 stopped to answer is given up.
 """
 
+import math
 import select
 import threading
 from collections.abc import Callable
@@ -30,7 +31,7 @@ GRACE_SECONDS = 0.25
 def engine(url: URL, limits: Limits) -> Engine:
     """Return an engine for a PostgreSQL URL; raises ModuleNotFoundError without psycopg."""
     arguments: dict[str, Any] = {
-        "connect_timeout": _seconds(limits.connect_timeout_ms), "application_name": "xcom-server"}
+        "connect_timeout": _seconds(limits.connect_timeout_seconds), "application_name": "xcom-server"}
     arguments |= {name: url.query[name] for name in arguments if name in url.query}
     # A statement that reads needs no BEGIN and no ROLLBACK, each of which goes there and back.
     arguments |= {"options": _options(url, limits), "autocommit": True}
@@ -38,7 +39,7 @@ def engine(url: URL, limits: Limits) -> Engine:
         arguments["prepare_threshold"] = None
     made = create_engine(
         url, hide_parameters=True, connect_args=arguments,
-        pool_size=limits.pool_size, max_overflow=0, pool_timeout=limits.pool_timeout_ms / 1000,
+        pool_size=limits.pool_size, max_overflow=0, pool_timeout=limits.pool_timeout_seconds,
         pool_reset_on_return=None)
     event.listen(made, "begin", _begin)
     event.listen(made, "reset", _undo)
@@ -82,17 +83,17 @@ def _has_something_to_say(descriptor: int) -> bool:
 
 
 def _options(url: URL, limits: Limits) -> str:
-    times = {"statement_timeout": limits.statement_timeout_ms,
-             "lock_timeout": limits.lock_timeout_ms}
-    set_here = [f"-c {name}={time}" for name, time in times.items() if time]
+    times = {"statement_timeout": limits.statement_timeout_seconds,
+             "lock_timeout": limits.lock_timeout_seconds}
+    set_here = [f"-c {name}={time * 1000:.0f}" for name, time in times.items() if time]
     # Dates near year 1 can only be read where the session's zone is UTC.
     given = url.query.get("options", ())
     return " ".join([*set_here, *([given] if isinstance(given, str) else given),
                      "-c timezone=UTC"])
 
 
-def _seconds(milliseconds: int) -> int:
-    return max(2, -(-milliseconds // 1000))  # libpq's least is 2
+def _seconds(timeout: float) -> int:
+    return max(2, math.ceil(timeout))  # libpq's least is 2
 
 
 def _connector(limits: Limits) -> Callable[..., Any]:
@@ -102,7 +103,7 @@ def _connector(limits: Limits) -> Callable[..., Any]:
 
     def connect(dialect: Any, record: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
         hosts = sorted(_hosts(named), key=lambda host: host not in good)
-        seconds = limits.connect_timeout_ms / 1000 / len(hosts)
+        seconds = limits.connect_timeout_seconds / len(hosts)
         for number, host in enumerate(hosts, 1):
             try:
                 made = _in_time(seconds, partial(bounded.connect, *arguments, **named | host))
@@ -170,7 +171,7 @@ def _bounded_connection(limits: Limits) -> Any:
     import psycopg
     from psycopg.pq import TransactionStatus
 
-    seconds = limits.statement_timeout_ms / 1000
+    seconds = limits.statement_timeout_seconds
     end = seconds + GRACE_SECONDS if seconds else None
 
     class BoundedConnection(psycopg.Connection[Any]):

@@ -20,11 +20,11 @@ def engine(url: URL, limits: Limits) -> Engine:
     made = create_engine(
         url, hide_parameters=True, connect_args={"check_same_thread": False}, poolclass=QueuePool,
         pool_size=1 if in_memory else limits.pool_size, max_overflow=0,
-        pool_timeout=limits.pool_timeout_ms / 1000, pool_reset_on_return=None,
-        execution_options={"lock_timeout_ms": limits.lock_timeout_ms})
+        pool_timeout=limits.pool_timeout_seconds, pool_reset_on_return=None,
+        execution_options={"lock_timeout_seconds": limits.lock_timeout_seconds})
     # Whoever waits for SQLite itself has its turn among this server's writers already: so it waits
     # for a stranger, and it has waited.
-    event.listen(made, "connect", partial(_prepare, busy_timeout_ms=limits.lock_timeout_ms // 3))
+    event.listen(made, "connect", partial(_prepare, busy_timeout_seconds=limits.lock_timeout_seconds / 3))
     event.listen(made, "begin", _begin)
     event.listen(made, "reset", _undo)
     if not in_memory:
@@ -47,20 +47,20 @@ def path_of(url: URL) -> str:
     return os.path.realpath(name)  # whatever name it is known by
 
 
-def _prepare(connection: Any, record: Any, busy_timeout_ms: int) -> None:
+def _prepare(connection: Any, record: Any, busy_timeout_seconds: float) -> None:
     connection.isolation_level = None  # the driver must not begin transactions of its own
-    for pragma in (f"busy_timeout = {busy_timeout_ms}", "synchronous = FULL", "foreign_keys = ON"):
+    for pragma in (f"busy_timeout = {busy_timeout_seconds * 1000:.0f}", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
     path = connection.execute("PRAGMA database_list").fetchone()[2]
-    _write_ahead(connection, path, busy_timeout_ms)
+    _write_ahead(connection, path, busy_timeout_seconds)
     record.info["file"] = (path, _identity(path))
 
 
-def _write_ahead(connection: Any, path: str, timeout_ms: int) -> None:
+def _write_ahead(connection: Any, path: str, timeout_seconds: float) -> None:
     """Make a file that is new one with a write-ahead log, which only one can do at a time."""
     if path and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
-            with WriterLock(path, timeout_ms).turn():
+            with WriterLock(path, timeout_seconds).turn():
                 connection.execute("PRAGMA journal_mode = WAL")
         except (WriterLockTimeout, OSError) as error:
             raise sqlite3.OperationalError("database is locked") from error

@@ -24,9 +24,9 @@ class WriterLockTimeout(Exception):
 class WriterLock:
     """The turns of those who write to the SQLite file at `path`."""
 
-    def __init__(self, path: str, timeout_ms: int) -> None:
+    def __init__(self, path: str, timeout_seconds: float) -> None:
         self._files = [f"{path}-queue", f"{path}-turn"]
-        self._timeout = timeout_ms / 1000
+        self._timeout = timeout_seconds
 
     @contextmanager
     def turn(self, since: float | None = None) -> Iterator[None]:
