@@ -11,8 +11,12 @@
     ├── DateMismatch               a date given for an entry is not the date that is stored
     ├── NameTooLong                the names of an entry are together too long to be indexed
     ├── ReservedKeys               a value holds names that Airflow's serializer writes
-    ├── VersionMismatch            an entry is not the one that a change was meant for
-    └── Unavailable                the database cannot do it now
+    ├── PreconditionFailed         an entry is not the one that If-Match or If-None-Match asks for
+    ├── SeedConflict               a row to load contradicts what is stored or another row
+    └── Unavailable                the database is unavailable
+
+    DatabaseUnusable               a URL names no database that can be used
+    SchemaMismatch                 the database has other tables than this code needs
 
     AccessError
     ├── Unauthenticated            who asks is not known
@@ -103,10 +107,10 @@ class ReservedKeys(XComError):
 
 
 @dataclass(eq=False)
-class VersionMismatch(XComError):
-    """An entry is not, or not any more, the one that a change was meant for.
+class PreconditionFailed(XComError):
+    """An entry is not the one that If-Match or If-None-Match asks for.
 
-    `stored` is its version, where that was read.
+    `stored` is its ETag, if that was read.
     """
 
     stored: int | None
@@ -122,6 +126,18 @@ class Unavailable(XComError):
 
     reason: str
     in_doubt: bool = False
+
+
+class SeedConflict(XComError):
+    """A row to load contradicts what is stored or another row; the text names the row."""
+
+
+class DatabaseUnusable(RuntimeError):
+    """A URL names no database that can be used; the text says why, without its password."""
+
+
+class SchemaMismatch(RuntimeError):
+    """The database has other tables than this code needs; the text says what to run."""
 
 
 class AccessError(Exception):

@@ -5,8 +5,6 @@ from dataclasses import fields
 from typing import Any
 
 from flask import Flask, Response, current_app, request
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.routing import PathConverter
 
 from xcom_server.api import authorization, json_io, openapi, probes
@@ -18,12 +16,9 @@ from xcom_server.api.v2 import login, middleware
 from xcom_server.errors import Unavailable
 from xcom_server.observability import logs, metrics
 from xcom_server.settings import Settings
-from xcom_server.storage.database.engine import is_in_memory, open_engine
-from xcom_server.storage.database.executor import Database
-from xcom_server.storage.database.faults import classify
 from xcom_server.storage.limits import Limits
-from xcom_server.storage.sql import schema
-from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.opening import open_store
+from xcom_server.storage.store import XComStore
 
 V2_PATHS = ("/api/v2/", "/auth/")
 """What the paths begin with that answer in v2's shape, whatever is wrong."""
@@ -51,20 +46,20 @@ def create_app(settings: Settings | None = None) -> Flask:
     and SchemaMismatch for a database whose tables are not the ones this code needs.
     """
     settings = settings or Settings.from_env()
-    engine = open_engine(settings.database_url, limits(settings))
-    database = Database(engine, metrics.observe_store) if settings.metrics else Database(engine)
-    store = XComStore(database, require_parents=settings.require_parents)
+    store = open_store(settings.database_url, limits(settings),
+                       require_parents=settings.require_parents,
+                       observer=metrics.StoreMetrics() if settings.metrics else None)
     app = Application("xcom_server", static_folder=None)
     logs.write_to_stderr(app.logger, settings.log_format)  # for every module of `app`
-    _prepare(app, engine)
-    app.extensions["engine"] = engine  # for whoever made the application, to dispose of
+    _prepare(app, store)
+    app.extensions["store"] = store  # for callers to close
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_JSON_DEPTH"] = settings.max_json_depth
     app.url_map.merge_slashes = False  # an empty name is a 404, not a redirect to another URL
     app.url_map.converters["path"] = KeyConverter
     logs.name_requests(app, log_them=settings.log_requests)
     if settings.metrics:
-        metrics.watch(app, engine, settings.pool_size)
+        metrics.watch(app, settings.pool_size)
     app.before_request(json_io.require_utf8_url)
     app.before_request(lambda: middleware.refuse_head_and_options() if _is_v2() else None)
     app.after_request(_frame)
@@ -82,20 +77,15 @@ def limits(settings: Settings) -> Limits:
     return Limits(**{spec.name: getattr(settings, spec.name) for spec in fields(Limits)})
 
 
-def _prepare(app: Flask, engine: Engine) -> None:
-    """Make sure of the tables; a database that cannot be reached now is no reason not to start.
+def _prepare(app: Flask, store: XComStore) -> None:
+    """Prepare the store; a database that is unavailable now does not stop the server.
 
-    A worker that is replaced during an outage would otherwise take the whole server with it.
+    Otherwise a worker that is replaced during an outage would end the whole server.
     """
     try:
-        schema.prepare(engine)
-    except SQLAlchemyError as error:
-        fault = classify(error)
-        if fault is None:
-            raise
-        app.logger.warning("%s Answering 503 until it can be used.", fault.reason)
-    if not is_in_memory(str(engine.url)):
-        engine.dispose()  # gunicorn may fork now (--preload), and no two may share a connection
+        store.prepare()
+    except Unavailable as error:
+        app.logger.warning("%s Answering 503 until it is available.", error.reason)
 
 
 def _is_v2() -> bool:

@@ -7,7 +7,6 @@ Airflow's serializer.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +18,10 @@ from xcom_server.storage.models import (
     MAX_MAP_INDEX,
     UNMAPPED,
     WILDCARD,
+    SeedEntry,
+    SeedRow,
+    SeedRun,
+    XComEntry,
     XComKey,
 )
 
@@ -31,32 +34,6 @@ _RUN_FIELDS = {"dag_id", "run_id", "logical_date", "run_after", "task_instances"
 
 class InvalidSeedFile(ValueError):
     """A file cannot be loaded; the text names the row by its number, counted from 1."""
-
-
-@dataclass(frozen=True)
-class SeedEntry:
-    """One entry of a file; dates are None where the file gives none."""
-
-    place: str
-    name: XComKey
-    value: str
-    logical_date: datetime | None
-    timestamp: datetime | None
-
-
-@dataclass(frozen=True)
-class SeedRun:
-    """One DAG run of a file, with its task instances as (task_id, map_index)."""
-
-    place: str
-    dag_id: str
-    run_id: str
-    logical_date: datetime | None
-    run_after: datetime
-    task_instances: list[tuple[str, int]]
-
-
-SeedRow = SeedEntry | SeedRun
 
 
 def read(text: str, file: str = "") -> list[SeedRow]:
@@ -95,7 +72,8 @@ def _entry(place: str, row: strict_json.JsonObject) -> SeedEntry:
     _refuse_unknown(row, ENTRY_FIELDS)
     names = {field: _name(row, field) for field in _NAMES}
     name = XComKey(**names, map_index=_map_index(row))
-    return SeedEntry(place, name, _value(row), _date(row, "logical_date"), _date(row, "timestamp"))
+    return SeedEntry(place, name, _value(row), _date(row, "logical_date"),
+                     _date(row, "timestamp"))
 
 
 def _run(place: str, row: strict_json.JsonObject) -> SeedRun:
@@ -151,3 +129,23 @@ def _date(row: dict[str, Any], field: str) -> datetime | None:
         return parse_rfc3339(text)
     except (TypeError, ValueError):
         raise InvalidSeedFile(f"{field} must be an RFC 3339 date with a time zone") from None
+
+
+def entry_as_row(entry: XComEntry) -> dict[str, Any]:
+    """Return a stored entry as a row of a seed file."""
+    return {"dag_id": entry.dag_id, "run_id": entry.run_id,
+            "logical_date": _shown(entry.logical_date), "task_id": entry.task_id,
+            "map_index": entry.map_index, "key": entry.key, "stored": entry.value,
+            "timestamp": _shown(entry.timestamp)}
+
+
+def run_as_row(run: SeedRun) -> dict[str, Any]:
+    """Return a stored DAG run as a row of a seed file."""
+    return {"dag_id": run.dag_id, "run_id": run.run_id, "logical_date": _shown(run.logical_date),
+            "run_after": _shown(run.run_after),
+            "task_instances": [{"task_id": task_id, "map_index": map_index}
+                               for task_id, map_index in run.task_instances]}
+
+
+def _shown(date: datetime | None) -> str | None:
+    return date.isoformat() if date else None

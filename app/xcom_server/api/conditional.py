@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from connexion.exceptions import BadRequestProblem
 from flask import Response, request
 
-from xcom_server.errors import AlreadyExists, TooManyAttempts, Unavailable, VersionMismatch
+from xcom_server.errors import AlreadyExists, PreconditionFailed, TooManyAttempts, Unavailable
 from xcom_server.storage.models import XComEntry
 
 MISMATCH = "The entry is not the one that If-Match or If-None-Match asks for."
@@ -28,7 +28,7 @@ _TAG = re.compile("0|[1-9a-f][0-9a-f]{0,14}|[1-7][0-9a-f]{15}")  # as _tag write
 
 def tagged(response: Response, entry: XComEntry) -> Response:
     """Return an answer about an entry, with the ETag of that entry."""
-    response.set_etag(_tag(entry.version))
+    response.set_etag(_tag(entry.etag))
     return response
 
 
@@ -49,12 +49,12 @@ def versions() -> Collection[int] | None:
 
 @contextmanager
 def if_none_match() -> Iterator[None]:
-    """Turn an AlreadyExists into a VersionMismatch for a client that asked for that."""
+    """Turn an AlreadyExists into a PreconditionFailed for a client that asked for that."""
     try:
         yield
     except AlreadyExists:
         if request.if_none_match.star_tag:
-            raise VersionMismatch(None) from None
+            raise PreconditionFailed(None) from None
         raise
 
 
@@ -73,7 +73,7 @@ def explained(response: Response, error: Exception) -> Response:
         response.headers["Retry-After"] = str(error.seconds)
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = str(RETRY_SECONDS)
-    if isinstance(error, VersionMismatch) and error.stored is not None:
+    if isinstance(error, PreconditionFailed) and error.stored is not None:
         response.set_etag(_tag(error.stored))
     return response
 

@@ -12,7 +12,7 @@ from xcom_server.api.v2 import release as v2
 from xcom_server.errors import Unavailable
 from xcom_server.observability import draining
 from xcom_server.storage.sql.schema import HEAD
-from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.store import XComStore
 
 
 def mount(app: Flask, store: XComStore) -> None:

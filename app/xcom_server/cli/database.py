@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 import click
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from xcom_server import seed_file
-from xcom_server.errors import Unavailable
+from xcom_server.errors import DatabaseUnusable, SchemaMismatch, SeedConflict, Unavailable
 from xcom_server.settings import Settings, SettingsError
-from xcom_server.storage.database.engine import DatabaseUnusable, opened
-from xcom_server.storage.sql import bulk, schema
+from xcom_server.storage.models import SeedEntry, SeedRow
+from xcom_server.storage.opening import connected_backend
+from xcom_server.storage.sql import schema
+from xcom_server.storage.sql.store import SqlXComStore
+from xcom_server.storage.store import XComStore
 
 MANY_ENTRIES = 10_000
 """From how many rows on loading shows its progress."""
@@ -28,9 +29,9 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the tables of XCOM_DATABASE_URL to this version's."""
-    with _clear_errors(), opened(Settings.from_env().database_url) as engine:
-        before = schema.current(engine)
-        schema.upgrade(engine)
+    with _clear_errors(), connected_backend(Settings.from_env().database_url) as backend:
+        before = schema.current(backend)
+        schema.upgrade(backend)
     after = schema.HEAD
     click.echo(f"The database is at schema {after}."
                if before == after else f"Upgraded from schema {before or 'none'} to {after}.")
@@ -39,21 +40,21 @@ def upgrade() -> None:
 @db.command()
 def current() -> None:
     """Say which schema the database of XCOM_DATABASE_URL is at."""
-    with _clear_errors(), opened(Settings.from_env().database_url) as engine:
-        click.echo(schema.current(engine) or "none")
+    with _clear_errors(), connected_backend(Settings.from_env().database_url) as backend:
+        click.echo(schema.current(backend) or "none")
 
 
 @db.command()
 def check() -> None:
     """Check that the tables are the ones this version needs; exit status 1 where they are not."""
-    with _clear_errors(), opened(Settings.from_env().database_url) as engine:
-        found = schema.current(engine)
+    with _clear_errors(), connected_backend(Settings.from_env().database_url) as backend:
+        found = schema.current(backend)
         if found != schema.HEAD:
             raise schema.mismatch(found)
-        for difference in (differences := schema.differences(engine)):
+        for difference in (differences := schema.differences(backend)):
             click.echo(difference, err=True)
         if differences:
-            raise schema.SchemaMismatch("The tables were changed by others.")
+            raise SchemaMismatch("The tables were changed by others.")
     click.echo(f"The database is at schema {found}, and its tables are as they should be.")
 
 
@@ -61,11 +62,11 @@ def check() -> None:
 @click.argument("files", nargs=-1, required=True, type=click.File(encoding="utf-8"))
 def seed_command(files: tuple[TextIO, ...]) -> None:
     """Load entries or DAG runs from JSON FILEs (- is standard input), all or nothing."""
-    with _database() as engine:
+    with _store() as store:
         rows = [row for file in files for row in _read(file)]
         with _progress(len(rows)) as advance:
-            bulk.write(engine, rows, advance)
-    entries = sum(isinstance(row, seed_file.SeedEntry) for row in rows)
+            store.load(rows, advance)
+    entries = sum(isinstance(row, SeedEntry) for row in rows)
     click.echo(f"Seeded {_counted(entries, 'entry', 'entries')} and"
                f" {_counted(len(rows) - entries, 'DAG run', 'DAG runs')}.")
 
@@ -74,10 +75,11 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
 @click.option("--dag-runs", is_flag=True, help="Write DAG runs and task instances instead.")
 def export(dag_runs: bool) -> None:
     """Write all entries to standard output, as a file that `seed` takes."""
-    with _database() as engine:
+    with _store() as store:
         if dag_runs:
             click.echo('{"dag_runs": ', nl=False)
-        _echo_list(bulk.export_runs(engine) if dag_runs else bulk.export_entries(engine))
+        _echo_list(map(seed_file.run_as_row, store.export_runs()) if dag_runs
+                   else map(seed_file.entry_as_row, store.export_entries()))
         click.echo("}" if dag_runs else "")
 
 
@@ -96,7 +98,7 @@ def _echo_list(rows: Iterator[dict[str, Any]]) -> None:
     click.echo("\n]", nl=False)
 
 
-def _read(file: TextIO) -> list[seed_file.SeedRow]:
+def _read(file: TextIO) -> list[SeedRow]:
     try:
         return seed_file.read(file.read(), file.name)
     except UnicodeDecodeError:
@@ -113,10 +115,10 @@ def _progress(rows: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def _database() -> Iterator[Engine]:
-    with _clear_errors(), opened(Settings.from_env().database_url) as engine:
-        schema.prepare(engine)
-        yield engine
+def _store() -> Iterator[XComStore]:
+    with _clear_errors(), connected_backend(Settings.from_env().database_url) as backend:
+        schema.ensure_current(backend)
+        yield SqlXComStore(backend)
 
 
 @contextmanager
@@ -124,10 +126,9 @@ def _clear_errors() -> Iterator[None]:
     """Turn what an operator can mend into one line on standard error and exit status 1."""
     try:
         yield
-    except (SettingsError, schema.SchemaMismatch, seed_file.InvalidSeedFile, DatabaseUnusable) as error:
+    except (SettingsError, SchemaMismatch, seed_file.InvalidSeedFile, SeedConflict,
+            DatabaseUnusable) as error:
         raise click.ClickException(str(error)) from None
     except Unavailable as error:
         doubt = " Whether anything was stored is not known." if error.in_doubt else ""
         raise click.ClickException(error.reason + doubt) from None
-    except SQLAlchemyError as error:
-        raise click.ClickException(str(error).splitlines()[0]) from None

@@ -24,10 +24,10 @@ from prometheus_client import (
     generate_latest,
     multiprocess,
 )
-from sqlalchemy import Engine, event
 
 from xcom_server import __version__
 from xcom_server.observability.multiproc_dir import FOLDER
+from xcom_server.storage.observer import Observer
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
 
@@ -56,17 +56,28 @@ def _harmless(count: Callable[..., None]) -> Callable[..., None]:
     return harmless
 
 
-@_harmless
-def observe_store(kind: str, seconds: float) -> None:
-    """Count a transaction of the store."""
-    _of(STORE_SECONDS, kind).observe(seconds)
+class StoreMetrics(Observer):
+    """Counts what a store reports."""
+
+    @_harmless
+    def operation(self, kind: str, seconds: float) -> None:
+        """Count a statement or transaction."""
+        _of(STORE_SECONDS, kind).observe(seconds)
+
+    @_harmless
+    def connection_taken(self) -> None:
+        """Count a connection that is in use."""
+        _of(POOL, "used").inc()
+
+    @_harmless
+    def connection_returned(self) -> None:
+        """Count a connection that is not in use any more."""
+        _of(POOL, "used").dec()
 
 
-def watch(app: Flask, engine: Engine, pool_size: int) -> None:
-    """Count what an application answers and how it uses its engine, and answer /metrics."""
+def watch(app: Flask, pool_size: int) -> None:
+    """Count what an application answers, and answer /metrics."""
     _describe(pool_size)
-    event.listen(engine, "checkout", _take)
-    event.listen(engine, "checkin", _give_back)
     app.after_request(_counted)
     app.add_url_rule("/metrics", "metrics", _answer)
 
@@ -76,21 +87,6 @@ def _describe(pool_size: int) -> None:
     BUILD.labels(__version__).set(1)
     POOL.labels("used").set(0)
     POOL.labels("most").set(pool_size)
-
-
-def _take(connection: Any, record: Any, proxy: Any) -> None:
-    record.record_info["is used"] = True
-    _use_connections(1)
-
-
-def _give_back(connection: Any, record: Any) -> None:
-    if record.record_info.pop("is used", False):  # and it was no connection that never came about
-        _use_connections(-1)
-
-
-@_harmless
-def _use_connections(more: int) -> None:
-    _of(POOL, "used").inc(more)
 
 
 def _counted(response: Response) -> Response:

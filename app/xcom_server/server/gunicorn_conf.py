@@ -12,15 +12,15 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
-from sqlalchemy.exc import SQLAlchemyError
 
 from xcom_server.auth.tokens import InvalidKeyFile, load_or_create_key
 from xcom_server.auth.users import InvalidUsersFile, UsersFile
+from xcom_server.errors import DatabaseUnusable, SchemaMismatch
 from xcom_server.observability import draining, logs, multiproc_dir
 from xcom_server.server.bind_check import InsecureBind, refuse_public_bind
 from xcom_server.server.worker import forget
 from xcom_server.settings import Settings, SettingsError
-from xcom_server.storage.database.engine import DatabaseUnusable, is_in_memory, opened
+from xcom_server.storage.opening import connected_backend
 from xcom_server.storage.sql import schema
 
 try:
@@ -63,18 +63,16 @@ def on_starting(server: Arbiter) -> None:
         if settings.auth == "users":
             UsersFile(settings.users_file).users()
             load_or_create_key(Path(settings.token_key_file))
-        with opened(url) as engine:  # and closed: a connection must not cross the fork
-            if is_in_memory(url) and server.cfg.workers > 1:
+        with connected_backend(url) as backend:  # closed after: connections must not cross a fork
+            if backend.is_in_memory and server.cfg.workers > 1:
                 raise DatabaseUnusable(
                     f"{url} is a database in memory, which each of the {server.cfg.workers}"
                     " workers would have for itself. Run one worker (--workers 1), or store in"
                     " a file.")
-            schema.prepare(engine)
+            schema.ensure_current(backend)
     except (SettingsError, InsecureBind, InvalidUsersFile, InvalidKeyFile, DatabaseUnusable,
-            schema.SchemaMismatch) as error:
+            SchemaMismatch) as error:
         sys.exit(f"xcom-server: {error}")
-    except SQLAlchemyError as error:
-        sys.exit(f"xcom-server: {str(error).splitlines()[0]}")
 
 
 def pre_fork(server: Arbiter, worker: Worker) -> None:

@@ -1,4 +1,4 @@
-"""The vocabulary of the store: names, entries, filters and pages, all immutable."""
+"""What a store is asked for and returns: keys, entries, filters, pages and seed rows."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,12 +17,12 @@ MAX_MAP_INDEX = 2**31 - 1
 """The largest map index that can be stored."""
 
 WILDCARD = "~"
-"""What stands for any DAG, DAG run or task in a list; nothing can be stored under it."""
+"""Stands for any DAG, DAG run or task in a list; nothing can be stored under it."""
 
 
 @dataclass(frozen=True, slots=True)
 class XComKey:
-    """The full name of one entry."""
+    """What identifies one entry."""
 
     dag_id: str
     run_id: str
@@ -32,57 +32,80 @@ class XComKey:
 
 
 class RunDates(NamedTuple):
-    """The dates of a DAG run; `logical_date` is None for a run that belongs to no date."""
+    """The dates of a DAG run; `logical_date` is None for a run that has none."""
 
     logical_date: datetime | None
     run_after: datetime
 
     @property
     def run_date(self) -> datetime:
-        """The date to tell the run by: its logical date, else when it could run."""
+        """The date that stands for the run: its logical date, else when it could run."""
         return self.logical_date or self.run_after
+
+
+class ListedEntry(NamedTuple):
+    """An entry as a list shows it, without its value.
+
+    Datetimes are in UTC, with their zone and microseconds.  `logical_date` and `run_after` are
+    those of the DAG run.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    key: str
+    timestamp: datetime
+    logical_date: datetime | None
+    run_after: datetime
+
+    @property
+    def run_date(self) -> datetime:
+        """The date that stands for the DAG run."""
+        return RunDates(self.logical_date, self.run_after).run_date
 
 
 @dataclass(frozen=True, slots=True)
 class XComEntry(XComKey):
-    """One stored entry: its name and what is stored under it.
+    """One stored entry.
 
-    `timestamp`, and the `logical_date` (None for a run that belongs to no date) and `run_after`
-    of its DAG run, carry the time zone UTC and microseconds. `value` is JSON text exactly as it
-    was written. `version` is another number after every write.
+    Datetimes are as in ListedEntry.  `value` is JSON text exactly as it was written.  `etag` is
+    another number after every write.
     """
 
     timestamp: datetime
     logical_date: datetime | None
     run_after: datetime
     value: str
-    version: int = field(compare=False)
+    etag: int = field(compare=False)
 
     @property
     def run_date(self) -> datetime:
-        """The date to tell the DAG run by."""
+        """The date that stands for the DAG run."""
         return RunDates(self.logical_date, self.run_after).run_date
 
 
 Field = Literal["dag_id", "run_id", "task_id", "map_index", "key", "timestamp", "logical_date",
                 "run_after"]
-"""What a list can be filtered and ordered by; the dates but `timestamp` are the DAG run's."""
+"""What a list can be filtered and ordered by; the last two are the DAG run's."""
+
+Operator = Literal["eq", "ge", "gt", "le", "lt", "like"]
 
 
 class Comparison(NamedTuple):
     """A condition on one field.
 
-    `like` compares in any ASCII case with a pattern in which `%` stands for any characters, `_`
-    for one, and a backslash takes that meaning away.
+    `like` matches a pattern without regard to ASCII case: `%` stands for any characters, `_` for
+    one, and a backslash escapes them.
     """
 
     field: Field
-    operator: Literal["eq", "ge", "gt", "le", "lt", "like"]
+    operator: Operator
     operand: str | int | datetime
 
 
 Condition = tuple[tuple[Comparison, ...], ...]
-"""Alternatives, each of several comparisons: met by an entry that meets all of at least one."""
+"""Alternatives, each of several comparisons: an entry must meet all of at least one."""
 
 
 class Order(NamedTuple):
@@ -108,27 +131,38 @@ class XComFilter:
     conditions: tuple[Condition, ...] = ()
 
 
-class ListedEntry(NamedTuple):
-    """An entry as a list shows it: all that an XComEntry has but its value and its version."""
-
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int
-    key: str
-    timestamp: datetime
-    logical_date: datetime | None
-    run_after: datetime
-
-    @property
-    def run_date(self) -> datetime:
-        """The date to tell the DAG run by."""
-        return self.logical_date or self.run_after
-
-
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some of the entries that match a filter, and how many match in all."""
 
     entries: list[ListedEntry]
     total_entries: int
+
+
+@dataclass(frozen=True)
+class SeedEntry:
+    """An entry to load; a date of None is decided by the store.
+
+    `place` says where it comes from, for errors.  `value` is JSON text.
+    """
+
+    place: str
+    key: XComKey
+    value: str
+    logical_date: datetime | None
+    timestamp: datetime | None
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """A DAG run to load or exported, with its task instances as (task_id, map_index)."""
+
+    place: str
+    dag_id: str
+    run_id: str
+    logical_date: datetime | None
+    run_after: datetime
+    task_instances: list[tuple[str, int]]
+
+
+SeedRow = SeedEntry | SeedRun

@@ -6,7 +6,7 @@ from xcom_server.api.v1.paging import PageLimits
 from xcom_server.api.v1.validation import VALIDATORS
 from xcom_server.api.v1.xcom import XComApi
 from xcom_server.settings import Settings
-from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.store import XComStore
 
 
 def version(store: XComStore, settings: Settings, access: authorization.Access) -> Version:

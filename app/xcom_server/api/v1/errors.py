@@ -19,12 +19,12 @@ from xcom_server.errors import (
     EntryNotFound,
     Forbidden,
     NameTooLong,
+    PreconditionFailed,
     ReservedKeys,
     RunNotFound,
     TaskInstanceNotFound,
     TooManyAttempts,
     Unavailable,
-    VersionMismatch,
     XComError,
 )
 
@@ -102,7 +102,7 @@ def _of_store(error: XComError) -> tuple[int, str, str | None]:
         case NameTooLong():
             return 400, "Bad Request", (f"dag_id, dag_run_id, task_id and key are {error.size}"
                                         f" bytes together, more than {error.limit}")
-        case VersionMismatch():
+        case PreconditionFailed():
             return 412, "Precondition Failed", conditional.MISMATCH
         case Unavailable():
             return 503, "Service Unavailable", conditional.told(error)

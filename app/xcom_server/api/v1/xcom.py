@@ -19,7 +19,7 @@ from xcom_server.api.v1.update_mask import cannot_be_updated, masked
 from xcom_server.errors import DateMismatch
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.storage.models import UNMAPPED, WILDCARD, XComEntry, XComFilter, XComKey
-from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.store import XComStore
 from xcom_server.values import decode, types
 
 _xcom = XComSchema()
@@ -91,7 +91,7 @@ class XComApi:
             raise cannot_be_updated(field)
         try:
             entry = self._store.replace_value(name, body.text_of("value"), **_dates(given),
-                                              versions=conditional.versions())
+                                              if_match=conditional.versions())
         except DateMismatch as error:
             raise cannot_be_updated(DATE_FIELDS[error.field]) from None
         return _answer(entry, given["value"])
@@ -100,7 +100,7 @@ class XComApi:
                      map_index: int = UNMAPPED) -> Response:
         """Remove an entry."""
         self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, key),
-                           versions=conditional.versions())
+                           if_match=conditional.versions())
         return Response(status=204, mimetype=json_io.JSON)
 
     def get_health(self) -> Response:

@@ -5,7 +5,7 @@ from xcom_server.api.openapi import Version
 from xcom_server.api.v2.validation import VALIDATORS, json_body, refuse_malformed_body
 from xcom_server.api.v2.xcom import XComApi
 from xcom_server.settings import Settings
-from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.store import XComStore
 
 
 def version(store: XComStore, settings: Settings, access: authorization.Access) -> Version:

@@ -16,13 +16,13 @@ from xcom_server.errors import (
     Forbidden,
     InvalidToken,
     NameTooLong,
+    PreconditionFailed,
     RunNotFound,
     TaskInstanceNotFound,
     TaskNotFound,
     TokenExpired,
     TooManyAttempts,
     Unavailable,
-    VersionMismatch,
     XComError,
 )
 
@@ -77,7 +77,7 @@ def _of_store(error: XComError) -> tuple[int, Any]:
         case NameTooLong():
             return 400, (f"dag_id, dag_run_id, task_id and key are {error.size} bytes together,"
                          f" more than {error.limit}")
-        case VersionMismatch():
+        case PreconditionFailed():
             return 412, conditional.MISMATCH
         case Unavailable():
             return 503, conditional.told(error)

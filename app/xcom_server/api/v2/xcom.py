@@ -14,7 +14,7 @@ from xcom_server.api.v2.release import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
 from xcom_server.api.v2.schemas import XComResponseSchema
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.storage.models import UNMAPPED, WILDCARD, XComEntry, XComFilter, XComKey
-from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.store import XComStore
 from xcom_server.values import decode
 
 _dumped = dumping(XComResponseSchema())
@@ -71,14 +71,14 @@ class XComApi:
         name = XComKey(dag_id, dag_run_id, task_id, body["map_index"], xcom_key)
         entry = self._store.replace_value(name, body.text_of("value"),
                                           new_timestamp=datetime.now(UTC),
-                                          versions=conditional.versions())
+                                          if_match=conditional.versions())
         return _answer(entry, body["value"])
 
     def delete_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str,
                      map_index: int = UNMAPPED) -> Response:
         """Remove an entry."""
         self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key),
-                           versions=conditional.versions())
+                           if_match=conditional.versions())
         return Response(status=204, mimetype=json_io.JSON)
 
     def get_health(self) -> Response:

@@ -1,47 +1,53 @@
-"""Statements that are built and compiled once, and run on the driver's own cursor.
+"""Statements that are compiled once and run on the driver's own cursor.
 
-SQLAlchemy builds each and knows how its database stores every type.  What it would do again at
-every execution takes several times as long as the database does for one entry.
+SQLAlchemy builds each statement and knows how its database stores every type.  Repeating that for
+every execution takes several times as long as the database needs for one entry.
 """
 
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from sqlalchemy import Dialect, Select
-from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
+from sqlalchemy import Dialect
 
-from xcom_server.storage.sql.tables import UtcDateTime
+from xcom_server.storage.database.sqlalchemy_adapter import Statement, compile_statement
+from xcom_server.storage.database.types import UtcDateTime
 
-Statement = (Select[Any] | ReturningInsert[Any] | ReturningUpdate[Any] | ReturningDelete[Any])
+Row = tuple[Any, ...]
+
+
+class Reader(Protocol):
+    """What a compiled statement needs of a backend."""
+
+    dialect: Dialect
+
+    def read_datetimes(self, column: Sequence[Any]) -> list[Any]:
+        """Return a column of datetimes in UTC, as the driver gave them."""
 
 
 class CompiledStatement:
-    """A statement for one kind of database, that can be run any number of times."""
+    """A statement for one backend that can be run any number of times."""
 
-    def __init__(self, statement: Statement, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        self._text = str(compiled)
-        self._order = compiled.positiontup
-        self._fixed = compiled.params
-        self._in = {name: process for bind, name in compiled.bind_names.items()
-                    if (process := bind.type.dialect_impl(dialect).bind_processor(dialect))}
-        self._out = [(place, partial(column.type.column, dialect))
-                     for place, column in enumerate(statement.exported_columns)
-                     if isinstance(column.type, UtcDateTime)]  # the others are as drivers give them
+    def __init__(self, statement: Statement, backend: Reader) -> None:
+        self._sql = compile_statement(statement, backend.dialect)
+        self._read_datetimes = backend.read_datetimes
+        self._datetime_columns = [
+            place for place, column in enumerate(statement.exported_columns)
+            if isinstance(column.type, UtcDateTime)]  # other types are as drivers return them
 
-    def rows(self, cursor: Any, given: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """Run the statement with these values, by the names of its parameters; return all rows."""
-        values = {**self._fixed, **given}
-        for name, process in self._in.items():
+    def run(self, cursor: Any, parameters: dict[str, Any]) -> list[Row]:
+        """Run the statement with parameters by name and return all rows."""
+        values = {**self._sql.defaults, **parameters}
+        for name, process in self._sql.bind_processors.items():
             values[name] = process(values[name])
-        cursor.execute(self._text,
-                       [values[name] for name in self._order] if self._order else values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return self._processed(rows) if rows and self._out else rows
+        positions = self._sql.positions
+        cursor.execute(self._sql.text,
+                       [values[name] for name in positions] if positions else values)
+        rows: list[Row] = cursor.fetchall()
+        return self._with_datetimes(rows) if rows and self._datetime_columns else rows
 
-    def _processed(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """Return the rows with the values that Python has for them, a column at a time."""
+    def _with_datetimes(self, rows: list[Row]) -> list[Row]:
+        """Return the rows with their datetimes read, one column at a time."""
         columns: list[Any] = list(zip(*rows, strict=True))
-        for place, process in self._out:
-            columns[place] = process(columns[place])
+        for place in self._datetime_columns:
+            columns[place] = self._read_datetimes(columns[place])
         return list(zip(*columns, strict=True))

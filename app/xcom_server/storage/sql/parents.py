@@ -1,6 +1,7 @@
-"""Which DAG runs and task instances exist, and how a write to unknown ones registers them."""
+"""The parents of entries: DAG runs and task instances, looked up or registered."""
 
 import re
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -8,20 +9,15 @@ from sqlalchemy import Connection, and_, bindparam, select
 
 from xcom_server.errors import DagNotFound, RunNotFound, TaskInstanceNotFound, TaskNotFound
 from xcom_server.formats.rfc3339 import parse_rfc3339
+from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import MAX_ID_LENGTH, WILDCARD, RunDates, XComKey
-from xcom_server.storage.sql.tables import dag_run, task_instance, xcom
+from xcom_server.storage.sql.tables import RUN_DATES, dag_run, task_instance
 from xcom_server.storage.sql.upsert import insert_or_ignore
 
 # scheduled__2024-01-01T00:00:00+00:00, or manual__… with the random suffix of Airflow 3
 _DATED_RUN_ID = re.compile(r".+?__(?P<date>\d{4}-\d{2}-\d{2}T[^_]+)(_\w+)?", re.ASCII)
 
-OF_ENTRY = (dag_run.c.dag_id == xcom.c.dag_id) & (dag_run.c.run_id == xcom.c.run_id)
-"""What joins an entry with its DAG run."""
-
-DATES = (dag_run.c.logical_date, dag_run.c.run_after)
-"""The columns of RunDates; the first that is not NULL is the `run_date`."""
-
-_FIND_RUN = select(*DATES).where(
+_FIND_RUN = select(*RUN_DATES).where(
     dag_run.c.dag_id == bindparam("dag_id"), dag_run.c.run_id == bindparam("run_id"))
 _FIND_PARENTS = (
     _FIND_RUN.add_columns(task_instance.c.task_id.is_not(None).label("has_instance"))
@@ -34,7 +30,7 @@ _FIND_PARENTS = (
 
 
 def date_in_run_id(run_id: str) -> datetime | None:
-    """Return the date that a run id such as `scheduled__2024-01-01T00:00:00+00:00` carries."""
+    """Return the date that a run id such as `scheduled__2024-01-01T00:00:00+00:00` contains."""
     match = _DATED_RUN_ID.fullmatch(run_id)
     try:
         return parse_rfc3339(match["date"]) if match else None
@@ -42,53 +38,55 @@ def date_in_run_id(run_id: str) -> datetime | None:
         return None
 
 
-def require(connection: Connection, name: XComKey) -> RunDates:
+def get_or_raise(connection: Connection, key: XComKey) -> RunDates:
     """Return the dates of an entry's DAG run.
 
-    Raises DagNotFound, TaskNotFound, RunNotFound or TaskInstanceNotFound: the first that is not
-    registered.
+    Raises DagNotFound, TaskNotFound, RunNotFound or TaskInstanceNotFound for the first of them
+    that is not registered.
     """
-    found = _parents(connection, name)
-    if found is not None and found.has_instance:
-        return RunDates(found.logical_date, found.run_after)
-    missing = (DagNotFound if not _has_dag(connection, name.dag_id)
-               else TaskNotFound if not _has_task(connection, name.dag_id, name.task_id)
-               else RunNotFound if found is None else TaskInstanceNotFound)
-    raise missing(name.dag_id, name.run_id, name.task_id, name.map_index)
+    row = _parents(connection, key)
+    if row is not None and row.has_instance:
+        return RunDates(row.logical_date, row.run_after)
+    missing = (DagNotFound if not _has_dag(connection, key.dag_id)
+               else TaskNotFound if not _has_task(connection, key.dag_id, key.task_id)
+               else RunNotFound if row is None else TaskInstanceNotFound)
+    raise missing(key.dag_id, key.run_id, key.task_id, key.map_index)
 
 
-def ensure(connection: Connection, name: XComKey, given: datetime) -> RunDates:
-    """Register an entry's DAG run and task instance where unknown; return the run's dates.
+def get_or_create(backend: Backend, connection: Connection, key: XComKey,
+                  default: datetime) -> RunDates:
+    """Register an entry's DAG run and task instance if unknown; return the run's dates.
 
-    A new run gets the date that its id carries, else the one given. Raises DagNotFound,
-    TaskNotFound or RunNotFound for an id that nothing can be registered under.
+    A new run gets the date in its id, else the default.  Raises DagNotFound, TaskNotFound or
+    RunNotFound for an id that cannot be registered.
     """
-    _refuse_impossible_ids(name)
-    found = _parents(connection, name)
-    if found is not None and found.has_instance:
-        return RunDates(found.logical_date, found.run_after)
-    date = date_in_run_id(name.run_id) or given
-    stored = ensure_run(connection, name.dag_id, name.run_id, RunDates(date, date))
-    insert_or_ignore(connection, task_instance, {
-        "dag_id": name.dag_id, "run_id": name.run_id, "task_id": name.task_id,
-        "map_index": name.map_index})
-    return stored
+    _require_valid_ids(key)
+    row = _parents(connection, key)
+    if row is not None and row.has_instance:
+        return RunDates(row.logical_date, row.run_after)
+    date = date_in_run_id(key.run_id) or default
+    dates = get_or_create_run(backend, connection, key.dag_id, key.run_id, RunDates(date, date))
+    insert_or_ignore(backend, connection, task_instance, _instance(key))
+    return dates
 
 
-def ensure_run(connection: Connection, dag_id: str, run_id: str, dates: RunDates) -> RunDates:
-    """Register a DAG run with these dates unless it is; return the dates it has."""
+def get_or_create_run(backend: Backend, connection: Connection, dag_id: str, run_id: str,
+                      dates: RunDates) -> RunDates:
+    """Register a DAG run with these dates if unknown; return the dates it has."""
     run = {"dag_id": dag_id, "run_id": run_id}
-    found = connection.execute(_FIND_RUN, run).one_or_none()
-    if found is None:
-        insert_or_ignore(connection, dag_run, {**run, **dates._asdict()})
-        found = connection.execute(_FIND_RUN, run).one()
-    return RunDates(*found)
+    row = connection.execute(_FIND_RUN, run).one_or_none()
+    if row is None:
+        insert_or_ignore(backend, connection, dag_run, {**run, **dates._asdict()})
+        row = connection.execute(_FIND_RUN, run).one()
+    return RunDates(*row)
 
 
-def _parents(connection: Connection, name: XComKey) -> Any:
-    return connection.execute(_FIND_PARENTS, {
-        "dag_id": name.dag_id, "run_id": name.run_id,
-        "task_id": name.task_id, "map_index": name.map_index}).one_or_none()
+def _parents(connection: Connection, key: XComKey) -> Any:
+    return connection.execute(_FIND_PARENTS, _instance(key)).one_or_none()
+
+
+def _instance(key: XComKey) -> dict[str, Any]:
+    return {name: value for name, value in asdict(key).items() if name != "key"}
 
 
 def _has_dag(connection: Connection, dag_id: str) -> bool:
@@ -102,8 +100,8 @@ def _has_task(connection: Connection, dag_id: str, task_id: str) -> bool:
     return connection.execute(instances).first() is not None
 
 
-def _refuse_impossible_ids(name: XComKey) -> None:
-    for each, missing in ((name.dag_id, DagNotFound), (name.task_id, TaskNotFound),
-                          (name.run_id, RunNotFound)):
-        if each == WILDCARD or len(each) > MAX_ID_LENGTH:
-            raise missing(name.dag_id, name.run_id, name.task_id, name.map_index)
+def _require_valid_ids(key: XComKey) -> None:
+    for name, missing in ((key.dag_id, DagNotFound), (key.task_id, TaskNotFound),
+                          (key.run_id, RunNotFound)):
+        if name == WILDCARD or len(name) > MAX_ID_LENGTH:
+            raise missing(key.dag_id, key.run_id, key.task_id, key.map_index)

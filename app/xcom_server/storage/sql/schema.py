@@ -1,71 +1,67 @@
-"""Which version of the tables a database holds, and how it gets the one this code needs."""
+"""The schema: which revision of the tables a database has, and how it gets the current one."""
 
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, inspect, text
 
-from xcom_server.storage.database.engine import for_writing
+from xcom_server.errors import SchemaMismatch
+from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.sql.tables import metadata
 
 HEAD = "0002"
 """The revision of the newest migration; a test compares."""
 
 
-class SchemaMismatch(RuntimeError):
-    """The database holds other tables than this code needs; the text says what to run."""
-
-
-def mismatch(found: str | None) -> SchemaMismatch:
-    """Return what to say of a database at another revision than the newest."""
-    if found is not None and found > HEAD:
-        return SchemaMismatch(f"The database is at schema {found}, which a newer server made;"
+def mismatch(revision: str | None) -> SchemaMismatch:
+    """Return the error for a database at another revision than HEAD."""
+    if revision is not None and revision > HEAD:
+        return SchemaMismatch(f"The database is at schema {revision}, which a newer server made;"
                               f" this one knows {HEAD} and leaves it alone.")
-    return SchemaMismatch(f"The database is at schema {found or 'none'}, this server needs {HEAD}."
-                          " Run: xcom-server db upgrade")
+    return SchemaMismatch(f"The database is at schema {revision or 'none'}, this server needs"
+                          f" {HEAD}. Run: xcom-server db upgrade")
 
 
-def current(engine: Engine) -> str | None:
-    """Return the revision a database is at, None where it holds none."""
-    with engine.connect() as connection:
+def current(backend: Backend) -> str | None:
+    """Return the revision of a database, None if it has no tables of ours."""
+    with backend.engine.connect() as connection:
         return _revision(connection)
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the tables to the newest version; does nothing where they are.
+def upgrade(backend: Backend) -> None:
+    """Upgrade the tables to HEAD; do nothing if they are current.
 
-    Several processes may do so at once: each waits for its turn. Raises SchemaMismatch for a
-    version of the future.
+    Several processes may do so at once; each waits for the one before.  Raises SchemaMismatch for
+    a newer revision.
     """
-    with for_writing(engine).begin() as connection:
-        if engine.dialect.name == "postgresql":  # one at a time; on SQLite the transaction waits
-            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('xcom-server'))"))
-        found = _revision(connection)
-        if found is not None and found > HEAD:
-            raise mismatch(found)
-        if found != HEAD:
+    with backend.writing.begin() as connection:
+        backend.transaction_lock(connection, "xcom-server")
+        revision = _revision(connection)
+        if revision is not None and revision > HEAD:
+            raise mismatch(revision)
+        if revision != HEAD:
             _migrate(connection)
 
 
-def prepare(engine: Engine) -> None:
-    """Make sure that the tables are the ones this code needs.
+def ensure_current(backend: Backend) -> None:
+    """Make sure that the tables are at HEAD.
 
-    The embedded database is brought up to date; any other one is its operator's to upgrade, and
-    SchemaMismatch is raised with the command to run.
+    An embedded database is upgraded.  For another one, SchemaMismatch names the command that its
+    operator has to run.
     """
-    found = current(engine)
-    if found == HEAD:
+    revision = current(backend)
+    if revision == HEAD:
         return
-    if engine.dialect.name != "sqlite" and (found is None or found < HEAD):
-        raise mismatch(found)
-    upgrade(engine)
+    if not backend.upgrades_itself and (revision is None or revision < HEAD):
+        raise mismatch(revision)
+    upgrade(backend)
 
 
-def differences(engine: Engine) -> list[str]:
-    """Return what a database at the newest version has that this code does not expect of it."""
+def differences(backend: Backend) -> list[str]:
+    """Return how the tables of a database at HEAD differ from what this code expects."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    with engine.connect() as connection:
+    with backend.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return [str(difference) for difference in compare_metadata(context, metadata)]
 
@@ -77,7 +73,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _migrate(connection: Connection) -> None:
-    # Imported here because a server whose tables are up to date never needs it.
+    # Imported here because a server whose tables are current never needs it.
     from alembic import command
     from alembic.config import Config
 

@@ -1,101 +1,123 @@
-"""The statements about one entry: each is one there and back, by the primary key.
+"""The statements about one entry: each is one round trip, by the primary key.
 
-They take the entry's names as parameters, and what is stored anew as `new_…`.
+Each function builds a statement for a backend.  Its parameters are named like the columns of the
+key, and `new_…` for what is stored.
 """
 
-from collections.abc import Collection
-from functools import lru_cache
+import secrets
+from collections.abc import Collection, Iterable
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Dialect,
-    Label,
-    bindparam,
-    exists,
-    func,
-    literal,
-    select,
+from sqlalchemy import ColumnElement, Label, bindparam, exists, func, literal, select
+
+from xcom_server.errors import NameTooLong
+from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.database.sqlalchemy_adapter import Statement
+from xcom_server.storage.models import XComEntry, XComKey
+from xcom_server.storage.sql.tables import (
+    KEY_COLUMNS,
+    OF_ENTRY,
+    RUN_DATES,
+    column_of,
+    dag_run,
+    task_instance,
+    xcom,
 )
 
-from xcom_server.storage.database.compiled import CompiledStatement
-from xcom_server.storage.sql import parents
-from xcom_server.storage.sql.listing import named
-from xcom_server.storage.sql.tables import dag_run, task_instance, xcom
-from xcom_server.storage.sql.upsert import inserting
+STORED_FIELDS = tuple(field.name for field in fields(XComEntry) if field.name not in KEY_COLUMNS)
+"""The fields of XComEntry after those of its key, in their order."""
 
-NAMES = ("dag_id", "run_id", "task_id", "map_index", "key")
+MAX_NAME_BYTES = 2600
+"""How long the names of an entry may be together, in bytes of UTF-8.
 
-_RUN_DATE = func.coalesce(*parents.DATES) == bindparam("run_date", None, parents.DATES[0].type)
+PostgreSQL indexes at most 2,704 bytes a row, and percent-encoded a longer name would not fit
+gunicorn's request line, so that an entry could be created and never read.
+"""
 
-
-@lru_cache
-def finding(dialect: Dialect) -> CompiledStatement:
-    """Return the SELECT of all that is stored of an entry but its names, as XComEntry has it."""
-    return CompiledStatement(select(xcom.c.timestamp, *parents.DATES, xcom.c.value, xcom.c.version)
-                    .join(dag_run, parents.OF_ENTRY).where(*named(NAMES)), dialect)
+_RUN_DATE = func.coalesce(*RUN_DATES) == bindparam("run_date", None, RUN_DATES[0].type)
 
 
-@lru_cache
-def creating(dialect: Dialect, *, dated: bool) -> CompiledStatement:
-    """Return the INSERT of an entry into a task instance that is known.
+def require_indexable(key: XComKey) -> None:
+    """Raise NameTooLong for a key that does not fit an index or a URL."""
+    size = sum(len(name.encode()) for name in (key.dag_id, key.run_id, key.task_id, key.key))
+    if size > MAX_NAME_BYTES:
+        raise NameTooLong(size, MAX_NAME_BYTES)
 
-    It returns the run's dates, and nothing where there is no such task instance, where the name is
-    taken, or where the statement is `dated` and `run_date` is not the run's.
+
+def new_etag() -> int:
+    """Return an ETag that no entry had before: a random one, so that a new entry differs too."""
+    return secrets.randbits(63)
+
+
+def select_entry(backend: Backend) -> Statement:
+    """Return the SELECT of STORED_FIELDS of an entry."""
+    return (select(*map(column_of, STORED_FIELDS))
+            .join(dag_run, OF_ENTRY).where(*equal_to_parameters(KEY_COLUMNS)))
+
+
+def insert_entry(backend: Backend, is_dated: bool) -> Statement:
+    """Return the INSERT of an entry into a known task instance; it returns the run's dates.
+
+    It returns no row if the task instance is unknown, if the key is taken, or, if `is_dated`,
+    unless `run_date` is the run's.
     """
-    place = [task_instance.c[name] for name in NAMES[:-1]]
-    new = [bindparam(f"new_{column.name}", None, column.type)
-           for column in (xcom.c.timestamp, xcom.c.value, xcom.c.version)]
-    found = select(*place, bindparam("key", None, xcom.c.key.type), *new).where(
-        *(column == bindparam(column.name, None) for column in place))
-    if dated:
-        found = found.join(dag_run, (dag_run.c.dag_id == task_instance.c.dag_id)
-                           & (dag_run.c.run_id == task_instance.c.run_id)).where(_RUN_DATE)
-    return CompiledStatement(inserting(dialect, xcom)
-                    .from_select([*NAMES, "timestamp", "value", "version"], found)
-                    .on_conflict_do_nothing().returning(*_dates_of_run()), dialect)
+    instance = [task_instance.c[name] for name in KEY_COLUMNS[:-1]]
+    stored = [xcom.c.timestamp, xcom.c.value, xcom.c.etag]
+    values = select(*instance, bindparam("key", None, xcom.c.key.type),
+                    *(bindparam(f"new_{column.key}", None, column.type) for column in stored))
+    values = values.where(*(column == bindparam(column.name, None) for column in instance))
+    if is_dated:
+        values = values.join(dag_run, (dag_run.c.dag_id == task_instance.c.dag_id)
+                             & (dag_run.c.run_id == task_instance.c.run_id)).where(_RUN_DATE)
+    return (backend.insert(xcom)
+            .from_select([*KEY_COLUMNS, *(column.key for column in stored)], values)
+            .on_conflict_do_nothing().returning(*_run_dates()))
 
 
-@lru_cache
-def replacing(dialect: Dialect, *, given: Collection[str], versions: int | None,
-              timestamp: bool) -> CompiledStatement:
+def update_entry(backend: Backend, sets_timestamp: bool, etags: int | None,
+                 conditions: Collection[str]) -> Statement:
     """Return the UPDATE of an entry; it returns the timestamp and the run's dates.
 
-    The entry must have what is `given` of `timestamp` and `run_date`, and one of so many versions;
-    `timestamp` says that it gets a new one.
+    `conditions` names the dates, of `timestamp` and `run_date`, that must be the stored ones.
+    `etags` is how many ETags are accepted, None for any.
     """
-    update = xcom.update().where(*named(NAMES), *_of_version(versions))
-    if "timestamp" in given:
+    update = xcom.update().where(*equal_to_parameters(KEY_COLUMNS), *_has_etag(etags))
+    if "timestamp" in conditions:
         update = update.where(xcom.c.timestamp == bindparam("timestamp", None))
-    if "run_date" in given:
-        update = update.where(exists().where(parents.OF_ENTRY, _RUN_DATE))
-    changed = ("value", "version", "timestamp") if timestamp else ("value", "version")
-    return CompiledStatement(update.values({name: bindparam(f"new_{name}", None) for name in changed})
-                    .returning(xcom.c.timestamp, *_dates_of_run()), dialect)
+    if "run_date" in conditions:
+        update = update.where(exists().where(OF_ENTRY, _RUN_DATE))
+    names = ("value", "etag", "timestamp") if sets_timestamp else ("value", "etag")
+    return (update.values({name: bindparam(f"new_{name}", None) for name in names})
+            .returning(xcom.c.timestamp, *_run_dates()))
 
 
-@lru_cache
-def deleting(dialect: Dialect, *, versions: int | None) -> CompiledStatement:
-    """Return the DELETE of an entry that has one of so many versions; it returns a row."""
-    return CompiledStatement(xcom.delete().where(*named(NAMES), *_of_version(versions))
-                    .returning(literal(1)), dialect)
+def delete_entry(backend: Backend, etags: int | None) -> Statement:
+    """Return the DELETE of an entry that has one of so many ETags; it returns a row."""
+    return (xcom.delete().where(*equal_to_parameters(KEY_COLUMNS), *_has_etag(etags))
+            .returning(literal(1)))
 
 
-def numbered(versions: Collection[int] | None) -> dict[str, int]:
-    """Return versions as parameters."""
-    return {f"version_{number}": version for number, version in enumerate(versions or ())}
+def equal_to_parameters(columns: Iterable[str]) -> list[ColumnElement[bool]]:
+    """Return the conditions that columns of an entry equal the parameters of their names."""
+    return [xcom.c[name] == bindparam(name, None) for name in columns]
 
 
-def _of_version(versions: int | None) -> list[ColumnElement[bool]]:
-    if versions is None:
+def etag_parameters(etags: Collection[int] | None) -> dict[str, int]:
+    """Return the parameters for the ETags that a statement accepts."""
+    return {f"etag_{number}": etag for number, etag in enumerate(etags or ())}
+
+
+def _has_etag(count: int | None) -> list[ColumnElement[bool]]:
+    if count is None:
         return []
-    return [xcom.c.version.in_(
-        [bindparam(f"version_{number}", None, xcom.c.version.type) for number in range(versions)])]
+    return [xcom.c.etag.in_(
+        [bindparam(f"etag_{number}", None, xcom.c.etag.type) for number in range(count)])]
 
 
-def _dates_of_run() -> list[Label[Any]]:
-    # By the given names: in RETURNING, SQLAlchemy leaves the tables' names out on SQLite, and a
-    # run that is told by its entry's columns would be any run.
+def _run_dates() -> list[Label[Any]]:
+    # By the parameters: in RETURNING, SQLAlchemy leaves out table names on SQLite, so that a run
+    # joined by the entry's columns would be any run.
     return [select(column).where(*(dag_run.c[name] == bindparam(name, None)
                                    for name in ("dag_id", "run_id")))
-            .scalar_subquery().label(column.name) for column in parents.DATES]
+            .scalar_subquery().label(column.name) for column in RUN_DATES]

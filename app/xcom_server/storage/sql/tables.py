@@ -1,14 +1,11 @@
-"""The tables: DAG runs, their task instances, and the XCom entries those left."""
+"""The tables: DAG runs, their task instances and their XCom entries."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
-    DateTime,
-    Dialect,
+    ColumnElement,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -16,55 +13,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
 )
 
-from xcom_server.storage.models import MAX_ID_LENGTH, MAX_KEY_LENGTH
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment with a time zone; databases without zones hold it in UTC."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return the moment in UTC, for the database."""
-        return value and value.astimezone(UTC)
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
-        """Return what turns a moment from the database into one in UTC, with its zone."""
-        return _from_text if dialect.name == "sqlite" else _in_utc
-
-    def column(self, dialect: Dialect, values: Sequence[Any]) -> list[datetime | None]:
-        """Return a column of moments from the database, as `result_processor` does each of them.
-
-        The entries of a page share their DAG runs: on SQLite each text is read once.
-        """
-        if dialect.name != "sqlite":
-            return [*map(_in_utc, values)]
-        known = {text: _from_text(text) for text in {*values}}
-        return [known[text] for text in values]
-
-
-_LENGTH = len("2024-01-01 00:00:00.000000")
-
-
-def _from_text(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    if len(text) == _LENGTH:  # as SQLAlchemy writes it
-        return datetime.fromisoformat(text + "+00:00")
-    moment = datetime.fromisoformat(text)  # as somebody else wrote it
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def _in_utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC)
+from xcom_server.storage.database.types import UtcDateTime
+from xcom_server.storage.models import MAX_ID_LENGTH, MAX_KEY_LENGTH, Field, RunDates
 
 
 def _name(length: int) -> String:
-    """A name compared byte by byte, so that every database sorts the same way."""
+    """Return the type of a name, compared byte by byte so that every database sorts alike."""
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
@@ -102,13 +58,27 @@ xcom = Table(
     Column("key", _name(MAX_KEY_LENGTH), primary_key=True),
     Column("timestamp", UtcDateTime, nullable=False),
     Column("value", Text, nullable=False),
-    Column("version", BigInteger, nullable=False, server_default="0"),
+    Column("version", BigInteger, key="etag", nullable=False, server_default="0"),
     ForeignKeyConstraint(
         ["dag_id", "task_id", "run_id", "map_index"],
         ["task_instance.dag_id", "task_instance.task_id", "task_instance.run_id",
          "task_instance.map_index"],
         ondelete="CASCADE"),
-    # Small, for a name that many entries share is in it once: what counts all entries, or those of
-    # one key in any DAG, reads it instead of the table with its values.
+    # Small, because a key that many entries share is in it once: a count of all entries, or of
+    # those of one key in any DAG, reads it instead of the table with its values.
     Index("ix_xcom_key", "key"),
 )
+
+KEY_COLUMNS = ("dag_id", "run_id", "task_id", "map_index", "key")
+"""The columns that identify an entry, in the order of XComKey."""
+
+OF_ENTRY = (dag_run.c.dag_id == xcom.c.dag_id) & (dag_run.c.run_id == xcom.c.run_id)
+"""Joins an entry with its DAG run."""
+
+RUN_DATES = tuple(dag_run.c[name] for name in RunDates._fields)
+"""The columns of RunDates; the first that is not NULL is the `run_date`."""
+
+
+def column_of(field: "Field | str") -> ColumnElement[Any]:
+    """Return the column that holds a field of XComEntry or ListedEntry."""
+    return (dag_run if field in RunDates._fields else xcom).c[field]

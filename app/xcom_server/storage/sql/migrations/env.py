@@ -1,4 +1,4 @@
-"""How alembic reaches the database: over the connection that xcom_server.storage.sql.schema hands it."""
+"""Alembic's environment: migrations run over the connection that schema.py passes in."""
 
 from alembic import context
 

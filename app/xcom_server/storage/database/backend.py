@@ -1,0 +1,125 @@
+"""A backend: all that differs between one SQL database and another, in one object."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import URL, Connection, Engine, Table, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidRequestError, TimeoutError
+
+from xcom_server.storage.database import faults
+from xcom_server.storage.database.faults import Fault
+from xcom_server.storage.database.sqlalchemy_adapter import driver_errors, is_stale_connection
+from xcom_server.storage.database.writer_lock import WriterLockTimeout
+from xcom_server.storage.limits import Limits
+from xcom_server.storage.observer import Observer
+
+Insert = postgresql.Insert | sqlite.Insert
+"""An INSERT that can say what happens on a conflict."""
+
+
+class Backend(ABC):
+    """One SQL database: how to connect, begin, lock, insert, migrate, and what its errors mean.
+
+    `begin` starts a transaction that writes.  A backend that `upgrades_itself` gets its tables
+    from the server; the tables of another one are upgraded by its operator.
+    """
+
+    driver: ClassVar[str]
+    begin: ClassVar[str]
+    upgrades_itself: ClassVar[bool]
+
+    def __init__(self, url: URL, limits: Limits) -> None:
+        """Connect to nothing yet.  Raises ModuleNotFoundError if the driver is not installed."""
+        self.engine = self._create_engine(url, limits)
+        self.dialect = self.engine.dialect
+        self.writing = self.engine.execution_options(writes=True)
+        self.driver_error, self._operational_errors = driver_errors(self.engine)
+        self.errors = (DBAPIError, self.driver_error, InvalidRequestError, TimeoutError,
+                       WriterLockTimeout, OSError)
+        self._generation = 0
+        event.listen(self.engine, "connect", self._mark_generation)
+        event.listen(self.engine, "checkout", self._refuse_old_generation)
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the database lives in this process only and ends with it."""
+        return False
+
+    @abstractmethod
+    def _create_engine(self, url: URL, limits: Limits) -> Engine:
+        """Return the engine with the pool and the listeners that this database needs."""
+
+    @abstractmethod
+    def insert(self, table: Table) -> Insert:
+        """Return an INSERT into a table that can say what happens on a conflict."""
+
+    @abstractmethod
+    def read_datetimes(self, column: Sequence[Any]) -> list[datetime | None]:
+        """Return a column of datetimes in UTC, as the driver gave them."""
+
+    @abstractmethod
+    def _fault_of(self, error: BaseException | None) -> Fault | None:
+        """Return the fault that a driver's error names, None if it names none."""
+
+    def writer_lock(self, since: float | None = None) -> AbstractContextManager[None]:
+        """Return the lock that writers hold; a database that orders its writers needs none.
+
+        `since` is when the caller began to wait, by time.monotonic().
+        """
+        return nullcontext()
+
+    @abstractmethod
+    def transaction_lock(self, connection: Connection, name: str) -> None:
+        """Let one transaction at a time hold a name; it is released with the transaction."""
+
+    def classify(self, error: Exception, *, is_lost: bool = False) -> Fault | None:
+        """Return what an error means, None if the database is not at fault.
+
+        It may be SQLAlchemy's or the driver's; `is_lost` says that it ended the connection.
+        """
+        match error:
+            case WriterLockTimeout():
+                return faults.LOCKED
+            case TimeoutError():
+                return faults.BUSY
+            case InvalidRequestError():
+                return faults.LOST if is_stale_connection(error) else None
+        original = error.orig if isinstance(error, DBAPIError) else error
+        if fault := self._fault_of(original):
+            return fault
+        if is_lost or getattr(error, "connection_invalidated", False):
+            return faults.LOST
+        is_operational = isinstance(original, (*self._operational_errors, OSError))
+        return faults.UNREACHABLE if is_operational else None
+
+    def discard_connections(self) -> None:
+        """Let no connection of before be used again: if one was lost, so were the others."""
+        self._generation += 1
+
+    def observe(self, observer: Observer) -> None:
+        """Report to an observer how connections are used."""
+        def taken(connection: Any, record: Any, proxy: Any) -> None:
+            record.record_info["is in use"] = True
+            observer.connection_taken()
+
+        def returned(connection: Any, record: Any) -> None:
+            if record.record_info.pop("is in use", False):  # else it was never connected
+                observer.connection_returned()
+
+        event.listen(self.engine, "checkout", taken)
+        event.listen(self.engine, "checkin", returned)
+
+    def close(self) -> None:
+        """Close all connections; the backend can be used again."""
+        self.engine.dispose()
+
+    def _mark_generation(self, connection: Any, record: Any) -> None:
+        record.info["generation"] = self._generation
+
+    def _refuse_old_generation(self, connection: Any, record: Any, proxy: Any) -> None:
+        if record.info["generation"] != self._generation:
+            raise DisconnectionError("the connection is older than one that was lost")

@@ -1,0 +1,48 @@
+"""A circuit breaker for a database that does not answer."""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from xcom_server.errors import Unavailable
+from xcom_server.storage.database.faults import UNRESPONSIVE
+from xcom_server.storage.database.retry import Unresponsive
+
+PROBE_WAIT_SECONDS = 0.1
+"""How long a request waits for another request's probe before it fails."""
+
+Result = TypeVar("Result")
+
+
+class CircuitBreaker:
+    """Opens when the database is unresponsive, and closes with the next answer of any kind.
+
+    While it is open, one request at a time probes the database and the others fail fast.  If each
+    of them waited for the time-out, all threads would, and no other request, such as /live, would
+    be answered in time.
+    """
+
+    def __init__(self) -> None:
+        self._is_open = False
+        self._probe = threading.Lock()
+
+    def call(self, operation: Callable[[], Result]) -> Result:
+        """Return what an operation returns.  Raises what it raises, and Unavailable if open."""
+        if not self._is_open:
+            return self._record(operation)
+        if not self._probe.acquire(timeout=PROBE_WAIT_SECONDS):
+            raise Unavailable(UNRESPONSIVE.reason)
+        try:
+            return self._record(operation)
+        finally:
+            self._probe.release()
+
+    def _record(self, operation: Callable[[], Result]) -> Result:
+        is_unresponsive = False
+        try:
+            return operation()
+        except Unresponsive:
+            is_unresponsive = True
+            raise
+        finally:
+            self._is_open = is_unresponsive
