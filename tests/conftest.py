@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from connexion.spec import OpenAPISpecification
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 
 from app.access.passwords import hashed
@@ -24,6 +25,10 @@ from tests.live import LiveServer
 
 ROOT = Path(__file__).parents[1]
 PARITY = ROOT / "tests" / "parity"
+
+# By default an example may take 200 ms, and its generation not much longer.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 CASES = pytest.StashKey[Counter[str]]()
 FIGURES = pytest.StashKey[dict[str, float]]()
