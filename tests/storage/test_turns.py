@@ -1,63 +1,97 @@
-"""Writers of one SQLite file take turns: nobody waits long, and nobody for ever."""
+"""Writers of one SQLite file take turns: who has written waits behind others, nobody for ever."""
 
+import fcntl
 import multiprocessing
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.storage.database import Database
 from app.storage.engine import open_engine, turns_of
-from app.storage.entry import XComKey
+from app.storage.entry import XComFilter, XComKey
 from app.storage.limits import Limits
 from app.storage.store import XComStore
 from app.storage.turns import NoTurn, Turns
+from tests.waiting import until
 
-WRITERS = 8
-SECONDS = 3
-START_SECONDS = 5
-ROUNDS = 3
+NAME = XComKey("d", "r", "t", -1, "k")
+TURNS = 10
+"""How many turns each of two processes takes."""
+
+PATIENCE_MS = 60_000
+"""How long a turn is waited for: a guard against waiting for ever."""
+
 SPAWN = multiprocessing.get_context("spawn")
 
+WRITES: dict[str, Callable[[XComStore], object]] = {
+    "create": lambda store: store.create(NAME, "2"),
+    "update": lambda store: store.replace_value(NAME, "2"),
+    "delete": lambda store: store.delete(NAME)}
 
-def write_for_a_while(url: str, number: int, start: float) -> tuple[int, float]:
-    """Return how many entries one process wrote from then on, and how long the slowest took."""
-    engine = open_engine(url, Limits(lock_timeout_ms=30_000))
-    store = XComStore(Database(engine))
-    waits: list[float] = []
-    time.sleep(max(0, start - time.monotonic()))
-    end = start + SECONDS
-    while (begun := time.monotonic()) < end:
-        store.create(XComKey("d", "r", "t", -1, f"{number}-{len(waits)}"), "1")
-        waits.append(time.monotonic() - begun)
+
+def is_waited_for(path: str) -> bool:
+    """Say whether some process waits for its turn at this database."""
+    with open(f"{path}-queue") as queue:
+        try:
+            fcntl.flock(queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def take_turns(path: str, turns: int, name: str, order: Path) -> None:
+    """Take some turns, and end each of them only once another process waits for its own."""
+    for _ in range(turns):
+        with Turns(path, PATIENCE_MS).turn():
+            with order.open("a") as output:
+                output.write(f"{name}\n")
+            until(lambda: is_waited_for(path))
+
+
+def write_once(url: str, write: str) -> None:
+    """Write to the store as another process does."""
+    engine = open_engine(url, Limits(lock_timeout_ms=PATIENCE_MS))
+    WRITES[write](XComStore(Database(engine)))
     engine.dispose()
-    return len(waits), max(waits, default=0)
 
 
-def contend(url: str) -> list[tuple[int, float]]:
-    """Let eight processes write at once; return what each says."""
-    with ProcessPoolExecutor(WRITERS, SPAWN) as pool:
-        start = time.monotonic() + START_SECONDS
-        running = [pool.submit(write_for_a_while, url, number, start) for number in range(WRITERS)]
-        return [each.result(120) for each in running]
+def test_two_processes_that_write_all_the_time_alternate(tmp_path: Path) -> None:
+    path, order = str(tmp_path / "xcom.db"), tmp_path / "order"
+    with ProcessPoolExecutor(1, SPAWN) as pool:
+        with Turns(path, PATIENCE_MS).turn():
+            other = pool.submit(take_turns, path, TURNS, "other", order)
+            until(lambda: is_waited_for(path))
+        take_turns(path, TURNS - 1, "this", order)
+        with Turns(path, PATIENCE_MS).turn():
+            other.result(60)
+
+    assert order.read_text().split() == ["other", "this"] * (TURNS - 1) + ["other"]
 
 
-def test_of_eight_writing_processes_the_slowest_write_takes_less_than_half_a_second(
-        tmp_path: Path, empty_database: Path, count_case: Callable[..., None]) -> None:
-    for attempt in range(ROUNDS):  # a disk that stalls is not what this is about
-        url = f"sqlite:///{shutil.copy(empty_database, tmp_path / f'{attempt}.db')}"
-        outcomes = contend(url)
-        counts = [count for count, _ in outcomes]
-        slowest = max(longest for _, longest in outcomes)
-        count_case("writes of eight processes to one SQLite file", sum(counts))
-        if slowest < 0.5 and min(counts) * 4 > max(counts):  # each gets its share
-            return
-    pytest.fail(f"the slowest write took {slowest:.2f} s; writes by process: {counts}")
+@pytest.mark.parametrize("write", WRITES)
+def test_a_write_that_waits_is_done_before_whoever_had_the_turn_has_it_again(
+        database_url: str, write: str) -> None:
+    path = database_url.removeprefix("sqlite:///")
+    store = XComStore(Database(open_engine(database_url)))
+    store.create(replace(NAME, key="other"), "1")  # so that the task instance is known
+    if write != "create":
+        store.create(NAME, "1")
+    with ProcessPoolExecutor(1, SPAWN) as pool:
+        with Turns(path, PATIENCE_MS).turn():
+            waiting = pool.submit(write_once, database_url, write)
+            until(lambda: is_waited_for(path))
+        with Turns(path, PATIENCE_MS).turn():
+            found = {entry.key for entry in store.list(XComFilter(), limit=9).entries}
+            value = store.get(NAME).value if NAME.key in found else None
+        waiting.result(60)
+
+    assert value == (None if write == "delete" else "2")
 
 
 def test_whoever_gets_no_turn_is_told_in_time(tmp_path: Path) -> None:
