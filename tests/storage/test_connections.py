@@ -93,7 +93,7 @@ def test_of_connections_that_were_lost_in_silence_the_first_condemns_the_others(
     real = make_url(emptied(postgres_url))
     way = Forgetful(f"{real.query['host']}/.s.PGSQL.{real.port or 5432}")
     engine = open_engine(f"postgresql+psycopg://postgres@127.0.0.1:{way.port}/postgres",
-                         Limits(statement_timeout_ms=200))
+                         Limits(statement_timeout_ms=1000))
     store = XComStore(Database(engine))
     store.create(NAME, "1")
     with ExitStack() as used:

@@ -4,7 +4,9 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -13,11 +15,12 @@ from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.errors import AlreadyExists, EntryNotFound, Unavailable
+from app.storage import database as database_module
 from app.storage.database import ATTEMPTS, Database
 from app.storage.engine import open_engine
 from app.storage.entry import XComFilter, XComKey
 from app.storage.limits import Limits
-from app.storage.postgres import NO_ANSWER
+from app.storage.postgres import GRACE_SECONDS, NO_ANSWER
 from app.storage.store import XComStore
 from app.storage.tables import dag_run
 from tests.storage.test_faults import driver_error
@@ -114,10 +117,12 @@ def test_a_commit_that_nobody_heard_of_is_in_doubt(engine: Engine) -> None:
     assert (lost.value.in_doubt, refused.value.in_doubt) == (True, False)
 
 
-@pytest.mark.parametrize("statement", ["SELECT pg_sleep(60)", "SELECT 1"])
+@pytest.mark.parametrize(("statement", "limits"), [
+    ("SELECT pg_sleep(60)", Limits(statement_timeout_ms=200, lock_timeout_ms=30_000)),
+    ("SELECT 1", Limits(statement_timeout_ms=30_000, lock_timeout_ms=100))])
 def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
-        postgres_url: str, statement: str) -> None:
-    engine = open_engine(postgres_url, Limits(statement_timeout_ms=200, lock_timeout_ms=100))
+        postgres_url: str, statement: str, limits: Limits) -> None:
+    engine = open_engine(postgres_url, limits)
     other = open_engine(postgres_url)
 
     def work(connection: Connection) -> None:
@@ -133,6 +138,14 @@ def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
                                   else "The database is locked by another writer.")
     for each in (engine, other):
         each.dispose()
+
+
+def test_by_default_every_wait_of_a_request_ends_within_two_seconds() -> None:
+    limits = Limits()
+    waits = [limits.pool_timeout_ms, limits.connect_timeout_ms, limits.lock_timeout_ms,
+             limits.statement_timeout_ms + GRACE_SECONDS * 1000]
+
+    assert all(0 < wait < 2000 for wait in waits)
 
 
 def test_a_sqlite_file_that_somebody_else_locks_can_be_read_and_not_written(
@@ -220,7 +233,10 @@ def test_whoever_finds_no_free_connection_is_told_in_time(database_url: str) -> 
         XComStore(Database(engine)).get(NAME)
 
 
-def test_each_statement_and_transaction_is_timed(engine: Engine) -> None:
+def test_each_statement_and_transaction_is_timed(engine: Engine,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on by a second whenever it is looked at."""
+    monkeypatch.setattr(database_module, "time", SimpleNamespace(perf_counter=count().__next__))
     times: list[tuple[str, float]] = []
     store = XComStore(Database(engine, lambda kind, seconds: times.append((kind, seconds))))
 
@@ -232,8 +248,7 @@ def test_each_statement_and_transaction_is_timed(engine: Engine) -> None:
         store.delete(NAME)
 
     # Creating takes two where the task instance is not known yet.
-    assert [kind for kind, _ in times] == ["read", "write", "write", "write", "write"]
-    assert all(0 < seconds < 10 for _, seconds in times)
+    assert times == [("read", 1), ("write", 1), ("write", 1), ("write", 1), ("write", 1)]
 
 
 def test_of_many_that_create_one_name_exactly_one_is_accepted(engine: Engine) -> None:
