@@ -15,6 +15,8 @@ from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.errors import AlreadyExists, EntryNotFound, Unavailable
+from app.factory import limits as limits_of
+from app.settings import Settings
 from app.storage import database as database_module
 from app.storage.database import ATTEMPTS, Database
 from app.storage.engine import open_engine
@@ -140,8 +142,8 @@ def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
         each.dispose()
 
 
-def test_by_default_every_wait_of_a_request_ends_within_two_seconds() -> None:
-    limits = Limits()
+@pytest.mark.parametrize("limits", [Limits(), limits_of(Settings())], ids=["store", "server"])
+def test_by_default_every_wait_of_a_request_ends_within_two_seconds(limits: Limits) -> None:
     waits = [limits.pool_timeout_ms, limits.connect_timeout_ms, limits.lock_timeout_ms,
              limits.statement_timeout_ms + GRACE_SECONDS * 1000]
 
