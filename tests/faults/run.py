@@ -44,7 +44,7 @@ def main() -> int:
                       seconds=given.minutes * 60, say=say)
     print(report.figures())
     if given.database == "sqlite":
-        print(*speed.figures(folder), sep="\n")
+        print(*speed.figures(folder / "speed"), sep="\n")
     if len(report.struck) < len(faults):
         print(f"ended after {len(report.struck)} of {len(faults)} faults")
     print(f"seed: {repeat}")

@@ -27,7 +27,8 @@ ROUNDS = 9
 
 
 def figures(folder: Path) -> Iterator[str]:
-    """Yield a line for each figure."""
+    """Yield a line for each figure; what is needed for it is in this new folder."""
+    folder.mkdir()
     outcomes = _contend(f"sqlite:///{folder}/writers.db")
     counts = sorted(count for count, _ in outcomes)
     yield (f"{WRITERS} processes that write to one SQLite file for {SECONDS} s: the slowest write"
