@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, Table
-from xcom_server.storage.database.engine import open_engine
+from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.tables import dag_run, task_instance, xcom
 
@@ -71,13 +71,14 @@ def value(number: int) -> str:
 def fill(url: str, entries: int) -> Layout:
     """Make the tables of a database that has none, and store so many entries."""
     layout = Layout(entries)
-    engine = open_engine(url)
-    schema.upgrade(engine)
+    backend = open_backend(url)
+    schema.upgrade(backend)
+    engine = backend.engine
     for table, rows in ((dag_run, _runs(layout)), (task_instance, _instances(layout)),
                         (xcom, _entries(layout))):
         _load(engine, table, rows)
     _settle(engine)
-    engine.dispose()
+    backend.close()
     return layout
 
 

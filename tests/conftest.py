@@ -11,20 +11,26 @@ from typing import Any
 import pytest
 from connexion.spec import OpenAPISpecification
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 from xcom_server import seed_file
 from xcom_server.auth.passwords import hash_password
 from xcom_server.auth.users import Role, User, write
 from xcom_server.factory import create_app
 from xcom_server.settings import Settings
-from xcom_server.storage.database.engine import open_engine
-from xcom_server.storage.sql import bulk, schema
+from xcom_server.storage.opening import open_backend
+from xcom_server.storage.sql import schema
+from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.sql.tables import metadata
 
 from tests.live import LiveServer
 
 ROOT = Path(__file__).parents[1]
 PARITY = ROOT / "tests" / "parity"
+
+# By default an example may take 200 ms, and its generation not much longer.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 CASES = pytest.StashKey[Counter[str]]()
 FIGURES = pytest.StashKey[dict[str, float]]()
@@ -39,10 +45,10 @@ def seed_texts() -> list[str]:
 
 def load(url: str, *texts: str) -> None:
     """Load seed files into a database that has its tables."""
-    engine = open_engine(url)
+    backend = open_backend(url)
     for each in texts:
-        bulk.write(engine, seed_file.read(each))
-    engine.dispose()
+        SqlXComStore(backend).load(seed_file.read(each))
+    backend.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -119,19 +125,19 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def emptied(url: str) -> str:
     """Return the URL of a database that has its tables and nothing in them, whatever it had."""
     drop_tables(url)
-    engine = open_engine(url)
-    schema.upgrade(engine)
-    engine.dispose()
+    backend = open_backend(url)
+    schema.upgrade(backend)
+    backend.close()
     return url
 
 
 def drop_tables(url: str) -> None:
     """Take all tables out of a database."""
-    engine = open_engine(url)
-    metadata.drop_all(engine)
-    with engine.begin() as connection:
+    backend = open_backend(url)
+    metadata.drop_all(backend.engine)
+    with backend.engine.begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
-    engine.dispose()
+    backend.close()
 
 
 @pytest.fixture(scope="session")

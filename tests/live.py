@@ -10,7 +10,8 @@ from types import TracebackType
 from urllib.error import URLError
 from urllib.request import urlopen
 
-START_SECONDS = 20
+START_SECONDS = 60
+"""How long a start is waited for on a busy machine."""
 
 
 class LiveServer:

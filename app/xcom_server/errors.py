@@ -93,6 +93,10 @@ class NameTooLong(XComError):
     size: int
     limit: int
 
+    def __str__(self) -> str:
+        return (f"dag_id, dag_run_id, task_id and key are {self.size} bytes together, more than"
+                f" {self.limit}")
+
 
 @dataclass(eq=False)
 class ReservedKeys(XComError):

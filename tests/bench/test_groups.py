@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from bench import memory, quiet
 
 WITH_CHILD = """
@@ -28,12 +30,24 @@ def test_memory_is_summed_over_a_group() -> None:
     assert memory.of_group(process.pid) == (0, 0)
 
 
-def test_a_server_is_quiet_once_it_takes_no_processor() -> None:
-    counting = "for _ in range(3_000_000): pass\ninput()"
-    with subprocess.Popen([sys.executable, "-c", counting], stdin=subprocess.PIPE,
-                          start_new_session=True) as process:
-        quiet.until_quiet(process.pid, "sqlite://")
+def test_cpu_is_that_of_a_group() -> None:
+    working = "import time\nwhile time.process_time() < 0.1: pass\nprint(flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", working], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         taken = quiet.seconds_of_cpu(process.pid)
         process.communicate(b"\n")
 
-    assert taken > 0.02
+    assert taken > 0.05
+    assert quiet.seconds_of_cpu(process.pid) == 0
+
+
+def test_a_server_is_quiet_once_it_takes_no_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = [0, 0.1, 0.1, 0.15, 0.15, 0.16]  # before and after each of three windows
+    monkeypatch.setattr(quiet, "WINDOW", 0)
+    monkeypatch.setattr(quiet, "seconds_of_cpu", lambda group: taken.pop(0))
+
+    quiet.until_quiet(1, "sqlite://")
+
+    assert taken == []

@@ -12,13 +12,12 @@ from xcom_server.api.v1 import api as v1
 from xcom_server.api.v1 import xcom
 from xcom_server.api.v2 import api as v2
 from xcom_server.settings import Settings
-from xcom_server.storage.database.engine import open_engine
-from xcom_server.storage.database.executor import Database
-from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.opening import open_backend
+from xcom_server.storage.sql.store import SqlXComStore
 
 from tests.contract.document import DOCUMENTS, VERSIONS, operations
 
-STORE = XComStore(Database(open_engine("sqlite://")))
+STORE = SqlXComStore(open_backend("sqlite://"))
 APIS = {"v1": v1.version(STORE, Settings(), authorization.access(Settings())),
         "v2": v2.version(STORE, Settings(), authorization.access(Settings()))}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import Any
 
-from xcom_server.storage.database.engine import open_engine
+from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
 
 from tests.faults.client import KEYS
@@ -21,6 +21,7 @@ from tests.faults.nemesis import Fault, Nemesis, Struck
 from tests.faults.workload import Tally, Workload
 from tests.live import LiveServer
 from tests.postgres import Postgres
+from tests.waiting import until
 
 
 @dataclass
@@ -106,9 +107,9 @@ def served(database: str, folder: Path) -> Iterator[tuple[LiveServer, Postgres |
         (folder / "tmp").mkdir()
         settings: dict[str, Any] = {"TMPDIR": str(folder / "tmp")}
         if postgres is not None:
-            engine = open_engine(postgres.url)
-            schema.upgrade(engine)
-            engine.dispose()
+            backend = open_backend(postgres.url)
+            schema.upgrade(backend)
+            backend.close()
             settings["XCOM_DATABASE_URL"] = postgres.url
         yield stack.enter_context(LiveServer(folder, **settings)), postgres
 
@@ -117,20 +118,24 @@ Say = Callable[[float, Tally, list[Struck]], None]
 
 
 def campaign(database: str, folder: Path, *, seed: str, faults: list[Fault], seconds: float,
-             clients: int = 8, say: Say = lambda *_: None) -> Report:
-    """Run clients and faults until all faults have been or time is up, and judge."""
+             clients: int = 8, say: Say = lambda *_: None, writes: int = 0) -> Report:
+    """Run clients and faults until all faults have been or time is up, and judge.
+
+    However slow the machine is, so many writes have been acknowledged in the end.
+    """
     start = time.monotonic()
     with served(database, folder) as (server, postgres):
         nemesis = Nemesis(server, postgres)
         with Workload(server.url, folder, seed=seed, clients=clients) as work:
-            failure = _work(work, nemesis, faults, seconds, say)
+            failure = _work(work, nemesis, faults, seconds, say, writes)
         work.look()
         history = work.told() if failure else work.history()
     return Report(work.tally, nemesis.struck, nemesis.restarts, judge(history),
                   time.monotonic() - start, failure)
 
 
-def _work(work: Workload, nemesis: Nemesis, faults: list[Fault], seconds: float, say: Say) -> str:
+def _work(work: Workload, nemesis: Nemesis, faults: list[Fault], seconds: float, say: Say,
+          writes: int) -> str:
     """Return why work and faults could not go on to the end; empty where they could."""
     stopped = threading.Event()
     start = time.monotonic()
@@ -141,6 +146,7 @@ def _work(work: Workload, nemesis: Nemesis, faults: list[Fault], seconds: float,
                 say(time.monotonic() - start, work.look(), nemesis.struck)
             stopped.set()
             striking.result()
+            until(lambda: work.look().acknowledged >= writes, seconds)
         except (RuntimeError, AssertionError, OSError, TimeoutExpired) as error:
             return str(error)
         finally:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.faults import speed
 from tests.faults.campaign import Report, campaign
 from tests.faults.nemesis import KILLS, Struck, schedule
 from tests.faults.workload import Tally
@@ -42,6 +43,8 @@ def main() -> int:
     report = campaign(given.database, folder, seed=seed, faults=faults, clients=given.clients,
                       seconds=given.minutes * 60, say=say)
     print(report.figures())
+    if given.database == "sqlite":
+        print(*speed.figures(folder / "speed"), sep="\n")
     if len(report.struck) < len(faults):
         print(f"ended after {len(report.struck)} of {len(faults)} faults")
     print(f"seed: {repeat}")

@@ -1,7 +1,6 @@
 """The checker passes what one order explains, and names the answer that none does."""
 
 import random
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations, product
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.faults import linearizability
 from tests.faults.history import Operation
 from tests.faults.linearizability import State, violation
 
@@ -201,7 +201,7 @@ def mutated(operations: list[Operation], source: random.Random) -> list[Operatio
     return [*operations[:place], changed, *operations[place + 1:]]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.integers(0, 2**32), st.booleans())
 def test_the_search_agrees_with_trying_every_order(seed: int, change: bool) -> None:
     told = simulated(seed, clients=3, count=7, lost_answers=0.4)
@@ -211,7 +211,7 @@ def test_the_search_agrees_with_trying_every_order(seed: int, change: bool) -> N
     assert (violation(told) is None) == explained_by_trying(told)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32))
 def test_an_entry_as_it_should_be_passes_whatever_answers_are_lost(seed: int) -> None:
     assert violation(simulated(seed, clients=8, count=300, lost_answers=0.15)) is None
@@ -238,10 +238,11 @@ def test_a_read_of_an_old_value_is_mostly_caught() -> None:
     assert sum(caught) >= 0.9 * len(caught)
 
 
-def test_a_long_history_with_many_lost_answers_is_checked_in_seconds() -> None:
+def test_a_long_history_with_many_lost_answers_leaves_few_ways_open(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the search, which takes 2 s, would take hours."""
     told = simulated(7, clients=8, count=5_000, lost_answers=0.03)
-    began = time.process_time()
+    monkeypatch.setattr(linearizability, "MOST_STATES", 1_000)
 
     assert violation(told) is None
     assert sum(each.outcome == "unknown" for each in told) > 50
-    assert time.process_time() - began < 30  # of the processor: it takes 2 s

@@ -56,19 +56,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
 def clients(tmp_path: Path, postgres_url: str,
             clock: type[Clock]) -> Iterator[Callable[..., list[FlaskClient]]]:
     """Yield a function that returns a client of each kind of database, which hold the same."""
-    engines = []
+    stores = []
 
     def make(*seeds: str) -> list[FlaskClient]:
         made = []
         for url in (f"sqlite:///{tmp_path}/xcom.db", postgres_url):
             load(emptied(url), *seeds)
             app = create_app(Settings(database_url=url, deserialize=True))
-            engines.append(app.extensions["engine"])
+            stores.append(app.extensions["store"])
             made.append(app.test_client())
         return made
     yield make
-    for engine in engines:
-        engine.dispose()
+    for store in stores:
+        store.close()
 
 
 def answer(client: FlaskClient, request: Request) -> tuple[int, list[tuple[str, str]], bytes]:

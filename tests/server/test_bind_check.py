@@ -12,7 +12,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from tests.auth.attempts import CHEAP
 from tests.conftest import ROOT, run
 from tests.live import LiveServer
 from tests.system.test_command import COMMAND, xcom_server
+from tests.waiting import until
 
 OPEN_DOOR = "xcom-server: with XCOM_AUTH=none everyone is an admin"
 
@@ -55,14 +55,12 @@ def users_file(tmp_path: Path) -> Path:
 
 def wait_for_start(process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Return once the one worker of a server answers: gunicorn loses what it is told before."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and process.poll() is None and (
-            "xcom-server answers at" not in log.read_text()):
-        time.sleep(0.05)
+    until(lambda: process.poll() is not None or "xcom-server answers at" in log.read_text(),
+          why=log.read_text)
     assert process.poll() is None, log.read_text()
     address = re.search("answers at (http://[^/]+)/", log.read_text())
     assert address is not None, log.read_text()
-    with urlopen(f"{address[1]}/health", timeout=20) as answer:
+    with urlopen(f"{address[1]}/health", timeout=30) as answer:
         assert answer.status == 200
 
 

@@ -1,55 +1,99 @@
 """Connections that clients keep open are shared out among the workers."""
 
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
+import pytest
+from gunicorn.config import Config
+from xcom_server.server import worker
+from xcom_server.server.worker import YIELD_SECONDS, BalancedWorker
 
+from tests.faults.speed import CONNECTIONS, connected, held
 from tests.live import LiveServer
 from tests.waiting import until
 
-CONNECTIONS = 12
-ROUNDS = 9
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        made.setblocking(False)
+        yield made
 
 
-def held(server: LiveServer) -> dict[int, int]:
-    """Return how many connections of clients each worker has."""
-    return {worker.pid: sum(each.status == psutil.CONN_ESTABLISHED
-                            and each.laddr.port == server.port for each in worker.net_connections())
-            for worker in psutil.Process(server.process.pid).children()}
+@pytest.fixture
+def two_workers() -> Iterator[list[BalancedWorker]]:
+    """Yield two workers of a server, which take connections and answer nothing."""
+    workers, taken = [], []
+    for age in (1, 2):
+        worker = object.__new__(BalancedWorker)
+        worker.age, worker.alive, worker.nr_conns, worker.cfg = age, True, 0, Config()
+        worker.enqueue_req = taken.append
+        worker._tell()
+        workers.append(worker)
+    yield workers
+    for connection in taken:
+        connection.sock.close()
+    for worker in workers:
+        worker.forget(worker)
 
 
-def connected(server: LiveServer, stack: ExitStack) -> HTTPConnection:
-    """Return a connection that was answered and stays open."""
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
-    stack.callback(connection.close)
-    connection.request("GET", "/live")
-    connection.getresponse().read()
-    return connection
+def connect_to_the_first(workers: list[BalancedWorker], listener: socket.socket,
+                         meanwhile: Callable[[float], None],
+                         monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """Return how many connections each worker has, when the first is always woken first.
+
+    `meanwhile` is what happens while it waits for the other one.
+    """
+    monkeypatch.setattr(worker, "time", SimpleNamespace(sleep=meanwhile))
+    for _ in range(CONNECTIONS):
+        with socket.create_connection(listener.getsockname()):
+            workers[0].accept(listener)
+    return workers[0].nr_conns, workers[1].nr_conns
 
 
-def shares(server: LiveServer) -> list[int]:
-    """Return how many of twelve connections each worker gets."""
-    with ExitStack() as stack:
-        for _ in range(CONNECTIONS):
-            connected(server, stack)
-        found = held(server)
-    until(lambda: not any(held(server).values()))
-    return list(found.values())
+def test_each_worker_has_its_share_of_connections(
+        two_workers: list[BalancedWorker], listener: socket.socket,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = connect_to_the_first(two_workers, listener,
+                                  lambda _: two_workers[1].accept(listener), monkeypatch)
+
+    assert shares == (CONNECTIONS // 2, CONNECTIONS // 2)
 
 
-def test_each_worker_has_its_share_of_connections(tmp_path: Path) -> None:
-    with LiveServer(tmp_path, workers=2) as server:
-        until(lambda: all(shares(server)))  # the second worker is up
-        found = [max(shares(server)) for _ in range(ROUNDS)]
+def test_a_worker_waits_once_for_another_one_and_then_takes_the_connection(
+        two_workers: list[BalancedWorker], listener: socket.socket,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
 
-    # Left to chance, one in three rounds gives the busier worker nine or more.
-    assert sorted(found)[ROUNDS // 2] == CONNECTIONS // 2
+    shares = connect_to_the_first(two_workers, listener, waits.append, monkeypatch)
+
+    assert shares == (CONNECTIONS, 0)
+    assert waits == [YIELD_SECONDS] * (CONNECTIONS - 1)  # the first was anybody's
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["leaving", "gone"])
+def test_a_worker_that_is_leaving_or_gone_is_not_waited_for(
+        two_workers: list[BalancedWorker], listener: socket.socket,
+        monkeypatch: pytest.MonkeyPatch, is_gone: bool) -> None:
+    if is_gone:
+        worker.forget(two_workers[1])
+    else:
+        two_workers[1].alive = False
+        two_workers[1]._tell()
+
+    shares = connect_to_the_first(two_workers, listener, lambda _: pytest.fail("it waits"),
+                                  monkeypatch)
+
+    assert shares == (CONNECTIONS, 0)
 
 
 def test_a_worker_that_hangs_keeps_the_other_from_nothing(tmp_path: Path) -> None:
     with LiveServer(tmp_path, workers=2) as server, ExitStack() as stack:
+        assert "Using worker: xcom_server.server.worker.BalancedWorker" in server.log.read_text()
         until(lambda: len(held(server)) == 2)
         hanging = psutil.Process(min(held(server)))
         hanging.suspend()

@@ -11,24 +11,25 @@ import pytest
 from sqlalchemy import event, func, make_url, select, text
 from sqlalchemy.exc import DisconnectionError
 from xcom_server.errors import EntryNotFound, Unavailable
-from xcom_server.factory import limits
-from xcom_server.settings import Settings
-from xcom_server.storage.database.engine import open_engine
-from xcom_server.storage.database.executor import ATTEMPTS, Database
+from xcom_server.storage.database.executor import Executor
+from xcom_server.storage.database.retry import ATTEMPTS
 from xcom_server.storage.models import XComKey
-from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.observer import Observer
+from xcom_server.storage.opening import open_backend
+from xcom_server.storage.sql.store import SqlXComStore
 
 from tests.conftest import emptied
+from tests.storage.support import limited
 
 NAME = XComKey("d", "r", "t", -1, "k")
 
 
 def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(postgres_url: str) -> None:
-    engine = open_engine(emptied(postgres_url))
-    store = XComStore(Database(engine))
+    backend = open_backend(emptied(postgres_url))
+    store = SqlXComStore(backend)
     store.create(NAME, "1")
 
-    @event.listens_for(engine, "checkout")
+    @event.listens_for(backend.engine, "checkout")
     def lose_commits(connection: Any, *_: Any) -> None:
         def commit() -> None:
             raise psycopg.OperationalError("server closed the connection unexpectedly")
@@ -36,23 +37,23 @@ def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(postgres_url
 
     with pytest.raises(Unavailable) as lost:
         store.replace_value(NAME, "2")
-    engine.dispose()
+    backend.close()
 
     assert lost.value.in_doubt
 
 
 def test_nothing_is_in_doubt_of_a_change_that_met_no_entry(postgres_url: str) -> None:
-    engine = open_engine(emptied(postgres_url))
-    store = XComStore(Database(engine))
+    backend = open_backend(emptied(postgres_url))
+    store = SqlXComStore(backend)
 
-    @event.listens_for(engine, "checkout")
+    @event.listens_for(backend.engine, "checkout")
     def refuse_commits(connection: Any, *_: Any) -> None:
         connection.commit = lambda: pytest.fail("there is nothing to commit")
 
     for change in (store.delete, lambda name: store.replace_value(name, "2")):
         with pytest.raises(EntryNotFound):
             change(NAME)
-    engine.dispose()
+    backend.close()
 
 
 class Forgetful:
@@ -93,56 +94,58 @@ def test_of_connections_that_were_lost_in_silence_the_first_condemns_the_others(
         postgres_url: str) -> None:
     real = make_url(emptied(postgres_url))
     way = Forgetful(f"{real.query['host']}/.s.PGSQL.{real.port or 5432}")
-    engine = open_engine(f"postgresql+psycopg://postgres@127.0.0.1:{way.port}/postgres",
-                         limits(Settings(statement_timeout_seconds=0.2)))
-    store = XComStore(Database(engine))
+    backend = open_backend(f"postgresql+psycopg://postgres@127.0.0.1:{way.port}/postgres",
+                         limited(statement_timeout_seconds=1))
+    store = SqlXComStore(backend)
     store.create(NAME, "1")
     with ExitStack() as used:
         for _ in range(ATTEMPTS):
-            used.enter_context(engine.connect()).scalar(select(func.pg_backend_pid()))
+            used.enter_context(backend.engine.connect()).scalar(select(func.pg_backend_pid()))
     way.forget()
 
     with pytest.raises(Unavailable, match="does not answer"):
         store.get(NAME)
     assert store.get(NAME).value == "1"
 
-    engine.dispose()
+    backend.close()
     for each in way.sockets:
         each.close()
 
 
-USES: dict[str, Callable[[XComStore, Database], Any]] = {
+USES: dict[str, Callable[[SqlXComStore, Executor], Any]] = {
     "read": lambda store, _: store.get(NAME),
     "change": lambda store, _: store.replace_value(NAME, "2"),
-    "transaction": lambda _, database: database.write(
+    "transaction": lambda _, executor: executor.transaction(
         lambda connection: connection.execute(text("SELECT 1")).scalar()),
 }
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 def test_lost_connections_are_replaced_without_anybody_noticing(
-        postgres_url: str, use: Callable[[XComStore, Database], Any]) -> None:
-    engine, other = open_engine(emptied(postgres_url)), open_engine(postgres_url)
-    database = Database(engine)
-    store = XComStore(database)
+        postgres_url: str, use: Callable[[SqlXComStore, Executor], Any]) -> None:
+    backend, other = open_backend(emptied(postgres_url)), open_backend(postgres_url)
+    executor = Executor(backend, Observer())
+    store = SqlXComStore(backend)
     store.create(NAME, "1")
     with ExitStack() as used:  # as many connections as it takes to outlast all attempts
-        processes = [used.enter_context(engine.connect()).scalar(select(func.pg_backend_pid()))
-                     for _ in range(ATTEMPTS + 1)]
-    with other.connect() as connection:
+        connections = [used.enter_context(backend.engine.connect())
+                       for _ in range(ATTEMPTS + 1)]
+        processes = [connection.scalar(select(func.pg_backend_pid()))
+                     for connection in connections]
+    with other.engine.connect() as connection:
         for process in processes:
             connection.execute(select(func.pg_terminate_backend(process, 5000)))
 
-    assert use(store, database)
-    for each in (engine, other):
-        each.dispose()
+    assert use(store, executor)
+    for each in (backend, other):
+        each.close()
 
 
 def test_two_stale_connections_in_a_row_are_no_failure_of_the_server(database_url: str) -> None:
-    engine = open_engine(database_url)
-    store = XComStore(Database(engine))
+    backend = open_backend(database_url)
+    store = SqlXComStore(backend)
 
-    @event.listens_for(engine, "checkout")
+    @event.listens_for(backend.engine, "checkout")
     def refuse(*_: Any) -> None:
         raise DisconnectionError
 

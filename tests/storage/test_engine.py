@@ -6,7 +6,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from xcom_server.storage.database.engine import DatabaseUnusable, opened
+from xcom_server.errors import DatabaseUnusable
+from xcom_server.storage.opening import connected_backend
 from xcom_server.storage.sql import schema
 
 
@@ -15,12 +16,12 @@ def test_a_driver_that_is_not_installed_is_named_with_what_brings_it(
     monkeypatch.setitem(sys.modules, "psycopg", None)
 
     with pytest.raises(DatabaseUnusable, match=r"; pip install '\.\[postgres\]' brings it$"), \
-            opened("postgresql://u@127.0.0.1:1/x"):
+            connected_backend("postgresql://u@127.0.0.1:1/x"):
         pass
 
 
 def test_a_database_that_does_not_answer_is_told_without_the_password() -> None:
-    with pytest.raises(DatabaseUnusable) as error, opened("postgresql://u:hunter2@127.0.0.1:1/x"):
+    with pytest.raises(DatabaseUnusable) as error, connected_backend("postgresql://u:hunter2@127.0.0.1:1/x"):
         pass
 
     assert "Connection refused" in str(error.value)
@@ -30,8 +31,8 @@ def test_a_database_that_does_not_answer_is_told_without_the_password() -> None:
 def open_it(url: str) -> str:
     """Return what went wrong where a database is opened, if anything."""
     try:
-        with opened(url) as engine:
-            schema.prepare(engine)
+        with connected_backend(url) as backend:
+            schema.ensure_current(backend)
     except DatabaseUnusable as error:
         return str(error)
     return ""

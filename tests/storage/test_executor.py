@@ -4,27 +4,33 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, event, select, text
+from sqlalchemy import Connection, event, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from xcom_server.errors import AlreadyExists, EntryNotFound, Unavailable
-from xcom_server.factory import limits
-from xcom_server.settings import Settings
-from xcom_server.storage.database.engine import open_engine
-from xcom_server.storage.database.executor import ATTEMPTS, Database
-from xcom_server.storage.database.postgres import NO_ANSWER
+from xcom_server.storage.database import executor as database_module
+from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.database.executor import Executor
+from xcom_server.storage.database.postgres import GRACE_SECONDS
+from xcom_server.storage.database.psycopg_adapter import NoAnswer
+from xcom_server.storage.database.retry import ATTEMPTS
+from xcom_server.storage.limits import Limits
 from xcom_server.storage.models import XComFilter, XComKey
-from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.observer import Observer
+from xcom_server.storage.opening import open_backend
+from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.sql.tables import dag_run
 
-from tests.storage.test_faults import driver_error
+from tests.storage.support import full_disk, limited, lost_connection, transient_error
 
 NAME = XComKey("d", "r", "t", -1, "k")
-QUICK = limits(Settings(lock_timeout_seconds=0.1, pool_timeout_seconds=0.1))
+QUICK = limited(lock_timeout_seconds=0.1, pool_timeout_seconds=0.1)
 
 
 def failing(errors: list[Exception]) -> Callable[[Connection], str]:
@@ -37,11 +43,10 @@ def failing(errors: list[Exception]) -> Callable[[Connection], str]:
 
 def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_told_soon(
         postgres_url: str) -> None:
-    engine = open_engine(postgres_url)
-    database = Database(engine)
+    backend = open_backend(postgres_url)
+    executor = Executor(backend, Observer())
     silence, asked = threading.Event(), threading.Event()
-    gone = psycopg.OperationalError("no answer")
-    gone.sqlstate = NO_ANSWER
+    gone = NoAnswer("no answer")
 
     def wait(connection: Connection) -> None:
         asked.set()
@@ -50,7 +55,7 @@ def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_t
 
     def first(work: Callable[[Connection], Any]) -> None:
         with pytest.raises(Unavailable, match="does not answer"):
-            database.write(work)
+            executor.transaction(work)
     silence.set()
     first(wait)  # from now on it is known
     silence.clear()
@@ -60,35 +65,32 @@ def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_t
     asked.wait(30)
 
     with pytest.raises(Unavailable, match="does not answer"):
-        database.write(lambda connection: "not asked")
+        executor.transaction(lambda connection: "not asked")
     silence.set()
     finding_out.join()
-    assert database.write(lambda connection: "asked") == "asked"
-    engine.dispose()
+    assert executor.transaction(lambda connection: "asked") == "asked"
+    backend.close()
 
 
 def test_an_error_of_the_server_itself_is_no_fault_of_the_database() -> None:
     wrong = ProgrammingError("SELEC", {}, psycopg.errors.SyntaxError("no"))
 
     with pytest.raises(ProgrammingError):
-        Database(open_engine("sqlite://")).write(failing([wrong]))
+        Executor(open_backend("sqlite://"), Observer()).transaction(failing([wrong]))
 
 
-@pytest.mark.parametrize("kind", [psycopg.errors.DeadlockDetected,
-                                  psycopg.errors.SerializationFailure])
-def test_a_transaction_that_was_undone_for_others_is_tried_again_a_few_times(
-        engine: Engine, kind: type[psycopg.Error]) -> None:
-    database = Database(engine)
-    undone: list[Exception] = [driver_error(kind)] * (ATTEMPTS - 1)
+def test_a_transaction_is_retried_a_few_times_after_transient_errors(backend: Backend) -> None:
+    executor = Executor(backend, Observer())
+    error, reason = transient_error(backend)
 
-    assert database.write(failing(list(undone))) == "done"
-    with pytest.raises(Unavailable, match="Too many clients"):
-        database.write(failing([*undone, driver_error(kind)]))
+    assert executor.transaction(failing([error] * (ATTEMPTS - 1))) == "done"
+    with pytest.raises(Unavailable, match=reason):
+        executor.transaction(failing([error] * ATTEMPTS))
 
 
-def test_what_is_undone_leaves_nothing_and_what_is_tried_again_stores_once(engine: Engine) -> None:
-    database = Database(engine)
-    undone = [driver_error(psycopg.errors.DeadlockDetected)]
+def test_what_is_undone_leaves_nothing_and_what_is_tried_again_stores_once(backend: Backend) -> None:
+    executor = Executor(backend, Observer())
+    undone = [transient_error(backend)[0]]
 
     def work(connection: Connection) -> None:
         connection.execute(dag_run.insert().values(
@@ -96,49 +98,59 @@ def test_what_is_undone_leaves_nothing_and_what_is_tried_again_stores_once(engin
         if undone:
             raise undone.pop()
 
-    database.write(work)
+    executor.transaction(work)
 
-    rows = database.write(lambda connection: connection.execute(select(dag_run)).all())
+    rows = executor.transaction(lambda connection: connection.execute(select(dag_run)).all())
     assert len(rows) == 1
 
 
-def test_a_commit_that_nobody_heard_of_is_in_doubt(engine: Engine) -> None:
+def test_a_commit_that_nobody_heard_of_is_in_doubt(backend: Backend) -> None:
     def lose(connection: Connection) -> None:
-        raise driver_error(psycopg.OperationalError)
-    event.listen(engine, "commit", lose)
+        raise lost_connection(backend)
+    event.listen(backend.engine, "commit", lose)
 
     with pytest.raises(Unavailable) as lost:
-        Database(engine).write(failing([]))
+        Executor(backend, Observer()).transaction(failing([]))
     with pytest.raises(Unavailable) as refused:
-        Database(engine).write(failing([driver_error(psycopg.errors.DiskFull)]))
+        Executor(backend, Observer()).transaction(failing([full_disk(backend)]))
 
     assert (lost.value.in_doubt, refused.value.in_doubt) == (True, False)
 
 
-@pytest.mark.parametrize("statement", ["SELECT pg_sleep(60)", "SELECT 1"])
+@pytest.mark.parametrize(("statement", "limits"), [
+    ("SELECT pg_sleep(60)", limited(statement_timeout_seconds=0.2, lock_timeout_seconds=30)),
+    ("SELECT 1", limited(statement_timeout_seconds=30, lock_timeout_seconds=0.1))])
 def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
-        postgres_url: str, statement: str) -> None:
-    engine = open_engine(postgres_url, limits(Settings(statement_timeout_seconds=0.2, lock_timeout_seconds=0.1)))
-    other = open_engine(postgres_url)
+        postgres_url: str, statement: str, limits: Limits) -> None:
+    backend = open_backend(postgres_url, limits)
+    other = open_backend(postgres_url)
 
     def work(connection: Connection) -> None:
         connection.execute(text(statement))
         connection.execute(text("SELECT pg_advisory_xact_lock(7)"))
 
-    with other.begin() as connection:
+    with other.engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(7)"))
         with pytest.raises(Unavailable) as error:
-            Database(engine).write(work)
+            Executor(backend, Observer()).transaction(work)
 
     assert error.value.reason == ("The database takes too long." if "sleep" in statement
                                   else "The database is locked by another writer.")
-    for each in (engine, other):
-        each.dispose()
+    for each in (backend, other):
+        each.close()
+
+
+def test_by_default_every_wait_of_a_request_ends_within_two_seconds() -> None:
+    limits = limited()
+    waits = [limits.pool_timeout_seconds, limits.connect_timeout_seconds,
+             limits.lock_timeout_seconds, limits.statement_timeout_seconds + GRACE_SECONDS]
+
+    assert all(0 < wait < 2 for wait in waits)
 
 
 def test_a_sqlite_file_that_somebody_else_locks_can_be_read_and_not_written(
         database_url: str) -> None:
-    store = XComStore(Database(open_engine(database_url, QUICK)))
+    store = SqlXComStore(open_backend(database_url, QUICK))
     store.create(NAME, "1")
     foreign = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
     foreign.execute("BEGIN IMMEDIATE")
@@ -152,11 +164,11 @@ def test_a_sqlite_file_that_somebody_else_locks_can_be_read_and_not_written(
 
 
 def test_a_full_disk_refuses_a_write_and_keeps_what_there_is(database_url: str) -> None:
-    engine = open_engine(database_url)
-    store = XComStore(Database(engine))
+    backend = open_backend(database_url)
+    store = SqlXComStore(backend)
     store.create(NAME, '"old"')
 
-    @event.listens_for(engine, "checkout")
+    @event.listens_for(backend.engine, "checkout")
     def limit(connection: sqlite3.Connection, *_: Any) -> None:
         connection.execute("PRAGMA max_page_count = 1")  # no more pages than there are
 
@@ -168,10 +180,10 @@ def test_a_full_disk_refuses_a_write_and_keeps_what_there_is(database_url: str) 
 
 
 def test_a_read_only_database_is_read_and_not_written(database_url: str) -> None:
-    writing = XComStore(Database(open_engine(database_url)))
+    writing = SqlXComStore(open_backend(database_url))
     writing.create(NAME, "1")
     path = database_url.removeprefix("sqlite:///")
-    store = XComStore(Database(open_engine(f"sqlite:///file:{path}?mode=ro&uri=true")))
+    store = SqlXComStore(open_backend(f"sqlite:///file:{path}?mode=ro&uri=true"))
 
     with pytest.raises(Unavailable, match="The database is read-only"):
         store.delete(NAME)
@@ -182,7 +194,7 @@ def test_a_read_only_database_is_read_and_not_written(database_url: str) -> None
 def test_nothing_is_stored_in_a_file_that_was_removed_or_replaced(
         database_url: str, empty_database: Path) -> None:
     path = Path(database_url.removeprefix("sqlite:///"))
-    store = XComStore(Database(open_engine(database_url)))
+    store = SqlXComStore(open_backend(database_url))
     store.create(NAME, "1")
     path.unlink()
     with pytest.raises(Unavailable, match="does not hold the tables"):
@@ -200,14 +212,14 @@ def test_nothing_is_stored_in_a_file_that_was_removed_or_replaced(
 def test_a_file_that_is_no_database_is_told_as_damaged_or_without_tables(
         tmp_path: Path, content: bytes) -> None:
     (tmp_path / "odd.db").write_bytes(content)
-    store = XComStore(Database(open_engine(f"sqlite:///{tmp_path}/odd.db")))
+    store = SqlXComStore(open_backend(f"sqlite:///{tmp_path}/odd.db"))
 
     with pytest.raises(Unavailable, match=r"damaged|does not hold the tables"):
         store.get(NAME)
 
 
 def test_a_folder_that_is_gone_is_told_for_reads_and_writes(tmp_path: Path) -> None:
-    store = XComStore(Database(open_engine(f"sqlite:///{tmp_path}/nowhere/x.db")))
+    store = SqlXComStore(open_backend(f"sqlite:///{tmp_path}/nowhere/x.db"))
 
     for call in (lambda: store.get(NAME), lambda: store.create(NAME, "1")):
         with pytest.raises(Unavailable, match="cannot be opened"):
@@ -215,15 +227,26 @@ def test_a_folder_that_is_gone_is_told_for_reads_and_writes(tmp_path: Path) -> N
 
 
 def test_whoever_finds_no_free_connection_is_told_in_time(database_url: str) -> None:
-    engine = open_engine(database_url, limits(Settings(pool_size=1, pool_timeout_seconds=0.05)))
+    backend = open_backend(database_url, limited(pool_size=1, pool_timeout_seconds=0.05))
 
-    with engine.connect(), pytest.raises(Unavailable, match="All connections"):
-        XComStore(Database(engine)).get(NAME)
+    with backend.engine.connect(), pytest.raises(Unavailable, match="All connections"):
+        SqlXComStore(backend).get(NAME)
 
 
-def test_each_statement_and_transaction_is_timed(engine: Engine) -> None:
+class Recorder(Observer):
+    def __init__(self, times: list[tuple[str, float]]) -> None:
+        self._times = times
+
+    def operation(self, kind: str, seconds: float) -> None:
+        self._times.append((kind, seconds))
+
+
+def test_each_statement_and_transaction_is_timed(backend: Backend,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on by a second whenever it is looked at."""
+    monkeypatch.setattr(database_module, "time", SimpleNamespace(perf_counter=count().__next__))
     times: list[tuple[str, float]] = []
-    store = XComStore(Database(engine, lambda kind, seconds: times.append((kind, seconds))))
+    store = SqlXComStore(backend, observer=Recorder(times))
 
     with pytest.raises(EntryNotFound):
         store.get(NAME)
@@ -233,17 +256,16 @@ def test_each_statement_and_transaction_is_timed(engine: Engine) -> None:
         store.delete(NAME)
 
     # Creating takes two where the task instance is not known yet.
-    assert [kind for kind, _ in times] == ["read", "write", "write", "write", "write"]
-    assert all(0 < seconds < 10 for _, seconds in times)
+    assert times == [("read", 1), ("write", 1), ("write", 1), ("write", 1), ("write", 1)]
 
 
-def test_of_many_that_create_one_name_exactly_one_is_accepted(engine: Engine) -> None:
+def test_of_many_that_create_one_name_exactly_one_is_accepted(backend: Backend) -> None:
     accepted: list[int] = []
     refused: list[int] = []
     start = threading.Barrier(8)
 
     def create(number: int) -> None:
-        store: Any = XComStore(Database(engine))
+        store: Any = SqlXComStore(backend)
         start.wait()
         try:
             store.create(NAME, str(number))
@@ -258,16 +280,16 @@ def test_of_many_that_create_one_name_exactly_one_is_accepted(engine: Engine) ->
         thread.join()
 
     assert (len(accepted), len(refused)) == (1, 7)
-    assert XComStore(Database(engine)).get(NAME).value == str(accepted[0])
+    assert SqlXComStore(backend).get(NAME).value == str(accepted[0])
 
 
 @pytest.mark.parametrize("text", ["2024-01-02 03:04:05.000000", "2024-01-02 03:04:05",
                                   "2024-01-02 05:04:05.000+02:00", "2024-01-02T03:04:05Z"])
 def test_a_moment_that_others_wrote_into_sqlite_is_read(database_url: str, text: str) -> None:
-    engine = open_engine(database_url)
-    store = XComStore(Database(engine))
+    backend = open_backend(database_url)
+    store = SqlXComStore(backend)
     store.create(NAME, "1")
-    with engine.begin() as connection:
+    with backend.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE xcom SET timestamp = ?", (text,))
 
     found = [store.get(NAME).timestamp, store.list(XComFilter(), limit=1).entries[0].timestamp]

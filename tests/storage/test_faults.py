@@ -1,13 +1,16 @@
-"""What an error of a database means is told in a sentence that gives nothing away."""
+"""Which fault an error of a driver means, as a sentence that reveals nothing."""
+
+import sqlite3
 
 import psycopg
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
-from xcom_server.storage.database.faults import classify
+from xcom_server.storage.opening import open_backend
 
+from tests.storage.support import driver_error
 
-def driver_error(kind: type[psycopg.Error]) -> OperationalError:
-    return OperationalError("SELECT 1", {}, kind("words with a host and a password"))
+POSTGRES = open_backend("postgresql+psycopg://")
+SQLITE = open_backend("sqlite://")
 
 
 @pytest.mark.parametrize(("kind", "reason"), [
@@ -19,22 +22,41 @@ def driver_error(kind: type[psycopg.Error]) -> OperationalError:
     (psycopg.errors.UndefinedTable, "The database does not hold the tables of this server."),
     (psycopg.errors.IoError, "The disk of the database fails."),
     (psycopg.errors.OutOfMemory, "The database has no resources left."),
+    (psycopg.errors.SerializationFailure, "Too many clients change the same entries at once."),
     (psycopg.OperationalError, "The database cannot be reached.")])
-def test_a_fault_is_told_in_a_sentence_that_gives_nothing_away(
+def test_an_error_of_postgresql_is_a_sentence_that_reveals_nothing(
         kind: type[psycopg.Error], reason: str) -> None:
-    fault = classify(driver_error(kind))
+    fault = POSTGRES.classify(driver_error(kind))
 
     assert fault is not None
     assert fault.reason == reason
 
 
-@pytest.mark.parametrize(("words", "reason"), [
+@pytest.mark.parametrize(("message", "reason"), [
     ("FATAL:  sorry, too many clients already", "The database takes no more connections."),
     ("FATAL:  remaining connection slots are reserved", "The database takes no more connections."),
     ("FATAL:  the database system is starting up", "The database is starting."),
     ("FATAL:  the database system is shutting down", "The database is shutting down.")])
-def test_what_postgresql_says_to_a_new_connection_is_told(words: str, reason: str) -> None:
-    fault = classify(OperationalError("", {}, psycopg.OperationalError(words)))
+def test_what_postgresql_says_to_a_new_connection_is_classified(message: str, reason: str) -> None:
+    fault = POSTGRES.classify(OperationalError("", {}, psycopg.OperationalError(message)))
+
+    assert fault is not None
+    assert fault.reason == reason
+
+
+@pytest.mark.parametrize(("name", "reason"), [
+    ("SQLITE_BUSY_SNAPSHOT", "The database is locked by another writer."),
+    ("SQLITE_FULL", "The disk of the database is full."),
+    ("SQLITE_READONLY_DBMOVED", "The database is read-only."),
+    ("SQLITE_CANTOPEN", "The file of the database cannot be opened."),
+    ("SQLITE_IOERR_WRITE", "The disk of the database fails or is full."),
+    ("SQLITE_NOTADB", "The file of the database is damaged."),
+    ("SQLITE_ERROR", "The database cannot be reached.")])
+def test_an_error_of_sqlite_is_a_sentence_that_reveals_nothing(name: str, reason: str) -> None:
+    error = sqlite3.OperationalError("words with a path")
+    error.sqlite_errorname = name
+
+    fault = SQLITE.classify(OperationalError("", {}, error))
 
     assert fault is not None
     assert fault.reason == reason
@@ -43,5 +65,6 @@ def test_what_postgresql_says_to_a_new_connection_is_told(words: str, reason: st
 @pytest.mark.parametrize("error", [
     ProgrammingError("SELEC", {}, psycopg.errors.SyntaxError("no")),
     IntegrityError("", {}, psycopg.errors.ForeignKeyViolation("")), ValueError()])
-def test_an_error_that_is_no_fault_of_the_database_is_none(error: Exception) -> None:
-    assert classify(error) is None
+def test_an_error_of_this_server_is_not_a_fault_of_the_database(error: Exception) -> None:
+    assert POSTGRES.classify(error) is None
+    assert SQLITE.classify(error) is None

@@ -6,12 +6,12 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
-from xcom_server.storage.database.engine import for_writing, open_engine
-from xcom_server.storage.database.executor import Database
+from sqlalchemy import Connection, text
+from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import XComFilter, XComKey
+from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
-from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.sql.tables import metadata
 
 from tests.conftest import ROOT
@@ -32,39 +32,39 @@ def migrate(connection: Connection, revision: str) -> None:
     command.upgrade(config, revision)
 
 
-def test_migrations_arrive_at_the_declared_tables(engine: Engine) -> None:
-    assert schema.differences(engine) == []
+def test_migrations_arrive_at_the_declared_tables(backend: Backend) -> None:
+    assert schema.differences(backend) == []
 
 
-def test_a_database_of_the_first_released_schema_keeps_its_entries(engine: Engine) -> None:
-    metadata.drop_all(engine)
-    with for_writing(engine).begin() as connection:
+def test_a_database_of_the_first_released_schema_keeps_its_entries(backend: Backend) -> None:
+    metadata.drop_all(backend.engine)
+    with backend.writing.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
         migrate(connection, "0001")
         for statement in FIRST_SCHEMA_ROWS:
             connection.execute(text(statement))
 
-    schema.upgrade(engine)
+    schema.upgrade(backend)
 
-    store = XComStore(Database(engine))
+    store = SqlXComStore(backend)
     entry = store.get(XComKey("d", "r", "t", -1, "k"))
-    assert (entry.value, entry.timestamp, entry.version) == (
+    assert (entry.value, entry.timestamp, entry.etag) == (
         '{"a": 1}', datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC), 0)
     assert store.list(XComFilter(dag_id="d"), limit=1).total_entries == 2
-    assert schema.differences(engine) == []
+    assert schema.differences(backend) == []
 
 
-def test_tables_that_others_changed_are_told(engine: Engine) -> None:
-    with engine.begin() as connection:
+def test_tables_that_others_changed_are_told(backend: Backend) -> None:
+    with backend.engine.begin() as connection:
         connection.execute(text("ALTER TABLE xcom ADD COLUMN other INTEGER"))
 
-    assert "other" in schema.differences(engine)[0]
+    assert "other" in schema.differences(backend)[0]
 
 
-def test_upgrading_again_changes_nothing(engine: Engine) -> None:
-    schema.upgrade(engine)
+def test_upgrading_again_changes_nothing(backend: Backend) -> None:
+    schema.upgrade(backend)
 
-    assert schema.current(engine) == schema.HEAD
+    assert schema.current(backend) == schema.HEAD
 
 
 def test_the_code_knows_the_newest_migration() -> None:
@@ -74,28 +74,28 @@ def test_the_code_knows_the_newest_migration() -> None:
 
 
 def test_an_embedded_database_upgrades_itself(tmp_path: object) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/new.db")
-    schema.prepare(engine)
+    backend = open_backend(f"sqlite:///{tmp_path}/new.db")
+    schema.ensure_current(backend)
 
-    assert schema.current(engine) == schema.HEAD
-    engine.dispose()
+    assert schema.current(backend) == schema.HEAD
+    backend.close()
 
 
 def test_another_database_is_its_operators_to_upgrade(postgres_url: str) -> None:
-    engine = open_engine(postgres_url)
-    metadata.drop_all(engine)
-    with engine.begin() as connection:
+    backend = open_backend(postgres_url)
+    metadata.drop_all(backend.engine)
+    with backend.engine.begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
 
     with pytest.raises(schema.SchemaMismatch, match="Run: xcom-server db upgrade"):
-        schema.prepare(engine)
-    engine.dispose()
+        schema.ensure_current(backend)
+    backend.close()
 
 
-def test_a_schema_of_the_future_is_not_touched(engine: Engine) -> None:
-    with engine.begin() as connection:
+def test_a_schema_of_the_future_is_not_touched(backend: Backend) -> None:
+    with backend.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
-    for bring_up in (schema.prepare, schema.upgrade):
+    for bring_up in (schema.ensure_current, schema.upgrade):
         with pytest.raises(schema.SchemaMismatch, match="9999, which a newer server made"):
-            bring_up(engine)
+            bring_up(backend)

@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from xcom_server.errors import SeedConflict
 from xcom_server.seed_file import InvalidSeedFile, read
-from xcom_server.storage.database.executor import Database
+from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import XComFilter, XComKey
-from xcom_server.storage.sql import bulk
-from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.sql.store import SqlXComStore
 
 from tests.conftest import seed_texts
+from tests.storage.support import exported_entries, exported_runs
 
 ENTRY = {"dag_id": "d", "run_id": "r", "task_id": "t", "key": "k", "value": 1}
 RUN = {"dag_id": "d", "run_id": "r", "logical_date": "2024-01-01T00:00:00Z"}
@@ -21,66 +21,66 @@ def entry_text(**fields: Any) -> str:
     return json.dumps([{**ENTRY, "key": "first"}, {**ENTRY, **fields}])
 
 
-def test_loading_twice_is_loading_once(engine: Engine) -> None:
+def test_loading_twice_is_loading_once(backend: Backend) -> None:
     for _ in range(2):
         for text in seed_texts():
-            bulk.write(engine, read(text))
-    before = list(bulk.export_entries(engine)), list(bulk.export_runs(engine))
+            SqlXComStore(backend).load(read(text))
+    before = exported_entries(backend), exported_runs(backend)
 
     for text in seed_texts():
-        bulk.write(engine, read(text))
+        SqlXComStore(backend).load(read(text))
 
-    assert (list(bulk.export_entries(engine)), list(bulk.export_runs(engine))) == before
+    assert (exported_entries(backend), exported_runs(backend)) == before
     assert (len(before[0]), len(before[1])) == (216, 6)
 
 
-def test_an_entry_seeded_without_a_timestamp_keeps_the_one_it_has(engine: Engine) -> None:
+def test_an_entry_seeded_without_a_timestamp_keeps_the_one_it_has(backend: Backend) -> None:
     for _ in range(2):
-        bulk.write(engine, read(json.dumps([ENTRY])))
-        found = list(bulk.export_entries(engine))
-        bulk.write(engine, read(json.dumps([ENTRY])))
-        assert list(bulk.export_entries(engine)) == found
+        SqlXComStore(backend).load(read(json.dumps([ENTRY])))
+        found = exported_entries(backend)
+        SqlXComStore(backend).load(read(json.dumps([ENTRY])))
+        assert exported_entries(backend) == found
 
 
-def test_a_stored_entry_is_replaced(engine: Engine) -> None:
+def test_a_stored_entry_is_replaced(backend: Backend) -> None:
     for value in ("1", "2"):
-        bulk.write(engine, read(entry_text(value=json.loads(value))))
+        SqlXComStore(backend).load(read(entry_text(value=json.loads(value))))
 
-    assert XComStore(Database(engine)).get(XComKey("d", "r", "t", -1, "k")).value == "2"
+    assert SqlXComStore(backend).get(XComKey("d", "r", "t", -1, "k")).value == "2"
 
 
 @pytest.mark.parametrize("value", ["1180591620717411303424", "1.10", "-0.0", '{"b":1,"a" : 2}',
                                    '"\\u00fc"', "null", "[ ]"])
-def test_a_value_is_kept_to_the_letter(engine: Engine, value: str) -> None:
+def test_a_value_is_kept_to_the_letter(backend: Backend, value: str) -> None:
     rows = f'[ {json.dumps(ENTRY)[:-4]} : {value} , "map_index": 3}} ]'
-    bulk.write(engine, read(rows.replace('"value"  :', '"value":')))
+    SqlXComStore(backend).load(read(rows.replace('"value"  :', '"value":')))
 
-    assert XComStore(Database(engine)).get(XComKey("d", "r", "t", 3, "k")).value == value
-
-
-def test_stored_text_wins_over_the_value(engine: Engine) -> None:
-    bulk.write(engine, read(entry_text(value=1, stored="1.0")))
-
-    assert XComStore(Database(engine)).get(XComKey("d", "r", "t", -1, "k")).value == "1.0"
+    assert SqlXComStore(backend).get(XComKey("d", "r", "t", 3, "k")).value == value
 
 
-def test_what_was_exported_can_be_loaded(engine: Engine, tmp_path: object) -> None:
+def test_stored_text_wins_over_the_value(backend: Backend) -> None:
+    SqlXComStore(backend).load(read(entry_text(value=1, stored="1.0")))
+
+    assert SqlXComStore(backend).get(XComKey("d", "r", "t", -1, "k")).value == "1.0"
+
+
+def test_what_was_exported_can_be_loaded(backend: Backend, tmp_path: object) -> None:
     for text in seed_texts():
-        bulk.write(engine, read(text))
-    entries = list(bulk.export_entries(engine))
+        SqlXComStore(backend).load(read(text))
+    entries = exported_entries(backend)
 
     loaded = read(json.dumps(entries))
 
     assert len(loaded) == 216
-    bulk.write(engine, loaded)
-    assert list(bulk.export_entries(engine)) == entries
+    SqlXComStore(backend).load(loaded)
+    assert exported_entries(backend) == entries
 
 
-def test_rows_without_entries_are_registered(engine: Engine) -> None:
+def test_rows_without_entries_are_registered(backend: Backend) -> None:
     instance = {"task_id": "t", "map_index": 2}
-    bulk.write(engine, read(json.dumps({"dag_runs": [{**RUN, "task_instances": [instance]}]})))
+    SqlXComStore(backend).load(read(json.dumps({"dag_runs": [{**RUN, "task_instances": [instance]}]})))
 
-    strict = XComStore(Database(engine), require_parents=True)
+    strict = SqlXComStore(backend, require_parents=True)
     assert strict.create(XComKey("d", "r", "t", 2, "k"), "1").run_date.year == 2024
 
 
@@ -98,13 +98,13 @@ def test_rows_without_entries_are_registered(engine: Engine) -> None:
     ({"key": "first"}, "has the same name as entry 1"),
     ({"dag_id": "鍵" * 250, "run_id": "鍵" * 250, "key": "鍵" * 512}, "bytes together"),
     ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one")])
-def test_a_bad_row_is_named_and_nothing_is_stored(engine: Engine, fields: dict[str, Any],
+def test_a_bad_row_is_named_and_nothing_is_stored(backend: Backend, fields: dict[str, Any],
                                                   words: str) -> None:
-    with pytest.raises(InvalidSeedFile, match="entry 2: ") as error:
-        bulk.write(engine, read(entry_text(**fields)))
+    with pytest.raises((InvalidSeedFile, SeedConflict), match="entry 2: ") as error:
+        SqlXComStore(backend).load(read(entry_text(**fields)))
 
     assert words in str(error.value)
-    assert XComStore(Database(engine)).list(XComFilter(), limit=9).total_entries == 0
+    assert SqlXComStore(backend).list(XComFilter(), limit=9).total_entries == 0
 
 
 @pytest.mark.parametrize(("run", "words"), [
@@ -113,9 +113,9 @@ def test_a_bad_row_is_named_and_nothing_is_stored(engine: Engine, fields: dict[s
     ({"task_instances": [{"task_id": ""}]}, "task_id must be"),
     ({"run_after": "now"}, "run_after must be"),
     ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one")])
-def test_a_bad_run_is_named(engine: Engine, run: dict[str, Any], words: str) -> None:
-    with pytest.raises(InvalidSeedFile, match="DAG run 2: ") as error:
-        bulk.write(engine, read(json.dumps({"dag_runs": [RUN, {**RUN, **run}]})))
+def test_a_bad_run_is_named(backend: Backend, run: dict[str, Any], words: str) -> None:
+    with pytest.raises((InvalidSeedFile, SeedConflict), match="DAG run 2: ") as error:
+        SqlXComStore(backend).load(read(json.dumps({"dag_runs": [RUN, {**RUN, **run}]})))
 
     assert words in str(error.value)
 

@@ -11,11 +11,11 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 from xcom_server.errors import EntryNotFound
-from xcom_server.storage.database.engine import open_engine
-from xcom_server.storage.database.executor import Database
+from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import Comparison, Order, XComFilter, XComKey
+from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
-from xcom_server.storage.sql.store import XComStore
+from xcom_server.storage.sql.store import SqlXComStore
 
 from tests.conftest import emptied
 
@@ -32,8 +32,8 @@ BEGINS_OR_ENDS = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")
 
 
 @contextmanager
-def statements(engine: Engine) -> Iterator[list[Statement]]:
-    """Yield what an engine sends to its database while the block lasts, but what begins and ends.
+def statements(backend: Backend) -> Iterator[list[Statement]]:
+    """Yield what a backend sends to its database while the block lasts, but what begins and ends.
 
     The drivers tell, so that nothing is missed that goes past SQLAlchemy.
     """
@@ -54,25 +54,25 @@ def statements(engine: Engine) -> Iterator[list[Statement]]:
         else:
             connection.cursor_factory = NotingCursor
 
-    event.listen(engine, "checkout", listen)
+    event.listen(backend.engine, "checkout", listen)
     yield sent
-    event.remove(engine, "checkout", listen)
-    with engine.connect() as connection:  # each call used the pool's one connection
+    event.remove(backend.engine, "checkout", listen)
+    with backend.engine.connect() as connection:  # each call used the pool's one connection
         if isinstance(driver := connection.connection.dbapi_connection, sqlite3.Connection):
             driver.set_trace_callback(None)
         else:
             driver.cursor_factory = psycopg.Cursor  # type: ignore[union-attr]
 
 
-CALLS: dict[str, tuple[Callable[[XComStore], Any], int]] = {
+CALLS: dict[str, tuple[Callable[[SqlXComStore], Any], int]] = {
     "get": (lambda store: store.get(NAME), 1),
     "create, of a known task instance": (
         lambda store: store.create(NEW, "1"), 1),
     "create, of an unknown run": (
         lambda store: store.create(ELSEWHERE, "1"), 7),
     "patch": (lambda store: store.replace_value(NAME, "2"), 1),
-    "patch, by version": (
-        lambda store: store.replace_value(NAME, "2", versions=[store.get(NAME).version]), 2),
+    "patch, by ETag": (
+        lambda store: store.replace_value(NAME, "2", if_match=[store.get(NAME).etag]), 2),
     "delete": (lambda store: store.delete(NAME), 1),
     "list": (lambda store: store.list(XComFilter("dag1"), limit=100), 1),
     "list, of any DAG": (lambda store: store.list(XComFilter(), limit=100), 1),
@@ -82,12 +82,12 @@ CALLS: dict[str, tuple[Callable[[XComStore], Any], int]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_an_operation_costs_a_fixed_number_of_statements(engine: Engine, call: str) -> None:
-    store = XComStore(Database(engine))
+def test_an_operation_costs_a_fixed_number_of_statements(backend: Backend, call: str) -> None:
+    store = SqlXComStore(backend)
     store.create(NAME, "1")
     run, number = CALLS[call]
 
-    with statements(engine) as sent:
+    with statements(backend) as sent:
         run(store)
 
     assert len(sent) == number, sent
@@ -96,18 +96,18 @@ def test_an_operation_costs_a_fixed_number_of_statements(engine: Engine, call: s
 @pytest.mark.parametrize("change", [
     lambda store: store.replace_value(NAME, "2"), lambda store: store.delete(NAME)])
 def test_a_change_of_what_is_not_there_reads_no_more_than_why(
-        engine: Engine, change: Callable[[XComStore], Any]) -> None:
-    with statements(engine) as sent, pytest.raises(EntryNotFound):
-        change(XComStore(Database(engine)))
+        backend: Backend, change: Callable[[SqlXComStore], Any]) -> None:
+    with statements(backend) as sent, pytest.raises(EntryNotFound):
+        change(SqlXComStore(backend))
 
     assert len(sent) <= 2, sent
 
 
-def test_a_list_asks_for_no_value(engine: Engine) -> None:
-    store = XComStore(Database(engine))
+def test_a_list_asks_for_no_value(backend: Backend) -> None:
+    store = SqlXComStore(backend)
     store.create(NAME, "1")
 
-    with statements(engine) as sent:
+    with statements(backend) as sent:
         store.list(XComFilter("dag1"), limit=100, order=[Order("timestamp", True)])
 
     assert not [statement for statement, _ in sent if re.search(r"\bvalue\b", statement)]
@@ -134,21 +134,21 @@ def fill(connection: Connection) -> None:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory,
-         ) -> Iterator[Engine]:
+         ) -> Iterator[Backend]:
     """Yield each kind of database with 100,000 entries, and with what it knows of them."""
     if request.param == "postgresql":
         url = emptied(request.getfixturevalue("postgres_url"))
     else:
         url = f"sqlite:///{tmp_path_factory.mktemp('full') / 'xcom.db'}"
-    engine = open_engine(url)
-    schema.upgrade(engine)
-    with engine.begin() as connection:
+    backend = open_backend(url)
+    schema.upgrade(backend)
+    with backend.engine.begin() as connection:
         fill(connection)
     if request.param == "postgresql":  # what autovacuum does within a minute; SQLite has none
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with backend.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
-    yield engine
-    engine.dispose()
+    yield backend
+    backend.close()
     if request.param == "postgresql":
         emptied(url)
 
@@ -183,20 +183,20 @@ LISTS: list[tuple[XComFilter, int]] = [
     *(run for run, _ in CALLS.values()),
     *(lambda store, wanted=wanted, offset=offset: store.list(wanted, limit=100, offset=offset)
       for wanted, _ in LISTS for offset in (0, 5000))])
-def test_every_statement_reads_by_an_index(full: Engine, call: Callable[[XComStore], Any]) -> None:
+def test_every_statement_reads_by_an_index(full: Engine, call: Callable[[SqlXComStore], Any]) -> None:
     with statements(full) as sent, _undone(full) as store:
         call(store)
 
-    with full.connect() as connection:
+    with full.engine.connect() as connection:
         for statement, parameters in sent:
             for line in plan(connection, statement, parameters):
                 assert BY_INDEX.search(line), (line, statement)
 
 
 @contextmanager
-def _undone(engine: Engine) -> Iterator[XComStore]:
+def _undone(backend: Backend) -> Iterator[SqlXComStore]:
     """Yield a store whose entry is there again afterwards."""
-    store = XComStore(Database(engine))
+    store = SqlXComStore(backend)
     yield store
     for name in (NEW, ELSEWHERE):
         with suppress(EntryNotFound):
@@ -210,7 +210,7 @@ def _undone(engine: Engine) -> Iterator[XComStore]:
 @pytest.mark.parametrize(("wanted", "matching"), LISTS)
 def test_the_count_is_of_the_filter_whatever_the_page(
         full: Engine, wanted: XComFilter, matching: int) -> None:
-    store = XComStore(Database(full))
+    store = SqlXComStore(full)
 
     for limit, offset in ((1, 0), (100, 0), (7, 3), (100, 2 * ENTRIES)):
         page = store.list(wanted, limit=limit, offset=offset)

@@ -1,7 +1,6 @@
 """A client of live servers: it takes them in turn, opens a connection a call, and times answers."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -12,11 +11,7 @@ ENTRIES = "dags/etl/dagRuns/manual/taskInstances/extract/xcomEntries"
 
 
 SECONDS = 30
-"""How long an answer is waited for."""
-
-IN_TIME = 2
-"""Within how many seconds a server says that it cannot reach its database."""
-
+"""How long an answer is waited for: a guard against waiting for ever."""
 
 @dataclass(frozen=True)
 class Operation:
@@ -112,16 +107,6 @@ def status(url: str, user: str = "", password: str = "") -> int:
                                timeout=SECONDS).status_code
         except requests.ConnectionError:
             return 0
-
-
-def in_time(call: Callable[[], Answer]) -> Answer:
-    """Return an answer that came in time; a machine that is busy with others is asked again."""
-    answers = []
-    for _ in range(3):
-        answers.append(call())
-        if answers[-1].seconds < IN_TIME:
-            return answers[-1]
-    raise AssertionError(f"none of these came within {IN_TIME} s: {answers}")
 
 
 def says_unavailable(version: str, answer: Answer) -> str:

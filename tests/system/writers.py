@@ -89,6 +89,12 @@ class Writers:
         """Return the others."""
         return [write for write in self.writes(since) if not write.accepted]
 
+    def are_accepted(self, since: float, writes: int = 30) -> bool:
+        """Say whether the last writes of each writer began after a moment and were accepted."""
+        last = [list(writer.writes)[-writes:] for writer in self._writers]
+        return all(len(each) == writes and all(
+            write.accepted and write.began > since for write in each) for each in last)
+
     def lost(self, stored: dict[str, str]) -> set[str]:
         """Return the keys of accepted writes that are not among what is stored: key -> value."""
         return {write.key for write in self.accepted() if stored.get(write.key)

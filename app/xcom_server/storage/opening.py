@@ -26,8 +26,10 @@ def open_store(url: str, limits: Limits, *, require_parents: bool = False,
 
     Raises DatabaseUnusable for a URL that names no supported database.
     """
-    return SqlXComStore(open_backend(url, limits), require_parents=require_parents,
-                        observer=observer or Observer())
+    backend = open_backend(url, limits)
+    if observer is not None:
+        backend.observe(observer)
+    return SqlXComStore(backend, require_parents=require_parents, observer=observer)
 
 
 def open_backend(url: str, limits: Limits = COMMAND_LIMITS) -> Backend:

@@ -30,7 +30,7 @@ def test_a_key_comes_back_as_it_was_stored(client: FlaskClient, key: str) -> Non
     assert client.delete(entry(key)).status_code == 204
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None,
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
           derandomize=True)
 @given(key=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
                    min_size=1, max_size=512))
@@ -60,7 +60,7 @@ def minimal(key: str) -> str:
 def test_a_key_is_found_through_gunicorn_however_it_is_encoded(
         server: LiveServer, key: str, encode: Callable[[str], str]) -> None:
     path = entries(dag_id=f"keys-{encode.__name__}")
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
 
     def call(method: str, target: str, body: str | None = None) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if body else {}

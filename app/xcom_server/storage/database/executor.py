@@ -41,7 +41,6 @@ class Executor:
         self._observer = observer
         self._breaker = CircuitBreaker()
         self._compiled = lru_cache(maxsize=MAX_COMPILED)(self._compile)
-        backend.observe(observer)
 
     def read(self, build: Build, parameters: dict[str, Any], *shape: Any) -> list[Row]:
         """Return the rows of a statement that reads, in autocommit."""

@@ -1,0 +1,90 @@
+"""Figures that depend on the machine: how long writers wait, and who has the connections."""
+
+import multiprocessing
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from pathlib import Path
+
+import psutil
+from xcom_server.storage.limits import Limits
+from xcom_server.storage.models import XComKey
+from xcom_server.storage.opening import open_backend
+from xcom_server.storage.sql import schema
+from xcom_server.storage.sql.store import SqlXComStore
+
+from tests.live import LiveServer
+from tests.waiting import until
+
+WRITERS = 8
+SECONDS = 3
+START_SECONDS = 5
+CONNECTIONS = 12
+ROUNDS = 9
+
+
+def figures(folder: Path) -> Iterator[str]:
+    """Yield a line for each figure; what is needed for it is in this new folder."""
+    folder.mkdir()
+    outcomes = _contend(f"sqlite:///{folder}/writers.db")
+    counts = sorted(count for count, _ in outcomes)
+    yield (f"{WRITERS} processes that write to one SQLite file for {SECONDS} s: the slowest write"
+           f" took {max(slowest for _, slowest in outcomes):.3f} s; {sum(counts)} writes,"
+           f" {counts[0]} to {counts[-1]} a process")
+    with LiveServer(folder, workers=2) as server:
+        until(lambda: all(_shares(server)))  # the second worker is up
+        busier = sorted(max(_shares(server)) for _ in range(ROUNDS))
+    yield (f"of {CONNECTIONS} connections the busier of two workers has, in {ROUNDS} rounds:"
+           f" {', '.join(map(str, busier))}")
+
+
+def held(server: LiveServer) -> dict[int, int]:
+    """Return how many connections of clients each worker has."""
+    return {worker.pid: sum(each.status == psutil.CONN_ESTABLISHED
+                            and each.laddr.port == server.port for each in worker.net_connections())
+            for worker in psutil.Process(server.process.pid).children()}
+
+
+def connected(server: LiveServer, stack: ExitStack) -> HTTPConnection:
+    """Return a connection that was answered and stays open."""
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    stack.callback(connection.close)
+    connection.request("GET", "/live")
+    connection.getresponse().read()
+    return connection
+
+
+def _contend(url: str) -> list[tuple[int, float]]:
+    """Let processes write at once; return what each says."""
+    backend = open_backend(url)
+    schema.upgrade(backend)
+    backend.close()
+    with ProcessPoolExecutor(WRITERS, multiprocessing.get_context("spawn")) as pool:
+        start = time.monotonic() + START_SECONDS
+        running = [pool.submit(_write, url, number, start) for number in range(WRITERS)]
+        return [each.result(120) for each in running]
+
+
+def _write(url: str, number: int, start: float) -> tuple[int, float]:
+    """Return how many entries one process wrote from then on, and how long the slowest took."""
+    backend = open_backend(url, Limits(lock_timeout_seconds=30))
+    store = SqlXComStore(backend)
+    waits: list[float] = []
+    time.sleep(max(0, start - time.monotonic()))
+    while (begun := time.monotonic()) < start + SECONDS:
+        store.create(XComKey("d", "r", "t", -1, f"{number}-{len(waits)}"), "1")
+        waits.append(time.monotonic() - begun)
+    backend.close()
+    return len(waits), max(waits, default=0)
+
+
+def _shares(server: LiveServer) -> list[int]:
+    """Return how many connections each worker gets."""
+    with ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            connected(server, stack)
+        found = held(server)
+    until(lambda: not any(held(server).values()))
+    return list(found.values())

@@ -1,0 +1,51 @@
+"""What several tests of the storage need: limits, errors of the drivers, and exports."""
+
+import sqlite3
+from typing import Any
+
+import psycopg
+from sqlalchemy.exc import InvalidRequestError, OperationalError
+from xcom_server.factory import limits
+from xcom_server.seed_file import entry_as_row, run_as_row
+from xcom_server.settings import Settings
+from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.database.sqlite import SqliteBackend
+from xcom_server.storage.limits import Limits
+from xcom_server.storage.sql.store import SqlXComStore
+
+
+def limited(**changes: Any) -> Limits:
+    """Return the server's default limits with these changed."""
+    return limits(Settings(**changes))
+
+
+def driver_error(kind: type[psycopg.Error]) -> OperationalError:
+    return OperationalError("SELECT 1", {}, kind("words with a host and a password"))
+
+
+def transient_error(backend: Backend) -> tuple[Exception, str]:
+    """Return an error after which a retry helps, and the reason that clients get."""
+    if isinstance(backend, SqliteBackend):
+        return InvalidRequestError("This connection is closed"), "connection to the database was"
+    return driver_error(psycopg.errors.DeadlockDetected), "Too many clients"
+
+
+def full_disk(backend: Backend) -> Exception:
+    if isinstance(backend, SqliteBackend):
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorname = "SQLITE_FULL"
+        return OperationalError("", {}, error)
+    return driver_error(psycopg.errors.DiskFull)
+
+
+def lost_connection(backend: Backend) -> Exception:
+    kind: Any = (sqlite3 if isinstance(backend, SqliteBackend) else psycopg).OperationalError
+    return OperationalError("", {}, kind("the connection was lost"))
+
+
+def exported_entries(backend: Backend) -> list[dict[str, Any]]:
+    return [*map(entry_as_row, SqlXComStore(backend).export_entries())]
+
+
+def exported_runs(backend: Backend) -> list[dict[str, Any]]:
+    return [*map(run_as_row, SqlXComStore(backend).export_runs())]
