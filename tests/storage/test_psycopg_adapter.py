@@ -1,0 +1,73 @@
+"""Canaries: what storage/database/psycopg_adapter.py relies on in psycopg."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.pq import TransactionStatus
+from xcom_server.storage.database import psycopg_adapter
+
+SEE = "see bounded_connection in storage/database/psycopg_adapter.py"
+
+
+@pytest.fixture
+def url(postgres_url: str) -> str:
+    return postgres_url.replace("+psycopg", "")
+
+
+@pytest.fixture
+def connection(url: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg_adapter.bounded_connection(0.2).connect(url) as connection:
+        yield connection
+
+
+def test_wait_takes_a_generator_an_interval_and_a_timeout() -> None:
+    assert [*inspect.signature(psycopg.Connection.wait).parameters][:4] == [
+        "self", "gen", "interval", "timeout"], (
+        f"psycopg.Connection.wait has other parameters now; {SEE}")
+
+
+def test_every_statement_waits_through_the_connection(
+        connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[object] = []
+    wait = connection.wait
+    monkeypatch.setattr(connection, "wait", lambda *args, **options: (
+        waits.append(args), wait(*args, **options))[1])
+
+    connection.execute("SELECT 1")
+    connection.commit()
+
+    assert len(waits) >= 2, (
+        f"psycopg does not wait for the server through Connection.wait any more; {SEE}")
+
+
+def test_a_wait_that_times_out_raises_no_answer_and_closes_the_connection(
+        connection: psycopg.Connection[Any]) -> None:
+    with pytest.raises(psycopg_adapter.NoAnswer):
+        connection.execute("SELECT pg_sleep(60)")
+
+    assert connection.closed, (
+        "pgconn.finish() does not close the connection any more, so that a late answer could be"
+        f" taken for another statement's; {SEE}")
+
+
+def test_an_error_of_the_server_is_not_taken_for_silence(
+        connection: psycopg.Connection[Any]) -> None:
+    with pytest.raises(psycopg.errors.SyntaxError):
+        connection.execute("SELEC")
+
+    assert connection.pgconn.transaction_status == TransactionStatus.INERROR, (
+        f"pgconn.transaction_status does not tell a failed transaction any more; {SEE}")
+
+
+def test_an_open_transaction_is_seen_without_a_round_trip(
+        connection: psycopg.Connection[Any]) -> None:
+    before = psycopg_adapter.is_in_transaction(connection)
+    connection.execute("SELECT 1")
+    during = psycopg_adapter.is_in_transaction(connection)
+    connection.rollback()
+
+    assert (before, during, psycopg_adapter.is_in_transaction(connection)) == (False, True, False), (
+        "pgconn.transaction_status does not follow transactions any more; see is_in_transaction")
