@@ -42,8 +42,8 @@ class Application(Flask):
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the server for these settings, read from the environment where none are given.
 
-    Raises SettingsError for settings that cannot be, InvalidUsersFile and InvalidKeyFile for files that they name,
-    and SchemaMismatch for a database whose tables are not the ones this code needs.
+    Raises SettingsError for invalid settings, InvalidUsersFile and InvalidKeyFile for the files
+    that they name, and SchemaMismatch for a database whose tables are not the ones this code needs.
     """
     settings = settings or Settings.from_env()
     store = open_store(settings.database_url, limits(settings),
@@ -57,9 +57,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_JSON_DEPTH"] = settings.max_json_depth
     app.url_map.merge_slashes = False  # an empty name is a 404, not a redirect to another URL
     app.url_map.converters["path"] = KeyConverter
-    logs.name_requests(app, log_them=settings.log_requests)
+    logs.add_request_ids(app, log_them=settings.log_requests)
     if settings.metrics:
-        metrics.watch(app, settings.pool_size)
+        metrics.instrument(app, settings.pool_size)
     app.before_request(json_io.require_utf8_url)
     app.before_request(lambda: middleware.refuse_head_and_options() if _is_v2() else None)
     app.after_request(_frame)
@@ -100,6 +100,6 @@ def _frame(response: Response) -> Response:
 def _render(error: Exception) -> Response:
     response = v2_errors.render(error) if _is_v2() else v1_errors.render(error)
     if response.status_code >= 500 and not isinstance(error, Unavailable):  # the store said it
-        current_app.logger.error("%s %s failed", request.method, logs.shown_path(),
+        current_app.logger.error("%s %s failed", request.method, logs.quoted_path(),
                                  exc_info=error)
     return response

@@ -1,8 +1,8 @@
-"""What a seed file may hold, read strictly: every row is checked before any is stored.
+"""The format of seed files, parsed strictly: every row is checked before any is stored.
 
 A file is a JSON list of entries, or an object whose `dag_runs` lists runs with their
-`task_instances`.  It is the one way in that takes what tasks write: any JSON value, also those of
-Airflow's serializer.
+`task_instances`.  Unlike a request, it may hold any value that a task can store: also the objects
+of Airflow's serializer.
 """
 
 import json
@@ -33,19 +33,19 @@ _RUN_FIELDS = {"dag_id", "run_id", "logical_date", "run_after", "task_instances"
 
 
 class InvalidSeedFile(ValueError):
-    """A file cannot be loaded; the text names the row by its number, counted from 1."""
+    """A file cannot be loaded; the text names the row by its number, from 1."""
 
 
 def read(text: str, file: str = "") -> list[SeedRow]:
-    """Read a file, whose name stands in errors.
+    """Parse a seed file; `file` is its name in errors.
 
-    Raises InvalidSeedFile for the first row that cannot be loaded.
+    Raises InvalidSeedFile for the first row that is invalid.
     """
     place = f"{file}: " if file else ""
     try:
         if text.lstrip().startswith("["):
             return [_row(f"{place}entry {number}", _entry, element)
-                    for number, element in enumerate(strict_json.elements(text), 1)]
+                    for number, element in enumerate(strict_json.split_array(text), 1)]
         document = strict_json.loads(text)
     except strict_json.InvalidJson as error:
         raise InvalidSeedFile(f"{place}not JSON: {error}") from None
@@ -70,9 +70,8 @@ def _row(place: str, build: Callable[[str, strict_json.JsonObject], SeedRow],
 
 def _entry(place: str, row: strict_json.JsonObject) -> SeedEntry:
     _refuse_unknown(row, ENTRY_FIELDS)
-    names = {field: _name(row, field) for field in _NAMES}
-    name = XComKey(**names, map_index=_map_index(row))
-    return SeedEntry(place, name, _value(row), _date(row, "logical_date"),
+    key = XComKey(**{field: _name(row, field) for field in _NAMES}, map_index=_map_index(row))
+    return SeedEntry(place, key, _value(row), _date(row, "logical_date"),
                      _date(row, "timestamp"))
 
 
@@ -89,7 +88,8 @@ def _run(place: str, row: strict_json.JsonObject) -> SeedRun:
 
 def _refuse_unknown(row: dict[str, Any], known: set[str]) -> None:
     if unknown := sorted(row.keys() - known):
-        raise InvalidSeedFile(f"{unknown[0]!r} is no field of it; there are {', '.join(sorted(known))}")
+        fields = ", ".join(sorted(known))
+        raise InvalidSeedFile(f"{unknown[0]!r} is no field of it; there are {fields}")
 
 
 def _name(row: dict[str, Any], field: str) -> str:
@@ -104,12 +104,13 @@ def _name(row: dict[str, Any], field: str) -> str:
 def _map_index(row: dict[str, Any]) -> int:
     index = row.get("map_index", UNMAPPED)
     if type(index) is not int or not UNMAPPED <= index <= MAX_MAP_INDEX:
-        raise InvalidSeedFile(f"map_index must be a whole number from {UNMAPPED} to {MAX_MAP_INDEX}")
+        raise InvalidSeedFile(
+            f"map_index must be a whole number from {UNMAPPED} to {MAX_MAP_INDEX}")
     return index
 
 
 def _value(row: strict_json.JsonObject) -> str:
-    """Return the JSON text of a value: `stored` gives the text itself, `value` the value."""
+    """Return the JSON text of the value: `stored` holds it as a string, `value` as JSON."""
     stored = row.get("stored")
     if isinstance(stored, str):
         strict_json.loads(stored)
@@ -118,7 +119,7 @@ def _value(row: strict_json.JsonObject) -> str:
         raise InvalidSeedFile("stored must be a string that holds JSON")
     if "value" not in row:
         raise InvalidSeedFile("neither value nor stored is given")
-    return row.text_of("value")
+    return row.raw("value")
 
 
 def _date(row: dict[str, Any], field: str) -> datetime | None:
@@ -134,18 +135,18 @@ def _date(row: dict[str, Any], field: str) -> datetime | None:
 def entry_as_row(entry: XComEntry) -> dict[str, Any]:
     """Return a stored entry as a row of a seed file."""
     return {"dag_id": entry.dag_id, "run_id": entry.run_id,
-            "logical_date": _shown(entry.logical_date), "task_id": entry.task_id,
+            "logical_date": _iso(entry.logical_date), "task_id": entry.task_id,
             "map_index": entry.map_index, "key": entry.key, "stored": entry.value,
-            "timestamp": _shown(entry.timestamp)}
+            "timestamp": _iso(entry.timestamp)}
 
 
 def run_as_row(run: SeedRun) -> dict[str, Any]:
     """Return a stored DAG run as a row of a seed file."""
-    return {"dag_id": run.dag_id, "run_id": run.run_id, "logical_date": _shown(run.logical_date),
-            "run_after": _shown(run.run_after),
+    return {"dag_id": run.dag_id, "run_id": run.run_id, "logical_date": _iso(run.logical_date),
+            "run_after": _iso(run.run_after),
             "task_instances": [{"task_id": task_id, "map_index": map_index}
                                for task_id, map_index in run.task_instances]}
 
 
-def _shown(date: datetime | None) -> str | None:
+def _iso(date: datetime | None) -> str | None:
     return date.isoformat() if date else None

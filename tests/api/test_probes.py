@@ -76,13 +76,13 @@ def test_metrics_count_requests_by_operation_and_status_and_name_no_entry(
 
     assert gained('xcom_requests_total{operation="v1_updateXComEntry",status="200"}') == 1
     assert gained('xcom_requests_total{operation="v1_getXComValue",status="404"}') == 1
-    assert gained('xcom_requests_total{operation="none",status="404"}') == 1
-    assert gained('xcom_request_seconds_count{operation="v1_getXComValue"}') == 1
+    assert gained('xcom_requests_total{operation="unrouted",status="404"}') == 1
+    assert gained('xcom_request_duration_seconds_count{operation="v1_getXComValue"}') == 1
     # One finds no task instance, the next one registers it.
-    assert gained('xcom_store_seconds_count{kind="write"}') == 2
-    assert gained('xcom_store_seconds_count{kind="read"}') == 1
-    assert after['xcom_pool_connections{are="used"}'] == 0
-    assert after['xcom_pool_connections{are="most"}'] == 10
+    assert gained('xcom_store_duration_seconds_count{kind="write"}') == 2
+    assert gained('xcom_store_duration_seconds_count{kind="read"}') == 1
+    assert after['xcom_pool_connections{state="in_use"}'] == 0
+    assert after['xcom_pool_connections{state="max"}'] == 10
     assert not any("secret-name" in name or "etl" in name for name in after)
 
 
@@ -96,7 +96,7 @@ def test_metrics_whose_files_are_gone_are_a_503(client: FlaskClient, tmp_path: P
 def test_connections_that_never_came_about_are_not_given_back(
         make_client: Callable[..., FlaskClient], tmp_path: Path) -> None:
     client = make_client(database_url=f"sqlite:///{tmp_path}/gone/xcom.db")
-    used = 'xcom_pool_connections{are="used"} 0.0'
+    used = 'xcom_pool_connections{state="in_use"} 0.0'
 
     assert [client.get(entries()).status_code for _ in range(3)] == [503] * 3
     assert used in client.get("/metrics").text

@@ -31,13 +31,24 @@ def users(path: Path) -> UsersFile:
 
 
 @pytest.fixture
-def gate(users: UsersFile, clock: Clock) -> PasswordAuthenticator:
-    return PasswordAuthenticator(users, clock)
+def make_gate(users: UsersFile, clock: Clock,
+              monkeypatch: pytest.MonkeyPatch) -> Callable[[], PasswordAuthenticator]:
+    """Return a function that makes an authenticator whose hashes are all cheap to check."""
+    def make() -> PasswordAuthenticator:
+        with monkeypatch.context() as patch:
+            patch.setattr(passwords, "_hasher", CHEAP)  # it hashes a password for unknown users
+            return PasswordAuthenticator(users, clock)
+    return make
+
+
+@pytest.fixture
+def gate(make_gate: Callable[[], PasswordAuthenticator]) -> PasswordAuthenticator:
+    return make_gate()
 
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """Return a function that tells how many argon2 runs there were so far."""
+    """Return a function that returns the number of argon2 runs so far."""
     monkeypatch.setattr(passwords, "_hasher", CountingHasher())
     monkeypatch.setattr(CountingHasher, "runs", 0)
     return lambda: CountingHasher.runs

@@ -1,4 +1,4 @@
-"""PasswordAuthenticator: right ones are remembered for a while, wrong ones cost more and more time."""
+"""Passwords: verified ones are cached for a while, wrong ones cost more and more time."""
 
 import threading
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from tests.auth.attempts import CHEAP, ELSEWHERE, HOME, Clock, is_refused
 
 
 def test_a_right_password_tells_who_it_is(gate: PasswordAuthenticator) -> None:
-    assert gate.user("ann", "ann's", HOME).name == "ann"
-    assert gate.user("bob", "bob's", HOME).role is Role.OP
+    assert gate.authenticate("ann", "ann's", HOME).name == "ann"
+    assert gate.authenticate("bob", "bob's", HOME).role is Role.OP
 
 
 @pytest.mark.parametrize(("name", "password"), [
@@ -40,7 +40,7 @@ def test_a_password_may_be_any_text(path: Path, clock: Clock, password: str) -> 
     gate = PasswordAuthenticator(UsersFile(path), clock)
 
     for _ in range(2):
-        assert gate.user("eve", password, HOME).name == "eve"
+        assert gate.authenticate("eve", password, HOME).name == "eve"
         assert is_refused(gate, "eve", password[:-1] + "?")
 
 
@@ -55,14 +55,14 @@ def test_a_new_hash_is_salted_argon2id() -> None:
 def test_a_right_password_is_checked_once_and_remembered_for_a_while(
         gate: PasswordAuthenticator, clock: Clock, runs: Callable[[], int]) -> None:
     for address in (HOME, HOME, ELSEWHERE):
-        gate.user("ann", "ann's", address)
+        gate.authenticate("ann", "ann's", address)
     assert runs() == 1
 
     clock.now += VERIFIED_SECONDS - 0.1
-    gate.user("ann", "ann's", HOME)
+    gate.authenticate("ann", "ann's", HOME)
     assert runs() == 1
     clock.now += 0.1
-    gate.user("ann", "ann's", HOME)
+    gate.authenticate("ann", "ann's", HOME)
     assert runs() == 2
 
 
@@ -73,7 +73,7 @@ def test_those_who_bring_the_same_right_password_at_once_are_let_in_by_one_check
 
     def come() -> None:
         barrier.wait()
-        let_in.append(gate.user("ann", "ann's", HOME).name)
+        let_in.append(gate.authenticate("ann", "ann's", HOME).name)
 
     threads = [threading.Thread(target=come) for _ in range(8)]
     for thread in threads:
@@ -88,7 +88,7 @@ def test_those_who_bring_the_same_right_password_at_once_are_let_in_by_one_check
 def test_using_a_remembered_password_does_not_make_it_last(
         gate: PasswordAuthenticator, clock: Clock, runs: Callable[[], int]) -> None:
     for _ in range(4):
-        gate.user("ann", "ann's", HOME)
+        gate.authenticate("ann", "ann's", HOME)
         clock.now += VERIFIED_SECONDS / 3
 
     assert runs() == 2
@@ -98,7 +98,7 @@ def test_a_remembered_password_is_one_users_alone(path: Path, clock: Clock) -> N
     same = CHEAP.hash("same")
     write(path, {"a": User("a", Role.OP, same), "ab": User("ab", Role.OP, CHEAP.hash("other"))})
     gate = PasswordAuthenticator(UsersFile(path), clock)
-    gate.user("a", "same", HOME)
+    gate.authenticate("a", "same", HOME)
 
     assert is_refused(gate, "ab", "same")
     assert is_refused(gate, "a", "sam")
@@ -111,7 +111,7 @@ def test_a_remembered_password_is_one_users_alone(path: Path, clock: Clock) -> N
     lambda path: write(path, {})])
 def test_an_old_password_is_no_good_at_once(path: Path, gate: PasswordAuthenticator,
                                             change: Callable[[Path], None]) -> None:
-    gate.user("ann", "ann's", HOME)
+    gate.authenticate("ann", "ann's", HOME)
 
     change(path)
 
@@ -120,11 +120,11 @@ def test_an_old_password_is_no_good_at_once(path: Path, gate: PasswordAuthentica
 
 def test_a_remembered_password_gives_the_role_that_the_file_has_now(
         path: Path, gate: PasswordAuthenticator) -> None:
-    ann = gate.user("ann", "ann's", HOME)
+    ann = gate.authenticate("ann", "ann's", HOME)
 
     write(path, {"ann": User("ann", Role.PUBLIC, ann.password_hash, frozenset())})
 
-    assert gate.user("ann", "ann's", HOME) == User("ann", Role.PUBLIC, ann.password_hash,
+    assert gate.authenticate("ann", "ann's", HOME) == User("ann", Role.PUBLIC, ann.password_hash,
                                                    frozenset())
 
 

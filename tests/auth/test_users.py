@@ -1,5 +1,6 @@
 """The users file: read strictly, written whole, seen anew whenever it changes."""
 
+import errno
 import json
 import logging
 import os
@@ -83,6 +84,22 @@ def test_a_write_that_breaks_off_leaves_no_other_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_write_to_a_full_disk_leaves_the_file_and_no_other(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "users.json"
+    write(path, {"ann": ANN})
+    monkeypatch.setattr(os, "fsync", fail)
+
+    with pytest.raises(InvalidUsersFile, match="cannot be used: No space left on device"):
+        write(path, {})
+
+    assert read(path) == {"ann": ANN}
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(("content", "words"), [
     ("", "not JSON"), ("{bad", "not JSON"), ('{"users": NaN}', "not JSON: NaN"),
     ('{"users": {"ann": {}, "ann": {}}}', "not JSON: the name 'ann' twice"),
@@ -162,7 +179,8 @@ def test_a_name_that_nobody_could_give_is_refused(tmp_path: Path, name: str) -> 
     path = tmp_path / "users.json"
     path.write_text(text(name))
 
-    with pytest.raises(InvalidUsersFile, match="1 to 250 printable characters without a colon") as error:
+    words = "1 to 250 printable characters without a colon"
+    with pytest.raises(InvalidUsersFile, match=words) as error:
         validate_username(name)
     with pytest.raises(InvalidUsersFile):
         read(path)

@@ -93,7 +93,7 @@ def test_the_last_of_a_name_counts_where_that_is_allowed(text: str) -> None:
     value = strict_json.loads(text, duplicate_keys=True)
 
     assert value == json.loads(text)
-    assert not isinstance(value, JsonObject) or value.repeats
+    assert not isinstance(value, JsonObject) or value.has_duplicate_keys
 
 
 @pytest.mark.parametrize(("text", "kind"), [
@@ -118,8 +118,8 @@ def test_a_repeated_name_hides_nothing_else_that_is_wrong(text: str,
 def test_a_members_text_is_had_to_the_letter(text: str, around: str) -> None:
     value = strict_json.loads(around % text)
 
-    assert value.text_of("value") == text
-    assert not value.repeats
+    assert value.raw("value") == text
+    assert not value.has_duplicate_keys
 
 
 @pytest.mark.parametrize(("text", "written"), [
@@ -130,12 +130,12 @@ def test_a_members_text_is_had_to_the_letter(text: str, around: str) -> None:
 def test_a_text_that_gives_names_twice_is_written_anew(text: str, written: str) -> None:
     value = strict_json.loads(text, duplicate_keys=True)
 
-    assert value.text_of("value") == written
+    assert value.raw("value") == written
     assert json.loads(written) == value["value"]
 
 
 def elements_of(text: str) -> Any:
-    return [json.loads(each) for each in strict_json.elements(text)]
+    return [json.loads(each) for each in strict_json.split_array(text)]
 
 
 @pytest.mark.parametrize("text", ["[]", " [ ] ", "[1]", '[1, [2, {"a": "]"}], "x,y" , null]'])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from xcom_server.formats import strict_json
-from xcom_server.values.decode import readable
+from xcom_server.values.decode import decode_v2
 
 from tests.conftest import PARITY, ROOT
 from tests.parity import recorded
@@ -20,7 +20,7 @@ DIFFERENCES = recorded.rows((ROOT / "docs" / "differences.md").read_text(encodin
 
 
 def shown(stored: str, form: str) -> Any:
-    value = readable(stored) if form.startswith("deserialize") else json.loads(stored)
+    value = decode_v2(stored) if form.startswith("deserialize") else json.loads(stored)
     return str(value) if form.endswith("stringify") and value is not None else value
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from xcom_server.values.decode import decode
+from xcom_server.values.decode import decode_v1
 from xcom_server.values.types import as_json
 
 from tests.conftest import PARITY, ROOT
@@ -23,8 +23,8 @@ DIFFERENCES = recorded.rows((ROOT / "docs" / "differences.md").read_text(encodin
 
 
 def shown(stored: str, form: str) -> Any:
-    as_objects, native = URL_HINT[form]
-    value = decode(stored, as_objects=as_objects)
+    rebuild, native = URL_HINT[form]
+    value = decode_v1(stored, rebuild=rebuild)
     if native:
         return json.loads(json.dumps(as_json(value), allow_nan=False))
     return None if value is None else str(value)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from xcom_server.values.decode import MAX_TEXT, decode, readable
+from xcom_server.values.decode import MAX_TEXT, decode_v1, decode_v2
 from xcom_server.values.types import as_json
 
 
@@ -19,7 +19,7 @@ PENDULUM = written("pendulum.datetime.DateTime", {"timestamp": 0.0, "tz": WARSAW
 
 
 def rebuilt(value: Any) -> Any:
-    return decode(json.dumps(value), as_objects=True)
+    return decode_v1(json.dumps(value), rebuild=True)
 
 
 @pytest.mark.parametrize(("inside", "shown"), [
@@ -52,7 +52,7 @@ def test_the_text_of_an_object_ends_somewhere() -> None:
     for _ in range(60):
         value = written("a.B", [value])
 
-    assert len(decode(json.dumps(value))) < 3 * MAX_TEXT
+    assert len(decode_v1(json.dumps(value))) < 3 * MAX_TEXT
 
 
 @pytest.mark.parametrize("digits", ["1E+4001", "1E-4001", "NaN", "-Infinity", "sNaN",
@@ -89,22 +89,22 @@ def test_data_that_no_datetime_was_made_of_stays_text(data: Any) -> None:
     ({"__classname__": "", "__version__": 1}, {"__classname__": "", "__version__": 1}),
     ("text", "text"), (None, None), (5, 5), ([], [])])
 def test_a_newer_airflow_shows_objects_by_text(value: Any, shown: Any) -> None:
-    assert readable(json.dumps(value)) == shown
-    assert readable(json.dumps(json.dumps(value))) == shown
+    assert decode_v2(json.dumps(value)) == shown
+    assert decode_v2(json.dumps(json.dumps(value))) == shown
 
 
 @pytest.mark.parametrize("value", [
     written("airflow.sdk.Asset", {"name": "x"}), {"a": [DATE, written("airflow.x.Y", 1)]},
     {"__type": "airflow.x.Y", "__var": 1}, written("a.B", [written("airflow.x.Y", 1)])])
 def test_a_value_with_an_object_of_airflows_own_stays_as_it_is(value: Any) -> None:
-    assert readable(json.dumps(value)) == value
-    assert readable(json.dumps(json.dumps(value))) == json.dumps(value)
+    assert decode_v2(json.dumps(value)) == value
+    assert decode_v2(json.dumps(json.dumps(value))) == json.dumps(value)
 
 
 @pytest.mark.parametrize("held", ["{bad", "NaN", "[1e400]", "[" * 100_000, "1" * 5000,
                                   '{"a": ' * 65 + "1" + "}" * 65, '"\\ud800"', ""])
 def test_a_string_that_holds_no_strict_json_stays_a_string(held: str) -> None:
-    assert readable(json.dumps(held)) == held
+    assert decode_v2(json.dumps(held)) == held
 
 
 def test_the_newer_text_of_an_object_ends_somewhere_too() -> None:
@@ -113,4 +113,4 @@ def test_the_newer_text_of_an_object_ends_somewhere_too() -> None:
     for _ in range(19):
         value = written("a.B", [[value]])
 
-    assert len(readable(json.dumps(value))) < 3 * MAX_TEXT
+    assert len(decode_v2(json.dumps(value))) < 3 * MAX_TEXT

@@ -63,11 +63,11 @@ class UserAccess:
         scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated
-        return self.tokens.user(token.strip())
+        return self.tokens.verify(token.strip())
 
     def login(self, name: str, password: str) -> User:
         """Return whom a name and a password are of."""
-        return self._passwords.user(name, password, request.remote_addr or "")
+        return self._passwords.authenticate(name, password, request.remote_addr or "")
 
 
 class OpenAccess:

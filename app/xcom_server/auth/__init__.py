@@ -1,1 +1,1 @@
-"""Who there is, how they prove it, and what they may do.  Nothing here knows about HTTP."""
+"""Users, passwords, tokens and roles. Nothing here knows about HTTP."""

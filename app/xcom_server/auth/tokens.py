@@ -1,30 +1,27 @@
-"""Tokens: JSON Web Tokens as Airflow 3 signs them, HS512 with a key that is never defaulted."""
+"""Tokens: JSON Web Tokens in the form of Airflow 3's, signed with HS512; the key has no default."""
 
-import os
 import secrets
-import tempfile
 import time
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import jwt
 
+from xcom_server.auth import atomic_file
 from xcom_server.auth.users import User, UsersFile
 from xcom_server.errors import InvalidToken, TokenExpired
 
 MIN_KEY_BYTES = 64
-"""The shortest key: as long as what HS512 makes of it (RFC 7518, 3.2)."""
+"""The shortest key, as long as the output of HS512 (RFC 7518, 3.2)."""
 
 AUDIENCE = "apache-airflow"
 ISSUER = "xcom-server"
 _ALGORITHM = "HS512"
-_CLAIMS = ["sub", "aud", "iss", "iat", "nbf", "exp", "jti"]
+_REQUIRED_CLAIMS = ["sub", "aud", "iss", "iat", "nbf", "exp", "jti"]
 
-
-MAX_REMEMBERED = 1000
-"""How many tokens are remembered as good at the most; each is some 400 bytes."""
+MAX_CACHED = 1000
+"""The largest number of verified tokens in memory, of some 400 bytes each."""
 
 
 class InvalidKeyFile(ValueError):
@@ -32,44 +29,35 @@ class InvalidKeyFile(ValueError):
 
 
 def load_or_create_key(path: Path) -> bytes:
-    """Return the key in a file, which is made, for its owner's eyes alone, where there is none.
+    """Return the key in a file; a missing file is created with a new key, readable by its owner.
 
-    Several processes may do so at once: all of them get the key that one of them made. Raises
-    InvalidKeyFile.
+    Processes that do so at the same time all get the same key. Raises InvalidKeyFile.
     """
     try:
         if not path.exists():
-            _make_key(path)
+            atomic_file.create(path, secrets.token_hex(MIN_KEY_BYTES) + "\n")
         key = path.read_bytes().strip()
     except OSError as error:
         raise InvalidKeyFile(f"the key file {path} cannot be used: {error.strerror}") from None
     if len(key) < MIN_KEY_BYTES:
-        raise InvalidKeyFile(f"the key file {path} holds {len(key)} bytes, less than {MIN_KEY_BYTES}."
-                     " Remove it, and a new one is made.")
+        raise InvalidKeyFile(
+            f"the key file {path} holds {len(key)} bytes, less than {MIN_KEY_BYTES}."
+            " Remove it, and a new one is made.")
     return key
 
 
-def _make_key(path: Path) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as new:
-        new.write(secrets.token_hex(MIN_KEY_BYTES) + "\n")
-        new.flush()
-        os.fsync(new.fileno())
-        with suppress(FileExistsError):
-            os.link(new.name, path)  # unlike a rename, it never takes another key's place
-
-
 class Tokens:
-    """Tokens for the users in a file; `seconds` is how long each is good."""
+    """Issues and verifies the tokens of users; `seconds` is how long a token is valid."""
 
     def __init__(self, key: bytes, users: UsersFile, seconds: int) -> None:
         self._key = key
         self._users = users
         self._seconds = seconds
-        # Only what was found to be good is remembered; looking again takes 0.1 ms.
-        self._known_claims = lru_cache(maxsize=MAX_REMEMBERED)(self._claims)
+        # Saves 0.1 ms a request. An exception is not cached.
+        self._cached_claims = lru_cache(maxsize=MAX_CACHED)(self._claims)
 
     def issue(self, user: User, at_most: int | None = None) -> str:
-        """Return a new token for a user, good for `at_most` seconds where that is less."""
+        """Return a new token for a user, valid for `at_most` seconds if that is shorter."""
         now = int(time.time())
         seconds = min(self._seconds, at_most or self._seconds)
         claims = {"sub": user.name, "role": str(user.role), "teams": [],
@@ -77,13 +65,13 @@ class Tokens:
                   "exp": now + seconds, "iat": now}
         return jwt.encode(claims, self._key, _ALGORITHM, headers={"kid": "not-used"})
 
-    def user(self, token: str) -> User:
-        """Return the user that a token stands for, as the users file has them now.
+    def verify(self, token: str) -> User:
+        """Return the user of a token, as the users file has them now.
 
-        Raises TokenExpired, and InvalidToken for any other token that is not good.
+        Raises TokenExpired, and InvalidToken for any other token that is not valid.
         """
-        claims = self._known_claims(token)
-        if int(claims["exp"]) <= time.time():  # by now
+        claims = self._cached_claims(token)
+        if int(claims["exp"]) <= time.time():  # a cached token may have expired since
             raise TokenExpired
         user = self._users.users().get(claims["sub"])
         if user is None:
@@ -91,8 +79,8 @@ class Tokens:
         return user
 
     def _claims(self, token: str) -> dict[str, Any]:
-        # A token is good from the moment it is made, also for a host whose clock is behind.
-        options: Any = {"require": _CLAIMS, "verify_iat": False, "verify_nbf": False}
+        # `iat` and `nbf` are not compared with the clock: the issuer's clock may be ahead of ours.
+        options: Any = {"require": _REQUIRED_CLAIMS, "verify_iat": False, "verify_nbf": False}
         try:
             return jwt.decode(token, self._key, [_ALGORITHM], options, audience=AUDIENCE,
                               issuer=ISSUER)

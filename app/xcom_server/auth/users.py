@@ -1,20 +1,19 @@
-"""Users: their roles as Airflow has them, and the file that they are kept in.
+"""Users: their roles, which are Airflow's, and the file that stores them.
 
-The file is JSON: an object `users` of name -> `{"role": "viewer", "password": "$argon2id$…"}`, its
-password a hash; `"dags": ["etl"]` beside it says which DAGs exist for a user, else all do.
+The file is JSON. Its object `users` maps a name to `{"role": "viewer", "password": "$argon2id$…"}`;
+the password is a hash.  An optional `"dags": ["etl"]` lists the only DAGs that the user can see.
 """
 
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from xcom_server.auth import atomic_file
 from xcom_server.formats import strict_json
 
 MAX_NAME_LENGTH = 250
@@ -22,7 +21,7 @@ MAX_NAME_LENGTH = 250
 
 
 class Role(StrEnum):
-    """What a user may do with entries; each role may what those before it may."""
+    """What a user may do with entries; each role includes the rights of those before it."""
 
     PUBLIC = "public"
     VIEWER = "viewer"
@@ -32,18 +31,18 @@ class Role(StrEnum):
 
     @property
     def may_read(self) -> bool:
-        """Say whether the role may read entries."""
+        """Whether the role may read entries."""
         return self is not Role.PUBLIC
 
     @property
     def may_write(self) -> bool:
-        """Say whether the role may create, change and delete entries."""
+        """Whether the role may create, change and delete entries."""
         return self in (Role.USER, Role.OP, Role.ADMIN)
 
 
 @dataclass(frozen=True)
 class User:
-    """Somebody with a role; `dag_ids` are the DAGs that exist for them, None stands for all."""
+    """A user; `dag_ids` are the only DAGs that they can see, None stands for all."""
 
     name: str
     role: Role
@@ -54,8 +53,8 @@ class User:
 Users = Mapping[str, User]
 """Name -> user."""
 
-Fingerprint = tuple[int, ...]
-"""What changes with a file, or the number of the error for one that cannot be looked at."""
+FileStamp = tuple[int, ...]
+"""Numbers that change whenever a file does, or the errno of a file that has no status."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,82 +64,63 @@ class InvalidUsersFile(ValueError):
 
 
 class UsersFile:
-    """The users in a file, read again whenever it changes."""
+    """The users in a file, which is read again whenever it changes."""
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._seen: Fingerprint = ()
-        self._refused: Fingerprint | None = None
+        self._loaded: FileStamp = ()
+        self._rejected: FileStamp | None = None
         self._users: Users = {}
 
     def users(self) -> Users:
         """Return the users.
 
-        A file that went missing or bad while the server runs leaves those it held last, and a
-        line in the log. Raises InvalidUsersFile where nothing was read before.
+        If the file goes missing or becomes invalid later, the users that were read last stay, and
+        the error is logged once. Raises InvalidUsersFile if no users were read before.
         """
-        seen = _fingerprint(self._path)
-        if seen not in (self._seen, self._refused):
+        stamp = _stamp(self._path)
+        if stamp not in (self._loaded, self._rejected):
             try:
                 self._users = read(self._path)
-                if self._seen:
+                if self._loaded:
                     _log.info("the users file %s was read again.", self._path)
-                self._seen, self._refused = seen, None
+                self._loaded, self._rejected = stamp, None
             except InvalidUsersFile as error:
-                if not self._seen:
+                if not self._loaded:
                     raise
-                self._refused = seen
+                self._rejected = stamp
                 _log.error("%s; its last users stay.", error)
         return self._users
 
 
 def read(path: Path) -> Users:
-    """Return the users of a file; raises InvalidUsersFile."""
-    with _named(path):
-        return _users(path.read_text(encoding="utf-8"))
+    """Return the users of a file. Raises InvalidUsersFile."""
+    with _naming_file(path):
+        return _parse(path.read_text(encoding="utf-8"))
 
 
 def write(path: Path, users: Users) -> None:
-    """Write a users file, whole or not at all.
+    """Write a users file, whole or not at all; only its owner can read a new one.
 
-    A new one is its owner's alone to read; one that there is keeps its owner and group. Raises
-    InvalidUsersFile for users that could not be read again.
+    Raises InvalidUsersFile, also for users that read() would refuse.
     """
-    path = path.resolve()  # a link to the file stays one
     text = json.dumps({"users": {name: _fields(user) for name, user in users.items()}}, indent=2)
-    with _named(path):
-        _users(text)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False,
-                                         prefix=f".{path.name}.") as new:  # made with mode 0600
-            new.write(text + "\n")
-            new.flush()
-            os.fsync(new.fileno())
-        _take_over(path, new.name)
-        os.replace(new.name, path)
+    with _naming_file(path.resolve()):
+        _parse(text)
+        atomic_file.replace(path, text + "\n")
 
 
 def validate_username(name: str) -> None:
-    """Raise InvalidUsersFile for a name that Basic credentials cannot carry, or nobody can type."""
+    """Raise InvalidUsersFile for a name that is not printable or does not fit Basic credentials."""
     if not 1 <= len(name) <= MAX_NAME_LENGTH or ":" in name or not name.isprintable():
-        raise InvalidUsersFile(f"a user's name is 1 to {MAX_NAME_LENGTH} printable characters without a"
-                       f" colon, not {name[:MAX_NAME_LENGTH]!r}")
-
-
-def _take_over(path: Path, new: str) -> None:
-    """Give a new file the mode of the one it replaces, and its owner where that is allowed.
-
-    Nobody but the owner and the group gets to read it, whatever the mode was.
-    """
-    if path.exists():
-        status = path.stat()
-        os.chmod(new, status.st_mode & 0o660)
-        with suppress(PermissionError):
-            os.chown(new, status.st_uid, status.st_gid)
+        raise InvalidUsersFile(
+            f"a user's name is 1 to {MAX_NAME_LENGTH} printable characters without a colon,"
+            f" not {name[:MAX_NAME_LENGTH]!r}")
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Turn what is wrong with a file into InvalidUsersFile that name it."""
+def _naming_file(path: Path) -> Iterator[None]:
+    """Turn OSError and ValueError into an InvalidUsersFile that names the file."""
     try:
         yield
     except (OSError, ValueError) as error:
@@ -150,7 +130,7 @@ def _named(path: Path) -> Iterator[None]:
         raise InvalidUsersFile(f"the users file {path} cannot be used: {reason}{hint}") from None
 
 
-def _fingerprint(path: Path) -> Fingerprint:
+def _stamp(path: Path) -> FileStamp:
     try:
         status = path.stat()
     except OSError as error:
@@ -158,7 +138,7 @@ def _fingerprint(path: Path) -> Fingerprint:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
-def _users(text: str) -> Users:
+def _parse(text: str) -> Users:
     try:
         document = strict_json.loads(text)
     except strict_json.InvalidJson as error:
@@ -173,19 +153,19 @@ def _user(name: str, fields: Any) -> User:
     validate_username(name)
     if not isinstance(fields, dict) or not fields.keys() <= {"role", "password", "dags"}:
         raise InvalidUsersFile(f"user {name!r}: no object of role, password and dags")
-    if not isinstance(fields.get("role"), str) or fields["role"] not in set(Role):
+    role, password, dags = (fields.get(each) for each in ("role", "password", "dags"))
+    if not isinstance(role, str) or role not in {*Role}:
         raise InvalidUsersFile(f"user {name!r}: role is none of {', '.join(Role)}")
-    password, dags = fields.get("password"), fields.get("dags")
     if not isinstance(password, str) or not password.startswith("$argon2"):
-        raise InvalidUsersFile(f"user {name!r}: password is no argon2 hash; make it with `xcom-server"
-                       " user add`")
+        raise InvalidUsersFile(f"user {name!r}: password is no argon2 hash; make it with"
+                               " `xcom-server user add`")
     if dags is not None and not (isinstance(dags, list) and all(map(_is_dag_id, dags))):
         raise InvalidUsersFile(f"user {name!r}: dags is no list of DAG ids")
-    return User(name, Role(fields["role"]), password, None if dags is None else frozenset(dags))
+    return User(name, Role(role), password, None if dags is None else frozenset(dags))
 
 
-def _is_dag_id(given: Any) -> bool:
-    return isinstance(given, str) and given not in ("", "~")
+def _is_dag_id(value: Any) -> bool:
+    return isinstance(value, str) and value not in ("", "~")
 
 
 def _fields(user: User) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""JSON and dates, read strictly."""
+"""JSON and datetimes, parsed strictly."""

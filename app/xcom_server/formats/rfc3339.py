@@ -1,4 +1,4 @@
-"""Moments as RFC 3339 writes them, read strictly."""
+"""Datetimes in the format of RFC 3339, parsed strictly."""
 
 import re
 from datetime import UTC, datetime
@@ -10,10 +10,10 @@ _RFC3339 = re.compile(
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """Return the moment in UTC; digits past the microsecond are dropped.
+    """Return the datetime in UTC; digits after the microsecond are dropped.
 
-    Raises ValueError for anything but a full date, time and zone, and for a moment outside the
-    years 1 to 9999.
+    Raises ValueError unless the text has a date, a time and a zone, and for a datetime outside
+    the years 1 to 9999.
     """
     match = _RFC3339.fullmatch(text)
     if match is None:

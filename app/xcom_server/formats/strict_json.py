@@ -1,12 +1,11 @@
-"""JSON as RFC 8259 means it, with nothing that two readers could understand differently.
+"""JSON as RFC 8259 defines it, without anything that two parsers could understand differently.
 
-Python's own reader takes NaN, 1e400 (as infinity), repeated names and lone surrogates; each of
-them is refused here, because what one reader of an entry sees another must see too.
+Python's own parser accepts NaN, 1e400 (as infinity), duplicate keys and lone surrogates. They are
+refused here, because all clients must see the same value in an entry.
 """
 
 import json
 import math
-from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
 MAX_DEPTH = 64
@@ -14,9 +13,9 @@ _WHITESPACE = " \t\n\r"
 
 
 class InvalidJson(ValueError):
-    """The text is not JSON at all.
+    """The text is not JSON.
 
-    `reason` says why in a few words, and `position` is the character at which that shows.
+    `reason` is the parser's message, and `position` the index of the character that it is about.
     """
 
     reason = ""
@@ -24,97 +23,99 @@ class InvalidJson(ValueError):
 
 
 class AmbiguousJson(InvalidJson):
-    """The text is JSON to some readers only; the message says what it holds."""
+    """Only some parsers accept the text; the message names what it holds."""
 
 
 class UnreadableJson(AmbiguousJson):
-    """The text is beyond what many readers read at all: nested too deep, or not UTF-8."""
+    """Many parsers refuse the text: it is nested too deep, or not UTF-8."""
 
 
 class DuplicateKey(AmbiguousJson):
-    """An object gives a name twice."""
+    """An object has a key twice."""
 
 
 class JsonObject(dict[str, Any]):
-    """A JSON object that still knows the text it was read from.
+    """A JSON object that keeps its source text.
 
-    `repeats` says that some object in the text gives a name twice.
+    `has_duplicate_keys` is true if any object in the text has a key twice.
     """
 
-    def __init__(self, members: dict[str, Any], text: str, *, repeats: bool) -> None:
+    def __init__(self, members: dict[str, Any], text: str, *, has_duplicate_keys: bool) -> None:
         super().__init__(members)
         self.text = text
-        self.repeats = repeats
-        self._texts: dict[str, str] = {}
+        self.has_duplicate_keys = has_duplicate_keys
+        self._slices: dict[str, str] = {}
 
-    def text_of(self, name: str) -> str:
-        """Return the text of a member's value exactly as it stood in the document.
+    def raw(self, key: str) -> str:
+        """Return the source text of a member's value, character for character.
 
-        A text that gives names twice would be read differently by different readers: the value
-        that was read is written anew in its place.
+        A text with duplicate keys is ambiguous: the value that was read is serialized instead.
         """
-        if self.repeats:
-            return json.dumps(self[name])
-        if name not in self._texts:
-            self._texts[name] = self._found(name)
-        return self._texts[name]
+        if self.has_duplicate_keys:
+            return json.dumps(self[key])
+        if key not in self._slices:
+            self._slices[key] = self._slice_of(key)
+        return self._slices[key]
 
-    def _found(self, name: str) -> str:
-        position = _skip(self.text, self.text.index("{") + 1)
+    def _slice_of(self, key: str) -> str:
+        position = _skip_whitespace(self.text, self.text.index("{") + 1)
         while True:
-            member, position = scanstring(self.text, position + 1)
-            start = _skip(self.text, _skip(self.text, position) + 1)
+            found, position = _LENIENT.raw_decode(self.text, position)
+            start = _skip_whitespace(self.text, _skip_whitespace(self.text, position) + 1)
             _, end = _LENIENT.raw_decode(self.text, start)
-            if member == name:
+            if found == key:
                 return self.text[start:end]
-            position = _skip(self.text, _skip(self.text, end) + 1)
+            position = _skip_whitespace(self.text, _skip_whitespace(self.text, end) + 1)
 
 
 def loads(text: str, max_depth: int = MAX_DEPTH, *, duplicate_keys: bool = False) -> Any:
-    """Read a JSON text; an object at the top is a JsonObject.
+    """Parse a JSON text; an object at the top is a JsonObject.
 
-    Raises InvalidJson for what no reader takes, AmbiguousJson for NaN, Infinity, numbers too
-    large for a float, lone surrogates, nesting beyond `max_depth` and, unless `duplicate_keys`
-    allows them, names given twice; where they are allowed, the last one counts.
+    Raises InvalidJson for a text that is not JSON, and AmbiguousJson for NaN, Infinity, numbers
+    too large for a float, lone surrogates, nesting beyond `max_depth` and duplicate keys.
+    `duplicate_keys` allows the latter; the last one wins.
     """
     try:
-        value, repeats = _decoded(_STRICT, text, max_depth), False
+        value, has_duplicates = _decode(_STRICT, text, max_depth), False
     except DuplicateKey:
         if not duplicate_keys:
             raise
-        value, repeats = _decoded(_LAST_NAME_COUNTS, text, max_depth), True
+        value, has_duplicates = _decode(_LAST_DUPLICATE_WINS, text, max_depth), True
     _check(value, max_depth)
-    return JsonObject(value, text, repeats=repeats) if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        return JsonObject(value, text, has_duplicate_keys=has_duplicates)
+    return value
 
 
-def elements(text: str) -> list[str]:
-    """Return the text of each element of a JSON array, without reading it strictly.
+def split_array(text: str) -> list[str]:
+    """Return the source text of each element of a JSON array; the elements are not checked.
 
-    Raises InvalidJson where the text is not an array, or not JSON up to some element.
+    Raises InvalidJson if the text is not an array or an element is not JSON.
     """
-    position = _skip(text, 0)
+    position = _skip_whitespace(text, 0)
     if text[position : position + 1] != "[":
         raise InvalidJson("not an array")
-    found: list[str] = []
-    position = _skip(text, position + 1)
+    elements: list[str] = []
+    position = _skip_whitespace(text, position + 1)
     while text[position : position + 1] != "]":
         try:
             _, end = _LENIENT.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
-            raise InvalidJson(f"element {len(found) + 1}: {error}") from None
-        found.append(text[position:end])
-        position = _skip(text, end)
+            raise InvalidJson(f"element {len(elements) + 1}: {error}") from None
+        elements.append(text[position:end])
+        position = _skip_whitespace(text, end)
         after = text[position : position + 1]
         if after == ",":
-            position = _skip(text, position + 1)
+            position = _skip_whitespace(text, position + 1)
         if after not in (",", "]") or (after == "," and text[position : position + 1] == "]"):
-            raise InvalidJson(f"element {len(found)}: expecting ',' and another, or ']' after it")
-    if _skip(text, position + 1) < len(text):
+            raise InvalidJson(
+                f"element {len(elements)}: expecting ',' and another, or ']' after it")
+    if _skip_whitespace(text, position + 1) < len(text):
         raise InvalidJson("something after the array")
-    return found
+    return elements
 
 
-def _decoded(decoder: json.JSONDecoder, text: str, max_depth: int) -> Any:
+def _decode(decoder: json.JSONDecoder, text: str, max_depth: int) -> Any:
     try:
         return decoder.decode(text)
     except AmbiguousJson:
@@ -125,26 +126,26 @@ def _decoded(decoder: json.JSONDecoder, text: str, max_depth: int) -> Any:
         invalid = InvalidJson(str(error))
         invalid.reason, invalid.position = error.msg, error.pos
         raise invalid from None
-    except ValueError as error:  # an integer of too many digits
+    except ValueError as error:  # an integer with too many digits
         raise InvalidJson(str(error)) from None
 
 
-def _skip(text: str, position: int) -> int:
+def _skip_whitespace(text: str, position: int) -> int:
     while position < len(text) and text[position] in _WHITESPACE:
         position += 1
     return position
 
 
 def _check(value: Any, max_depth: int) -> None:
-    """Walk the value level by level, without recursion, so that depth itself can be refused."""
+    """Walk the value level by level, without recursion, so that any depth can be refused."""
     level = [value]
     for depth in range(max_depth + 1):
         if depth == max_depth and any(isinstance(each, list | dict) for each in level):
             raise UnreadableJson(f"nesting beyond {max_depth} levels")
-        level = [inner for outer in level for inner in _inside(outer)]
+        level = [child for parent in level for child in _children(parent)]
 
 
-def _inside(value: Any) -> list[Any]:
+def _children(value: Any) -> list[Any]:
     if isinstance(value, str):
         _refuse_surrogates(value)
     elif isinstance(value, list):
@@ -172,16 +173,16 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in members:
-            raise DuplicateKey(f"the name {name[:100]!r} twice")
-        members[name] = value
+    for key, value in pairs:
+        if key in members:
+            raise DuplicateKey(f"the name {key[:100]!r} twice")
+        members[key] = value
     return members
 
 
 _STRICT = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite,
-                           object_pairs_hook=_unique)
-_LAST_NAME_COUNTS = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+                           object_pairs_hook=_unique_keys)
+_LAST_DUPLICATE_WINS = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _LENIENT = json.JSONDecoder()

@@ -1,15 +1,15 @@
-"""Whether this server is about to stop: one byte that gunicorn's master shares with its workers."""
+"""Whether the server is draining: a flag that gunicorn's master shares with its workers."""
 
 import mmap
 
-_flag = mmap.mmap(-1, 1)  # anonymous and shared: a worker that is forked later has it too
+_flag = mmap.mmap(-1, 1)  # anonymous shared memory, which workers inherit when they are forked
 
 
 def begin() -> None:
-    """Say from now on, in every worker, that this server is about to stop."""
+    """Set the flag for all workers: the server is about to stop."""
     _flag[0] = 1
 
 
 def is_draining() -> bool:
-    """Say whether this server is about to stop."""
+    """Return whether the server is about to stop."""
     return _flag[0] == 1

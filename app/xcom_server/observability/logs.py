@@ -1,6 +1,6 @@
-"""The log: one line an event, for people or as JSON, with the id of the request that it is about.
+"""The log: one line per event, as text or JSON, with the id of the request.
 
-It holds names of DAGs, tasks and keys, as paths do; never a value, a query or a credential.
+It holds names of DAGs, tasks and keys, as paths do, but never a value, a query or a credential.
 """
 
 import logging
@@ -14,26 +14,27 @@ from flask import Flask, Response, g, has_request_context, request
 from pythonjsonlogger.json import JsonFormatter
 
 HEADER = "X-Request-Id"
-"""Names a request in the logs of everyone it passes; taken over from the client, else made here."""
+"""Identifies a request in the logs of each server it passes; taken from the client if it is set."""
 
-_GOOD_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_VALID_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _CONSOLE = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
 _CONSOLE_DATE = "[%Y-%m-%d %H:%M:%S %z]"
 
 _log = logging.getLogger("xcom_server.requests")
 
 
-class _OfRequest(logging.Filter):
-    """Adds the id of the current request to what is logged."""
+class RequestIdFilter(logging.Filter):
+    """Adds the id of the current request to log records."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Set `request_id`, if there is a request; keep the record."""
         if has_request_context() and "request_id" in g:
             record.request_id = g.request_id
         return True
 
 
 class _ConsoleFormatter(logging.Formatter):
-    """As gunicorn writes, and the request's id behind."""
+    """gunicorn's format, with the request's id at the end of the first line."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
@@ -44,18 +45,19 @@ class _ConsoleFormatter(logging.Formatter):
         return f"{first} [{request_id}]{newline}{rest}"
 
 
-class _WithoutHeaders(logging.Filter):
-    """Cuts off what gunicorn repeats of a request that it refuses, which may be a credential."""
+class RedactHeadersFilter(logging.Filter):
+    """Cuts off the headers of a request that gunicorn refuses: they may hold a credential."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        words = str(record.msg)
-        if words.startswith("Invalid request from"):
-            record.msg = words.partition(": ")[0]
+        """Shorten the message; keep the record."""
+        message = str(record.msg)
+        if message.startswith("Invalid request from"):
+            record.msg = message.partition(": ")[0]
         return True
 
 
 def formatter(kind: str) -> logging.Formatter:
-    """Return what writes the log as `console` or `json`."""
+    """Return the formatter for a kind of log, `console` or `json`."""
     if kind == "json":
         return JsonFormatter(
             "%(levelname)s %(name)s %(process)d %(message)s", timestamp=True,
@@ -64,39 +66,40 @@ def formatter(kind: str) -> logging.Formatter:
 
 
 def write_to_stderr(log: logging.Logger, kind: str) -> None:
-    """Let a logger write to standard error in this format."""
+    """Make a logger write to standard error; `kind` is `console` or `json`."""
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(kind))
-    handler.addFilter(_OfRequest())
-    handler.addFilter(_WithoutHeaders())
+    handler.addFilter(RequestIdFilter())
+    handler.addFilter(RedactHeadersFilter())
     log.handlers = [handler]
     log.setLevel(logging.INFO)
 
 
-def name_requests(app: Flask, *, log_them: bool) -> None:
-    """Give every request of an application an id, answer it, and log the request where asked."""
+def add_request_ids(app: Flask, *, log_them: bool) -> None:
+    """Give each request of an application an id, return it in a header, and log the request."""
     @app.before_request
-    def name() -> None:
-        given = request.headers.get(HEADER, "")
-        g.request_id = given if _GOOD_ID.fullmatch(given) else uuid4().hex
+    def set_request_id() -> None:
+        client_id = request.headers.get(HEADER, "")
+        g.request_id = client_id if _VALID_ID.fullmatch(client_id) else uuid4().hex
         g.started = time.perf_counter()
 
     @app.after_request
-    def answer(response: Response) -> Response:
+    def add_header(response: Response) -> Response:
         response.headers[HEADER] = g.request_id
         if log_them:
-            told = _told(response)
-            _log.info("%(method)s %(path)s %(status)d in %(milliseconds).1f ms", told, extra=told)
+            fields = _request_fields(response)
+            _log.info("%(method)s %(path)s %(status)d in %(milliseconds).1f ms", fields,
+                      extra=fields)
         return response
 
 
-def shown_path() -> str:
-    """Return the current request's path in one line of ASCII, as clients write it."""
+def quoted_path() -> str:
+    """Return the current request's path, percent-encoded as clients send it."""
     return quote(request.path, safe="/~:+@!$&'()*,;=")
 
 
-def _told(response: Response) -> dict[str, Any]:
+def _request_fields(response: Response) -> dict[str, Any]:
     user = g.get("user")
-    return {"method": request.method, "path": shown_path(), "status": response.status_code,
+    return {"method": request.method, "path": quoted_path(), "status": response.status_code,
             "milliseconds": round((time.perf_counter() - g.started) * 1000, 1),
             "user": user.name if user else None, "client": request.remote_addr}

@@ -1,8 +1,8 @@
-"""What Prometheus may ask: requests, their times, the store's times, and connections in use.
+"""Prometheus metrics: requests, their durations, the store's durations, connections in use.
 
-With several workers, each writes its numbers to files of one folder and whichever is asked adds
-them up (prometheus_client's multiprocess mode).  Every metric has a label, since one without
-touches the folder when it is declared, and a worker must start on a full disk.
+Each worker process writes its numbers to files in a shared folder, and the worker that gets the
+scrape adds them up (prometheus_client's multiprocess mode).  Every metric has a label: one
+without touches the folder when it is declared, and a worker must start on a full disk.
 """
 
 import functools
@@ -29,93 +29,84 @@ from xcom_server import __version__
 from xcom_server.observability.multiproc_dir import FOLDER
 from xcom_server.storage.observer import Observer
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
+"""Upper bounds of the histograms, in seconds."""
 
-REQUESTS = Counter("xcom_requests", "Requests answered.", ["operation", "status"])
-REQUEST_SECONDS = Histogram(
-    "xcom_request_seconds", "How long a request took to answer.", ["operation"], buckets=SECONDS)
-STORE_SECONDS = Histogram(
-    "xcom_store_seconds", "How long a statement or transaction took, waiting for a turn included.",
-    ["kind"], buckets=SECONDS)
-POOL = Gauge(
-    "xcom_pool_connections", "Connections to the database: that requests are using (used), and that"
-    " the workers may have (most).", ["are"], multiprocess_mode="livesum")
-BUILD = Gauge("xcom_build", "The version of the server, as a label.", ["version"],
-              multiprocess_mode="max")
+REQUESTS = Counter("xcom_requests_total", "Requests answered.", ["operation", "status"])
+REQUEST_DURATION = Histogram(
+    "xcom_request_duration_seconds", "Time to answer a request.", ["operation"], buckets=BUCKETS)
+STORE_DURATION = Histogram(
+    "xcom_store_duration_seconds", "Time of a statement or transaction, with waits for locks.",
+    ["kind"], buckets=BUCKETS)
+POOL = Gauge("xcom_pool_connections", "Connections to the database: in use by requests (in_use),"
+             " and allowed to the workers (max).", ["state"], multiprocess_mode="livesum")
+BUILD_INFO = Gauge("xcom_build_info", "The version of the server.", ["version"],
+                   multiprocess_mode="max")
 
-UNROUTED = "none"
-"""Stands for what no route answered."""
+UNROUTED = "unrouted"
+"""The operation of a request that matched no route."""
 
 
-def _harmless(count: Callable[..., None]) -> Callable[..., None]:
-    """Return what counts, and where the disk is full does not: no request fails for that."""
-    @functools.wraps(count)
-    def harmless(*args: Any) -> None:
-        with suppress(Exception):  # a file that was made by half raises anything
-            count(*args)
-    return harmless
+def _best_effort(record: Callable[..., None]) -> Callable[..., None]:
+    """Decorate a function so that its failure, say on a full disk, does not fail a request."""
+    @functools.wraps(record)
+    def wrapper(*args: Any) -> None:
+        with suppress(Exception):  # a file that was written in part raises all kinds of errors
+            record(*args)
+    return wrapper
 
 
 class StoreMetrics(Observer):
-    """Counts what a store reports."""
+    """Records what the store reports."""
 
-    @_harmless
+    @_best_effort
     def operation(self, kind: str, seconds: float) -> None:
-        """Count a statement or transaction."""
-        _of(STORE_SECONDS, kind).observe(seconds)
+        """Record a statement or transaction; `kind` is `read` or `write`."""
+        STORE_DURATION.labels(kind).observe(seconds)
 
-    @_harmless
+    @_best_effort
     def connection_taken(self) -> None:
-        """Count a connection that is in use."""
-        _of(POOL, "used").inc()
+        """Record that a connection of the pool is in use."""
+        POOL.labels("in_use").inc()
 
-    @_harmless
+    @_best_effort
     def connection_returned(self) -> None:
-        """Count a connection that is not in use any more."""
-        _of(POOL, "used").dec()
+        """Record that a connection is in the pool again."""
+        POOL.labels("in_use").dec()
 
 
-def watch(app: Flask, pool_size: int) -> None:
-    """Count what an application answers, and answer /metrics."""
-    _describe(pool_size)
-    app.after_request(_counted)
-    app.add_url_rule("/metrics", "metrics", _answer)
+def instrument(app: Flask, pool_size: int) -> None:
+    """Record the requests of an application, and serve /metrics."""
+    _init_gauges(pool_size)
+    app.after_request(_after_request)
+    app.add_url_rule("/metrics", "metrics", _metrics)
 
 
-@_harmless
-def _describe(pool_size: int) -> None:
-    BUILD.labels(__version__).set(1)
-    POOL.labels("used").set(0)
-    POOL.labels("most").set(pool_size)
+@_best_effort
+def _init_gauges(pool_size: int) -> None:
+    BUILD_INFO.labels(__version__).set(1)
+    POOL.labels("in_use").set(0)
+    POOL.labels("max").set(pool_size)
 
 
-def _counted(response: Response) -> Response:
-    _count(_operation(), str(response.status_code), time.perf_counter() - g.started)
+def _after_request(response: Response) -> Response:
+    operation = (request.endpoint or UNROUTED).replace(".", "_", 1)  # as v1_getXComValue
+    _record_request(operation, str(response.status_code), time.perf_counter() - g.started)
     return response
 
 
-@_harmless
-def _count(operation: str, status: str, seconds: float) -> None:
-    _of(REQUESTS, operation, status).inc()
-    _of(REQUEST_SECONDS, operation).observe(seconds)
+@_best_effort
+def _record_request(operation: str, status: str, seconds: float) -> None:
+    REQUESTS.labels(operation, status).inc()
+    REQUEST_DURATION.labels(operation).observe(seconds)
 
 
-@functools.cache  # finding it takes as long as counting
-def _of(metric: Any, *labels: str) -> Any:
-    return metric.labels(*labels)
-
-
-def _operation() -> str:
-    """Return the version and operationId that answered, or the name of another route."""
-    return (request.endpoint or UNROUTED).replace(".", "_", 1)
-
-
-def _answer() -> Response:
+def _metrics() -> Response:
     registry: Any = REGISTRY
     try:
         if FOLDER in os.environ:
             registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-    except (OSError, ValueError, struct.error):  # such a file again, or no folder
+    except (OSError, ValueError, struct.error):  # a file written in part, or no folder
         return Response("The files of the metrics cannot be read.\n", 503, mimetype="text/plain")

@@ -1,11 +1,11 @@
-"""A stored value as Airflow shows it: JSON text in, a Python value out; nothing ever runs.
+"""Stored values, decoded as Airflow does: JSON text in, a Python value out.
 
-Tasks leave more than JSON: Airflow's serializer writes a date as `{"__classname__":
+Tasks store more than JSON: Airflow's serializer writes a date as `{"__classname__":
 "datetime.date", "__version__": 2, "__data__": "2024-02-29"}`, and older releases as `{"__type": …,
-"__var": …}`.  Airflow 2.10.5 shows such a value as text, `datetime.date@version=2(2024-02-29)`;
-where deserialization is allowed and asked for, the fixed table in xcom_server.values.types rebuilds it,
-and a class that is not in the table stays text.  Airflow 3.3.2 shows it as it is stored, and as
-text of much the same form when it is asked to deserialize.  No name in a value is ever imported.
+"__var": …}`.  Airflow 2.10.5 shows such an object as text, `datetime.date@version=2(2024-02-29)`,
+or deserializes it where that is allowed and asked for: then the classes in
+xcom_server.values.types are rebuilt, and others stay text.  Airflow 3.3.2 shows the object as it
+is stored, and deserializes it to a similar text.  No name in a value is ever imported.
 """
 
 import json
@@ -17,107 +17,111 @@ from xcom_server.formats import strict_json
 from xcom_server.values import types
 
 MAX_TEXT = 1024 * 1024
-"""The longest text that an object is shown by, in characters."""
-
+"""The longest text of an object, in characters."""
 
 _DAG_FILE_PREFIX = re.compile("unusual_prefix_[0-9a-f]{40}_")
-"""What Airflow puts before the name of the module that a DAG file becomes."""
+"""What Airflow prepends to the name of a module that it loads from a DAG file."""
 
 
-class _OfAirflow(Exception):
+class _AirflowClass(Exception):
     """A value holds an object of one of Airflow's own classes."""
 
 
 class Serialized(NamedTuple):
-    """What Airflow's serializer wrote in place of an object."""
+    """An object in the form of Airflow's serializer."""
 
     classname: str
     version: int
     data: Any
 
 
-def decode(text: str, *, as_objects: bool = False) -> Any:
-    """Return the value that JSON text stands for, serialized objects as text or rebuilt."""
-    return _shown(json.loads(text), _rebuilt if as_objects else _as_text)
+def decode_v1(text: str, *, rebuild: bool = False) -> Any:
+    """Return the value of a JSON text as Airflow 2.10.5 does.
+
+    Serialized objects become text, or with `rebuild` objects of the classes in types.
+    """
+    return _convert(json.loads(text), _rebuild_or_text if rebuild else _v1_text)
 
 
-def readable(text: str) -> Any:
-    """Return the value as Airflow 3.3.2 deserializes it: serialized objects become text.
+def decode_v2(text: str) -> Any:
+    """Return the value of a JSON text as Airflow 3.3.2 deserializes it: objects become text.
 
-    A string that holds JSON counts as what it stands for. A value that holds an object of
-    Airflow's own classes, which Airflow would import, stays as it is.
+    A string that holds JSON is decoded too. A value that holds an object of one of Airflow's own
+    classes, which Airflow would import, is returned as it is stored.
     """
     stored = json.loads(text)
     try:
         value = (strict_json.loads(stored, duplicate_keys=True) if isinstance(stored, str)
                  else stored)
-        return _shown(value, _as_newer_text)
-    except (strict_json.InvalidJson, _OfAirflow):
+        return _convert(value, _v2_text)
+    except (strict_json.InvalidJson, _AirflowClass):
         return stored
 
 
-def _shown(value: Any, show: Callable[[Serialized], Any]) -> Any:
+def _convert(value: Any, convert: Callable[[Serialized], Any]) -> Any:
+    """Return a value in which `convert` has replaced each serialized object."""
     if isinstance(value, list):
-        return [_shown(each, show) for each in value]
+        return [_convert(each, convert) for each in value]
     if not isinstance(value, dict):
         return value
     if "__type" in value and "__var" in value:
         if value["__type"] != "dict":
-            return _unless_malformed(value, value["__type"], 0, value["__var"], show)
-        value = value["__var"]  # once: what is wrapped in it again is an object like any other
+            return _convert_object(value, value["__type"], 0, value["__var"], convert)
+        value = value["__var"]  # unwrapped once; a further wrapper is an object like any other
         if not isinstance(value, dict):
-            return _shown(value, show)
-    return _unless_malformed(value, value.get("__classname__", ""), value.get("__version__", ""),
-                             value.get("__data__"), show)
+            return _convert(value, convert)
+    return _convert_object(value, value.get("__classname__", ""), value.get("__version__", ""),
+                           value.get("__data__"), convert)
 
 
-def _unless_malformed(members: dict[str, Any], classname: Any, version: Any, data: Any,
-                      show: Callable[[Serialized], Any]) -> Any:
+def _convert_object(members: dict[str, Any], classname: Any, version: Any, data: Any,
+                    convert: Callable[[Serialized], Any]) -> Any:
     if isinstance(classname, str) and classname and isinstance(version, int):
-        return show(Serialized(classname, version, data))
-    return {name: _shown(each, show) for name, each in members.items()}
+        return convert(Serialized(classname, version, data))
+    return {key: _convert(each, convert) for key, each in members.items()}
 
 
-def _rebuilt(found: Serialized) -> Any:
+def _rebuild_or_text(serialized: Serialized) -> Any:
     try:
-        return types.rebuild(found.classname, found.version, _shown(found.data, _rebuilt))
+        data = _convert(serialized.data, _rebuild_or_text)
+        return types.rebuild(serialized.classname, serialized.version, data)
     except types.REBUILD_ERRORS:
-        return _as_text(found)
+        return _v1_text(serialized)
 
 
-def _as_text(found: Serialized) -> str:
-    """Return Airflow's words for an object; the letters of a list are comma-separated there too."""
-    data = _shown(found.data, _as_text)
-    if found.classname in types.COLLECTIONS and isinstance(data, list | str | dict):
-        return _capped(f"({','.join(str(each) for each in data)})")
+def _v1_text(serialized: Serialized) -> str:
+    """Return the text that Airflow 2.10.5 shows; it puts commas between a list's characters too."""
+    data = _convert(serialized.data, _v1_text)
+    if serialized.classname in types.COLLECTIONS and isinstance(data, list | str | dict):
+        return _truncated(f"({','.join(str(each) for each in data)})")
     if isinstance(data, dict):
-        inside = ",".join(f"{name}={each}" for name, each in data.items())
+        inside = ",".join(f"{key}={each}" for key, each in data.items())
     elif isinstance(data, list):
         inside = ",".join(str(data))
     else:
         inside = "" if data is None else str(data)
-    return f"{found.classname}@version={found.version}({_capped(inside)})"
+    return f"{serialized.classname}@version={serialized.version}({_truncated(inside)})"
 
 
-def _as_newer_text(found: Serialized) -> str:
-    """Return the words of Airflow 3.3.2 for an object: texts within an object are quoted."""
-    if found.classname.startswith("airflow."):
-        raise _OfAirflow
-    data = found.data
+def _v2_text(serialized: Serialized) -> str:
+    """Return the text that Airflow 3.3.2 shows; it quotes strings within an object."""
+    if serialized.classname.startswith("airflow."):
+        raise _AirflowClass
+    data = serialized.data
     if isinstance(data, dict):
-        inside = ", ".join(f"{name}={each!r}" if isinstance(each, str)
-                           else f"{name}={_shown(each, _as_newer_text)}"
-                           for name, each in data.items())
+        inside = ", ".join(f"{key}={each!r}" if isinstance(each, str)
+                           else f"{key}={_convert(each, _v2_text)}"
+                           for key, each in data.items())
     elif isinstance(data, list):
-        inside = ",".join(str(_shown(each, _as_newer_text)) for each in data)
-        if found.classname in types.COLLECTIONS:
-            return _capped(f"({inside})")
+        inside = ",".join(str(_convert(each, _v2_text)) for each in data)
+        if serialized.classname in types.COLLECTIONS:
+            return _truncated(f"({inside})")
     else:
         inside = "" if data is None else str(data)
-    shown = _DAG_FILE_PREFIX.sub("", found.classname)
-    return f"{shown}@version={found.version}({_capped(inside)})"
+    classname = _DAG_FILE_PREFIX.sub("", serialized.classname)
+    return f"{classname}@version={serialized.version}({_truncated(inside)})"
 
 
-def _capped(text: str) -> str:
-    """Return a text, or its beginning: the quotes of lists within lists double at every level."""
+def _truncated(text: str) -> str:
+    """Return at most MAX_TEXT characters: escaped quotes double at every level of nested lists."""
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"

@@ -1,7 +1,7 @@
-"""Names that Airflow's serializer writes into values: only tasks may, never a request.
+"""Keys that Airflow's serializer writes into values: tasks may store them, requests may not.
 
-A value that holds them could be taken for a serialized object by whoever reads it (CVE-2026-42359
-was one write path of Airflow that forgot to look). Every write of the store looks.
+A reader could take a value with such keys for a serialized object. CVE-2026-42359 was one way of
+writing in Airflow that lacked the check. Here the store checks every write.
 """
 
 import json
@@ -13,56 +13,56 @@ from xcom_server.errors import ReservedKeys
 RESERVED = frozenset({"__classname__", "__version__", "__data__", "__id__", "__cache__",
                       "__type", "__source", "__var"})
 
-Place = tuple["Place", str | int] | None
-"""How a value is reached: the place of what holds it, and the step from there.
+Path = tuple["Path", str | int] | None
+"""The path to a value: the path to its parent, and its key or index there.
 
-Linked, and written out for an error alone: written out for each value, long names above a long list
-would take as much memory as their product.
+It is a linked list that only an error formats: as text for each value, long keys above a long
+list would take as much memory as the product of their lengths.
 """
 
 
 def refuse_reserved(text: str) -> None:
-    """Raise ReservedKeys for a value, given as JSON text, that holds a reserved name at any depth.
+    """Raise ReservedKeys if a value, given as JSON text, has a reserved key at any depth.
 
-    A string that holds an object or a list as JSON counts as that, as in Airflow 3.3.1 and later.
+    A string that holds an object or a list as JSON is searched too, as in Airflow 3.3.1 and later.
     """
-    if "__" not in text and "\\u" not in text:  # no such name, spelt out or escaped: most values
+    if "__" not in text and "\\u" not in text:  # most values have no such key, nor an escaped one
         return
-    for place, found in _objects(json.loads(text)):
-        if names := sorted(RESERVED & found.keys()):
-            raise ReservedKeys(_written(place), names)
+    for path, members in _objects(json.loads(text)):
+        if keys := sorted(RESERVED & members.keys()):
+            raise ReservedKeys(_format(path), keys)
 
 
-def _objects(value: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """Yield every object within a value with its place, each before those inside it."""
-    waiting: list[tuple[Place, Any]] = [(None, value)]
-    while waiting:
-        place, value = waiting.pop()
-        value = _unwrapped(value)
-        steps: list[tuple[str | int, Any]] = []
+def _objects(value: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield every object within a value with its path, parents first."""
+    stack: list[tuple[Path, Any]] = [(None, value)]
+    while stack:
+        path, value = stack.pop()
+        value = _parse_if_json(value)
+        children: list[tuple[str | int, Any]] = []
         if isinstance(value, dict):
-            yield place, value
-            steps = [(f".{name}", each) for name, each in value.items()]
+            yield path, value
+            children = [(f".{key}", each) for key, each in value.items()]
         elif isinstance(value, list):
-            steps = [*enumerate(value)]
-        waiting += [((place, step), each) for step, each in reversed(steps)
-                    if isinstance(each, dict | list | str)]
+            children = [*enumerate(value)]
+        stack += [((path, step), each) for step, each in reversed(children)
+                  if isinstance(each, dict | list | str)]
 
 
-def _written(place: Place) -> str:
+def _format(path: Path) -> str:
     steps = []
-    while place is not None:
-        place, step = place
+    while path is not None:
+        path, step = path
         steps.append(step if isinstance(step, str) else f"[{step}]")
     return "value" + "".join(reversed(steps))
 
 
-def _unwrapped(value: Any) -> Any:
-    """Return the object or list that a string holds as JSON, any other value as it is."""
+def _parse_if_json(value: Any) -> Any:
+    """Return the object or list that a string holds as JSON, and any other value as it is."""
     if not isinstance(value, str) or value.lstrip(" \t\n\r")[:1] not in ("{", "["):
         return value
     try:
-        held = json.loads(value)
+        parsed = json.loads(value)
     except (ValueError, RecursionError):
         return value
-    return held if isinstance(held, dict | list) else value
+    return parsed if isinstance(parsed, dict | list) else value

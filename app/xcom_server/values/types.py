@@ -1,7 +1,7 @@
-"""The classes that a serialized value is rebuilt into, and how 2.10.5 writes them as JSON.
+"""The classes that serialized objects are rebuilt as, and the JSON that 2.10.5 makes of them.
 
-The table is all there is: what it does not name stays text.  `str()` and `repr()` of the results
-are what Airflow's own give, pendulum's among them, because v1 shows values through `str()`.
+Only the classes in the table are rebuilt.  `str()` and `repr()` of the objects are those of
+Airflow's own, pendulum's included, because v1 shows values through `str()`.
 """
 
 from collections.abc import Callable
@@ -11,17 +11,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 COLLECTIONS = {"builtins.tuple": 1, "builtins.set": 1, "builtins.frozenset": 1}
-"""Collections, and the newest version of each that can be read."""
+"""Collection classes, and the newest version of each that can be read."""
 
 REBUILD_ERRORS = (TypeError, ValueError, LookupError, ArithmeticError, OSError)
-"""What rebuild raises for a class that is not in the table, or for data it cannot be made of."""
+"""What rebuild raises for a class that is not in the table, and for invalid data."""
 
 MAX_DECIMAL_DIGITS = 4000
 """The longest Decimal that becomes a JSON number; a longer one stays a string."""
 
 _DAYLIGHT_SAVING = {"EDT": -4 * 3600, "CDT": -5 * 3600, "MDT": -6 * 3600, "PDT": -7 * 3600,
                     "CEST": "CET"}
-"""Names of zones that version 1 wrote and no time zone database knows."""
+"""Zone names that version 1 wrote and no time zone database has: offset in seconds or zone."""
 
 
 class Zone(ZoneInfo):
@@ -32,23 +32,23 @@ class Zone(ZoneInfo):
 
 
 class FixedZone(tzinfo):
-    """A zone of so many seconds east of UTC, with pendulum's name and repr."""
+    """A zone of a fixed offset, in seconds east of UTC, with pendulum's name and repr."""
 
     def __init__(self, seconds: int) -> None:
         self._zone = timezone(timedelta(seconds=seconds))
         self.seconds = seconds
 
-    def utcoffset(self, moment: datetime | None) -> timedelta:
-        """Return the offset, the same at every moment."""
-        return self._zone.utcoffset(moment)
+    def utcoffset(self, when: datetime | None) -> timedelta:
+        """Return the offset, which is always the same."""
+        return self._zone.utcoffset(when)
 
-    def dst(self, moment: datetime | None) -> timedelta:
-        """Return no daylight saving."""
+    def dst(self, when: datetime | None) -> timedelta:
+        """Return zero: there is no daylight saving time."""
         return timedelta(0)
 
-    def tzname(self, moment: datetime | None) -> str:
-        """Return the offset as `+05:30`."""
-        return self._zone.tzname(moment).removeprefix("UTC") or "+00:00"
+    def tzname(self, when: datetime | None) -> str:
+        """Return the offset in the form `+05:30`."""
+        return self._zone.tzname(when).removeprefix("UTC") or "+00:00"
 
     def __repr__(self) -> str:
         return f'FixedTimezone({self.seconds}, name="{self.tzname(None)}")'
@@ -63,7 +63,7 @@ class PendulumDateTime(datetime):
 
 
 class OrderedSet(tuple[Any, ...]):
-    """The elements of a set, in an order that every process agrees on."""
+    """The elements of a set, in an order that is the same in every process."""
 
     name = "set"
 
@@ -82,7 +82,7 @@ class OrderedFrozenSet(OrderedSet):
 
 
 def rebuild(classname: str, version: int, data: Any) -> Any:
-    """Return the object that was serialized; raises one of REBUILD_ERRORS."""
+    """Return the object that was serialized. Raises one of REBUILD_ERRORS."""
     return _TABLE[classname](version, data)
 
 
@@ -101,7 +101,7 @@ def _set(kind: type[OrderedSet]) -> Callable[[int, Any], OrderedSet]:
         _refuse_newer(version, COLLECTIONS["builtins.set"])
         distinct = dict.fromkeys(data)
         if all(isinstance(each, int | float) for each in distinct):
-            return kind(set(distinct))  # the order of numbers is Python's own, and always the same
+            return kind(set(distinct))  # numbers have the same hash, and order, everywhere
         return kind(distinct)
     return build
 
@@ -122,24 +122,25 @@ def _timedelta(version: int, data: Any) -> timedelta:
 
 
 def _datetime(version: int, data: Any) -> datetime:
-    return _moment(datetime, version, data, None)
+    return _from_timestamp(datetime, version, data, None)
 
 
 def _pendulum_datetime(version: int, data: Any) -> datetime:
-    return _moment(PendulumDateTime, version, data, Zone("UTC"))
+    return _from_timestamp(PendulumDateTime, version, data, Zone("UTC"))
 
 
-def _moment(kind: type[datetime], version: int, data: Any, default: tzinfo | None) -> datetime:
+def _from_timestamp(kind: type[datetime], version: int, data: Any,
+                    default: tzinfo | None) -> datetime:
     if not isinstance(data, dict):
-        raise TypeError("a moment is written as an object")
+        raise TypeError("a datetime is written as an object")
     zone = default
     if version == 1 and "tz" in data:
         zone = _zone(1, _DAYLIGHT_SAVING.get(data["tz"], data["tz"]))
     elif data.get("tz"):
         name, classname, zone_version, *_ = data["tz"]
         zone = (_zoneinfo if "zoneinfo.ZoneInfo" in classname else _zone)(zone_version, name)
-    moment = kind.fromtimestamp(float(data["timestamp"]), zone or UTC)
-    return moment if zone else moment.replace(tzinfo=None)
+    result = kind.fromtimestamp(float(data["timestamp"]), zone or UTC)
+    return result if zone else result.replace(tzinfo=None)
 
 
 def _zone(version: int, name: Any) -> tzinfo:
@@ -168,12 +169,12 @@ _TABLE: dict[str, Callable[[int, Any], Any]] = {
 
 
 def as_json(value: Any) -> Any:
-    """Return a value, rebuilt objects within it, as Airflow's web server writes it in JSON."""
+    """Return a value that may hold rebuilt objects as Airflow's web server writes it in JSON."""
     match value:
         case OrderedSet() | timedelta() | tzinfo():
             return _serialize(value)
         case dict():
-            return {name: as_json(each) for name, each in value.items()}
+            return {key: as_json(each) for key, each in value.items()}
         case list() | tuple():
             return [as_json(each) for each in value]
         case datetime():
@@ -181,36 +182,36 @@ def as_json(value: Any) -> Any:
         case date():
             return value.strftime("%Y-%m-%d")
         case Decimal():
-            return _plain_number(value)
+            return _json_number(value)
     return value
 
 
 def _serialize(value: Any) -> Any:
-    """Return what Airflow's serializer writes, which JSON falls back to where it has no type."""
+    """Return an object as Airflow's serializer writes it: the fallback for types JSON lacks."""
     match value:
         case OrderedSet():
-            return _written(f"builtins.{value.name}", 1, [_serialize(each) for each in value])
+            return _envelope(f"builtins.{value.name}", 1, [_serialize(each) for each in value])
         case tuple():
-            return _written("builtins.tuple", 1, [_serialize(each) for each in value])
+            return _envelope("builtins.tuple", 1, [_serialize(each) for each in value])
         case timedelta():
-            return _written("datetime.timedelta", 2, value.total_seconds())
+            return _envelope("datetime.timedelta", 2, value.total_seconds())
         case tzinfo():
             name, classname = _zone_name(value)
-            return _written(classname, 1, name)
+            return _envelope(classname, 1, name)
         case datetime():
             zone = value.tzinfo and _serialize((*_zone_name(value.tzinfo), 1, True))
             classname = ("pendulum.datetime.DateTime" if isinstance(value, PendulumDateTime)
                          else "datetime.datetime")
-            moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-            return _written(classname, 2, {"timestamp": moment.timestamp(), "tz": zone})
+            aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+            return _envelope(classname, 2, {"timestamp": aware.timestamp(), "tz": zone})
         case date():
-            return _written("datetime.date", 2, value.isoformat())
+            return _envelope("datetime.date", 2, value.isoformat())
         case Decimal():
-            return _written("decimal.Decimal", 1, _plain_number(value))
+            return _envelope("decimal.Decimal", 1, _json_number(value))
     return value
 
 
-def _written(classname: str, version: int, data: Any) -> dict[str, Any]:
+def _envelope(classname: str, version: int, data: Any) -> dict[str, Any]:
     return {"__classname__": classname, "__version__": version, "__data__": data}
 
 
@@ -221,9 +222,9 @@ def _zone_name(zone: tzinfo) -> tuple[str | int, str]:
     return str(zone), module
 
 
-def _plain_number(number: Decimal) -> int | float | str:
+def _json_number(number: Decimal) -> int | float | str:
     if not number.is_finite() or abs(number.adjusted()) > MAX_DECIMAL_DIGITS:
-        return str(number)  # JSON has no NaN, and nobody wants megabytes of zeros
+        return str(number)  # JSON has no NaN, and 1E+9999999 would be megabytes of zeros
     is_whole = number.as_tuple().exponent >= 0  # type: ignore[operator]
-    plain = int(number) if is_whole else float(number)
-    return plain if abs(plain) != float("inf") else str(number)
+    result = int(number) if is_whole else float(number)
+    return result if abs(result) != float("inf") else str(number)

@@ -62,7 +62,7 @@ class XComApi:
         if deserialize and not self._may_deserialize:
             raise BadRequestProblem(detail="XCom deserialization is disabled in configuration.")
         entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, key))
-        value = decode.decode(entry.value, as_objects=deserialize)
+        value = decode.decode_v1(entry.value, rebuild=deserialize)
         if stringify:
             return _answer(entry, None if value is None else str(value))
         shown = _shown(entry, types.as_json(value))
@@ -78,7 +78,7 @@ class XComApi:
             raise BadRequestProblem(
                 detail=f"{field} from request body doesn't match uri parameter")
         with conditional.if_none_match():
-            entry = self._store.create(name, body.text_of("value"), **_dates(given))
+            entry = self._store.create(name, body.raw("value"), **_dates(given))
         return _answer(entry, given["value"])
 
     def update_entry(self, dag_id: str, dag_run_id: str, task_id: str, key: str,
@@ -90,7 +90,7 @@ class XComApi:
         for field in _contradictions(given, name):
             raise cannot_be_updated(field)
         try:
-            entry = self._store.replace_value(name, body.text_of("value"), **_dates(given),
+            entry = self._store.replace_value(name, body.raw("value"), **_dates(given),
                                               if_match=conditional.versions())
         except DateMismatch as error:
             raise cannot_be_updated(DATE_FIELDS[error.field]) from None

@@ -172,7 +172,7 @@ def _wrong_value(body: Any) -> list[Error]:
     """Return what is wrong with the value in a body, beyond what a schema can say."""
     if not isinstance(body, JsonObject) or "value" not in body:
         return []
-    text = body.text_of("value")
+    text = body.raw("value")
     try:
         refuse_reserved(text)
     except ReservedKeys as error:

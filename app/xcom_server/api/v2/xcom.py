@@ -54,7 +54,7 @@ class XComApi:
                   deserialize: bool, stringify: bool) -> Response:
         """Answer one entry, its value as JSON or, on request, as Python's `str()`."""
         entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key))
-        value = decode.readable(entry.value) if deserialize else json.loads(entry.value)
+        value = decode.decode_v2(entry.value) if deserialize else json.loads(entry.value)
         return _answer(entry, str(value) if stringify and value is not None else value)
 
     def create_entry(self, dag_id: str, dag_run_id: str, task_id: str,
@@ -62,14 +62,14 @@ class XComApi:
         """Store a new entry and answer it."""
         name = XComKey(dag_id, dag_run_id, task_id, body["map_index"], body["key"])
         with conditional.if_none_match():
-            entry = self._store.create(name, body.text_of("value"))
+            entry = self._store.create(name, body.raw("value"))
         return _answer(entry, body["value"], 201)
 
     def update_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str,
                      body: JsonObject) -> Response:
         """Give an entry a new value, as of now, and answer it."""
         name = XComKey(dag_id, dag_run_id, task_id, body["map_index"], xcom_key)
-        entry = self._store.replace_value(name, body.text_of("value"),
+        entry = self._store.replace_value(name, body.raw("value"),
                                           new_timestamp=datetime.now(UTC),
                                           if_match=conditional.versions())
         return _answer(entry, body["value"])

@@ -1,0 +1,45 @@
+"""Files that are written whole or not at all, and that only their owner may read at first."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def create(path: Path, text: str) -> None:
+    """Create a file with this text; a file that exists is left as it is. Raises OSError."""
+    with _temporary_file(path, text) as new, suppress(FileExistsError):
+        os.link(new, path)  # unlike a rename, a link never replaces a file
+
+
+def replace(path: Path, text: str) -> None:
+    """Create or replace a file. Its owner, group and mode stay as they were. Raises OSError."""
+    path = path.resolve()  # a symbolic link to the file stays one
+    with _temporary_file(path, text) as new:
+        _copy_permissions(path, new)
+        os.replace(new, path)
+
+
+@contextmanager
+def _temporary_file(path: Path, text: str) -> Iterator[str]:
+    """Write the text to a new file beside `path`, flush it to disk, and yield its name."""
+    descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # of mode 0600
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        yield new
+    finally:
+        with suppress(FileNotFoundError):  # it was renamed
+            os.unlink(new)
+
+
+def _copy_permissions(old: Path, new: str) -> None:
+    """Copy the mode, and the owner and group if that is allowed; others never get access."""
+    if old.exists():
+        status = old.stat()
+        os.chmod(new, status.st_mode & 0o660)
+        with suppress(PermissionError):
+            os.chown(new, status.st_uid, status.st_gid)
