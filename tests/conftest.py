@@ -107,7 +107,8 @@ def users_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a file with a user for each role, whose password is their name, and `pub`."""
     path = tmp_path_factory.mktemp("users") / "users.json"
     users = [User(role, role, hash_password(role)) for role in Role]
-    write(path, {user.name: user for user in [*users, User("pub", Role.PUBLIC, hash_password("pub"))]})
+    users.append(User("pub", Role.PUBLIC, hash_password("pub")))
+    write(path, {user.name: user for user in users})
     return path
 
 

@@ -1,14 +1,17 @@
 """A store on every database that the contract holds for."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
+from xcom_server.storage.store import XComStore
 
 from tests.conftest import emptied
+from tests.storage.support import MakeStore
 
 
 @pytest.fixture(params=["sqlite file", "sqlite memory", "postgresql"])
@@ -23,5 +26,12 @@ def backend(request: pytest.FixtureRequest, database_url: str) -> Iterator[Backe
 
 
 @pytest.fixture
-def store(backend: Backend) -> SqlXComStore:
-    return SqlXComStore(backend)
+def make_store(backend: Backend) -> MakeStore:
+    """Return a function that opens the store of each kind; the contract tests know no more of it.
+    """
+    return partial(SqlXComStore, backend)
+
+
+@pytest.fixture
+def store(make_store: MakeStore) -> XComStore:
+    return make_store()

@@ -1,6 +1,7 @@
 """What several tests of the storage need: limits, errors of the drivers, and exports."""
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -11,7 +12,10 @@ from xcom_server.settings import Settings
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.sqlite import SqliteBackend
 from xcom_server.storage.limits import Limits
-from xcom_server.storage.sql.store import SqlXComStore
+from xcom_server.storage.store import XComStore
+
+MakeStore = Callable[..., XComStore]
+"""Returns another store of the same entries; takes the options of open_store."""
 
 
 def limited(**changes: Any) -> Limits:
@@ -43,9 +47,9 @@ def lost_connection(backend: Backend) -> Exception:
     return OperationalError("", {}, kind("the connection was lost"))
 
 
-def exported_entries(backend: Backend) -> list[dict[str, Any]]:
-    return [*map(entry_as_row, SqlXComStore(backend).export_entries())]
+def exported_entries(store: XComStore) -> list[dict[str, Any]]:
+    return [*map(entry_as_row, store.export_entries())]
 
 
-def exported_runs(backend: Backend) -> list[dict[str, Any]]:
-    return [*map(run_as_row, SqlXComStore(backend).export_runs())]
+def exported_runs(store: XComStore) -> list[dict[str, Any]]:
+    return [*map(run_as_row, store.export_runs())]

@@ -88,7 +88,7 @@ def test_a_transaction_is_retried_a_few_times_after_transient_errors(backend: Ba
         executor.transaction(failing([error] * ATTEMPTS))
 
 
-def test_what_is_undone_leaves_nothing_and_what_is_tried_again_stores_once(backend: Backend) -> None:
+def test_a_rolled_back_attempt_leaves_nothing_and_a_retry_stores_once(backend: Backend) -> None:
     executor = Executor(backend, Observer())
     undone = [transient_error(backend)[0]]
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from xcom_server.seed_file import read
-from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import MAX_MAP_INDEX, Comparison, Order, XComFilter, XComKey
-from xcom_server.storage.sql.store import SqlXComStore
+from xcom_server.storage.store import XComStore
+
+from tests.storage.support import MakeStore
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 RUNS = {"r1": (MOMENT, MOMENT), "r2": (None, MOMENT + timedelta(hours=1)),
@@ -21,7 +22,7 @@ def entry(key: str, run: str = "r1", dag: str = "etl", **fields: Any) -> dict[st
 
 
 @pytest.fixture
-def filled(backend: Backend) -> SqlXComStore:
+def filled(make_store: MakeStore) -> XComStore:
     """Return a store with three runs, one of which belongs to no date, and six entries."""
     texts = [[entry("a", "r2"), entry("b"), entry("B", "R3"), entry("c", task_id="T"),
               entry("d", map_index=2), entry("e", dag="other", timestamp="2001-02-03T04:05:06Z")]]
@@ -29,11 +30,11 @@ def filled(backend: Backend) -> SqlXComStore:
              "run_after": after.isoformat()}
             for run, (date, after) in RUNS.items() for dag in ("etl", "other")]
     for text in ({"dag_runs": runs}, *texts):
-        SqlXComStore(backend).load(read(json.dumps(text)))
-    return SqlXComStore(backend)
+        make_store().load(read(json.dumps(text)))
+    return make_store()
 
 
-def keys(store: SqlXComStore, *conditions: Sequence[Sequence[Comparison]], order: Sequence[Order] = (),
+def keys(store: XComStore, *conditions: Sequence[Sequence[Comparison]], order: Sequence[Order] = (),
          **fields: Any) -> str:
     """Return the keys listed, and check that as many are counted."""
     wanted = XComFilter(**fields, conditions=tuple(
@@ -55,7 +56,7 @@ def only(field: Any, operator: Any, operand: Any) -> list[list[Comparison]]:
     ("r_x", []), ("", []), ("%é%", ["été"]), ("%É%", ["ÉTÉ"]), ("%ÉTÉ", ["ÉTÉ"]), ("éTé", ["été"]),
     ("ss", []), ("k", []), ("_", ["\u212a", "ß", "🙂"]), ("%[a-z]%", []), ("*", []), ("%'%", []),
     ("r\\eport", ["report"]), ("_" * 6, ["report"])])
-def test_a_pattern_finds_the_same_on_every_database(store: SqlXComStore, pattern: str,
+def test_a_pattern_finds_the_same_on_every_database(store: XComStore, pattern: str,
                                                     found: list[str]) -> None:
     """In any ASCII case; the Kelvin sign is no k, and é no É."""
     for key in ("report", "re%x", "re_x", "re\\x", "été", "ÉTÉ", "ß", "\u212a", "🙂"):
@@ -69,7 +70,7 @@ def test_a_pattern_finds_the_same_on_every_database(store: SqlXComStore, pattern
 
 
 @pytest.mark.parametrize("field", ["dag_id", "run_id", "task_id", "key"])
-def test_every_name_can_be_held_against_a_pattern(filled: SqlXComStore, field: str) -> None:
+def test_every_name_can_be_held_against_a_pattern(filled: XComStore, field: str) -> None:
     assert keys(filled, only(field, "like", "%")) == keys(filled)
     assert keys(filled, only(field, "like", "no%")) == ""
 
@@ -88,12 +89,12 @@ def test_every_name_can_be_held_against_a_pattern(filled: SqlXComStore, field: s
     ("run_after", "le", MOMENT + timedelta(microseconds=1), "Bbcde"),
     ("timestamp", "lt", datetime(2020, 1, 1, tzinfo=UTC), "e"),
     ("timestamp", "eq", datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC), "e")])
-def test_a_field_can_be_held_against_a_bound(filled: SqlXComStore, field: str, operator: str,
+def test_a_field_can_be_held_against_a_bound(filled: XComStore, field: str, operator: str,
                                              operand: Any, found: str) -> None:
     assert "".join(sorted(keys(filled, only(field, operator, operand)))) == found
 
 
-def test_of_every_condition_one_alternative_is_met(filled: SqlXComStore) -> None:
+def test_of_every_condition_one_alternative_is_met(filled: XComStore) -> None:
     one_of_two = [[Comparison("key", "eq", "b")], [Comparison("key", "eq", "e")]]
     a_range = [[Comparison("key", "ge", "c"), Comparison("key", "lt", "e")]]
 
@@ -110,7 +111,7 @@ def test_of_every_condition_one_alternative_is_met(filled: SqlXComStore) -> None
     (None, "cBbdae"), (frozenset(), ""), (frozenset({"etl"}), "cBbda"),
     (frozenset({"other"}), "e"), (frozenset({"other", "nope"}), "e"), (frozenset({"ETL"}), ""),
     (frozenset({"etl", "other"}), "cBbdae"), (frozenset({"~"}), "")])
-def test_entries_of_other_dags_do_not_exist(filled: SqlXComStore, dag_ids: frozenset[str] | None,
+def test_entries_of_other_dags_do_not_exist(filled: XComStore, dag_ids: frozenset[str] | None,
                                             found: str) -> None:
     assert keys(filled, dag_ids=dag_ids) == found
     assert keys(filled, dag_ids=dag_ids, dag_id="etl") == keys(filled, dag_ids=dag_ids).replace(
@@ -119,7 +120,7 @@ def test_entries_of_other_dags_do_not_exist(filled: SqlXComStore, dag_ids: froze
 
 @pytest.mark.parametrize("field", ["dag_id", "run_id", "task_id", "map_index", "key", "timestamp",
                                    "run_after"])
-def test_a_list_can_be_ordered_by_every_field(filled: SqlXComStore, field: Any) -> None:
+def test_a_list_can_be_ordered_by_every_field(filled: XComStore, field: Any) -> None:
     natural = filled.list(XComFilter(), limit=99).entries
 
     up = filled.list(XComFilter(), limit=99, order=[Order(field)]).entries
@@ -132,7 +133,7 @@ def test_a_list_can_be_ordered_by_every_field(filled: SqlXComStore, field: Any) 
 
 
 def test_what_is_left_equal_keeps_the_natural_order_turned_round_with_the_first_field(
-        filled: SqlXComStore) -> None:
+        filled: XComStore) -> None:
     assert keys(filled) == "cBbdae"
     assert keys(filled, order=[Order("dag_id")]) == "cBbdae"
     assert keys(filled, order=[Order("dag_id", True)]) == "eadbBc"
@@ -141,7 +142,7 @@ def test_what_is_left_equal_keeps_the_natural_order_turned_round_with_the_first_
     assert keys(filled, order=[Order("map_index"), Order("map_index", True)]) == "cBbaed"
 
 
-def test_runs_without_a_date_come_together_in_that_order(filled: SqlXComStore) -> None:
+def test_runs_without_a_date_come_together_in_that_order(filled: XComStore) -> None:
     page = filled.list(XComFilter(), limit=99, order=[Order("logical_date")])
     dates = [each.logical_date for each in page.entries]
     known = [date for date in dates if date is not None]
@@ -151,7 +152,7 @@ def test_runs_without_a_date_come_together_in_that_order(filled: SqlXComStore) -
 
 
 @pytest.mark.parametrize("index", [-2, MAX_MAP_INDEX + 1, 2**63, -(10**30)])
-def test_an_index_that_nothing_can_have_matches_nothing(store: SqlXComStore, index: int) -> None:
+def test_an_index_that_nothing_can_have_matches_nothing(store: XComStore, index: int) -> None:
     store.create(XComKey("etl", "r1", "t", -1, "k"), "1")
 
     assert store.list(XComFilter(map_index=index), limit=9).total_entries == 0

@@ -12,11 +12,10 @@ from xcom_server.errors import (
     TaskInstanceNotFound,
     TaskNotFound,
 )
-from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import MAX_ID_LENGTH, XComFilter, XComKey
-from xcom_server.storage.sql.store import SqlXComStore
+from xcom_server.storage.store import XComStore
 
-from tests.storage.support import exported_runs
+from tests.storage.support import MakeStore, exported_runs
 
 RUN = "scheduled__2024-01-01T00:00:00+00:00"
 RUN_DATE = datetime(2024, 1, 1, tzinfo=UTC)
@@ -37,15 +36,15 @@ def named(**fields: Any) -> XComKey:
     ({"task_id": "load"}, TaskInstanceNotFound),
     ({"dag_id": "~"}, DagNotFound), ({"task_id": "~"}, TaskNotFound),
     ({"run_id": "~"}, RunNotFound), ({"dag_id": "x" * 251}, DagNotFound)])
-def test_the_first_missing_parent_is_named(backend: Backend, fields: dict[str, Any],
+def test_the_first_missing_parent_is_named(make_store: MakeStore, fields: dict[str, Any],
                                            error: type[NotFound]) -> None:
     """By DAG, task, run and instance; `load` is a task of another run of the DAG."""
-    store = SqlXComStore(backend)
+    store = make_store()
     for known in ({}, {"run_id": "other", "task_id": "load"},
                   {"dag_id": "their", "run_id": "theirs", "task_id": "theirs"}):
         store.create(named(**known), "1")
-    before = exported_runs(backend)
-    strict = SqlXComStore(backend, require_parents=True)
+    before = exported_runs(make_store())
+    strict = make_store(require_parents=True)
 
     with pytest.raises(NotFound) as refused:
         strict.create(named(**fields), "1")
@@ -54,14 +53,14 @@ def test_the_first_missing_parent_is_named(backend: Backend, fields: dict[str, A
     assert type(refused.value) is error
     assert (refused.value.dag_id, refused.value.run_id, refused.value.task_id,
             refused.value.map_index) == (name.dag_id, name.run_id, name.task_id, name.map_index)
-    assert exported_runs(backend) == before
+    assert exported_runs(make_store()) == before
     assert store.list(XComFilter(), limit=9).total_entries == 3
 
 
-def test_an_entry_whose_parents_are_registered_is_stored(backend: Backend) -> None:
-    SqlXComStore(backend).create(named(), "1")
+def test_an_entry_whose_parents_are_registered_is_stored(make_store: MakeStore) -> None:
+    make_store().create(named(), "1")
 
-    strict = SqlXComStore(backend, require_parents=True)
+    strict = make_store(require_parents=True)
 
     assert strict.create(named(key="other"), "1").run_date == RUN_DATE
 
@@ -70,29 +69,29 @@ def test_an_entry_whose_parents_are_registered_is_stored(backend: Backend) -> No
 @pytest.mark.parametrize(("fields", "error"), [
     (["dag_id"], DagNotFound), (["task_id"], TaskNotFound), (["run_id"], RunNotFound),
     (["run_id", "task_id"], TaskNotFound), (["dag_id", "run_id", "task_id"], DagNotFound)])
-def test_an_id_that_nothing_can_have_is_not_found(backend: Backend, fields: list[str],
+def test_an_id_that_nothing_can_have_is_not_found(make_store: MakeStore, fields: list[str],
                                                   error: type[NotFound], bad: str) -> None:
-    store = SqlXComStore(backend)
+    store = make_store()
 
     with pytest.raises(NotFound) as refused:
         store.create(named(**dict.fromkeys(fields, bad)), "1")
 
     assert type(refused.value) is error
-    assert exported_runs(backend) == []
+    assert exported_runs(make_store()) == []
 
 
 @pytest.mark.parametrize("field", ["dag_id", "task_id", "run_id"])
 @pytest.mark.parametrize("good", ["~~", "x~", "x" * MAX_ID_LENGTH, "鍵" * MAX_ID_LENGTH])
-def test_any_other_id_is_registered(store: SqlXComStore, field: str, good: str) -> None:
+def test_any_other_id_is_registered(store: XComStore, field: str, good: str) -> None:
     store.create(named(**{field: good}), "1")
 
     assert store.get(named(**{field: good})).value == "1"
 
 
-def test_a_refused_entry_leaves_no_run_behind(store: SqlXComStore, backend: Backend) -> None:
+def test_a_refused_entry_leaves_no_run_behind(store: XComStore, make_store: MakeStore) -> None:
     with pytest.raises(DateMismatch):
         store.create(named(), "1", run_date=RUN_DATE + timedelta(days=1))
 
-    strict = SqlXComStore(backend, require_parents=True)
+    strict = make_store(require_parents=True)
     with pytest.raises(DagNotFound):
         strict.create(named(), "1")

@@ -68,6 +68,7 @@ def test_an_open_transaction_is_seen_without_a_round_trip(
     connection.execute("SELECT 1")
     during = psycopg_adapter.is_in_transaction(connection)
     connection.rollback()
+    after = psycopg_adapter.is_in_transaction(connection)
 
-    assert (before, during, psycopg_adapter.is_in_transaction(connection)) == (False, True, False), (
+    assert (before, during, after) == (False, True, False), (
         "pgconn.transaction_status does not follow transactions any more; see is_in_transaction")

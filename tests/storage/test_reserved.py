@@ -8,17 +8,16 @@ from typing import Any
 import pytest
 from xcom_server.errors import ReservedKeys
 from xcom_server.seed_file import read
-from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import XComFilter, XComKey
-from xcom_server.storage.sql.store import SqlXComStore
+from xcom_server.storage.store import XComStore
 from xcom_server.values.reserved import refuse_reserved
 
-from tests.storage.support import exported_runs
+from tests.storage.support import MakeStore, exported_runs
 
 NAMES = ["__classname__", "__version__", "__data__", "__id__", "__cache__", "__type", "__source",
          "__var"]
 NAME = XComKey("etl", "r", "extract", -1, "k")
-Write = Callable[[SqlXComStore, str], object]
+Write = Callable[[XComStore, str], object]
 
 
 def refused(text: str) -> tuple[str, list[str]]:
@@ -116,7 +115,7 @@ def test_looking_for_places_takes_no_more_memory_than_the_value() -> None:
     lambda store, text: store.replace_value(XComKey("etl", "r", "extract", -1, "old"), text),
     lambda store, text: store.replace_value(NAME, text)])
 @pytest.mark.parametrize("text", ['{"__type": 1}', r'"[{\"\\u005f_var\": 1}]"'])
-def test_a_write_of_a_reserved_name_stores_nothing(store: SqlXComStore, write: Write,
+def test_a_write_of_a_reserved_name_stores_nothing(store: XComStore, write: Write,
                                                    text: str) -> None:
     old = store.create(XComKey("etl", "r", "extract", -1, "old"), "1")
 
@@ -127,18 +126,18 @@ def test_a_write_of_a_reserved_name_stores_nothing(store: SqlXComStore, write: W
     assert store.get(XComKey("etl", "r", "extract", -1, "old")) == old
 
 
-def test_a_refused_write_registers_no_dag_run(backend: Backend) -> None:
+def test_a_refused_write_registers_no_dag_run(make_store: MakeStore) -> None:
     with pytest.raises(ReservedKeys):
-        SqlXComStore(backend).create(NAME, '{"__type": 1}')
+        make_store().create(NAME, '{"__type": 1}')
 
-    assert exported_runs(backend) == []
+    assert exported_runs(make_store()) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_seed_loads_what_tasks_write(backend: Backend, name: str) -> None:
+def test_seed_loads_what_tasks_write(make_store: MakeStore, name: str) -> None:
     value = json.dumps({name: [{name: 1}]})
     row = {"dag_id": "etl", "run_id": "r", "task_id": "extract", "key": "k", "stored": value}
 
-    SqlXComStore(backend).load(read(json.dumps([row])))
+    make_store().load(read(json.dumps([row])))
 
-    assert SqlXComStore(backend).get(NAME).value == value
+    assert make_store().get(NAME).value == value

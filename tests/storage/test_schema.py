@@ -25,9 +25,12 @@ FIRST_SCHEMA_ROWS = [
 ]
 
 
+MIGRATIONS = ROOT / "app" / "xcom_server" / "storage" / "sql" / "migrations"
+
+
 def migrate(connection: Connection, revision: str) -> None:
     config = Config()
-    config.set_main_option("script_location", str(ROOT / "app" / "xcom_server" / "storage" / "sql" / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
 
@@ -68,7 +71,7 @@ def test_upgrading_again_changes_nothing(backend: Backend) -> None:
 
 
 def test_the_code_knows_the_newest_migration() -> None:
-    scripts = ScriptDirectory(str(ROOT / "app" / "xcom_server" / "storage" / "sql" / "migrations"))
+    scripts = ScriptDirectory(str(MIGRATIONS))
 
     assert scripts.get_heads() == [schema.HEAD]
 

@@ -6,12 +6,10 @@ from typing import Any
 import pytest
 from xcom_server.errors import SeedConflict
 from xcom_server.seed_file import InvalidSeedFile, read
-from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import XComFilter, XComKey
-from xcom_server.storage.sql.store import SqlXComStore
 
 from tests.conftest import seed_texts
-from tests.storage.support import exported_entries, exported_runs
+from tests.storage.support import MakeStore, exported_entries, exported_runs
 
 ENTRY = {"dag_id": "d", "run_id": "r", "task_id": "t", "key": "k", "value": 1}
 RUN = {"dag_id": "d", "run_id": "r", "logical_date": "2024-01-01T00:00:00Z"}
@@ -21,66 +19,66 @@ def entry_text(**fields: Any) -> str:
     return json.dumps([{**ENTRY, "key": "first"}, {**ENTRY, **fields}])
 
 
-def test_loading_twice_is_loading_once(backend: Backend) -> None:
+def test_loading_twice_is_loading_once(make_store: MakeStore) -> None:
     for _ in range(2):
         for text in seed_texts():
-            SqlXComStore(backend).load(read(text))
-    before = exported_entries(backend), exported_runs(backend)
+            make_store().load(read(text))
+    before = exported_entries(make_store()), exported_runs(make_store())
 
     for text in seed_texts():
-        SqlXComStore(backend).load(read(text))
+        make_store().load(read(text))
 
-    assert (exported_entries(backend), exported_runs(backend)) == before
+    assert (exported_entries(make_store()), exported_runs(make_store())) == before
     assert (len(before[0]), len(before[1])) == (216, 6)
 
 
-def test_an_entry_seeded_without_a_timestamp_keeps_the_one_it_has(backend: Backend) -> None:
+def test_an_entry_seeded_without_a_timestamp_keeps_the_one_it_has(make_store: MakeStore) -> None:
     for _ in range(2):
-        SqlXComStore(backend).load(read(json.dumps([ENTRY])))
-        found = exported_entries(backend)
-        SqlXComStore(backend).load(read(json.dumps([ENTRY])))
-        assert exported_entries(backend) == found
+        make_store().load(read(json.dumps([ENTRY])))
+        found = exported_entries(make_store())
+        make_store().load(read(json.dumps([ENTRY])))
+        assert exported_entries(make_store()) == found
 
 
-def test_a_stored_entry_is_replaced(backend: Backend) -> None:
+def test_a_stored_entry_is_replaced(make_store: MakeStore) -> None:
     for value in ("1", "2"):
-        SqlXComStore(backend).load(read(entry_text(value=json.loads(value))))
+        make_store().load(read(entry_text(value=json.loads(value))))
 
-    assert SqlXComStore(backend).get(XComKey("d", "r", "t", -1, "k")).value == "2"
+    assert make_store().get(XComKey("d", "r", "t", -1, "k")).value == "2"
 
 
 @pytest.mark.parametrize("value", ["1180591620717411303424", "1.10", "-0.0", '{"b":1,"a" : 2}',
                                    '"\\u00fc"', "null", "[ ]"])
-def test_a_value_is_kept_to_the_letter(backend: Backend, value: str) -> None:
+def test_a_value_is_kept_to_the_letter(make_store: MakeStore, value: str) -> None:
     rows = f'[ {json.dumps(ENTRY)[:-4]} : {value} , "map_index": 3}} ]'
-    SqlXComStore(backend).load(read(rows.replace('"value"  :', '"value":')))
+    make_store().load(read(rows.replace('"value"  :', '"value":')))
 
-    assert SqlXComStore(backend).get(XComKey("d", "r", "t", 3, "k")).value == value
-
-
-def test_stored_text_wins_over_the_value(backend: Backend) -> None:
-    SqlXComStore(backend).load(read(entry_text(value=1, stored="1.0")))
-
-    assert SqlXComStore(backend).get(XComKey("d", "r", "t", -1, "k")).value == "1.0"
+    assert make_store().get(XComKey("d", "r", "t", 3, "k")).value == value
 
 
-def test_what_was_exported_can_be_loaded(backend: Backend, tmp_path: object) -> None:
+def test_stored_text_wins_over_the_value(make_store: MakeStore) -> None:
+    make_store().load(read(entry_text(value=1, stored="1.0")))
+
+    assert make_store().get(XComKey("d", "r", "t", -1, "k")).value == "1.0"
+
+
+def test_what_was_exported_can_be_loaded(make_store: MakeStore, tmp_path: object) -> None:
     for text in seed_texts():
-        SqlXComStore(backend).load(read(text))
-    entries = exported_entries(backend)
+        make_store().load(read(text))
+    entries = exported_entries(make_store())
 
     loaded = read(json.dumps(entries))
 
     assert len(loaded) == 216
-    SqlXComStore(backend).load(loaded)
-    assert exported_entries(backend) == entries
+    make_store().load(loaded)
+    assert exported_entries(make_store()) == entries
 
 
-def test_rows_without_entries_are_registered(backend: Backend) -> None:
+def test_rows_without_entries_are_registered(make_store: MakeStore) -> None:
     instance = {"task_id": "t", "map_index": 2}
-    SqlXComStore(backend).load(read(json.dumps({"dag_runs": [{**RUN, "task_instances": [instance]}]})))
+    make_store().load(read(json.dumps({"dag_runs": [{**RUN, "task_instances": [instance]}]})))
 
-    strict = SqlXComStore(backend, require_parents=True)
+    strict = make_store(require_parents=True)
     assert strict.create(XComKey("d", "r", "t", 2, "k"), "1").run_date.year == 2024
 
 
@@ -98,13 +96,13 @@ def test_rows_without_entries_are_registered(backend: Backend) -> None:
     ({"key": "first"}, "has the same name as entry 1"),
     ({"dag_id": "鍵" * 250, "run_id": "鍵" * 250, "key": "鍵" * 512}, "bytes together"),
     ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one")])
-def test_a_bad_row_is_named_and_nothing_is_stored(backend: Backend, fields: dict[str, Any],
+def test_a_bad_row_is_named_and_nothing_is_stored(make_store: MakeStore, fields: dict[str, Any],
                                                   words: str) -> None:
     with pytest.raises((InvalidSeedFile, SeedConflict), match="entry 2: ") as error:
-        SqlXComStore(backend).load(read(entry_text(**fields)))
+        make_store().load(read(entry_text(**fields)))
 
     assert words in str(error.value)
-    assert SqlXComStore(backend).list(XComFilter(), limit=9).total_entries == 0
+    assert make_store().list(XComFilter(), limit=9).total_entries == 0
 
 
 @pytest.mark.parametrize(("run", "words"), [
@@ -113,9 +111,9 @@ def test_a_bad_row_is_named_and_nothing_is_stored(backend: Backend, fields: dict
     ({"task_instances": [{"task_id": ""}]}, "task_id must be"),
     ({"run_after": "now"}, "run_after must be"),
     ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one")])
-def test_a_bad_run_is_named(backend: Backend, run: dict[str, Any], words: str) -> None:
+def test_a_bad_run_is_named(make_store: MakeStore, run: dict[str, Any], words: str) -> None:
     with pytest.raises((InvalidSeedFile, SeedConflict), match="DAG run 2: ") as error:
-        SqlXComStore(backend).load(read(json.dumps({"dag_runs": [RUN, {**RUN, **run}]})))
+        make_store().load(read(json.dumps({"dag_runs": [RUN, {**RUN, **run}]})))
 
     assert words in str(error.value)
 

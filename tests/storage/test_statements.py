@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, event, text
 from xcom_server.errors import EntryNotFound
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import Comparison, Order, XComFilter, XComKey
@@ -183,7 +183,8 @@ LISTS: list[tuple[XComFilter, int]] = [
     *(run for run, _ in CALLS.values()),
     *(lambda store, wanted=wanted, offset=offset: store.list(wanted, limit=100, offset=offset)
       for wanted, _ in LISTS for offset in (0, 5000))])
-def test_every_statement_reads_by_an_index(full: Engine, call: Callable[[SqlXComStore], Any]) -> None:
+def test_every_statement_reads_by_an_index(
+        full: Backend, call: Callable[[SqlXComStore], Any]) -> None:
     with statements(full) as sent, _undone(full) as store:
         call(store)
 
@@ -209,7 +210,7 @@ def _undone(backend: Backend) -> Iterator[SqlXComStore]:
 
 @pytest.mark.parametrize(("wanted", "matching"), LISTS)
 def test_the_count_is_of_the_filter_whatever_the_page(
-        full: Engine, wanted: XComFilter, matching: int) -> None:
+        full: Backend, wanted: XComFilter, matching: int) -> None:
     store = SqlXComStore(full)
 
     for limit, offset in ((1, 0), (100, 0), (7, 3), (100, 2 * ENTRIES)):

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from xcom_server.errors import AlreadyExists, DateMismatch, EntryNotFound, NameTooLong, XComError
-from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import MAX_MAP_INDEX, XComEntry, XComFilter, XComKey
-from xcom_server.storage.sql.store import SqlXComStore
+from xcom_server.storage.store import XComStore
+
+from tests.storage.support import MakeStore
 
 RUN = "scheduled__2024-01-01T00:00:00+00:00"
 RUN_DATE = datetime(2024, 1, 1, tzinfo=UTC)
@@ -25,13 +26,13 @@ def named(**fields: Any) -> XComKey:
 @pytest.mark.parametrize("value", [
     "null", '"v"', "1180591620717411303424", "1.10", "-0.0", '{"b": 1, "a": 2}', ' { "a" : 1 } ',
     '"\\u0000"', '"ü🙂"', '"' + "x" * 300_000 + '"'])
-def test_a_value_is_kept_to_the_letter(store: SqlXComStore, value: str) -> None:
+def test_a_value_is_kept_to_the_letter(store: XComStore, value: str) -> None:
     store.create(NAME, value)
 
     assert store.get(NAME).value == value
 
 
-def test_an_entry_carries_its_name_and_dates(store: SqlXComStore) -> None:
+def test_an_entry_carries_its_name_and_dates(store: XComStore) -> None:
     moment = datetime(2024, 5, 6, 7, 8, 9, 123456, UTC)
 
     created = store.create(NAME, "1", timestamp=moment)
@@ -44,14 +45,14 @@ def test_an_entry_carries_its_name_and_dates(store: SqlXComStore) -> None:
 @pytest.mark.parametrize("moment", [
     datetime(1, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, 59, 59, 999999, UTC),
     datetime(9999, 12, 31, 23, 59, 59, 999999, UTC)])
-def test_every_moment_can_be_kept(store: SqlXComStore, moment: datetime) -> None:
+def test_every_moment_can_be_kept(store: XComStore, moment: datetime) -> None:
     store.create(NAME, "1", timestamp=moment)
 
     assert store.get(NAME).timestamp == moment
     assert store.replace_value(NAME, "2", timestamp=moment).value == "2"
 
 
-def test_a_name_is_taken_once(store: SqlXComStore) -> None:
+def test_a_name_is_taken_once(store: XComStore) -> None:
     store.create(NAME, "1")
 
     with pytest.raises(AlreadyExists):
@@ -60,7 +61,7 @@ def test_a_name_is_taken_once(store: SqlXComStore) -> None:
     assert store.get(NAME).value == "1"
 
 
-def test_names_as_long_as_allowed_can_be_stored(store: SqlXComStore) -> None:
+def test_names_as_long_as_allowed_can_be_stored(store: XComStore) -> None:
     noise = "".join(chr(0x4E00 + (number * 7919) % 20000) for number in range(1000))
     name = XComKey(noise[:200], noise[200:400], noise[400:600], -1, noise[600:866])
 
@@ -74,7 +75,7 @@ def test_names_as_long_as_allowed_can_be_stored(store: SqlXComStore) -> None:
 @pytest.mark.parametrize("other", [
     {"dag_id": "ETL"}, {"run_id": "r"}, {"task_id": "load"}, {"map_index": 0}, {"key": "K"},
     {"key": "k "}, {"key": "ḱ"}])
-def test_names_that_differ_anywhere_are_different(store: SqlXComStore, other: dict[str, Any]) -> None:
+def test_names_that_differ_anywhere_are_different(store: XComStore, other: dict[str, Any]) -> None:
     store.create(NAME, "1")
     store.create(named(**other), "2")
     store.delete(NAME)
@@ -83,17 +84,18 @@ def test_names_that_differ_anywhere_are_different(store: SqlXComStore, other: di
 
 
 @pytest.mark.parametrize("operation", [
-    SqlXComStore.get, SqlXComStore.delete, lambda store, name: store.replace_value(name, "1")])
+    lambda store, name: store.get(name), lambda store, name: store.delete(name),
+    lambda store, name: store.replace_value(name, "1")], ids=["get", "delete", "replace"])
 @pytest.mark.parametrize("name", [
     NAME, named(map_index=-2), named(map_index=MAX_MAP_INDEX + 1), named(map_index=10**30)])
 def test_an_entry_nobody_stored_is_not_found(
-        store: SqlXComStore, operation: Callable[[SqlXComStore, XComKey], object],
+        store: XComStore, operation: Callable[[XComStore, XComKey], object],
         name: XComKey) -> None:
     with pytest.raises(EntryNotFound):
         operation(store, name)
 
 
-def test_replacing_changes_the_value_alone(store: SqlXComStore) -> None:
+def test_replacing_changes_the_value_alone(store: XComStore) -> None:
     created = store.create(NAME, "1")
     store.create(named(key="other"), "1")
 
@@ -104,7 +106,7 @@ def test_replacing_changes_the_value_alone(store: SqlXComStore) -> None:
     assert store.get(named(key="other")).value == "1"
 
 
-def test_replacing_as_of_a_moment_changes_the_timestamp_too(store: SqlXComStore) -> None:
+def test_replacing_as_of_a_moment_changes_the_timestamp_too(store: XComStore) -> None:
     created = store.create(NAME, "1")
     moment = datetime(2030, 1, 2, 3, 4, 5, 678901, UTC)
 
@@ -113,7 +115,7 @@ def test_replacing_as_of_a_moment_changes_the_timestamp_too(store: SqlXComStore)
     assert replaced == store.get(NAME) == replace(created, value="2", timestamp=moment)
 
 
-def test_the_timestamp_that_must_be_stored_is_the_old_one(store: SqlXComStore) -> None:
+def test_the_timestamp_that_must_be_stored_is_the_old_one(store: XComStore) -> None:
     old = store.create(NAME, "1").timestamp
     new = old + timedelta(days=1)
 
@@ -125,7 +127,7 @@ def test_the_timestamp_that_must_be_stored_is_the_old_one(store: SqlXComStore) -
 
 
 @pytest.mark.parametrize("field", ["timestamp", "run_date"])
-def test_replacing_under_another_date_changes_nothing(store: SqlXComStore, field: str) -> None:
+def test_replacing_under_another_date_changes_nothing(store: XComStore, field: str) -> None:
     created = store.create(NAME, "1")
     given = {"timestamp": created.timestamp, "run_date": created.run_date}
 
@@ -137,7 +139,7 @@ def test_replacing_under_another_date_changes_nothing(store: SqlXComStore, field
     assert store.replace_value(NAME, "2", **given).value == "2"
 
 
-def test_a_list_is_in_the_order_of_bytes(store: SqlXComStore) -> None:
+def test_a_list_is_in_the_order_of_bytes(store: XComStore) -> None:
     names = [named(dag_id=dag, task_id=task, run_id=run, map_index=index, key=key)
              for dag in "aBé" for task in ("t", "T") for run in ("r2", "r10")
              for index in (-1, 10, 9) for key in ("k", "K", "ä", "🙂", "\uffee")]
@@ -153,8 +155,8 @@ def test_a_list_is_in_the_order_of_bytes(store: SqlXComStore) -> None:
     assert page.total_entries == len(names)
 
 
-def test_an_update_that_races_a_creation_succeeds_or_finds_nothing(backend: Backend) -> None:
-    other, ours = SqlXComStore(backend), SqlXComStore(backend)
+def test_an_update_that_races_a_creation_succeeds_or_finds_nothing(make_store: MakeStore) -> None:
+    other, ours = make_store(), make_store()
     done = threading.Event()
 
     def come_and_go() -> None:
@@ -194,12 +196,12 @@ def eight_at_once(action: Callable[[int], None]) -> None:
         thread.join()
 
 
-def test_of_many_who_create_one_entry_one_succeeds(backend: Backend) -> None:
+def test_of_many_who_create_one_entry_one_succeeds(make_store: MakeStore) -> None:
     outcomes: list[str] = []
 
     def create(number: int) -> None:
         try:
-            SqlXComStore(backend).create(NAME, str(number))
+            make_store().create(NAME, str(number))
             outcomes.append(str(number))
         except AlreadyExists:
             outcomes.append("taken")
@@ -207,21 +209,21 @@ def test_of_many_who_create_one_entry_one_succeeds(backend: Backend) -> None:
     eight_at_once(create)
 
     assert outcomes.count("taken") == 7
-    assert SqlXComStore(backend).get(NAME).value in outcomes
+    assert make_store().get(NAME).value in outcomes
 
 
-def test_of_many_who_write_to_a_new_run_all_succeed(backend: Backend) -> None:
+def test_of_many_who_write_to_a_new_run_all_succeed(make_store: MakeStore) -> None:
     errors: list[Exception] = []
 
     def create(number: int) -> None:
         try:
-            SqlXComStore(backend).create(named(run_id="new", key=str(number)), "1")
+            make_store().create(named(run_id="new", key=str(number)), "1")
         except Exception as error:
             errors.append(error)
 
     eight_at_once(create)
 
-    page = SqlXComStore(backend).list(XComFilter(), limit=9)
+    page = make_store().list(XComFilter(), limit=9)
     assert errors == []
     assert page.total_entries == 8
     assert len({entry.run_date for entry in page.entries}) == 1

@@ -99,7 +99,8 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
     (["serve"], {"XCOM_WORKER": "1"}, "Error: XCOM_WORKER is not a setting. Did you mean"),
     (["serve", "--workers", "two"], {}, "Error: XCOM_WORKERS must be a whole number"),
     (["serve", "--auth", "None"], {}, "Error: XCOM_AUTH must be none or users, not 'None'."),
-    (["serve", "--token-lifetime-seconds", "0"], {}, "Error: XCOM_TOKEN_LIFETIME_SECONDS must be a whole number"),
+    (["serve", "--token-lifetime-seconds", "0"], {},
+     "Error: XCOM_TOKEN_LIFETIME_SECONDS must be a whole number"),
     (["serve"], {"XCOM_DATABASE_URL": "sqlite://"}, "sqlite:// is a database in memory, which each"
      " of the 2 workers would have for itself. Run one worker (--workers 1), or store in a file."),
     (["export"], {"XCOM_DATABASE_URL": "nonsense"}, "Error: XCOM_DATABASE_URL cannot be used: it"

@@ -140,7 +140,8 @@ def test_systemd_tells_the_master_alone_to_stop_and_lets_it_finish() -> None:
     settings = Settings.from_env(SYSTEMD)
 
     assert service["KillMode"] == "mixed"
-    assert int(service["TimeoutStopSec"]) > settings.drain_seconds + settings.graceful_timeout_seconds
+    assert (int(service["TimeoutStopSec"])
+            > settings.drain_seconds + settings.graceful_timeout_seconds)
     assert settings.auth == "users"
     assert {Path(settings.users_file).parent, Path(settings.token_key_file).parent} == {
         Path("/var/lib") / service["StateDirectory"]}
