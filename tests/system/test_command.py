@@ -103,9 +103,9 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
      "Error: XCOM_TOKEN_LIFETIME_SECONDS must be a whole number"),
     (["serve"], {"XCOM_DATABASE_URL": "sqlite://"}, "sqlite:// is a database in memory, which each"
      " of the 2 workers would have for itself. Run one worker (--workers 1), or store in a file."),
-    (["export"], {"XCOM_DATABASE_URL": "nonsense"}, "Error: XCOM_DATABASE_URL cannot be used: it"
-     " is no such URL; give sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"),
-    (["export"], {"XCOM_DATABASE_URL": "postgresql+nope://u@h/d"}, "give sqlite:///FILE or"),
+    (["export"], {"XCOM_DATABASE_URL": "nonsense"}, "Error: XCOM_DATABASE_URL cannot be used: not"
+     " a database URL; use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"),
+    (["export"], {"XCOM_DATABASE_URL": "postgresql+nope://u@h/d"}, "use sqlite:///FILE or"),
     (["serve"], {"XCOM_DATABASE_URL": "nonsense"}, "xcom-server: XCOM_DATABASE_URL cannot be"),
     (["export"], {"XCOM_DATABASE_URL": "nodb://x"}, "Error: XCOM_DATABASE_URL cannot be used"),
     (["serve"], {"XCOM_DATABASE_URL": "nodb://x"}, "xcom-server: XCOM_DATABASE_URL cannot be used"),
@@ -113,8 +113,8 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
     (["serve"], {"XCOM_DATABASE_URL": "sqlite:////nope/nope/x.db"}, "cannot be used"),
     (["db", "upgrade"], {"XCOM_DATABASE_URL": "sqlite:///junk.db"}, "file is not a database"),
     (["serve"], {"XCOM_DATABASE_URL": "postgresql://u:p@h:port/db"}, "cannot be used"),
-    (["export"], {"XCOM_DATABASE_URL": "postgresql+psycopg://xcom:SECRET"}, "it is no such URL"),
-    (["export"], {"XCOM_DATABASE_URL": "postgresql+psycopg://x:p@SECRET@h/d"}, "write @ as %40"),
+    (["export"], {"XCOM_DATABASE_URL": "postgresql+psycopg://xcom:SECRET"}, "not a database URL"),
+    (["export"], {"XCOM_DATABASE_URL": "postgresql+psycopg://x:p@SECRET@h/d"}, "write an @ in the password as %40"),
     (["serve"], {"XCOM_DATABASE_URL": "sqlite:///file::memory:?uri=true"}, "in memory")])
 def test_what_cannot_work_is_said_in_a_line(tmp_path: Path, arguments: list[str],
                                             environ: dict[str, str], words: str) -> None:
