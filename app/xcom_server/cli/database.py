@@ -9,8 +9,9 @@ from typing import Any, TextIO
 import click
 
 from xcom_server import seed_file
-from xcom_server.errors import DatabaseUnusable, SchemaMismatch, SeedConflict, Unavailable
-from xcom_server.settings import Settings, SettingsError
+from xcom_server.cli.errors import report_errors
+from xcom_server.errors import SchemaMismatch
+from xcom_server.settings import Settings
 from xcom_server.storage.models import SeedEntry, SeedRow
 from xcom_server.storage.opening import connected_backend
 from xcom_server.storage.sql import schema
@@ -23,13 +24,13 @@ MANY_ENTRIES = 10_000
 
 @click.group()
 def db() -> None:
-    """Look after the database."""
+    """Manage the database schema."""
 
 
 @db.command()
 def upgrade() -> None:
-    """Bring the tables of XCOM_DATABASE_URL to this version's."""
-    with _clear_errors(), connected_backend(Settings.from_env().database_url) as backend:
+    """Upgrade the schema of XCOM_DATABASE_URL to this version."""
+    with report_errors(), connected_backend(Settings.from_env().database_url) as backend:
         before = schema.current(backend)
         schema.upgrade(backend)
     after = schema.HEAD
@@ -39,15 +40,15 @@ def upgrade() -> None:
 
 @db.command()
 def current() -> None:
-    """Say which schema the database of XCOM_DATABASE_URL is at."""
-    with _clear_errors(), connected_backend(Settings.from_env().database_url) as backend:
+    """Print the schema version of XCOM_DATABASE_URL."""
+    with report_errors(), connected_backend(Settings.from_env().database_url) as backend:
         click.echo(schema.current(backend) or "none")
 
 
 @db.command()
 def check() -> None:
-    """Check that the tables are the ones this version needs; exit status 1 where they are not."""
-    with _clear_errors(), connected_backend(Settings.from_env().database_url) as backend:
+    """Check that the schema matches this version; the exit status is 1 if it does not."""
+    with report_errors(), connected_backend(Settings.from_env().database_url) as backend:
         found = schema.current(backend)
         if found != schema.HEAD:
             raise schema.mismatch(found)
@@ -67,8 +68,8 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
         with _progress(len(rows)) as advance:
             store.load(rows, advance)
     entries = sum(isinstance(row, SeedEntry) for row in rows)
-    click.echo(f"Seeded {_counted(entries, 'entry', 'entries')} and"
-               f" {_counted(len(rows) - entries, 'DAG run', 'DAG runs')}.")
+    click.echo(f"Seeded {_pluralize(entries, 'entry', 'entries')} and"
+               f" {_pluralize(len(rows) - entries, 'DAG run', 'DAG runs')}.")
 
 
 @click.command()
@@ -87,7 +88,7 @@ COMMANDS: dict[str, click.Command] = {"db": db, "export": export, "seed": seed_c
 """The commands of this module by name."""
 
 
-def _counted(number: int, one: str, many: str) -> str:
+def _pluralize(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
@@ -116,19 +117,7 @@ def _progress(rows: int) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def _store() -> Iterator[XComStore]:
-    with _clear_errors(), connected_backend(Settings.from_env().database_url) as backend:
+    with (report_errors(seed_file.InvalidSeedFile),
+          connected_backend(Settings.from_env().database_url) as backend):
         schema.ensure_current(backend)
         yield SqlXComStore(backend)
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """Turn what an operator can mend into one line on standard error and exit status 1."""
-    try:
-        yield
-    except (SettingsError, SchemaMismatch, seed_file.InvalidSeedFile, SeedConflict,
-            DatabaseUnusable) as error:
-        raise click.ClickException(str(error)) from None
-    except Unavailable as error:
-        doubt = " Whether anything was stored is not known." if error.in_doubt else ""
-        raise click.ClickException(error.reason + doubt) from None

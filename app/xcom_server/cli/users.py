@@ -1,4 +1,4 @@
-"""`xcom-server user`: who there is in the users file, and what they may do."""
+"""`xcom-server user`: adds, changes, removes and lists the users in the users file."""
 
 import fcntl
 import os
@@ -19,30 +19,30 @@ from xcom_server.auth.users import (
     validate_username,
     write,
 )
-from xcom_server.settings import Settings, SettingsError
+from xcom_server.cli.errors import report_errors
+from xcom_server.settings import Settings
 
 
 @click.group("user")
 def users() -> None:
-    """Look after the users, who are kept in XCOM_USERS_FILE.
+    """Manage the users in XCOM_USERS_FILE.
 
-    A running server sees a change at once.
+    A running server picks up changes at once.
     """
 
 
 @users.command()
 @click.argument("name")
 @click.option("--role", type=click.Choice([str(role) for role in Role]), required=True,
-              help="What the user may do: public nothing, viewer read, user and op and admin all.")
+              help="public: nothing; viewer: read; user, op, admin: read and write.")
 @click.option("--dag", "dag_ids", multiple=True, metavar="DAG_ID",
-              help="A DAG that exists for the user, and no other does; may be given again.")
+              help="Limit the user to this DAG; repeatable.")
 @click.option("--all-dags", is_flag=True,
-              help="Every DAG exists for the user: what a new user has, and what --replace keeps"
-                   " from a user who has not.")
-@click.option("--replace", is_flag=True, help="Change a user that there is.")
+              help="Remove the DAG limit (with --replace).")
+@click.option("--replace", is_flag=True, help="Change an existing user.")
 def add(name: str, role: str, dag_ids: tuple[str, ...], all_dags: bool, replace: bool) -> None:
-    """Add a user NAME, whose password is asked for, or read from standard input."""
-    with _clear_errors():
+    """Add the user NAME; the password is prompted for, or read from standard input."""
+    with report_errors(InvalidUsersFile, OSError):
         validate_username(name)
         password_hash = hash_password(_password())
         with _locked() as (path, found):
@@ -57,8 +57,8 @@ def add(name: str, role: str, dag_ids: tuple[str, ...], all_dags: bool, replace:
 @users.command()
 @click.argument("name")
 def remove(name: str) -> None:
-    """Remove the user NAME; their tokens are no good any more."""
-    with _clear_errors(), _locked() as (path, found):
+    """Remove the user NAME and revoke their tokens."""
+    with report_errors(InvalidUsersFile, OSError), _locked() as (path, found):
         if name not in found:
             raise InvalidUsersFile(f"there is no user {name!r}")
         write(path, {other: user for other, user in found.items() if other != name})
@@ -67,8 +67,8 @@ def remove(name: str) -> None:
 
 @users.command("list")
 def list_users() -> None:
-    """List the users with their roles, and their DAGs where those are limited."""
-    with _clear_errors():
+    """List the users with their roles, and their DAG limits if any."""
+    with report_errors(InvalidUsersFile, OSError):
         for user in _found(Path(Settings.from_env().users_file)).values():
             dags = "" if user.dag_ids is None else f" ({', '.join(sorted(user.dag_ids))})"
             click.echo(f"{user.name} {user.role}{dags}")
@@ -76,9 +76,9 @@ def list_users() -> None:
 
 @contextmanager
 def _locked() -> Iterator[tuple[Path, Users]]:
-    """Yield the users file and who is in it, while no other command changes it."""
+    """Yield the path and content of the users file, which no other command changes meanwhile."""
     path = Path(Settings.from_env().users_file)
-    folder = os.open(path.parent, os.O_RDONLY)  # the file itself is another one after each change
+    folder = os.open(path.parent, os.O_RDONLY)  # each change replaces the file itself
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         yield path, _found(path)
@@ -88,15 +88,6 @@ def _locked() -> Iterator[tuple[Path, Users]]:
 
 def _found(path: Path) -> Users:
     return read(path) if path.exists() else {}
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """Turn what an operator can mend into one line on standard error and exit status 1."""
-    try:
-        yield
-    except (InvalidUsersFile, SettingsError, OSError) as error:
-        raise click.ClickException(str(error)) from None
 
 
 def _password() -> str:
