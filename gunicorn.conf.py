@@ -1,3 +1,11 @@
-"""How `gunicorn wsgi:app` serves from a checkout: exactly as `xcom-server serve` does."""
+"""The configuration of `gunicorn wsgi:app` in a checkout: the same as `xcom-server serve`."""
 
-from xcom_server.server.gunicorn_conf import *  # noqa: F403
+import sys
+
+from xcom_server.server.config import configure
+from xcom_server.settings import Settings, SettingsError
+
+try:
+    globals().update(configure(Settings.from_env()))
+except SettingsError as error:
+    sys.exit(f"xcom-server: {error}")

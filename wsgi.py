@@ -1,4 +1,4 @@
-"""The object that gunicorn serves: `gunicorn wsgi:app`."""
+"""The WSGI application for `gunicorn wsgi:app` in a checkout."""
 
 from xcom_server.factory import create_app
 

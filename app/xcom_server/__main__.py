@@ -1,4 +1,4 @@
-"""`python -m app` is the command `xcom-server`."""
+"""`python -m xcom_server` runs the command `xcom-server`."""
 
 from xcom_server.cli.main import main
 

@@ -81,6 +81,9 @@ class Settings:
     bind: str = _setting("127.0.0.1:8080", "The address to listen on, HOST:PORT.")
     workers: int = _setting(2, "How many gunicorn worker processes to run.")
     threads: int = _setting(4, "How many threads each worker runs.")
+    balance_connections: bool = _setting(
+        True, "Let a worker with fewer connections accept a new one; false uses gunicorn's own"
+        " gthread worker.")
     max_requests: int = _setting(
         0, "After how many requests a worker is replaced, or up to a tenth more; 0: never.",
         least=0)

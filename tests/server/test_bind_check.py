@@ -1,7 +1,7 @@
-"""Without users the server answers on loopback alone; with users it starts only if it can tell who.
+"""Without users the server only listens on loopback; with users it needs a users file and a key.
 
-No test serves beyond loopback: a refusal comes before anything is listened to, and what is allowed
-with users is asked of gunicorn's configuration, which binds nothing.
+No test serves beyond loopback: a refusal comes before the server listens, and what is allowed with
+users is checked by calling the hook, which binds nothing.
 """
 
 import json
@@ -26,17 +26,19 @@ from tests.live import LiveServer
 from tests.system.test_command import COMMAND, xcom_server
 from tests.waiting import until
 
-OPEN_DOOR = "xcom-server: with XCOM_AUTH=none everyone is an admin"
+REFUSAL = "xcom-server: refusing to listen on "
+REASON = "with XCOM_AUTH=none everyone is an admin, so only loopback addresses are allowed"
 
 ON_STARTING = """
 import json, sys
 from types import SimpleNamespace
-from xcom_server.server import gunicorn_conf
+from xcom_server.server.hooks import Hooks
+from xcom_server.settings import Settings
 for address in json.loads(sys.argv[1]):
     address = tuple(address) if isinstance(address, list) else address
     cfg = SimpleNamespace(address=[("127.0.0.1", 0), address], workers=1)
     try:
-        print(json.dumps(gunicorn_conf.on_starting(SimpleNamespace(cfg=cfg))))
+        print(json.dumps(Hooks(Settings.from_env()).on_starting(SimpleNamespace(cfg=cfg))))
     except SystemExit as refusal:
         print(json.dumps(refusal.code))
 """
@@ -67,7 +69,7 @@ def wait_for_start(process: "subprocess.Popen[bytes]", log: Path) -> None:
 def refusals(folder: Path, addresses: list[Any], **environ: str) -> dict[str, str | None]:
     """Return why the server would refuse to start at each address, None where it would not."""
     answer = run(sys.executable, "-c", ON_STARTING, json.dumps(addresses), cwd=folder,
-                 env={**os.environ, "PYTHONPATH": str(ROOT / "app")} | environ)
+                 env={**os.environ} | environ)
     lines = map(json.loads, answer.stdout.splitlines())
     return dict(zip(map(str, addresses), lines, strict=True))
 
@@ -76,7 +78,7 @@ def test_without_users_every_address_beyond_loopback_is_refused(tmp_path: Path) 
     found = refusals(tmp_path, OPEN)
 
     assert {address for address, reason in found.items() if reason is None} == set()
-    assert all(str(reason).startswith(OPEN_DOOR) for reason in found.values())
+    assert all(str(reason).startswith(REFUSAL) for reason in found.values())
 
 
 def test_without_users_loopback_is_taken(tmp_path: Path) -> None:
@@ -100,7 +102,8 @@ def test_the_server_ends_before_it_listens_beyond_loopback(tmp_path: Path, bind:
     answer = xcom_server(tmp_path, *options, **environ)
 
     assert answer.returncode == 1
-    assert f"{OPEN_DOOR}, which is allowed on loopback alone, not on" in answer.stderr
+    assert REFUSAL in answer.stderr
+    assert f": {REASON}. Listen on 127.0.0.1, or add users" in answer.stderr
     assert "xcom-server user add NAME --role ROLE" in answer.stderr
     assert "Listening at" not in answer.stderr
     assert "Traceback" not in answer.stderr
@@ -123,7 +126,7 @@ def test_a_socket_handed_over_is_looked_at_too(tmp_path: Path, bound: socket.soc
                  pass_fds=[bound.fileno()])
 
     assert answer.returncode == 1
-    assert OPEN_DOOR in answer.stderr
+    assert REFUSAL in answer.stderr
     assert "Listening at" not in answer.stderr
     assert bound.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 0
 
@@ -135,7 +138,7 @@ def test_a_socket_of_systemds_is_looked_at_before_anyone_is_answered(tmp_path: P
         answer = run("bash", "-c", script, COMMAND, cwd=tmp_path, pass_fds=[made.fileno()])
 
     assert answer.returncode != 0
-    assert OPEN_DOOR in answer.stderr
+    assert REFUSAL in answer.stderr
     assert "Traceback" not in answer.stderr
 
 
@@ -150,12 +153,14 @@ def test_what_is_no_socket_is_said_in_a_line(tmp_path: Path, bind: str) -> None:
 def test_a_reload_opens_no_door(tmp_path: Path) -> None:
     (tmp_path / "bind").write_text("127.0.0.1:0")
     (tmp_path / "own.py").write_text(
-        "from xcom_server.server.gunicorn_conf import *\nbind = open('bind').read()\n")
+        "from xcom_server.server.config import configure\n"
+        "from xcom_server.settings import Settings\n"
+        "globals().update(configure(Settings.from_env()))\nbind = open('bind').read()\n")
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", "own.py", "-w", "1", "wsgi:app"], cwd=tmp_path,
-            stdout=output, stderr=output, env={**os.environ, "PYTHONPATH": str(ROOT / "app")})
+            stdout=output, stderr=output, env={**os.environ, "PYTHONPATH": str(ROOT)})
     try:
         wait_for_start(process, log)
         (tmp_path / "bind").write_text("unix:x.sock")
@@ -165,7 +170,7 @@ def test_a_reload_opens_no_door(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait(20)
-    assert OPEN_DOOR in log.read_text()
+    assert REFUSAL in log.read_text()
 
 
 def test_gunicorns_own_way_to_set_variables_is_looked_at(tmp_path: Path,
@@ -174,7 +179,7 @@ def test_gunicorns_own_way_to_set_variables_is_looked_at(tmp_path: Path,
                          GUNICORN_CMD_ARGS="-e XCOM_AUTH=none")
 
     assert answer.returncode == 1
-    assert OPEN_DOOR in answer.stderr
+    assert REFUSAL in answer.stderr
     assert not (tmp_path / "x.sock").exists()
 
 

@@ -1,4 +1,4 @@
-"""Connections that clients keep open are shared out among the workers."""
+"""Keep-alive connections are balanced between the workers, unless a setting says otherwise."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import psutil
 import pytest
 from gunicorn.config import Config
 from xcom_server.server import worker
-from xcom_server.server.worker import YIELD_SECONDS, BalancedWorker
+from xcom_server.server.worker import YIELD_SECONDS, BalancedWorker, release_slot
 
 from tests.faults.speed import CONNECTIONS, connected, held
 from tests.live import LiveServer
@@ -32,13 +32,13 @@ def two_workers() -> Iterator[list[BalancedWorker]]:
         worker = object.__new__(BalancedWorker)
         worker.age, worker.alive, worker.nr_conns, worker.cfg = age, True, 0, Config()
         worker.enqueue_req = taken.append
-        worker._tell()
+        worker.connections_changed()
         workers.append(worker)
     yield workers
     for connection in taken:
         connection.sock.close()
     for worker in workers:
-        worker.forget(worker)
+        release_slot(worker)
 
 
 def connect_to_the_first(workers: list[BalancedWorker], listener: socket.socket,
@@ -80,10 +80,10 @@ def test_a_worker_that_is_leaving_or_gone_is_not_waited_for(
         two_workers: list[BalancedWorker], listener: socket.socket,
         monkeypatch: pytest.MonkeyPatch, is_gone: bool) -> None:
     if is_gone:
-        worker.forget(two_workers[1])
+        release_slot(two_workers[1])
     else:
         two_workers[1].alive = False
-        two_workers[1]._tell()
+        two_workers[1].connections_changed()
 
     shares = connect_to_the_first(two_workers, listener, lambda _: pytest.fail("it waits"),
                                   monkeypatch)
@@ -102,3 +102,15 @@ def test_a_worker_that_hangs_keeps_the_other_from_nothing(tmp_path: Path) -> Non
             connected(server, stack)
 
         assert held(server)[hanging.pid] == 0
+
+
+@pytest.mark.parametrize(("balance", "chosen"), [
+    ("true", "xcom_server.server.worker.BalancedWorker"), ("false", "gthread")])
+def test_the_setting_chooses_the_worker(tmp_path: Path, balance: str, chosen: str) -> None:
+    with (LiveServer(tmp_path, XCOM_BALANCE_CONNECTIONS=balance) as server,
+          ExitStack() as stack):
+        for _ in range(CONNECTIONS):
+            connected(server, stack)
+
+        assert sum(held(server).values()) == CONNECTIONS
+    assert f"Using worker: {chosen}\n" in server.log.read_text()

@@ -4,14 +4,19 @@ import http.client
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
+import psutil
 import pytest
 
 from tests.live import LiveServer
+from tests.processes import has_ended
 from tests.system.client import status
 from tests.waiting import until
 
@@ -28,21 +33,26 @@ class Load:
     def __init__(self, port: int) -> None:
         self._port = port
         self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(number,))
+                         for number in range(CLIENTS)]
         self.answered = 0
         self.failed: list[str] = []
 
     @contextmanager
     def running(self) -> Iterator["Load"]:
         """Ask for as long as the block lasts."""
-        threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)]
-        for thread in threads:
+        for thread in self._threads:
             thread.start()
         try:
             yield self
         finally:
-            self._stop.set()
-            for thread in threads:
-                thread.join(SECONDS)
+            self.stop()
+
+    def stop(self) -> None:
+        """Ask no more, and return when the last request is answered."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(SECONDS)
 
     def wait_for(self, more: int) -> None:
         """Return after so many more answers."""
@@ -99,6 +109,48 @@ def test_workers_are_replaced_under_load_and_no_request_fails(
     assert load.failed == []
     count_case("requests during rolling restarts", 2 * load.answered)
     figure("rolling restart: failed requests", len(load.failed))
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path, int]]:
+    """Yield a server that opened its own port, its log and the port."""
+    log = folder / "log"
+    command = str(Path(sys.executable).with_name("xcom-server"))
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [command, "serve", "--bind", "127.0.0.1:0"], cwd=folder, stdout=output, stderr=output,
+            env={**os.environ, "TMPDIR": str(folder), "XCOM_DRAIN_SECONDS": "0"})
+    with process:
+        try:
+            until(lambda: "xcom-server answers at" in log.read_text(), SECONDS, log.read_text)
+            yield process, log, int(log.read_text().split("/api/v1")[0].rpartition(":")[2])
+        finally:
+            process.kill()
+
+
+def test_sigusr2_starts_a_second_master_that_takes_over_under_load(
+        tmp_path: Path, count_case: Callable[..., None]) -> None:
+    with serving(tmp_path) as (first, log, port), Load(port).running() as load:
+        load.wait_for(20)
+        first.send_signal(signal.SIGUSR2)
+        until(lambda: log.read_text().count("xcom-server answers at") == 2, SECONDS, log.read_text)
+        started = log.read_text().rpartition("] [INFO] xcom-server answers at")[0]
+        second = psutil.Process(int(started.rpartition("[")[2]))
+        try:
+            until(lambda: len(second.children()) == 2, SECONDS)
+            first.terminate()
+            assert first.wait(SECONDS) == 0
+            load.wait_for(20)
+            with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=SECONDS) as answer:
+                assert b"xcom_requests_total{" in answer.read()
+        finally:
+            load.stop()
+            second.terminate()
+            until(lambda: has_ended(second), SECONDS)
+
+    assert load.failed == []
+    assert list(tmp_path.glob("xcom-server-metrics-*")) == []
+    count_case("requests during a change of the master", 2 * load.answered)
 
 
 def test_workers_that_answered_enough_are_replaced_and_no_request_fails(

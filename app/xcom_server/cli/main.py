@@ -1,33 +1,25 @@
-"""The command `xcom-server`: `serve` is here, the others are imported when they are asked for."""
+"""The command `xcom-server`: `serve`, and a group that imports the other commands on demand."""
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import fields
 
 import click
 
 from xcom_server import __version__
-from xcom_server.settings import CHOICES, PREFIX, Settings, SettingsError
-
-# gunicorn puts the current folder first in the path of imports, and a folder with an `app` of its
-# own is a likely place to start from: so ours is imported before.
-_LAUNCH = """
-import xcom_server.server.gunicorn_conf, xcom_server.factory
-from gunicorn.app.wsgiapp import run
-run(prog="xcom-server serve")
-"""
+from xcom_server.cli.errors import report_errors
+from xcom_server.settings import CHOICES, PREFIX, Settings
 
 
 class Commands(click.Group):
-    """A group that imports little: `serve` starts at once, without what the others need."""
+    """A group that imports a command when it is used, so that each starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands, in the order of the help."""
+        """Return the names of all commands in the order of the help."""
         return ["db", "export", "seed", "serve", "user"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, or None where there is none of this name."""
+        """Return the command of this name, or None."""
         if cmd_name in ("db", "export", "seed"):
             from xcom_server.cli import database
 
@@ -49,7 +41,7 @@ def main() -> None:
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for every setting; what is given wins over the environment."""
+    """Add an option for every setting; an option overrides the environment variable."""
     for spec in reversed(fields(Settings)):
         command = click.option(
             "--" + spec.name.replace("_", "-"), metavar=_metavar(spec.name, spec.default),
@@ -73,11 +65,8 @@ def _metavar(name: str, default: object) -> str:
 def serve(**given: str | None) -> None:
     """Run the server under gunicorn."""
     options = {PREFIX + name.upper(): text for name, text in given.items() if text is not None}
-    try:
+    with report_errors():
         settings = Settings.from_env({**os.environ, **options})
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
-    os.environ.update(settings.to_env())
-    sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-P", "-c", _LAUNCH, "--config",
-                              "python:xcom_server.server.gunicorn_conf", "xcom_server.factory:create_app()"])
+    from xcom_server.server import launch
+
+    launch.run(settings)

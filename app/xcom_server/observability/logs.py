@@ -45,17 +45,6 @@ class _ConsoleFormatter(logging.Formatter):
         return f"{first} [{request_id}]{newline}{rest}"
 
 
-class RedactHeadersFilter(logging.Filter):
-    """Cuts off the headers of a request that gunicorn refuses: they may hold a credential."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Shorten the message; keep the record."""
-        message = str(record.msg)
-        if message.startswith("Invalid request from"):
-            record.msg = message.partition(": ")[0]
-        return True
-
-
 def formatter(kind: str) -> logging.Formatter:
     """Return the formatter for a kind of log, `console` or `json`."""
     if kind == "json":
@@ -70,7 +59,6 @@ def write_to_stderr(log: logging.Logger, kind: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(kind))
     handler.addFilter(RequestIdFilter())
-    handler.addFilter(RedactHeadersFilter())
     log.handlers = [handler]
     log.setLevel(logging.INFO)
 

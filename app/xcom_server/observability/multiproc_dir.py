@@ -1,6 +1,6 @@
-"""The folder over which workers share their metrics, and who makes it and removes it.
+"""The directory over which workers share metrics (prometheus_client's multiprocess mode).
 
-prometheus_client looks for it when it is imported, so it is made before any worker starts.
+prometheus_client looks for it on import, so it must be created before.
 """
 
 import atexit
@@ -11,30 +11,40 @@ import tempfile
 MEMORY = "/dev/shm"
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that names the folder; an operator may set it."""
+"""The environment variable that names the directory; an operator may set it."""
+
+_PREFIX = "xcom-server-metrics-"
 
 
-def make() -> None:
-    """Make a folder for this server's workers; unless it was named, it goes with this process."""
-    if FOLDER in os.environ:
-        os.makedirs(os.environ[FOLDER], exist_ok=True)
+def create() -> None:
+    """Create the directory; unless an operator named it, it is removed with this process."""
+    named = os.environ.get(FOLDER)
+    if named is not None and not _is_of_other_master(named):
+        os.makedirs(named, exist_ok=True)
     else:
-        os.environ[FOLDER] = tempfile.mkdtemp(prefix="xcom-server-metrics-", dir=_place())
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_base_dir())
         atexit.register(_remove, os.getpid(), os.environ[FOLDER])
 
 
-def _place() -> str | None:
-    """Return memory, where there is some: writing to a mapped file of a full disk kills."""
+def _is_of_other_master(path: str) -> bool:
+    """Return whether the master that this one replaces (SIGUSR2) created the directory."""
+    name = os.path.basename(path)
+    return name.startswith(_PREFIX) and not name.startswith(f"{_PREFIX}{os.getpid()}-")
+
+
+def _base_dir() -> str | None:
+    """Return a file system in memory if there is one: a full disk kills a process that mmaps."""
     return MEMORY if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) else None
 
 
-def forget(process: int) -> None:
-    """Forget what a process that is gone was using; what it counted stays counted."""
+def mark_process_dead(pid: int) -> None:
+    """Drop the gauges of a process that has exited; its counters are kept."""
     from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(process)  # type: ignore[no-untyped-call]
+    if FOLDER in os.environ:
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
-def _remove(owner: int, folder: str) -> None:
-    if os.getpid() == owner:  # and not a worker, which inherits this duty
-        shutil.rmtree(folder, ignore_errors=True)
+def _remove(owner: int, path: str) -> None:
+    if os.getpid() == owner:  # a forked worker inherits the exit handler
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,60 +1,53 @@
-"""A worker that lets another one take a new connection that has fewer.
+"""A gthread worker that leaves a new connection to a worker with fewer connections.
 
-Connections stay with the worker that took them, and nothing shares them out: of eight that a client
-keeps open, one of two workers had six or all in one start of three, and the other little to do.
+A connection stays with the worker that accepted it, and gunicorn does not balance them: without
+this, one of two workers got six to eight of eight keep-alive connections in one start of three.
 """
 
 import mmap
 import time
-from typing import Any
 
 from gunicorn.workers.base import Worker
-from gunicorn.workers.gthread import ThreadWorker
+
+from xcom_server.server.gunicorn_adapter import ObservableWorker, worker_number
 
 SLOTS = 64
-"""For how many workers there is room; two whose ages differ by that many share a number."""
+"""How many workers there is room for; workers whose numbers differ by 64 share a slot."""
 
 YIELD_SECONDS = 0.001
-"""How long another worker has to be faster; one that hangs costs each new connection that."""
+"""How long a busier worker waits; a worker that hangs costs each new connection this long."""
 
-# Anonymous and shared: each worker writes how many connections it has, and one more, since 0 stands
-# for no worker.
-_held = memoryview(mmap.mmap(-1, SLOTS * 4)).cast("I")
+# Shared by all workers.  Each writes the number of its connections plus 1; 0 is a free slot.
+_connection_counts = memoryview(mmap.mmap(-1, SLOTS * 4)).cast("I")
 
 
-class BalancedWorker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's worker with threads, whose workers have as many connections each."""
+class BalancedWorker(ObservableWorker):
+    """gunicorn's gthread worker with about as many connections as the other workers."""
 
-    def notify(self) -> None:
-        """Tell the master that this worker lives, and the others how many connections it has."""
-        self._tell()
-        super().notify()
-
-    def accept(self, listener: Any) -> None:
-        """Take a connection, after another worker that has fewer had the time to."""
-        if self.nr_conns + 1 > min(_others(self), default=self.nr_conns + 1):
+    def before_accept(self) -> None:
+        """Give a worker with fewer connections the time to accept this one."""
+        count = self.connection_count() + 1
+        if count > min(_other_counts(self), default=count):
             time.sleep(YIELD_SECONDS)
-        super().accept(listener)
-        self._tell()
 
-    def _tell(self) -> None:
-        """Write down how many connections there are; a worker that is leaving takes no part.
+    def connections_changed(self) -> None:
+        """Publish the number of connections."""
+        self._publish_count()
 
-        gunicorn can count one down twice, where it broke.
-        """
-        _held[_slot(self)] = max(self.nr_conns, 0) + 1 if self.alive else 0
+    def _publish_count(self) -> None:
+        _connection_counts[_slot(self)] = self.connection_count() + 1 if self.is_running() else 0
 
 
-def forget(worker: Worker) -> None:
-    """Forget the connections of a worker that is gone."""
-    _held[_slot(worker)] = 0
+def release_slot(worker: Worker) -> None:
+    """Free the slot of a worker that has exited."""
+    _connection_counts[_slot(worker)] = 0
 
 
 def _slot(worker: Worker) -> int:
-    return int(worker.age) % SLOTS
+    return worker_number(worker) % SLOTS
 
 
-def _others(worker: Worker) -> list[int]:
-    """Return what the other workers have, and one more."""
-    mine = _slot(worker)
-    return [held for slot, held in enumerate(_held) if held and slot != mine]
+def _other_counts(worker: Worker) -> list[int]:
+    """Return the number of connections plus 1 of each other worker."""
+    own = _slot(worker)
+    return [count for slot, count in enumerate(_connection_counts) if count and slot != own]

@@ -1,0 +1,233 @@
+"""Canaries: each says which undocumented member of gunicorn changed, and what to do about it."""
+
+import os
+import selectors
+import signal
+import socket
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.errors import ConfigError, HaltServer
+from gunicorn.http.errors import InvalidHeader
+from gunicorn.workers.gthread import TConn
+from xcom_server.server import gunicorn_adapter
+from xcom_server.server.gunicorn_adapter import ObservableWorker
+
+FIX = "Adapt {} in server/gunicorn_adapter.py."
+
+
+class Log:
+    """Stands for gunicorn's logger, and keeps the lines."""
+
+    def __init__(self, *_: Any) -> None:
+        self.lines: list[str] = []
+
+    def __getattr__(self, level: str) -> Any:
+        return lambda message="", *args, **_: self.lines.append(
+            message % args if args and isinstance(message, str) else message)
+
+
+@pytest.fixture
+def config() -> Config:
+    made = Config()
+    made.set("logger_class", Log)
+    made.set("workers", 2)
+    return made
+
+
+@pytest.fixture
+def arbiter(config: Config) -> Arbiter:
+    return Arbiter(SimpleNamespace(cfg=config))
+
+
+class Counting(ObservableWorker):
+    """Counts what it is told."""
+
+    accepts = changes = 0
+
+    def before_accept(self) -> None:
+        self.accepts += 1
+
+    def connections_changed(self) -> None:
+        self.changes += 1
+
+
+@pytest.fixture
+def worker(config: Config) -> Iterator[Counting]:
+    made = Counting(1, os.getppid(), [], SimpleNamespace(), 30, config, Log())
+    made.tpool = made.get_thread_pool()
+    made.poller = selectors.DefaultSelector()
+    made.method_queue.init()
+    yield made
+    made.tpool.shutdown()
+    made.method_queue.close()
+    made.poller.close()
+    made.tmp.close()
+
+
+def test_command_args(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--threads 7 -e A=b")
+    config = Config()
+
+    gunicorn_adapter.apply_command_args(config)
+
+    assert (config.threads, config.env) == (7, {"A": "b"}), (
+        "gunicorn no longer parses GUNICORN_CMD_ARGS as before. "
+        + FIX.format("apply_command_args"))
+
+
+def test_command_args_that_only_gunicorns_command_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Config().settings
+    for name in gunicorn_adapter._COMMAND_ONLY:
+        assert name in known, f"gunicorn has no setting {name} any more. " + FIX.format(
+            "_COMMAND_ONLY")
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--check-config")
+
+    with pytest.raises(ConfigError):
+        gunicorn_adapter.apply_command_args(Config())
+
+
+def test_configured_addresses(arbiter: Arbiter) -> None:
+    arbiter.cfg.set("bind", ["127.0.0.1:1", "unix:/run/x", "fd://3"])
+
+    assert gunicorn_adapter.configured_addresses(arbiter) == [
+        ("127.0.0.1", 1), "/run/x", 3], (
+        "gunicorn's Config.address has another shape: public addresses may pass the bind check."
+        " Adapt configured_addresses in server/gunicorn_adapter.py and server/bind_check.py.")
+
+
+def test_listeners(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arbiter, "init_signals", lambda: None)
+    arbiter.cfg.set("bind", "127.0.0.1:0")
+    arbiter.start()
+    (listener,) = gunicorn_adapter.listeners(arbiter)
+    host, port = listener.getsockname()
+    shown = str(listener)
+    listener.close()
+
+    assert (host, shown) == ("127.0.0.1", f"http://127.0.0.1:{port}"), (
+        "gunicorn's Arbiter.LISTENERS does not hold the open sockets: public addresses may pass"
+        " the bind check. " + FIX.format("listeners"))
+
+
+def test_request_stop(arbiter: Arbiter) -> None:
+    gunicorn_adapter.request_stop(arbiter)
+
+    assert arbiter.wait_for_signals(0.1) == [signal.SIGTERM], (
+        "gunicorn's Arbiter.signal does not queue SIGTERM: a server that drained does not stop. "
+        + FIX.format("request_stop"))
+
+
+def test_halt(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arbiter, "start", lambda: None)
+    monkeypatch.setattr(arbiter, "manage_workers", lambda: gunicorn_adapter.halt("why"))
+
+    with pytest.raises((SystemExit, HaltServer)) as end:
+        arbiter.run()
+
+    assert (end.type, end.value.args) == (SystemExit, (1,)), (
+        "gunicorn's master does not stop with status 1 on HaltServer: a reload may open a public"
+        " address. " + FIX.format("halt"))
+    assert "Reason: why" in arbiter.log.lines
+
+
+class Failing:
+    """A worker that cannot start."""
+
+    def __init__(self, age: int, *_: Any) -> None:
+        self.age, self.cfg, self.booted = age, _[4], False
+        self.tmp = SimpleNamespace(close=lambda: None)
+
+    def init_process(self) -> None:
+        raise OSError("the users file is broken")
+
+
+@pytest.mark.parametrize(("already_started", "stops"), [(0, True), (1, True), (2, False)])
+def test_survive_failed_replacement(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch,
+                                    already_started: int, stops: bool) -> None:
+    monkeypatch.setattr("os.fork", lambda: 0)  # this process plays the worker
+    arbiter.cfg.set("post_fork", lambda server, worker:
+                    gunicorn_adapter.survive_failed_replacement(worker))
+    arbiter.pid, arbiter.worker_class, arbiter.worker_age = 0, Failing, already_started
+
+    with pytest.raises(SystemExit) as end:
+        arbiter.spawn_worker()
+
+    assert (end.value.code == Arbiter.WORKER_BOOT_ERROR) == stops, (
+        "gunicorn no longer looks at Worker.booted, or numbers workers otherwise: a replacement"
+        " that cannot start stops the server, or a first worker that cannot start is started"
+        " for ever. " + FIX.format("survive_failed_replacement"))
+
+
+def test_worker_number(worker: Counting) -> None:
+    assert gunicorn_adapter.worker_number(worker) == 1, (
+        "gunicorn's Worker.age is not the number that the master gave. "
+        + FIX.format("worker_number"))
+
+
+def test_close_after_response(worker: Counting) -> None:
+    worker.cfg.set("pre_request", lambda worker, request:
+                   gunicorn_adapter.close_after_response(request))
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    worker.wsgi = application
+    client, server = socket.socketpair()
+    with client, server:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection = TConn(worker.cfg, server, ("127.0.0.1", 1), ("127.0.0.1", 2))
+        connection.init()
+        worker.handle_request(next(connection.parser), connection)
+        response = client.recv(10_000)
+
+    assert b"\r\nConnection: close\r\n" in response, (
+        "gunicorn no longer closes a connection after Request.force_close: clients keep"
+        " connections to a server that is about to stop. " + FIX.format("close_after_response"))
+
+
+def test_redact_invalid_request(worker: Counting) -> None:
+    client, server = socket.socketpair()
+    with client, server:
+        worker.handle_error(None, server, ("127.0.0.1", 1), InvalidHeader("Basic hunter2"))
+    (line,) = worker.log.lines
+
+    assert gunicorn_adapter.redact_invalid_request(line) == "Invalid request from ip=127.0.0.1", (
+        "gunicorn words the line about a request that it cannot parse otherwise: credentials may"
+        " reach the log. " + FIX.format("redact_invalid_request"))
+
+
+def test_a_connection_is_counted_and_reported(worker: Counting) -> None:
+    worker.enqueue_req = lambda connection: connection.close()
+    with (socket.create_server(("127.0.0.1", 0)) as listener,
+          socket.create_connection(listener.getsockname())):
+        worker.sockets = [listener]
+        worker.set_accept_enabled(True)
+        worker.wait_for_and_dispatch_events(10)
+
+    assert (worker.accepts, worker.changes, worker.connection_count()) == (1, 1, 1), (
+        "gunicorn's gthread worker does not call accept() for a connection, or does not count it in"
+        " nr_conns: connections are not balanced. Adapt ObservableWorker in"
+        " server/gunicorn_adapter.py, or set XCOM_BALANCE_CONNECTIONS=false.")
+
+
+def test_a_worker_reports_in_each_turn_and_ends_when_it_is_not_alive(
+        worker: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(self: Counting) -> None:
+        self.changes += 1
+        self.handle_exit(signal.SIGTERM, None)
+
+    monkeypatch.setattr(Counting, "connections_changed", stop)
+    assert worker.is_running()
+
+    worker.run()
+
+    assert (worker.changes > 0, worker.is_running()) == (True, False), (
+        "gunicorn's gthread worker does not call notify() in each turn, or has no `alive`:"
+        " connections are not balanced. Adapt ObservableWorker in server/gunicorn_adapter.py, or"
+        " set XCOM_BALANCE_CONNECTIONS=false.")
