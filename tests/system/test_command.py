@@ -114,7 +114,8 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
     (["db", "upgrade"], {"XCOM_DATABASE_URL": "sqlite:///junk.db"}, "file is not a database"),
     (["serve"], {"XCOM_DATABASE_URL": "postgresql://u:p@h:port/db"}, "cannot be used"),
     (["export"], {"XCOM_DATABASE_URL": "postgresql+psycopg://xcom:SECRET"}, "not a database URL"),
-    (["export"], {"XCOM_DATABASE_URL": "postgresql+psycopg://x:p@SECRET@h/d"}, "write an @ in the password as %40"),
+    (["export"], {"XCOM_DATABASE_URL": "postgresql+psycopg://x:p@SECRET@h/d"},
+     "write an @ in the password as %40"),
     (["serve"], {"XCOM_DATABASE_URL": "sqlite:///file::memory:?uri=true"}, "in memory")])
 def test_what_cannot_work_is_said_in_a_line(tmp_path: Path, arguments: list[str],
                                             environ: dict[str, str], words: str) -> None:
