@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NotRequired, TypedDict
 
-import flask
 from connexion.apis.flask_api import FlaskApi
 from connexion.decorators.uri_parsing import OpenAPIURIParser
 from connexion.json_schema import Draft4RequestValidator
@@ -45,15 +44,16 @@ class SpecRequest(ConnexionRequest):  # type: ignore[misc]
     """A request as Connexion passes it from step to step.
 
     `path_params` holds texts from the URL. The checks put the handler's arguments into `context`,
-    and what a later check is to report into `errors`. Everything else is read from Flask.
+    and what a later check is to report into `errors`. Everything else is left empty, and read
+    from Flask's request.
     """
 
     path_params: dict[str, str]
     context: dict[str, Any]
+    json = None
 
     def __init__(self, path_params: dict[str, str]) -> None:
-        super().__init__(flask.request.path, flask.request.method, path_params,
-                         json_getter=lambda: None)
+        super().__init__("", "", path_params)
         self.errors: list[RequestError] = []
 
 

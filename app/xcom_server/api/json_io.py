@@ -21,13 +21,16 @@ def require_utf8_url() -> None:
     Werkzeug would replace the invalid bytes, and two names would become the same one.
     """
     environ = request.environ
-    query = environ.get("QUERY_STRING", "").encode("latin-1")
-    for part, raw in (("path", environ["PATH_INFO"].encode("latin-1")),
-                      ("query", unquote_to_bytes(query))):
-        try:
-            raw.decode()
-        except UnicodeDecodeError:
-            raise BadRequestProblem(detail=f"The {part} of the URL is not valid UTF-8") from None
+    _require_utf8("path", environ["PATH_INFO"].encode("latin-1"))
+    if query := environ.get("QUERY_STRING"):
+        _require_utf8("query", unquote_to_bytes(query.encode("latin-1")))
+
+
+def _require_utf8(part: str, raw: bytes) -> None:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        raise BadRequestProblem(detail=f"The {part} of the URL is not valid UTF-8") from None
 
 
 def read_body() -> bytes:
@@ -87,13 +90,13 @@ def parse_json(body: bytes, *, duplicate_keys: bool = False) -> Any:
 
 def compact_json(data: Any, status: int = 200) -> Response:
     """Return a response in the bytes of Airflow 3: keys in order, no spaces, UTF-8."""
-    return Response(to_json(data), status, mimetype=JSON)  # Airflow's FastAPI uses this writer
+    return Response(to_json(data), status, content_type=JSON)  # Airflow's FastAPI uses this writer
 
 
-def indented_json(data: Any, status: int = 200, mimetype: str = JSON) -> Response:
+def indented_json(data: Any, status: int = 200, content_type: str = JSON) -> Response:
     """Return a response in the bytes of Airflow 2: keys sorted, indented, ASCII."""
     text = json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    return Response(text, status, mimetype=mimetype)
+    return Response(text, status, content_type=content_type)
 
 
 def indented_json_fast(data: Any) -> Response:
@@ -105,4 +108,4 @@ def indented_json_fast(data: Any) -> Response:
         body = to_json(data, indent=2, ensure_ascii=True)
     except PydanticSerializationError:  # a lone surrogate
         return indented_json(data)
-    return Response(body.replace(b"\x7f", b"\\u007f") + b"\n", mimetype=JSON)
+    return Response(body.replace(b"\x7f", b"\\u007f") + b"\n", content_type=JSON)

@@ -36,9 +36,13 @@ class RequestState:
 
 def current() -> RequestState:
     """Return the state of the current request; the first call creates it and starts its clock."""
-    state: RequestState | None = g.get("request_state")
-    if state is None:
-        client_id = request.headers.get(REQUEST_ID_HEADER, "")
-        request_id = client_id if _VALID_ID.fullmatch(client_id) else uuid4().hex
-        state = g.request_state = RequestState(request_id, time.perf_counter())
-    return state
+    try:
+        return g.request_state  # type: ignore[no-any-return]
+    except AttributeError:
+        g.request_state = state = RequestState(_request_id(), time.perf_counter())
+        return state
+
+
+def _request_id() -> str:
+    client_id = request.headers.get(REQUEST_ID_HEADER, "")
+    return client_id if _VALID_ID.fullmatch(client_id) else uuid4().hex
