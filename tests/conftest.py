@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connexion.spec import OpenAPISpecification
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 from sqlalchemy import text
@@ -49,21 +48,6 @@ def load(url: str, *texts: str) -> None:
     for each in texts:
         SqlXComStore(backend).load(seed_file.read(each))
     backend.close()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _each_document_is_validated_once() -> Iterator[None]:
-    """Let Connexion validate a document once, and not for each of some 1,600 applications."""
-    validate, validated = OpenAPISpecification._validate_spec, set()
-
-    def validate_once(spec: dict[str, Any]) -> None:
-        if (text := json.dumps(spec, sort_keys=True)) not in validated:
-            validate(spec)
-            validated.add(text)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(OpenAPISpecification, "_validate_spec", staticmethod(validate_once))
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -109,6 +109,10 @@ class ReservedKeys(XComError):
     place: str
     names: list[str]
 
+    def __str__(self) -> str:
+        return (f"XCom {self.place} contains reserved serialization keys: {', '.join(self.names)}."
+                " These keys are reserved for internal use.")
+
 
 @dataclass(eq=False)
 class PreconditionFailed(XComError):
@@ -165,6 +169,9 @@ class TooManyAttempts(AccessError):
     """Wrong passwords came too often; `seconds` says how long to wait."""
 
     seconds: int
+
+    def __str__(self) -> str:
+        return f"Too many wrong passwords. Try again in {self.seconds} s."
 
 
 class Forbidden(AccessError):

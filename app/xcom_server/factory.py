@@ -1,11 +1,8 @@
 """Puts the rooms together: settings in, a WSGI application out."""
 
-from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
 
 from flask import Flask, Response, current_app, request
-from werkzeug.routing import PathConverter
 
 from xcom_server.api import authorization, json_io, openapi, probes
 from xcom_server.api.v1 import api as v1
@@ -24,21 +21,6 @@ V2_PATHS = ("/api/v2/", "/auth/")
 """What the paths begin with that answer in v2's shape, whatever is wrong."""
 
 
-class KeyConverter(PathConverter):
-    """The rest of a path: a key may begin with a slash and hold any character."""
-
-    regex = r"[\s\S]+"
-    part_isolating = False
-
-
-class Application(Flask):
-    """Flask without its looking, eight times a request, for functions that are asynchronous."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function: there are no other ones here."""
-        return func
-
-
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the server for these settings, read from the environment where none are given.
 
@@ -49,14 +31,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     store = open_store(settings.database_url, limits(settings),
                        require_parents=settings.require_parents,
                        observer=metrics.StoreMetrics() if settings.metrics else None)
-    app = Application("xcom_server", static_folder=None)
+    app = Flask("xcom_server", static_folder=None)
     logs.write_to_stderr(app.logger, settings.log_format)  # for every module of `app`
     _prepare(app, store)
     app.extensions["store"] = store  # for callers to close
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_JSON_DEPTH"] = settings.max_json_depth
     app.url_map.merge_slashes = False  # an empty name is a 404, not a redirect to another URL
-    app.url_map.converters["path"] = KeyConverter
     logs.add_request_ids(app, log_them=settings.log_requests)
     if settings.metrics:
         metrics.instrument(app, settings.pool_size)
@@ -64,9 +45,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(lambda: middleware.refuse_head_and_options() if _is_v2() else None)
     app.after_request(_frame)
     app.register_error_handler(Exception, _render)
-    access = authorization.access(settings)
-    for version in (v1.version(store, settings, access), v2.version(store, settings, access)):
-        openapi.mount(app, version, validate_responses=settings.validate_responses)
+    access = authorization.access_for(settings)
+    for api in (v1, v2):
+        openapi.mount(app, api.api_version(store, settings, access),
+                      validate_responses=settings.validate_responses)
     login.mount(app, access)
     probes.mount(app, store)
     return app
@@ -94,7 +76,8 @@ def _is_v2() -> bool:
 
 
 def _frame(response: Response) -> Response:
-    return middleware.frame(response) if _is_v2() else v1_errors.frame(response)
+    return (middleware.gzip_response(response) if _is_v2()
+            else v1_errors.with_airflow_headers(response))
 
 
 def _render(error: Exception) -> Response:

@@ -82,7 +82,7 @@ def test_reserved_names_are_refused_on_every_way_in(client: FlaskClient, value: 
             detail = (v1.refused(answer, 400) if at is v1
                       else v2.refused(answer, 422)[0]["msg"])
             assert "contains reserved serialization keys: __" in detail
-    assert v2.stored(client) == {"old": "old"}
+    assert v2.stored_values(client) == {"old": "old"}
 
 
 def test_the_place_of_a_reserved_name_is_told(client: FlaskClient) -> None:

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
+from werkzeug.routing import PathConverter
 from xcom_server.api import authorization, openapi
 from xcom_server.api.v1 import api as v1
 from xcom_server.api.v1 import xcom
@@ -18,8 +19,9 @@ from xcom_server.storage.sql.store import SqlXComStore
 from tests.contract.document import DOCUMENTS, VERSIONS, operations
 
 STORE = SqlXComStore(open_backend("sqlite://"))
-APIS = {"v1": v1.version(STORE, Settings(), authorization.access(Settings())),
-        "v2": v2.version(STORE, Settings(), authorization.access(Settings()))}
+ACCESS = authorization.access_for(Settings())
+APIS = {"v1": v1.api_version(STORE, Settings(), ACCESS),
+        "v2": v2.api_version(STORE, Settings(), ACCESS)}
 
 BESIDE_THE_DOCUMENTS = {
     "/health", "/live", "/ready", "/version", "/metrics", "/auth/token", "/auth/token/cli",
@@ -51,11 +53,15 @@ def test_an_answer_that_breaks_the_document_is_a_failure_when_answers_are_checke
 
 
 def test_nothing_answers_that_is_not_in_a_document(client: FlaskClient) -> None:
-    documented = {re.sub(r"{((?:xcom_)?key)}", r"{path:\1}", path).translate({123: "<", 125: ">"})
+    documented = {re.sub(r"{((?:xcom_)?key)}", r"{key:\1}", path).translate({123: "<", 125: ">"})
                   for version in VERSIONS for path, _, _ in operations(version)}
     routes = {rule.rule for rule in client.application.url_map.iter_rules()}
 
     assert routes == documented | BESIDE_THE_DOCUMENTS
+
+
+def test_the_files_of_a_page_are_routed_by_flasks_own_converter(client: FlaskClient) -> None:
+    assert client.application.url_map.converters["path"] is PathConverter
 
 
 @pytest.mark.parametrize("version", VERSIONS)

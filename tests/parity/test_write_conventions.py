@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v1.calls import create, entries, entry, stored
+from tests.api.v1.calls import create, entries, entry, stored_values
 from tests.conftest import PARITY
 from tests.parity import recorded
 
@@ -40,5 +40,5 @@ def test_a_write_is_refused_in_the_recorded_words(client: FlaskClient, case: rec
 
     assert answer.status_code == case["response"]["status"]
     assert answer.get_json() == case["response"]["body"]
-    assert stored(client) == {"v1": "old"}
+    assert stored_values(client) == {"v1": "old"}
     count_case("recorded write conventions of 2.10.5, followed to the letter")

@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from xcom_server.storage.store import XComStore
 
+from tests.api.calls import RUN
 from tests.api.v1 import calls as v1
-from tests.api.v1.calls import RUN
 from tests.api.v2 import calls as v2
 from tests.conftest import ROOT, load
 from tests.contract.document import VERSIONS, operations

@@ -1,45 +1,46 @@
-"""Who is asking, and whether they may: before an operation that its document says needs it."""
+"""Authentication and authorization of requests, for operations whose document requires them."""
 
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from flask import g, request
+from flask import request
 
 from xcom_server.auth.passwords import PasswordAuthenticator
 from xcom_server.auth.tokens import MIN_KEY_BYTES, Tokens, load_or_create_key
 from xcom_server.auth.users import Role, User, UsersFile
 from xcom_server.errors import Forbidden, Unauthenticated
+from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.models import WILDCARD
-
-Identify = Callable[[], User]
-"""Tells who sent the current request; raises AccessError."""
 
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
 class Access(Protocol):
-    """How to tell who asks, and `tokens` to give them; `is_enforced` is false where nobody is asked."""
+    """How requests are authenticated; each method raises AccessError.
+
+    `is_enforced` is false if every request is an admin's. `tokens` issues Bearer tokens.
+    """
 
     is_enforced: bool
     tokens: Tokens
 
     def authenticate_basic(self) -> User:
-        """Return whom the Basic credentials of the current request are of."""
+        """Return the user of the current request's Basic credentials."""
 
     def authenticate_bearer(self) -> User:
-        """Return whom the Bearer token of the current request is for."""
+        """Return the user of the current request's Bearer token."""
 
     def login(self, name: str, password: str) -> User:
-        """Return whom a name and a password are of."""
+        """Return the user with this name and password."""
 
 
 class UserAccess:
-    """Access for the users in a file; each method but `__init__` raises AccessError.
+    """Access for the users of the users file.
 
-    Raises InvalidUsersFile and InvalidKeyFile where the files that the settings name cannot be used.
+    Raises InvalidUsersFile and InvalidKeyFile if a file that the settings name cannot be used.
     """
 
     is_enforced = True
@@ -52,29 +53,29 @@ class UserAccess:
                              settings.token_lifetime_seconds)
 
     def authenticate_basic(self) -> User:
-        """Return whom the Basic credentials of the current request are of."""
-        given = request.authorization
-        if given is None or given.type != "basic":
+        """Return the user of the current request's Basic credentials."""
+        credentials = request.authorization
+        if credentials is None or credentials.type != "basic":
             raise Unauthenticated
-        return self.login(given.username or "", given.password or "")
+        return self.login(credentials.username or "", credentials.password or "")
 
     def authenticate_bearer(self) -> User:
-        """Return whom the Bearer token of the current request is for."""
+        """Return the user of the current request's Bearer token."""
         scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated
         return self.tokens.verify(token.strip())
 
     def login(self, name: str, password: str) -> User:
-        """Return whom a name and a password are of."""
+        """Return the user with this name and password."""
         return self._passwords.authenticate(name, password, request.remote_addr or "")
 
 
 class OpenAccess:
-    """Access for everyone, as an admin; tokens are given, and not looked at."""
+    """Access for every request, as an admin; it issues tokens, and never checks one."""
 
     is_enforced = False
-    _anybody = User("Anonymous", Role.ADMIN)
+    _admin = User("Anonymous", Role.ADMIN)
 
     def __init__(self, settings: Settings) -> None:
         self.tokens = Tokens(secrets.token_bytes(MIN_KEY_BYTES), UsersFile(settings.users_file),
@@ -82,41 +83,40 @@ class OpenAccess:
 
     def authenticate_basic(self) -> User:
         """Return an admin."""
-        return self._anybody
+        return self._admin
 
     def authenticate_bearer(self) -> User:
         """Return an admin."""
-        return self._anybody
+        return self._admin
 
     def login(self, name: str = "", password: str = "") -> User:
         """Return an admin."""
-        return self._anybody
+        return self._admin
 
 
-def access(settings: Settings) -> Access:
+def access_for(settings: Settings) -> Access:
     """Return the access that the settings ask for; raises InvalidUsersFile and InvalidKeyFile."""
     return UserAccess(settings) if settings.auth == "users" else OpenAccess(settings)
 
 
-def guard(identify: Identify) -> Callable[[], None]:
-    """Return a check of the current request: is it from somebody, and may they do that?
+def authorize(authenticate: Callable[[], User]) -> None:
+    """Authenticate the current request and check the user's role and DAGs; raises AccessError.
 
-    The check raises AccessError, or leaves the user in `flask.g`.
+    The request's state then holds the name of the user and the DAGs that the user can see.
     """
-    def check() -> None:
-        g.user = user = identify()
-        may = user.role.may_read if request.method in _READING else user.role.may_write
-        dag_id = (request.view_args or {}).get("dag_id", WILDCARD)
-        if not may or (dag_id != WILDCARD and not _exists_for(user, dag_id)):
-            raise Forbidden
-    return check
+    user = authenticate()
+    state = request_state.current()
+    state.user_name, state.visible_dag_ids = user.name, user.dag_ids
+    allowed = user.role.may_read if request.method in _READING else user.role.may_write
+    dag_id = (request.view_args or {}).get("dag_id", WILDCARD)
+    if not allowed or (dag_id != WILDCARD and not _can_see(user, dag_id)):
+        raise Forbidden
 
 
 def visible_dag_ids() -> frozenset[str] | None:
-    """Return the DAGs that exist for the user whom the guard let in; None stands for all."""
-    user: User = g.user
-    return user.dag_ids
+    """Return the DAGs that the user of the current request can see; None stands for all."""
+    return request_state.current().visible_dag_ids
 
 
-def _exists_for(user: User, dag_id: str) -> bool:
+def _can_see(user: User, dag_id: str) -> bool:
     return user.dag_ids is None or dag_id in user.dag_ids

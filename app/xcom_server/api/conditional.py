@@ -1,8 +1,8 @@
-"""Headers that both versions add to what Airflow answers, for clients that ask for them.
+"""`ETag`, `If-Match`, `If-None-Match` and `Retry-After`, which both versions add to Airflow's API.
 
-An entry's `ETag` is another one after every write.  `If-Match` makes a change depend on it, and
-`If-None-Match: *` on there being no entry; what is not met is a 412 and changes nothing (RFC 9110,
-13.1).  A client that sends neither meets Airflow's behaviour.
+The ETag of an entry changes with every write. With `If-Match` a change is only made to an entry
+with one of these ETags, and with `If-None-Match: *` an entry is only created; otherwise the answer
+is a 412 and nothing changes (RFC 9110, 13.1). Without these headers the API behaves like Airflow.
 """
 
 import re
@@ -15,41 +15,41 @@ from flask import Response, request
 from xcom_server.errors import AlreadyExists, PreconditionFailed, TooManyAttempts, Unavailable
 from xcom_server.storage.models import XComEntry
 
-MISMATCH = "The entry is not the one that If-Match or If-None-Match asks for."
+PRECONDITION_DETAIL = "The entry is not the one that If-Match or If-None-Match asks for."
 
 RETRY_SECONDS = 1
-"""When to try again after the database could not do it."""
+"""What `Retry-After` says when the database is unavailable."""
 
-MAX_TAGS = 100
-"""How many tags If-Match may name; a database takes so many parameters and no more."""
+MAX_ETAGS = 100
+"""How many ETags If-Match may list; each becomes a parameter of a SQL statement."""
 
-_TAG = re.compile("0|[1-9a-f][0-9a-f]{0,14}|[1-7][0-9a-f]{15}")  # as _tag writes 63 bits
+_ETAG = re.compile("0|[1-9a-f][0-9a-f]{0,14}|[1-7][0-9a-f]{15}")  # as _etag writes 63 bits
 
 
-def tagged(response: Response, entry: XComEntry) -> Response:
-    """Return an answer about an entry, with the ETag of that entry."""
-    response.set_etag(_tag(entry.etag))
+def with_etag(response: Response, entry: XComEntry) -> Response:
+    """Return the response with the ETag of its entry."""
+    response.set_etag(_etag(entry.etag))
     return response
 
 
-def versions() -> Collection[int] | None:
-    """Return the versions that an entry may have to be changed; None stands for any.
+def if_match() -> Collection[int] | None:
+    """Return the ETags that an entry must have to be changed; None allows any.
 
-    Raises BadRequestProblem for more than MAX_TAGS of them.
+    Raises BadRequestProblem for more than MAX_ETAGS.
     """
     if request.if_none_match.star_tag:
-        return ()  # it is there, or it is not found
+        return ()  # an existing entry fails the condition, a missing one is not found
     if "If-Match" not in request.headers or request.if_match.star_tag:
         return None
-    tags = request.if_match.as_set()
-    if len(tags) > MAX_TAGS:
-        raise BadRequestProblem(detail=f"If-Match names {len(tags)} tags, more than {MAX_TAGS}")
-    return {int(tag, 16) for tag in tags if _TAG.fullmatch(tag or "")}
+    etags = request.if_match.as_set()
+    if len(etags) > MAX_ETAGS:
+        raise BadRequestProblem(detail=f"If-Match names {len(etags)} tags, more than {MAX_ETAGS}")
+    return {int(etag, 16) for etag in etags if _ETAG.fullmatch(etag or "")}
 
 
 @contextmanager
 def if_none_match() -> Iterator[None]:
-    """Turn an AlreadyExists into a PreconditionFailed for a client that asked for that."""
+    """Turn AlreadyExists into PreconditionFailed if the request has `If-None-Match: *`."""
     try:
         yield
     except AlreadyExists:
@@ -58,8 +58,8 @@ def if_none_match() -> Iterator[None]:
         raise
 
 
-def told(error: Unavailable) -> str:
-    """Return what a client is told that cannot be served now."""
+def unavailable_detail(error: Unavailable) -> str:
+    """Return the text of a 503, which says whether a change was made."""
     if error.in_doubt:
         return f"{error.reason} Whether the change was stored is not known."
     if request.method in ("PATCH", "POST", "DELETE"):
@@ -67,16 +67,16 @@ def told(error: Unavailable) -> str:
     return error.reason
 
 
-def explained(response: Response, error: Exception) -> Response:
-    """Return a refusal, with the header that says what helps: when to retry, or what is there."""
+def with_error_headers(response: Response, error: Exception) -> Response:
+    """Return the response to an error with `Retry-After` or the stored entry's ETag."""
     if isinstance(error, TooManyAttempts):
         response.headers["Retry-After"] = str(error.seconds)
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = str(RETRY_SECONDS)
     if isinstance(error, PreconditionFailed) and error.stored is not None:
-        response.set_etag(_tag(error.stored))
+        response.set_etag(_etag(error.stored))
     return response
 
 
-def _tag(version: int) -> str:
-    return f"{version:x}"
+def _etag(number: int) -> str:
+    return f"{number:x}"

@@ -1,4 +1,4 @@
-"""What platforms ask of a server: whether it runs, whether to send it requests, what it is."""
+"""The probes of platforms: is the server alive, is it ready, which version is it."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ from xcom_server.storage.store import XComStore
 
 
 def mount(app: Flask, store: XComStore) -> None:
-    """Answer the probes of an application, whoever asks."""
+    """Route the probes, which need no credentials."""
     app.add_url_rule("/health", "health", lambda: _one_line(health.health(store)))
     app.add_url_rule("/live", "live", lambda: _one_line({"status": "live"}))
     app.add_url_rule("/ready", "ready", lambda: _ready(store))
@@ -26,7 +26,7 @@ def mount(app: Flask, store: XComStore) -> None:
 
 
 def _ready(store: XComStore) -> Response:
-    """Answer whether this server should be sent requests, and if not, why."""
+    """Answer 200, or 503 with the reason why the server should get no requests now."""
     if draining.is_draining():
         return _not_ready("The server is about to stop.")
     try:

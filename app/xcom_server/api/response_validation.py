@@ -1,8 +1,7 @@
-"""Schemas compiled when the server starts, and answers held against the document with them."""
+"""Schemas of the documents compiled at start, and responses validated with them."""
 
 import functools
 import json
-from collections.abc import Callable
 from typing import Any
 
 from connexion.exceptions import NonConformingResponseBody
@@ -10,14 +9,16 @@ from flask import Response
 from jsonschema_rs import Draft4Validator
 from pydantic_core import from_json
 
+from xcom_server.api.connexion_adapter import ResponseCheck
 
-def compiled(schema: dict[str, Any], *, formats: bool) -> Draft4Validator:
-    """Return what checks data against a schema of a document, with or without its formats."""
+
+def compile_schema(schema: dict[str, Any], *, formats: bool) -> Draft4Validator:
+    """Return a validator for a schema of a document; `formats` are ignored if false."""
     return Draft4Validator(_without_nullable(schema), validate_formats=formats)
 
 
 def _without_nullable(schema: Any) -> Any:
-    """Return a schema of OpenAPI 3.0 in the words of JSON Schema."""
+    """Return a schema of OpenAPI 3.0 as JSON Schema, which has no `nullable`."""
     if isinstance(schema, list):
         return [_without_nullable(each) for each in schema]
     if not isinstance(schema, dict):
@@ -26,38 +27,30 @@ def _without_nullable(schema: Any) -> Any:
     return {"anyOf": [{"type": "null"}, inner]} if schema.get("nullable") is True else inner
 
 
-class ResponseValidator:
-    """Hold every answer against the document; one that does not conform becomes a 500."""
+class ResponseValidator(ResponseCheck):
+    """Validates every response against the document; one that does not conform becomes a 500."""
 
-    def __init__(self, operation: Any, mimetype: str, validator: Any = None) -> None:
-        self._operation = operation
-        self._schema = functools.cache(self._compile)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._validator = functools.cache(self._compile)
 
-    def __call__(self, function: Callable[..., Response]) -> Callable[..., Response]:
-        """Return the handler before the check."""
-        @functools.wraps(function)
-        def checked(request: Any) -> Response:
-            response = function(request)
-            self._check(response)
-            return response
-        return checked
-
-    def _check(self, response: Response) -> None:
-        """Raise NonConformingResponseBody where the answer is not the documented one."""
-        schema = self._schema(response.status_code, response.headers.get("Content-Type", ""))
-        if schema is None:
+    def check(self, response: Response) -> None:
+        """Raise NonConformingResponseBody if a response is not as documented."""
+        content_type = response.headers.get("Content-Type", "")
+        validator = self._validator(response.status_code, content_type)
+        if validator is None:
             return
-        data = _read(response.get_data())
-        if not schema.is_valid(data):
-            raise NonConformingResponseBody(message=str(next(schema.iter_errors(data))))
+        data = _parse(response.get_data())
+        if not validator.is_valid(data):
+            raise NonConformingResponseBody(message=str(next(validator.iter_errors(data))))
 
     def _compile(self, status: int, content_type: str) -> Draft4Validator | None:
-        schema = self._operation.response_schema(str(status), content_type.partition(";")[0])
-        return compiled(schema, formats=True) if schema else None
+        schema = self.schema(status, content_type.partition(";")[0])
+        return compile_schema(schema, formats=True) if schema else None
 
 
-def _read(body: bytes) -> Any:
+def _parse(body: bytes) -> Any:
     try:
         return from_json(body)
-    except ValueError:  # a lone surrogate, or nested deeper than this reader follows
+    except ValueError:  # a lone surrogate, or nested deeper than this parser follows
         return json.loads(body)

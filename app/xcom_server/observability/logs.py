@@ -4,19 +4,15 @@ It holds names of DAGs, tasks and keys, as paths do, but never a value, a query 
 """
 
 import logging
-import re
 import time
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, has_request_context, request
 from pythonjsonlogger.json import JsonFormatter
 
-HEADER = "X-Request-Id"
-"""Identifies a request in the logs of each server it passes; taken from the client if it is set."""
+from xcom_server.observability import request_state
 
-_VALID_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _CONSOLE = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
 _CONSOLE_DATE = "[%Y-%m-%d %H:%M:%S %z]"
 
@@ -28,8 +24,8 @@ class RequestIdFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Set `request_id`, if there is a request; keep the record."""
-        if has_request_context() and "request_id" in g:
-            record.request_id = g.request_id
+        if has_request_context():
+            record.request_id = request_state.current().request_id
         return True
 
 
@@ -66,14 +62,12 @@ def write_to_stderr(log: logging.Logger, kind: str) -> None:
 def add_request_ids(app: Flask, *, log_them: bool) -> None:
     """Give each request of an application an id, return it in a header, and log the request."""
     @app.before_request
-    def set_request_id() -> None:
-        client_id = request.headers.get(HEADER, "")
-        g.request_id = client_id if _VALID_ID.fullmatch(client_id) else uuid4().hex
-        g.started = time.perf_counter()
+    def start_clock() -> None:
+        request_state.current()
 
     @app.after_request
     def add_header(response: Response) -> Response:
-        response.headers[HEADER] = g.request_id
+        response.headers[request_state.REQUEST_ID_HEADER] = request_state.current().request_id
         if log_them:
             fields = _request_fields(response)
             _log.info("%(method)s %(path)s %(status)d in %(milliseconds).1f ms", fields,
@@ -87,7 +81,7 @@ def quoted_path() -> str:
 
 
 def _request_fields(response: Response) -> dict[str, Any]:
-    user = g.get("user")
+    state = request_state.current()
     return {"method": request.method, "path": quoted_path(), "status": response.status_code,
-            "milliseconds": round((time.perf_counter() - g.started) * 1000, 1),
-            "user": user.name if user else None, "client": request.remote_addr}
+            "milliseconds": round((time.perf_counter() - state.started) * 1000, 1),
+            "user": state.user_name, "client": request.remote_addr}

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -26,6 +26,7 @@ from prometheus_client import (
 )
 
 from xcom_server import __version__
+from xcom_server.observability import request_state
 from xcom_server.observability.multiproc_dir import FOLDER
 from xcom_server.storage.observer import Observer
 
@@ -91,7 +92,8 @@ def _init_gauges(pool_size: int) -> None:
 
 def _after_request(response: Response) -> Response:
     operation = (request.endpoint or UNROUTED).replace(".", "_", 1)  # as v1_getXComValue
-    _record_request(operation, str(response.status_code), time.perf_counter() - g.started)
+    seconds = time.perf_counter() - request_state.current().started
+    _record_request(operation, str(response.status_code), seconds)
     return response
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 UNMAPPED = -1
 """The map index of a task instance that is not mapped."""
@@ -129,6 +129,14 @@ class XComFilter:
     key: str | None = None
     dag_ids: frozenset[str] | None = None
     conditions: tuple[Condition, ...] = ()
+
+    @classmethod
+    def of(cls, dag_id: str, run_id: str, task_id: str, *, map_index: int | None = None,
+           key: str | None = None, dag_ids: frozenset[str] | None = None,
+           conditions: tuple[Condition, ...] = ()) -> Self:
+        """Return a filter in which a name that is WILDCARD stands for any."""
+        dag, run, task = (None if name == WILDCARD else name for name in (dag_id, run_id, task_id))
+        return cls(dag, run, task, map_index, key, dag_ids, conditions)
 
 
 @dataclass(frozen=True, slots=True)

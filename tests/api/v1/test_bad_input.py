@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote_to_bytes
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v1.calls import create, entries, entry, refused, stored
+from tests.api.v1.calls import create, entries, entry, refused, stored_values
 
 DEEP = 64
 WRITES = [("POST", entries()), ("PATCH", entry("k"))]
@@ -29,7 +29,7 @@ def test_a_malformed_body_is_refused(client: FlaskClient, method: str, path: str
 
     assert detail is not None
     assert detail.startswith("Request body is not valid JSON")
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
@@ -51,7 +51,7 @@ def test_a_body_that_readers_could_read_differently_is_refused(
 
     assert detail is not None
     assert detail.startswith("Request body is not valid JSON: it holds " + reason)
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 def test_a_body_as_deep_as_allowed_is_read(client: FlaskClient) -> None:
@@ -90,7 +90,7 @@ def test_a_body_of_another_media_type_is_refused(client: FlaskClient, method: st
 
     assert refused(answer, 415, "Unsupported Media Type") == (
         f"Invalid Content-type ({content_type or ''}), expected JSON data")
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize("content_type", [
@@ -116,7 +116,7 @@ def test_a_body_over_the_limit_is_refused(make_client: Callable[..., FlaskClient
     fitting = '{"key": "k", "value": "%s"}' % ("x" * 900)
 
     refused(write(client, method, path, fitting + " " * 1000), 413, "Request Entity Too Large")
-    assert stored(client) == {}
+    assert stored_values(client) == {}
     assert write(client, "POST", entries(), fitting).status_code == 200
 
 
@@ -129,7 +129,7 @@ def test_a_key_that_cannot_be_is_refused(client: FlaskClient, key: Any, words: s
     assert detail is not None
     assert words in detail
     assert len(detail) < 300
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize("name", ["x" * 251, "a\0b"])
@@ -142,7 +142,7 @@ def test_an_id_that_cannot_be_is_refused_everywhere(client: FlaskClient, field: 
                              json={**body, "value": "v"} if body else None)
         assert refused(answer, 400) == (f"Wrong length or character in path parameter '{field}':"
                                         " 1 to 250 characters, none of them NUL.")
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
@@ -199,7 +199,7 @@ def test_unknown_parameters_are_refused_by_name(client: FlaskClient, method: str
     answer = client.open(f"{path}?zz=1&LIMIT=2&bogus", method=method, json=body)
 
     assert refused(answer, 400, None) == "Extra query parameter(s) LIMIT, bogus, zz not in spec"
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize(("method", "path", "allowed"), [

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v1.calls import RUN, RUN_DATE, create, entries, entry, refused, stored
+from tests.api.calls import RUN
+from tests.api.v1.calls import RUN_DATE, create, entries, entry, refused, stored_values
 from tests.conftest import load
 
 
@@ -25,14 +26,14 @@ def test_creating_an_entry_twice_is_refused_and_keeps_the_first_value(client: Fl
     detail = refused(create(client, "k", "second"), 409, "Conflict")
 
     assert detail == "XCom entry already exists. Key: k"
-    assert stored(client) == {"k": "first"}
+    assert stored_values(client) == {"k": "first"}
 
 
 @pytest.mark.parametrize("value", [
     "", "plain", '{"a": 1}', "żółć ☃ 🙂", "a\0b", " \n\t", "x" * 100_000, None])
 def test_a_value_comes_back_as_it_was_sent(client: FlaskClient, value: str | None) -> None:
     assert create(client, "k", value).get_json()["value"] == value
-    assert stored(client) == {"k": value}
+    assert stored_values(client) == {"k": value}
 
 
 @pytest.mark.parametrize("value", [5, 1.5, True, [], {"a": 1}])
@@ -40,7 +41,7 @@ def test_a_value_that_is_no_string_is_refused(client: FlaskClient, value: Any) -
     detail = refused(create(client, "k", value), 400)
 
     assert detail == f"{value!r} is not of type 'string' - 'value'"
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize(("body", "missing"), [
@@ -56,7 +57,7 @@ def test_unknown_fields_are_named_in_order(client: FlaskClient) -> None:
     detail = refused(create(client, zeta=1, bogus=2, alpha={"a": []}), 400)
 
     assert detail == str({name: ["Unknown field."] for name in ("alpha", "bogus", "zeta")})
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize("field", ["dag_id", "task_id", "map_index"])
@@ -64,7 +65,7 @@ def test_a_body_that_names_another_entry_is_refused(client: FlaskClient, field: 
     detail = refused(create(client, **{field: 7 if field == "map_index" else "other"}), 400)
 
     assert detail == f"{field} from request body doesn't match uri parameter"
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 def test_a_whole_entry_can_be_created_as_it_was_read(client: FlaskClient) -> None:
@@ -97,7 +98,7 @@ def test_a_date_that_is_no_date_with_a_zone_is_refused(client: FlaskClient, fiel
                                                        text: str) -> None:
     assert refused(create(client, **{field: text}), 400) == (
         f"{{'{field}': ['Not a valid datetime.']}}")
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 def test_a_date_that_contradicts_the_run_is_refused(client: FlaskClient) -> None:
@@ -105,7 +106,7 @@ def test_a_date_that_contradicts_the_run_is_refused(client: FlaskClient) -> None
 
     assert detail == ("execution_date from request body doesn't match the DAG run's,"
                       f" which is {RUN_DATE}")
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 def test_a_date_that_says_the_same_in_another_zone_is_taken(client: FlaskClient) -> None:
@@ -145,7 +146,7 @@ def test_any_is_never_written_to(client: FlaskClient, names: dict[str, str]) -> 
     assert "'~' stands for any" in detail
     assert client.patch(entry("k", **names), json={"value": "v"}).status_code == 404
     assert client.delete(entry("k", **names)).status_code == 404
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 def test_a_mapped_entry_is_written_by_its_index(client: FlaskClient) -> None:
@@ -167,7 +168,7 @@ def test_a_map_index_that_cannot_be_is_refused(client: FlaskClient, map_index: s
                          query_string={"map_index": map_index})
 
     refused(answer, 400)
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize(("names", "title", "detail"), [

@@ -2,7 +2,7 @@
 
 from flask.testing import FlaskClient
 
-from tests.api.v1.calls import create, entry, refused, stored
+from tests.api.v1.calls import create, entry, refused, stored_values
 
 
 def test_a_deleted_entry_is_gone_and_the_second_time_not_found(client: FlaskClient) -> None:
@@ -14,7 +14,7 @@ def test_a_deleted_entry_is_gone_and_the_second_time_not_found(client: FlaskClie
     assert (answer.status_code, answer.data) == (204, b"")
     assert refused(client.get(entry("a")), 404, "XCom entry not found") is None
     assert refused(client.delete(entry("a")), 404, "XCom entry not found") is None
-    assert stored(client) == {"b": "v"}
+    assert stored_values(client) == {"b": "v"}
 
 
 def test_a_deleted_entry_can_be_created_again(client: FlaskClient) -> None:
@@ -37,4 +37,4 @@ def test_an_unknown_parameter_of_a_deletion_is_refused(client: FlaskClient) -> N
 
     assert refused(client.delete(entry("k"), query_string={"x": 1}), 400, None) == (
         "Extra query parameter(s) x not in spec")
-    assert stored(client) == {"k": "v"}
+    assert stored_values(client) == {"k": "v"}

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v1.calls import RUN, create, entry, refused
+from tests.api.calls import RUN
+from tests.api.v1.calls import create, entry, refused
 from tests.conftest import load
 
 VALUES = ['{"b": 1, "a": [1, null, true]}', "[]", "1180591620717411303424", "1.10", "-0.0", "1e2",

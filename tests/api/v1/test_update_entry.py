@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v1.calls import create, entry, refused, stored
+from tests.api.v1.calls import create, entry, refused, stored_values
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_field_that_would_change_is_refused(client: FlaskClient, created: dict
     detail = refused(client.patch(entry("k"), json={"value": "new", field: value}), 400)
 
     assert detail == f"'{field}' is unknown or cannot be updated."
-    assert stored(client) == {"k": "old"}
+    assert stored_values(client) == {"k": "old"}
 
 
 @pytest.mark.parametrize("body", [{}, {"key": "k"}])
@@ -55,7 +55,7 @@ def test_an_unknown_field_is_refused(client: FlaskClient, created: dict[str, Any
     detail = refused(client.patch(entry("k"), json={"value": "new", "bogus": 1}), 400)
 
     assert detail == "{'bogus': ['Unknown field.']}"
-    assert stored(client) == {"k": "old"}
+    assert stored_values(client) == {"k": "old"}
 
 
 @pytest.mark.parametrize("mask", ["value", "%20value%20", "value,value", "value%2Cvalue",
@@ -87,7 +87,7 @@ def test_a_mask_that_names_anything_else_is_refused(client: FlaskClient, created
     answer = client.patch(f"{entry('k')}?update_mask={mask}", json={**created, "value": "new"})
 
     assert refused(answer, 400) == f"'{name}' is unknown or cannot be updated."
-    assert stored(client) == {"k": "old"}
+    assert stored_values(client) == {"k": "old"}
 
 
 def test_a_mask_that_names_a_field_missing_from_the_body_is_refused(

@@ -1,32 +1,20 @@
-"""The calls of v2 as a careful client makes them: every name percent-encoded."""
+"""The calls of v2, and what tests ask of its answers."""
 
 from typing import Any
-from urllib.parse import quote
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-RUN = "scheduled__2024-01-01T00:00:00+00:00"
+from tests.api.calls import Calls
+
 RUN_DATE = "2024-01-01T00:00:00Z"
 
 
-def entries(dag_id: str = "etl", dag_run_id: str = RUN, task_id: str = "extract") -> str:
-    """Return the path of a task's entries."""
-    dag, run, task = (quote(name, safe="") for name in (dag_id, dag_run_id, task_id))
-    return f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries"
+_calls = Calls("v2")
+entries, entry, create = _calls.entries, _calls.entry, _calls.create
 
 
-def entry(key: str, **names: str) -> str:
-    """Return the path of one entry."""
-    return f"{entries(**names)}/{quote(key, safe='')}"
-
-
-def create(client: FlaskClient, key: str = "k", value: Any = "v", **body: Any) -> TestResponse:
-    """Create an entry of the task that `entries()` addresses."""
-    return client.post(entries(), json={"key": key, "value": value, **body})
-
-
-def stored(client: FlaskClient) -> dict[str, Any]:
+def stored_values(client: FlaskClient) -> dict[str, Any]:
     """Return every key that is stored, whatever its task -> its value."""
     listed = client.get(entries("~", "~", "~")).get_json()["xcom_entries"]
     return {each["key"]: client.get(

@@ -6,7 +6,7 @@ from urllib.parse import unquote, unquote_to_bytes
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v2.calls import create, entries, entry, refused, stored
+from tests.api.v2.calls import create, entries, entry, refused, stored_values
 
 WRITES = [("POST", entries()), ("PATCH", entry("k"))]
 
@@ -42,7 +42,7 @@ def test_a_body_that_is_json_to_some_readers_only_is_refused(
 
     assert [(each["type"], each["ctx"]) for each in errors] == [
         ("json_invalid", {"error": reason})]
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
@@ -110,14 +110,14 @@ def test_everything_that_is_wrong_with_a_body_is_told_at_once(
     errors = refused(client.post(entries(), json=body), 422)
 
     assert [(each["type"], each["loc"][1]) for each in errors] == found
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 def test_text_that_only_looks_like_nul_is_taken(client: FlaskClient) -> None:
     body = r'{"key": "k", "value": "\\u0000"}'
 
     assert write(client, "POST", entries(), body).status_code == 201
-    assert stored(client) == {"k": r"\u0000"}
+    assert stored_values(client) == {"k": r"\u0000"}
 
 
 @pytest.mark.parametrize("field", ["key", "timestamp", "dag_id"])
@@ -128,7 +128,7 @@ def test_an_update_takes_a_value_and_an_index_alone(client: FlaskClient, field: 
 
     assert errors == [{"type": "extra_forbidden", "loc": ["body", field],
                        "msg": "Extra inputs are not permitted", "input": "k"}]
-    assert stored(client) == {"k": "old"}
+    assert stored_values(client) == {"k": "old"}
 
 
 def test_a_refusal_lists_a_hundred_errors_at_most(client: FlaskClient) -> None:

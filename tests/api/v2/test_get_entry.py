@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v2.calls import RUN, create, entry, refused
+from tests.api.calls import RUN
+from tests.api.v2.calls import create, entry, refused
 from tests.conftest import load
 
 TUPLE = {"__classname__": "builtins.tuple", "__version__": 1, "__data__": [1, "a"]}

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v2.calls import RUN, RUN_DATE, create, entries, refused
+from tests.api.calls import RUN
+from tests.api.v2.calls import RUN_DATE, create, entries, refused
 
 ITEM = ["key", "timestamp", "logical_date", "map_index", "task_id", "dag_id", "run_id",
         "dag_display_name", "task_display_name", "run_after"]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v2.calls import RUN, create, entries, entry, refused, stored
+from tests.api.calls import RUN
+from tests.api.v2.calls import create, entries, entry, refused, stored_values
 from tests.conftest import load
 
 VALUES = [None, True, 0, -7, 2**70, 1.5, 1e300, "", "text", "ü🙂", "null", [], {},
@@ -45,7 +46,7 @@ def test_creating_an_entry_twice_is_refused_and_keeps_the_first_value(client: Fl
     detail = refused(create(client, "k", 2), 409)
 
     assert detail == "The XCom with key: `k` with mentioned task instance already exists."
-    assert stored(client) == {"k": 1}
+    assert stored_values(client) == {"k": 1}
 
 
 def test_an_entry_is_removed_once(client: FlaskClient) -> None:
@@ -55,7 +56,7 @@ def test_an_entry_is_removed_once(client: FlaskClient) -> None:
 
     assert (removed.status_code, removed.data) == (204, b"")
     assert refused(client.delete(entry("k")), 404) == MISSING.format("k")
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize(("given", "index"), [(3, 3), ("3", 3), (3.0, 3), (True, 1), (-1, -1)])
@@ -86,7 +87,7 @@ def test_what_nobody_stored_is_neither_updated_nor_removed(client: FlaskClient,
                    client.delete(entry("k", **names)),
                    client.patch(entry("k"), json={"value": 1, "map_index": 10**30})):
         assert refused(answer, 404) == MISSING.format("k")
-    assert stored(client) == {"k": "v"}
+    assert stored_values(client) == {"k": "v"}
 
 
 @pytest.mark.parametrize(("names", "detail"), [
@@ -117,7 +118,7 @@ def test_a_missing_parent_is_named_in_the_order_of_airflow(
 def test_ids_that_nothing_can_have_are_never_registered(client: FlaskClient, names: dict[str, str],
                                                         detail: str) -> None:
     assert refused(client.post(entries(**names), json={"key": "k", "value": 1}), 404) == detail
-    assert stored(client) == {}
+    assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize(("body", "value"), [
@@ -128,7 +129,7 @@ def test_the_last_of_several_members_of_one_name_counts(client: FlaskClient, bod
     answer = client.post(entries(), data=body, content_type="application/json")
 
     assert (answer.status_code, answer.get_json()["value"]) == (201, value)
-    assert stored(client) == {"k": value}
+    assert stored_values(client) == {"k": value}
 
 
 def test_names_that_are_too_long_together_are_refused(client: FlaskClient) -> None:

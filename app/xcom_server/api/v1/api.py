@@ -1,21 +1,23 @@
-"""What version 1 brings along: its document's handlers, checks and ways of refusing."""
+"""Version 1 of the API, put together from its handlers, checks and authorization."""
 
-from xcom_server.api import authorization, json_io
-from xcom_server.api.openapi import Version
+from functools import partial
+
+from xcom_server.api import authorization
+from xcom_server.api.openapi import ApiVersion
 from xcom_server.api.v1.paging import PageLimits
-from xcom_server.api.v1.validation import VALIDATORS
+from xcom_server.api.v1.validation import CHECKS
 from xcom_server.api.v1.xcom import XComApi
 from xcom_server.settings import Settings
 from xcom_server.storage.store import XComStore
 
 
-def version(store: XComStore, settings: Settings, access: authorization.Access) -> Version:
+def api_version(store: XComStore, settings: Settings, access: authorization.Access) -> ApiVersion:
     """Return version 1 over a store.
 
-    As in Airflow 2, a request that the document refuses is refused whoever sends it.
+    As in Airflow 2, an invalid request is refused before its credentials are checked.
     """
     limits = PageLimits(settings.maximum_page_limit, settings.fallback_page_limit)
     api = XComApi(store, limits=limits, may_deserialize=settings.deserialize)
-    return Version(name="v1", handlers=api.operations(), validators=VALIDATORS,
-                   guard=authorization.guard(access.authenticate_basic), authorize_before_validation=False, strict=True,
-                   json_body=json_io.json_body)
+    return ApiVersion(name="v1", handlers=api.operations(), checks=CHECKS,
+                      authorize=partial(authorization.authorize, access.authenticate_basic),
+                      authorize_before_validation=False)

@@ -1,7 +1,7 @@
-"""How any exception looks in v1: a problem document, as Airflow 2.10.5 writes them.
+"""Errors as v1 answers them: problem documents, as in Airflow 2.10.5.
 
-`type` links to Airflow's manual where the API itself refuses, and is `about:blank` where the
-framework does (no such route, wrong method or media type), as in the original.
+`type` links to Airflow's manual for errors of the API itself, and is `about:blank` for errors of
+the framework (unknown route, wrong method or media type), as in Airflow.
 """
 
 from connexion.exceptions import ProblemException
@@ -31,9 +31,9 @@ from xcom_server.errors import (
 PROBLEM_JSON = "application/problem+json"
 
 MAX_DETAIL = 2000
-"""How much an error says of a body's unknown fields, in characters."""
+"""The longest text about a body's invalid fields, in characters."""
 
-_UNKNOWN = ["Unknown field."]  # marshmallow's words
+_UNKNOWN = ["Unknown field."]  # as marshmallow writes it
 
 _MANUAL = (f"https://airflow.apache.org/docs/apache-airflow/{AIRFLOW_VERSION}"
            "/stable-rest-api-ref.html#section/Errors/")
@@ -42,17 +42,17 @@ _LINKS = {400: "BadRequest", 401: "Unauthenticated", 403: "PermissionDenied", 40
 
 
 def render(error: Exception) -> Response:
-    """Return the problem document for an exception; a stranger's exception tells nothing."""
+    """Return the problem document for an exception; an unexpected one reveals nothing."""
     if isinstance(error, HTTPException):
-        return _of_framework(error)
+        return _http_error(error)
     problem = _as_problem(error)
     link = _MANUAL + _LINKS[problem.status] if problem.status in _LINKS else "about:blank"
-    response = _document(problem.status, problem.title, problem.detail, link)
-    return conditional.explained(response, error)
+    response = _problem_document(problem.status, problem.title, problem.detail, link)
+    return conditional.with_error_headers(response, error)
 
 
-def frame(response: Response) -> Response:
-    """Add the headers that Airflow's web server puts on every answer of its API."""
+def with_airflow_headers(response: Response) -> Response:
+    """Return the response with the headers that Airflow's web server adds to all of its API."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
     return response
@@ -62,17 +62,17 @@ def _as_problem(error: Exception) -> ProblemException:
     if isinstance(error, ProblemException):
         return error
     if isinstance(error, ValidationError):
-        return ProblemException(400, "Bad Request", _in_words(error))
+        return ProblemException(400, "Bad Request", _validation_detail(error))
     if isinstance(error, XComError):
-        return ProblemException(*_of_store(error))
+        return ProblemException(*_store_error(error))
     if isinstance(error, AccessError):
-        return ProblemException(*_of_access(error))
+        return ProblemException(*_access_error(error))
     return ProblemException(500, "Internal Server Error",
                             "The server failed; its log says why.")
 
 
-def _in_words(error: ValidationError) -> str:
-    """Return marshmallow's messages: fields as declared, then unknown ones by name, not by hash."""
+def _validation_detail(error: ValidationError) -> str:
+    """Return marshmallow's messages: fields in their order, then unknown ones sorted by name."""
     messages = error.normalized_messages()  # type: ignore[no-untyped-call]
     unknown = {name for name, words in messages.items() if words == _UNKNOWN}
     ordered = {name: messages[name] for name in messages if name not in unknown}
@@ -80,7 +80,7 @@ def _in_words(error: ValidationError) -> str:
     return text if len(text) <= MAX_DETAIL else text[:MAX_DETAIL] + "…"
 
 
-def _of_store(error: XComError) -> tuple[int, str, str | None]:
+def _store_error(error: XComError) -> tuple[int, str, str | None]:
     match error:
         case EntryNotFound():
             return 404, "XCom entry not found", None
@@ -99,37 +99,31 @@ def _of_store(error: XComError) -> tuple[int, str, str | None]:
         case DateMismatch():
             return 400, "Bad Request", ("execution_date from request body doesn't match the"
                                         f" DAG run's, which is {error.stored.isoformat()}")
-        case NameTooLong():
-            return 400, "Bad Request", (f"dag_id, dag_run_id, task_id and key are {error.size}"
-                                        f" bytes together, more than {error.limit}")
+        case NameTooLong() | ReservedKeys():
+            return 400, "Bad Request", str(error)
         case PreconditionFailed():
-            return 412, "Precondition Failed", conditional.MISMATCH
+            return 412, "Precondition Failed", conditional.PRECONDITION_DETAIL
         case Unavailable():
-            return 503, "Service Unavailable", conditional.told(error)
-        case ReservedKeys():
-            return 400, "Bad Request", (
-                f"XCom {error.place} contains reserved serialization keys:"
-                f" {', '.join(error.names)}. These keys are reserved for internal use.")
+            return 503, "Service Unavailable", conditional.unavailable_detail(error)
     raise error
 
 
-def _of_access(error: AccessError) -> tuple[int, str, str | None]:
+def _access_error(error: AccessError) -> tuple[int, str, str | None]:
     match error:
         case Forbidden():
             return 403, "Forbidden", None
         case TooManyAttempts():
-            return 429, "Too Many Requests", ("Too many wrong passwords. Try again in"
-                                              f" {error.seconds} s.")
+            return 429, "Too Many Requests", str(error)
     return 401, "Unauthorized", None
 
 
-def _of_framework(error: HTTPException) -> Response:
-    response = _document(error.code or 500, error.name, error.description, "about:blank")
+def _http_error(error: HTTPException) -> Response:
+    response = _problem_document(error.code or 500, error.name, error.description, "about:blank")
     if "Allow" in (headers := dict(error.get_headers())):
         response.headers["Allow"] = headers["Allow"]
     return response
 
 
-def _document(status: int, title: str | None, detail: str | None, link: str) -> Response:
-    return json_io.indented({"detail": detail, "status": status, "title": title, "type": link},
-                       status, PROBLEM_JSON)
+def _problem_document(status: int, title: str | None, detail: str | None, link: str) -> Response:
+    return json_io.indented_json(
+        {"detail": detail, "status": status, "title": title, "type": link}, status, PROBLEM_JSON)

@@ -1,4 +1,4 @@
-"""`limit` as Airflow's v1 reads it: 0 asks for the default page, too much for the largest."""
+"""`limit` as in Airflow 2: 0 asks for the default page size, a large number for the largest."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ class PageLimits:
     maximum: int
     fallback: int
 
-    def applied(self, limit: int) -> int:
-        """Return the page size for a limit; raises BadRequestProblem for a negative one."""
+    def page_size(self, limit: int) -> int:
+        """Return the page size for a `limit`; raises BadRequestProblem if it is negative."""
         if limit < 0:
             raise BadRequestProblem("Page limit must be a positive integer")
         return min(limit or self.fallback, self.maximum)

@@ -1,6 +1,4 @@
-"""What an XCom entry looks like in v1, on its way in and on its way out.
-
-Fields are in the order of the alphabet, as Airflow 2 sends them.
+"""An XCom entry in v1's requests and responses; fields are in alphabetical order, as in Airflow 2.
 """
 
 from datetime import datetime
@@ -8,12 +6,12 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from xcom_server.api.serialization import Column, Moment, format_many_rfc3339
+from xcom_server.api.serialization import Column, UtcDateTimeField, format_many_rfc3339
 from xcom_server.formats.rfc3339 import parse_rfc3339
 
 
-class Rfc3339(Moment):
-    """A moment with a time zone, shown in UTC as `2024-01-01T00:00:00+00:00`."""
+class Rfc3339Field(UtcDateTimeField):
+    """A datetime with a time zone, shown in UTC as `2024-01-01T00:00:00+00:00`."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
         try:
@@ -21,23 +19,23 @@ class Rfc3339(Moment):
         except (TypeError, ValueError):
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from None
 
-    def shown(self, moments: Column) -> Column:
-        """Return what each moment looks like."""
-        return format_many_rfc3339(moments)
+    def format_many(self, column: Column) -> Column:
+        """Return the text of each datetime."""
+        return format_many_rfc3339(column)
 
 
 class XComCollectionItemSchema(Schema):
     """An entry in a list: everything but its value."""
 
     dag_id = fields.String()
-    execution_date = Rfc3339(attribute="run_date")
+    execution_date = Rfc3339Field(attribute="run_date")
     key = fields.String(required=True)
     map_index = fields.Integer(strict=True)
     task_id = fields.String()
-    timestamp = Rfc3339()
+    timestamp = Rfc3339Field()
 
 
 class XComSchema(XComCollectionItemSchema):
-    """An entry and its value: as text on its way in, and on its way out as it is given."""
+    """An entry and its value, which a request gives as text."""
 
     value = fields.String(required=True, allow_none=True)

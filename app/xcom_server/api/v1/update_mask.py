@@ -1,4 +1,4 @@
-"""`update_mask`: which fields of a body an update is about."""
+"""`update_mask`: which fields of a body an update changes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ from connexion.exceptions import BadRequestProblem
 UPDATABLE = {"value"}
 
 
-def masked(body: Mapping[str, Any], update_mask: Sequence[str]) -> dict[str, Any]:
+def apply_mask(body: Mapping[str, Any], update_mask: Sequence[str]) -> dict[str, Any]:
     """Return the members of the body that the mask names; an empty mask names all of them.
 
-    Raises BadRequestProblem, in Airflow's words, for a name that is unknown, cannot change or is
-    missing from the body.
+    Raises BadRequestProblem, in Airflow's words, for a name that is unknown, cannot be changed or
+    is missing from the body.
     """
     names = [name.strip() for name in update_mask]
     if names in ([], [""]):
@@ -24,5 +24,5 @@ def masked(body: Mapping[str, Any], update_mask: Sequence[str]) -> dict[str, Any
 
 
 def cannot_be_updated(field: str) -> BadRequestProblem:
-    """Return Airflow's refusal to change a field."""
+    """Return Airflow's error for a field that cannot be changed."""
     return BadRequestProblem(detail=f"'{field}' is unknown or cannot be updated.")

@@ -1,4 +1,4 @@
-"""How any exception looks in v2: `{"detail": …}`, in the words of Airflow 3.3.2."""
+"""Errors as v2 answers them: `{"detail": …}`, with the texts of Airflow 3.3.2."""
 
 from typing import Any
 
@@ -28,34 +28,34 @@ from xcom_server.errors import (
 
 
 def render(error: Exception) -> Response:
-    """Return the answer for an exception; a stranger's exception tells nothing."""
-    return conditional.explained(_rendered(error), error)
+    """Return the response for an exception; an unexpected one reveals nothing."""
+    return conditional.with_error_headers(_response_for(error), error)
 
 
-def _rendered(error: Exception) -> Response:
+def _response_for(error: Exception) -> Response:
     match error:
         case InvalidRequest():
             return _detail(422, error.errors)
         case XComError():
-            return _detail(*_of_store(error))
+            return _detail(*_store_error(error))
         case TooManyAttempts():
-            return _detail(429, f"Too many wrong passwords. Try again in {error.seconds} s.")
+            return _detail(429, str(error))
         case AccessError():
-            return _detail(*_of_access(error))
+            return _detail(*_access_error(error))
         case NotFound():
-            return json_io.compact({"error": "API route not found"}, 404)
+            return json_io.compact_json({"error": "API route not found"}, 404)
         case HTTPException():
-            return _of_framework(error)
+            return _http_error(error)
         case ProblemException():
             return _detail(error.status, error.detail)
     return _detail(500, "Internal Server Error")
 
 
 def _detail(status: int, detail: Any) -> Response:
-    return json_io.compact({"detail": detail}, status)
+    return json_io.compact_json({"detail": detail}, status)
 
 
-def _of_store(error: XComError) -> tuple[int, Any]:
+def _store_error(error: XComError) -> tuple[int, Any]:
     match error:
         case EntryNotFound() if request.method == "GET":
             return 404, f"XCom entry with key: `{error.key}` not found"
@@ -75,16 +75,15 @@ def _of_store(error: XComError) -> tuple[int, Any]:
             return 409, (f"The XCom with key: `{error.key}` with mentioned task instance already"
                          " exists.")
         case NameTooLong():
-            return 400, (f"dag_id, dag_run_id, task_id and key are {error.size} bytes together,"
-                         f" more than {error.limit}")
+            return 400, str(error)
         case PreconditionFailed():
-            return 412, conditional.MISMATCH
+            return 412, conditional.PRECONDITION_DETAIL
         case Unavailable():
-            return 503, conditional.told(error)
+            return 503, conditional.unavailable_detail(error)
     raise error
 
 
-def _of_access(error: AccessError) -> tuple[int, str]:
+def _access_error(error: AccessError) -> tuple[int, str]:
     match error:
         case TokenExpired():
             return 401, "Token Expired"
@@ -95,15 +94,15 @@ def _of_access(error: AccessError) -> tuple[int, str]:
     return 401, "Not authenticated"
 
 
-def _of_framework(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> Response:
     response = _detail(error.code or 500, error.name)
     if isinstance(error, MethodNotAllowed):
-        response.headers["Allow"] = _allowed(error)
+        response.headers["Allow"] = _allow_header(error)
     return response
 
 
-def _allowed(error: MethodNotAllowed) -> str:
-    """Return the first route's method alone, as Airflow does, unless all are asked for."""
+def _allow_header(error: MethodNotAllowed) -> str:
+    """Return only the first route's method, as Airflow does, except for OPTIONS."""
     if request.path.startswith("/auth/"):
         return "POST"
     return ", ".join(error.valid_methods or []) if request.method == "OPTIONS" else "GET"

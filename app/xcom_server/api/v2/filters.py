@@ -1,4 +1,4 @@
-"""The filters and the order of v2's list, as Airflow 3.3.2 reads them."""
+"""The filters and the order of v2's list, with the meaning they have in Airflow 3.3.2."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -8,65 +8,66 @@ from connexion.exceptions import BadRequestProblem
 
 from xcom_server.storage.models import Comparison, Condition, Field, Order
 
-_NAMED: dict[str, Field] = {"xcom_key": "key", "dag_display_name": "dag_id", "run_id": "run_id",
-                            "task_id": "task_id"}
-"""What patterns are called in the document -> the field that they are about."""
+_PATTERN_FIELDS: dict[str, Field] = {"xcom_key": "key", "dag_display_name": "dag_id",
+                                     "run_id": "run_id", "task_id": "task_id"}
+"""The name of a pattern in the document -> the field it is matched against."""
 
 _DATES: tuple[Field, ...] = ("logical_date", "run_after")
 
 _BOUNDS: dict[str, Literal["ge", "gt", "le", "lt"]] = {"gte": "ge", "gt": "gt", "lte": "le",
                                                        "lt": "lt"}
-"""What bounds are called in the document -> the comparison that they stand for."""
+"""The suffix of a bound in the document -> its comparison."""
 
 MAX_ORDER = 10
-"""How many fields a list can be ordered by."""
+"""How many fields `order_by` may list."""
 
 MAX_ALTERNATIVES = 100
-"""How many alternatives a pattern can have; SQLite takes no thousand of them."""
+"""How many alternatives a pattern may have; SQLite refuses about a thousand."""
 
 
-def conditions(given: dict[str, Any]) -> tuple[Condition, ...]:
-    """Return the conditions that query parameters stand for.
+def conditions(params: dict[str, Any]) -> tuple[Condition, ...]:
+    """Return the conditions that query parameters stand for; None is ignored.
 
-    Raises BadRequestProblem for a pattern of too many alternatives.
+    Raises BadRequestProblem for a pattern with too many alternatives.
     """
-    return tuple(_conditions({name: each for name, each in given.items() if each is not None}))
+    return tuple(_conditions({name: each for name, each in params.items() if each is not None}))
 
 
 def order(names: list[str]) -> list[Order]:
-    """Return the order that `order_by` names; raises BadRequestProblem, in Airflow's words."""
+    """Return the order that `order_by` lists; raises BadRequestProblem with Airflow's text."""
     if len(names) > MAX_ORDER:
         raise BadRequestProblem(detail=f"Ordering with more than {MAX_ORDER} parameters is not"
                                        f" allowed. Provided: {names}")
-    return [Order(_sortable(name.lstrip("-")), name.startswith("-")) for name in names]
+    return [Order(_sort_field(name.lstrip("-")), name.startswith("-")) for name in names]
 
 
-def _conditions(given: dict[str, Any]) -> Iterable[Condition]:
-    for name, field in _NAMED.items():
-        if f"{name}_pattern" in given:
-            yield tuple((_containing(field, term),) for term in _terms(given[f"{name}_pattern"]))
-        if f"{name}_prefix_pattern" in given:
-            yield tuple(_beginning(field, term)
-                        for term in _terms(given[f"{name}_prefix_pattern"]))
-    if "map_index_filter" in given:
-        yield ((Comparison("map_index", "eq", given["map_index_filter"]),),)
+def _conditions(params: dict[str, Any]) -> Iterable[Condition]:
+    for name, field in _PATTERN_FIELDS.items():
+        if f"{name}_pattern" in params:
+            yield tuple((_contains(field, term),)
+                        for term in _alternatives(params[f"{name}_pattern"]))
+        if f"{name}_prefix_pattern" in params:
+            yield tuple(_starts_with(field, term)
+                        for term in _alternatives(params[f"{name}_prefix_pattern"]))
+    if "map_index_filter" in params:
+        yield ((Comparison("map_index", "eq", params["map_index_filter"]),),)
     for field in _DATES:
         for bound, operator in _BOUNDS.items():
-            if f"{field}_{bound}" in given:
-                yield ((Comparison(field, operator, _in_utc(given[f"{field}_{bound}"])),),)
+            if f"{field}_{bound}" in params:
+                yield ((Comparison(field, operator, _in_utc(params[f"{field}_{bound}"])),),)
 
 
-def _in_utc(moment: datetime) -> datetime:
-    """Return the moment in UTC, or the nearest one that its calendar can tell."""
+def _in_utc(date: datetime) -> datetime:
+    """Return a datetime in UTC, or the first or last one that Python has if it is outside."""
     try:
-        return moment.astimezone(UTC)
+        return date.astimezone(UTC)
     except OverflowError:
-        last_year = moment.year == datetime.max.year
+        last_year = date.year == datetime.max.year
         return (datetime.max if last_year else datetime.min).replace(tzinfo=UTC)
 
 
-def _terms(pattern: str) -> list[str]:
-    """Return the alternatives of a pattern; `~` alone is the one that every name meets."""
+def _alternatives(pattern: str) -> list[str]:
+    """Return the alternatives of a pattern; the pattern `~` matches every name."""
     if pattern == "~":
         return [""]
     terms = [*dict.fromkeys(term.strip() for term in pattern.split("|") if term.strip())]
@@ -76,35 +77,35 @@ def _terms(pattern: str) -> list[str]:
     return terms if "|" in pattern and terms else [pattern]
 
 
-def _containing(field: Field, term: str) -> Comparison:
+def _contains(field: Field, term: str) -> Comparison:
     return Comparison(field, "like", f"%{term}%")
 
 
-def _beginning(field: Field, term: str) -> tuple[Comparison, ...]:
-    """Return the range of names that begin with a term, without the signs at its end.
+def _starts_with(field: Field, term: str) -> tuple[Comparison, ...]:
+    """Return the range of names that start with a term without its trailing punctuation.
 
-    Airflow searches an index that may sort signs oddly, so it leaves them out; and where no letter
-    comes after the last one (`z`), the range ends where that of the letters before it does.
+    Airflow leaves punctuation out because collations differ in how they sort it. If no letter or
+    digit follows the last one (`z`), the range ends where that of the letters before it does.
     """
-    first = _without_signs(term)
+    first = _strip_trailing_punctuation(term)
     if not first:
         return ()
     after = first
     while after and not chr(min(ord(after[-1]) + 1, 0x10FFFF)).isalnum():
-        after = _without_signs(after[:-1])
+        after = _strip_trailing_punctuation(after[:-1])
     lower = Comparison(field, "ge", first)
     if not after:
         return (lower,)
     return lower, Comparison(field, "lt", after[:-1] + chr(ord(after[-1]) + 1))
 
 
-def _without_signs(term: str) -> str:
+def _strip_trailing_punctuation(term: str) -> str:
     while term and not term[-1].isalnum():
         term = term[:-1]
     return term
 
 
-def _sortable(name: str) -> Field:
+def _sort_field(name: str) -> Field:
     if name not in get_args(Field) or name == "logical_date":
         raise BadRequestProblem(detail=f"Ordering with '{name}' is disallowed or the attribute does"
                                        " not exist on the model")

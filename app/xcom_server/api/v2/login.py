@@ -1,4 +1,4 @@
-"""`/auth/token`: a token for a name and a password, as Airflow 3.3.2's simple auth manager does."""
+"""`/auth/token`: tokens for a user name and password, as Airflow 3.3.2's simple auth manager."""
 
 from typing import Any
 from urllib.parse import parse_qs
@@ -9,26 +9,26 @@ from pydantic_core import SchemaValidator, core_schema
 
 from xcom_server.api import json_io
 from xcom_server.api.authorization import Access
+from xcom_server.api.connexion_adapter import RequestError
 from xcom_server.api.v2.validation import (
-    Error,
     InvalidRequest,
     json_body,
     json_or_text,
-    missing,
-    read,
+    missing_body,
+    validate,
 )
 from xcom_server.auth.users import User
 from xcom_server.errors import Unauthenticated
 from xcom_server.formats.strict_json import InvalidJson
 
-CLI_SECONDS = 60 * 60
-"""How long a token of /auth/token/cli is good at the most."""
+CLI_TOKEN_SECONDS = 60 * 60
+"""The longest lifetime of a token from /auth/token/cli."""
 
 FORM = "application/x-www-form-urlencoded"
 FIELDS = ("username", "password")
 
 HIDDEN = "***"
-"""What stands in an error for a password."""
+"""Shown in errors in place of a password."""
 
 _LOGIN = SchemaValidator(core_schema.model_fields_schema(
     {name: core_schema.model_field(core_schema.str_schema()) for name in FIELDS},
@@ -37,51 +37,53 @@ _LOGIN = SchemaValidator(core_schema.model_fields_schema(
 _MANUAL = "https://errors.pydantic.dev/2.13/v/"
 
 MAX_SHOWN = 50
-"""How much of a refused value pydantic's text repeats, in bytes of UTF-8."""
+"""How much of an invalid value pydantic's text repeats, in bytes of UTF-8."""
 
 
 def mount(app: Flask, access: Access) -> None:
-    """Route /auth/token."""
+    """Route /auth/token and /auth/token/cli."""
     def create_token() -> Response:
-        return _answer(access, _checked(_given()), None)
+        return _token_for(access, _validated(_json_or_form()), None)
 
     def create_token_for_cli() -> Response:
-        given = json_or_text()
-        errors = [missing()] if given is None else []
+        body = json_or_text()
+        errors = [missing_body()] if body is None else []
         if not errors:
-            read(_LOGIN, given, ("body",), errors)
+            validate(_LOGIN, body, ("body",), errors)
         if errors:
-            raise InvalidRequest([_without_password(each) for each in errors])
-        return _answer(access, given, CLI_SECONDS)
+            raise InvalidRequest([_redacted(each) for each in errors])
+        return _token_for(access, body, CLI_TOKEN_SECONDS)
 
-    def create_token_for_anybody() -> Response:
+    def create_token_without_credentials() -> Response:
         if access.is_enforced:
             raise ProblemException(403, detail="This method is only allowed if ``[core]"
                                                " simple_auth_manager_all_admins`` is True")
-        return _token(access, access.login("", ""), None)
+        return _token_response(access, access.login("", ""), None)
 
     app.add_url_rule("/auth/token", "create_token", create_token, methods=["POST"])
     app.add_url_rule("/auth/token/cli", "create_token_cli", create_token_for_cli, methods=["POST"])
-    app.add_url_rule("/auth/token", "create_token_for_anybody", create_token_for_anybody)
+    app.add_url_rule("/auth/token", "create_token_for_anybody",
+                     create_token_without_credentials)
 
 
-def _answer(access: Access, given: dict[str, str], at_most: int | None) -> Response:
-    username, password = (given[name] for name in FIELDS)
+def _token_for(access: Access, credentials: dict[str, str], at_most: int | None) -> Response:
+    """Return a token that is valid for `at_most` seconds, or for the configured lifetime."""
+    username, password = (credentials[name] for name in FIELDS)
     if access.is_enforced and not (username and password):
         raise ProblemException(400, detail="Username and password must be provided")
     try:
         user = access.login(username, password)
     except Unauthenticated:
         raise ProblemException(401, detail="Invalid credentials") from None
-    return _token(access, user, at_most)
+    return _token_response(access, user, at_most)
 
 
-def _token(access: Access, user: User, at_most: int | None) -> Response:
-    return json_io.compact({"access_token": access.tokens.issue(user, at_most)}, 201)
+def _token_response(access: Access, user: User, at_most: int | None) -> Response:
+    return json_io.compact_json({"access_token": access.tokens.issue(user, at_most)}, 201)
 
 
-def _given() -> dict[str, Any]:
-    """Return what a body says, JSON or a form; a form's other fields do not count."""
+def _json_or_form() -> dict[str, Any]:
+    """Return a body that is JSON, or a form, whose other fields are ignored."""
     body = json_io.read_body()
     content_type = request.headers.get("Content-Type", json_io.JSON).split(";")[0].strip()
     if content_type == FORM:
@@ -90,54 +92,54 @@ def _given() -> dict[str, Any]:
     if content_type != json_io.JSON:
         raise ProblemException(415, detail=f"Only {json_io.JSON} or {FORM} is supported")
     try:
-        given = json_body()
+        data = json_body()
     except InvalidJson:
-        given = None
-    if not isinstance(given, dict):
+        data = None
+    if not isinstance(data, dict):
         raise ProblemException(422, detail="The body must be a JSON object of username and"
                                            " password")
-    return given
+    return data
 
 
-def _checked(given: dict[str, Any]) -> dict[str, Any]:
-    errors: list[Error] = []
-    read(_LOGIN, given, (), errors)
+def _validated(credentials: dict[str, Any]) -> dict[str, Any]:
+    errors: list[RequestError] = []
+    validate(_LOGIN, credentials, (), errors)
     if errors:
-        raise ProblemException(422, detail=_in_words([_without_password(each) for each in errors]))
-    return given
+        raise ProblemException(422, detail=_as_text([_redacted(each) for each in errors]))
+    return credentials
 
 
-def _without_password(error: Error) -> Error:
-    """Return an error that repeats no text that was sent, but for the name of the user.
+def _redacted(error: RequestError) -> RequestError:
+    """Return an error that repeats no text of the request except the user name.
 
-    Whatever it was sent as, it may be a password.
+    Any other text may be a password, in whatever field it was sent.
     """
     place = error["loc"][-1:] if error["type"] != "missing" else []
-    return error | {"input": _hidden(error["input"], *place)}
+    return {**error, "input": _redacted_input(error["input"], *place)}
 
 
-def _hidden(given: Any, name: object = None) -> Any:
-    if name == "username" and isinstance(given, str):
-        return given
-    if isinstance(given, dict):
-        return {each: _hidden(value, each) for each, value in given.items()}
-    if isinstance(given, list):
-        return [_hidden(each) for each in given]
-    return HIDDEN if isinstance(given, str) or (name == "password" and given is not None) else given
+def _redacted_input(value: Any, name: object = None) -> Any:
+    if name == "username" and isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return {each: _redacted_input(inner, each) for each, inner in value.items()}
+    if isinstance(value, list):
+        return [_redacted_input(each) for each in value]
+    return HIDDEN if isinstance(value, str) or (name == "password" and value is not None) else value
 
 
-def _in_words(errors: list[Error]) -> str:
-    """Return errors as pydantic writes them down."""
+def _as_text(errors: list[RequestError]) -> str:
+    """Return errors in the text form of pydantic."""
     count = f"{len(errors)} validation error{'s' if len(errors) > 1 else ''} for LoginBody"
-    return "\n".join([count, *map(_in_lines, errors)])
+    return "\n".join([count, *map(_error_lines, errors)])
 
 
-def _in_lines(error: Error) -> str:
-    given = error["input"]
-    shown = repr(given)
+def _error_lines(error: RequestError) -> str:
+    value = error["input"]
+    shown = repr(value)
     if len(raw := shown.encode(errors="replace")) > MAX_SHOWN:
         shown = f"{raw[:25].decode(errors='ignore')}...{raw[-24:].decode(errors='ignore')}"
     place = ".".join(map(str, error["loc"]))
     return (f"{place}\n  {error['msg']} [type={error['type']}, input_value={shown},"
-            f" input_type={type(given).__name__}]\n"
+            f" input_type={type(value).__name__}]\n"
             f"    For further information visit {_MANUAL}{error['type']}")

@@ -1,4 +1,4 @@
-"""What frames every answer of v2: compression on request, and no HEAD or OPTIONS."""
+"""What applies to every response of v2: gzip on request, and no HEAD or OPTIONS."""
 
 import zlib
 
@@ -6,23 +6,22 @@ from flask import Response, current_app, request
 from werkzeug.exceptions import MethodNotAllowed
 
 _LEVEL = 5
-_GZIP = 31  # zlib's word for gzip's header around what it compresses
-
+_GZIP_WBITS = 31
 
 AUTOMATIC_METHODS = ("HEAD", "OPTIONS")
-"""Methods that Flask would answer by itself, and Airflow's framework does not."""
+"""Methods that Flask answers by itself, and Airflow's framework does not."""
 
 
 def refuse_head_and_options() -> None:
-    """Refuse a method that Flask would answer, where there is a route at all."""
+    """Raise MethodNotAllowed for an automatic method of a route."""
     if request.method in AUTOMATIC_METHODS and request.url_rule is not None:
         routes = current_app.create_url_adapter(request)
         allowed = routes.allowed_methods() if routes is not None else []
         raise MethodNotAllowed(sorted(set(allowed) - set(AUTOMATIC_METHODS)))
 
 
-def frame(response: Response) -> Response:
-    """Compress an answer of any size for a client that names gzip, as Airflow's server does."""
+def gzip_response(response: Response) -> Response:
+    """Compress a response of any size if the client accepts gzip by name, as Airflow does."""
     if response.status_code == 204 or response.direct_passthrough:
         return response
     response.headers["Vary"] = "Accept-Encoding"
@@ -33,6 +32,6 @@ def frame(response: Response) -> Response:
 
 
 def _compressed(body: bytes) -> bytes:
-    """Return a body in the very bytes that Airflow streams: flushed before its end is known."""
-    stream = zlib.compressobj(_LEVEL, wbits=_GZIP)
+    """Return the same bytes as Airflow, which flushes the stream once before it ends."""
+    stream = zlib.compressobj(_LEVEL, wbits=_GZIP_WBITS)
     return stream.compress(body) + stream.flush(zlib.Z_SYNC_FLUSH) + stream.flush()

@@ -1,30 +1,30 @@
-"""What an XCom entry looks like in v2: its fields in the order in which Airflow 3.3.2 has them."""
+"""An XCom entry in v2's responses; fields are in the order of Airflow 3.3.2."""
 
 from datetime import datetime
 from typing import Any
 
 from marshmallow import Schema, fields
 
-from xcom_server.api.serialization import Moment
+from xcom_server.api.serialization import UtcDateTimeField
 
 
-class Zulu(Moment):
-    """A moment, shown in UTC as `2024-01-01T00:00:00Z`."""
+class ZuluField(UtcDateTimeField):
+    """A datetime, shown in UTC as `2024-01-01T00:00:00Z`."""
 
     def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.isoformat().replace("+00:00", "Z")
 
 
 class XComResponseSchema(Schema):
-    """An entry, everything but its value.  Names to display are the ids here."""
+    """An entry without its value; display names are the same as ids here."""
 
     key = fields.String()
-    timestamp = Zulu()
-    logical_date = Zulu()
+    timestamp = ZuluField()
+    logical_date = ZuluField()
     map_index = fields.Integer()
     task_id = fields.String()
     dag_id = fields.String()
     run_id = fields.String()
     dag_display_name = fields.String(attribute="dag_id", dump_only=True)
     task_display_name = fields.String(attribute="task_id", dump_only=True)
-    run_after = Zulu()
+    run_after = ZuluField()

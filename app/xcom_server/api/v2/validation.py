@@ -1,145 +1,146 @@
-"""Requests held against the document as FastAPI holds them, at Connexion's own extension points.
+"""Requests validated against the document as FastAPI does, with the errors of pydantic.
 
-Airflow 3's errors are pydantic's, so pydantic-core reads what a client sent: a body's fields, and
-parameters leniently (`limit=+5`, `stringify=yes`, a moment as Unix seconds).  All that is wrong
-with a request is told at once.  The schemas are compiled from the document when the server starts.
+pydantic-core parses the fields of a body, and parameters leniently (`limit=+5`, `stringify=yes`,
+a datetime as Unix seconds). One answer reports all errors of a request. The schemas are compiled
+from the document when the server starts.
 """
 
-import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from connexion.exceptions import BadRequestProblem
-from connexion.lifecycle import ConnexionRequest
 from flask import request as flask_request
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError, core_schema
 
 from xcom_server.api import json_io
+from xcom_server.api.connexion_adapter import (
+    BodyCheck,
+    ParameterCheck,
+    RequestError,
+    SpecRequest,
+)
 from xcom_server.api.response_validation import ResponseValidator
 from xcom_server.errors import ReservedKeys
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson, JsonObject, UnreadableJson
 from xcom_server.values.reserved import refuse_reserved
 
-Error = dict[str, Any]
-"""One thing that is wrong: `type`, `loc`, `msg`, `input` and perhaps `ctx`."""
-
 MAX_ERRORS = 100
-"""How many errors a refusal lists."""
+"""How many errors one answer reports."""
 
 _NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # escaped once, not the escape of a backslash
 
 _BODY = "body"
-"""The name under which Connexion hands a body to a handler."""
+"""The argument of a handler for the body, and the first element of `loc` in a body's errors."""
 
 
 class InvalidRequest(Exception):
-    """What is wrong with a request, in FastAPI's words."""
+    """The errors of a request, at most MAX_ERRORS."""
 
-    def __init__(self, errors: list[Error]) -> None:
+    def __init__(self, errors: list[RequestError]) -> None:
         super().__init__(errors)
         self.errors = errors[:MAX_ERRORS]
 
 
-class ParameterValidator:
-    """Read path and query; unknown query parameters are ignored, and the last of several counts."""
+class ParameterValidator(ParameterCheck):
+    """Ignores unknown query parameters; of several with one name the last counts."""
 
-    def __init__(self, parameters: list[dict[str, Any]], api: Any,
-                 strict_validation: bool = False) -> None:
-        in_order = sorted(parameters, key=lambda each: (each["in"] != "path",
-                                                        each.get("x-read-last", False)))
-        self._checks = {(each["in"], each["name"]): SchemaValidator(_schema(each["schema"]))
-                        for each in in_order if each["in"] != "header"}
-        self._arrays = {each["name"] for each in parameters if each["schema"]["type"] == "array"}
-        self._defaults = {each["name"]: each["schema"]["default"] for each in parameters
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        in_order = sorted(self.parameters, key=lambda each: (each["in"] != "path",
+                                                             each.get("x-read-last", False)))
+        self._validators = {(each["in"], each["name"]): SchemaValidator(_schema(each["schema"]))
+                            for each in in_order if each["in"] != "header"}
+        self._arrays = {each["name"] for each in in_order if each["schema"]["type"] == "array"}
+        self._defaults = {each["name"]: each["schema"]["default"] for each in in_order
                           if "default" in each["schema"]}
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the handler behind the check."""
-        @functools.wraps(function)
-        def checked(request: ConnexionRequest) -> Any:
-            query = {name: each if name in self._arrays else each[-1]
-                     for name, each in flask_request.args.lists()}
-            given = {"path": request.path_params, "query": query}
-            values: dict[str, Any] = {}
-            errors: list[Error] = []
-            for (place, name), check in self._checks.items():
-                if name in given[place]:
-                    values[name] = read(check, given[place][name], (place, name), errors)
-            errors += request.context.pop("errors", [])
-            if errors:
-                raise InvalidRequest(errors)
-            request.context.update(self._defaults | values)
-            return function(request)
-        return checked
+    def check(self, request: SpecRequest) -> None:
+        """Put the values of all parameters, or their defaults, into the request's context.
+
+        Raises InvalidRequest with the errors of the body too, after those of the parameters.
+        """
+        query = {name: texts if name in self._arrays else texts[-1]
+                 for name, texts in flask_request.args.lists()}
+        params: dict[str, dict[str, Any]] = {"path": request.path_params, "query": query}
+        values: dict[str, Any] = {}
+        errors: list[RequestError] = []
+        for (place, name), validator in self._validators.items():
+            if name in params[place]:
+                values[name] = validate(validator, params[place][name], (place, name), errors)
+        errors += request.errors
+        if errors:
+            raise InvalidRequest(errors)
+        request.context.update(self._defaults | values)
 
 
-class BodyValidator:
-    """Read a body; the parameters' validator comes next and tells of its errors with its own."""
+class BodyValidator(BodyCheck):
+    """Validates a body; the parameter check reports its errors together with its own."""
 
-    def __init__(self, schema: dict[str, Any], consumes: list[str], api: Any,
-                 is_null_value_valid: bool, strict_validation: bool = False) -> None:
-        self._check = SchemaValidator(_model(schema))
-        self._fields = list(schema["properties"])
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._validator = SchemaValidator(_model(self.schema))
+        self._fields = list(self.schema["properties"])
 
-    def _place(self, error: Error) -> int:
-        """Return where an error stands among others: fields in their order, then unknown ones."""
+    def _sort_key(self, error: RequestError) -> int:
+        """Sort errors by the order of fields in the document; unknown fields come last."""
         field = error["loc"][-1]
-        return self._fields.index(field) if field in self._fields else len(self._fields)
+        return self._fields.index(str(field)) if field in self._fields else len(self._fields)
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the handler behind the check."""
-        @functools.wraps(function)
-        def checked(request: ConnexionRequest) -> Any:
-            errors: list[Error] = []
-            body = json_or_text()
-            if body is None:
-                errors.append(missing())
-            else:
-                fields = read(self._check, body, (_BODY,), errors)
-                errors += _wrong_value(body)
-                if not errors:
-                    body.update(fields[0])
-                    request.context[_BODY] = body
-            request.context["errors"] = sorted(errors, key=self._place)
-            return function(request)
-        return checked
+    def check(self, request: SpecRequest) -> None:
+        """Put the body into the request's context, or its errors into the request."""
+        errors: list[RequestError] = []
+        body = json_or_text()
+        if body is None:
+            errors.append(missing_body())
+        else:
+            fields = validate(self._validator, body, (_BODY,), errors)
+            errors += _value_errors(body)
+            if not errors:
+                body.update(fields[0])
+                request.context[_BODY] = body
+        request.errors = sorted(errors, key=self._sort_key)
 
 
-VALIDATORS = {"parameter": ParameterValidator, "body": BodyValidator,
-              "response": ResponseValidator}
+CHECKS = {"parameter": ParameterValidator, "body": BodyValidator, "response": ResponseValidator}
 
 
-def wrong(kind: str, place: Iterable[str | int], message: str, given: Any, **context: Any) -> Error:
-    """Return an error in FastAPI's form."""
-    error: Error = {"type": kind, "loc": list(place), "msg": message, "input": given}
-    return error | ({"ctx": context} if context else {})
+def error_detail(kind: str, loc: Iterable[str | int], message: str, input_: Any,
+                 ctx: dict[str, Any] | None = None) -> RequestError:
+    """Return an error in the form of FastAPI."""
+    error: RequestError = {"type": kind, "loc": list(loc), "msg": message, "input": input_}
+    if ctx:
+        error["ctx"] = ctx
+    return error
 
 
-def missing() -> Error:
-    """Return the error for a body that is not there."""
-    return wrong("missing", [_BODY], "Field required", None)
+def missing_body() -> RequestError:
+    """Return the error for an empty body."""
+    return error_detail("missing", [_BODY], "Field required", None)
 
 
-def read(check: SchemaValidator, given: Any, place: tuple[str, ...], errors: list[Error]) -> Any:
-    """Return what a check makes of a value; what is wrong with it is added to the errors."""
+def validate(validator: SchemaValidator, value: Any, loc: tuple[str, ...],
+             errors: list[RequestError]) -> Any:
+    """Return a value as the validator converts it; add its errors, at `loc`, to `errors`."""
     try:
-        return check.validate_python(given)
+        return validator.validate_python(value)
     except ValidationError as error:
-        errors += [each | {"loc": [*place, *each["loc"]]}
+        errors += [error_detail(each["type"], (*loc, *each["loc"]), each["msg"], each["input"],
+                                each.get("ctx"))
                    for each in error.errors(include_url=False)[:MAX_ERRORS]]
         return None
 
 
 def json_body() -> Any:
-    """Return the body as JSON; of several members of one name the last counts, as in Airflow."""
+    """Return the body as JSON; of several members with one key the last counts, as in Airflow."""
     return json_io.json_body(duplicate_keys=True)
 
 
 def json_or_text() -> Any:
-    """Return the body as JSON where its media type says so, else as text; None where it is empty.
+    """Return the body as JSON if its media type says so, otherwise as text; None if it is empty.
 
-    Raises InvalidRequest for what is not JSON, and BadRequestProblem for what cannot be read.
+    Raises InvalidRequest for a body that is not JSON, and BadRequestProblem for bytes that cannot
+    be decoded.
     """
     body = json_io.read_body()
     if not body:
@@ -153,41 +154,40 @@ def json_or_text() -> Any:
     except AmbiguousJson as error:
         raise InvalidRequest([_not_json(f"it holds {error}")]) from None
     except InvalidJson as error:
-        if not error.reason:  # JSON, but for an integer of too many digits
+        if not error.reason:  # valid JSON with an integer of too many digits
             raise BadRequestProblem(detail="There was an error parsing the body") from None
         raise InvalidRequest([_not_json(error.reason, error.position)]) from None
 
 
 def refuse_malformed_body() -> None:
-    """Refuse a body that is not JSON: FastAPI reads it before it asks who sends it."""
+    """Raise for a body that is not JSON: FastAPI parses it before it checks credentials."""
     if flask_request.method in ("PATCH", "POST"):
         json_or_text()
 
 
-def _not_json(reason: str, *position: int) -> Error:
-    return wrong("json_invalid", [_BODY, *position], "JSON decode error", {}, error=reason)
+def _not_json(reason: str, *position: int) -> RequestError:
+    return error_detail("json_invalid", [_BODY, *position], "JSON decode error", {},
+                        {"error": reason})
 
 
-def _wrong_value(body: Any) -> list[Error]:
-    """Return what is wrong with the value in a body, beyond what a schema can say."""
+def _value_errors(body: Any) -> list[RequestError]:
+    """Return the errors of a body's value that a schema cannot express."""
     if not isinstance(body, JsonObject) or "value" not in body:
         return []
     text = body.raw("value")
     try:
         refuse_reserved(text)
     except ReservedKeys as error:
-        return [_wrong(body, f"XCom {error.place} contains reserved serialization keys:"
-                             f" {', '.join(error.names)}. These keys are reserved for internal"
-                             " use.")]
+        return [_value_error(body, str(error))]
     if _NUL.search(text):
-        return [_wrong(body, "XCom value contains a NUL character, which Airflow's databases"
-                             " refuse.")]
+        return [_value_error(body, "XCom value contains a NUL character, which Airflow's databases"
+                                   " refuse.")]
     return []
 
 
-def _wrong(body: JsonObject, reason: str) -> Error:
-    return wrong("value_error", [_BODY, "value"], f"Value error, {reason}", body["value"],
-                 error={})
+def _value_error(body: JsonObject, reason: str) -> RequestError:
+    return error_detail("value_error", [_BODY, "value"], f"Value error, {reason}", body["value"],
+                        {"error": {}})
 
 
 def _schema(shape: dict[str, Any]) -> CoreSchema:
@@ -203,7 +203,7 @@ def _schema(shape: dict[str, Any]) -> CoreSchema:
                 min_length=shape.get("minLength"), max_length=shape.get("maxLength"),
                 pattern=shape.get("pattern"))
         case {"type": "array"}:
-            return core_schema.list_schema(core_schema.str_schema())  # a handler knows which
+            return core_schema.list_schema(core_schema.str_schema())  # the handler checks the items
     return core_schema.any_schema()
 
 

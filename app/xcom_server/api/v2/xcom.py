@@ -8,20 +8,20 @@ from typing import Any
 from flask import Response
 
 from xcom_server.api import authorization, conditional, health, json_io
-from xcom_server.api.serialization import dumping
+from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v2 import filters
 from xcom_server.api.v2.release import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
 from xcom_server.api.v2.schemas import XComResponseSchema
 from xcom_server.formats.strict_json import JsonObject
-from xcom_server.storage.models import UNMAPPED, WILDCARD, XComEntry, XComFilter, XComKey
+from xcom_server.storage.models import UNMAPPED, XComEntry, XComFilter, XComKey
 from xcom_server.storage.store import XComStore
 from xcom_server.values import decode
 
-_dumped = dumping(XComResponseSchema())
+_dump = compile_dump(XComResponseSchema())
 
 
 class XComApi:
-    """The handlers of openapi/v2.yaml, over one store; `maximum_page` is the largest page."""
+    """The handlers of openapi/v2.yaml, over one store; `maximum_page` is in entries."""
 
     def __init__(self, store: XComStore, *, maximum_page: int) -> None:
         self._store = store
@@ -41,60 +41,58 @@ class XComApi:
 
     def list_entries(self, dag_id: str, dag_run_id: str, task_id: str, limit: int, offset: int,
                      map_index: int | None = None, xcom_key: str | None = None,
-                     order_by: list[str] | None = None, **given: Any) -> Response:
-        """Answer a page of entries without values; `~` stands for any DAG, run or task."""
-        wanted = XComFilter(_unless_any(dag_id), _unless_any(dag_run_id), _unless_any(task_id),
-                            map_index, xcom_key, authorization.visible_dag_ids(), filters.conditions(given))
-        page = self._store.list(wanted, limit=min(limit, self._maximum_page), offset=offset,
+                     order_by: list[str] | None = None, **params: Any) -> Response:
+        """Return a page of entries without values; `~` stands for any DAG, run or task."""
+        filter_ = XComFilter.of(dag_id, dag_run_id, task_id, map_index=map_index, key=xcom_key,
+                                dag_ids=authorization.visible_dag_ids(),
+                                conditions=filters.conditions(params))
+        page = self._store.list(filter_, limit=min(limit, self._maximum_page), offset=offset,
                                 order=filters.order(order_by or []))
-        return json_io.compact({"xcom_entries": _dumped(page.entries),
-                             "total_entries": page.total_entries})
+        return json_io.compact_json({"xcom_entries": _dump(page.entries),
+                                     "total_entries": page.total_entries})
 
     def get_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str, map_index: int,
                   deserialize: bool, stringify: bool) -> Response:
-        """Answer one entry, its value as JSON or, on request, as Python's `str()`."""
+        """Return one entry, its value as JSON or, on request, as Python's `str()`."""
         entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key))
         value = decode.decode_v2(entry.value) if deserialize else json.loads(entry.value)
-        return _answer(entry, str(value) if stringify and value is not None else value)
+        return _entry_response(entry, str(value) if stringify and value is not None else value)
 
     def create_entry(self, dag_id: str, dag_run_id: str, task_id: str,
                      body: JsonObject) -> Response:
-        """Store a new entry and answer it."""
-        name = XComKey(dag_id, dag_run_id, task_id, body["map_index"], body["key"])
+        """Store a new entry and return it."""
+        entry_key = XComKey(dag_id, dag_run_id, task_id, body["map_index"], body["key"])
         with conditional.if_none_match():
-            entry = self._store.create(name, body.raw("value"))
-        return _answer(entry, body["value"], 201)
+            entry = self._store.create(entry_key, body.raw("value"))
+        return _entry_response(entry, body["value"], 201)
 
     def update_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str,
                      body: JsonObject) -> Response:
-        """Give an entry a new value, as of now, and answer it."""
-        name = XComKey(dag_id, dag_run_id, task_id, body["map_index"], xcom_key)
-        entry = self._store.replace_value(name, body.raw("value"),
+        """Give an entry a new value and the current time as its timestamp, and return it."""
+        entry_key = XComKey(dag_id, dag_run_id, task_id, body["map_index"], xcom_key)
+        entry = self._store.replace_value(entry_key, body.raw("value"),
                                           new_timestamp=datetime.now(UTC),
-                                          if_match=conditional.versions())
-        return _answer(entry, body["value"])
+                                          if_match=conditional.if_match())
+        return _entry_response(entry, body["value"])
 
     def delete_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str,
                      map_index: int = UNMAPPED) -> Response:
         """Remove an entry."""
         self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key),
-                           if_match=conditional.versions())
+                           if_match=conditional.if_match())
         return Response(status=204, mimetype=json_io.JSON)
 
     def get_health(self) -> Response:
-        """Answer whether the database is there."""
-        return json_io.compact(health.health(self._store))
+        """Return Airflow's health object."""
+        return json_io.compact_json(health.health(self._store))
 
     def get_version(self) -> Response:
-        """Answer which Airflow is emulated."""
-        return json_io.compact({"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION})
+        """Return the emulated release of Airflow."""
+        return json_io.compact_json({"version": AIRFLOW_VERSION,
+                                     "git_version": AIRFLOW_GIT_VERSION})
 
 
-def _answer(entry: XComEntry, value: Any, status: int = 200) -> Response:
-    """Answer an entry with this value in place of the JSON text that is stored."""
-    shown = _dumped([entry])[0] | {"value": value}
-    return conditional.tagged(json_io.compact(shown, status), entry)
-
-
-def _unless_any(name: str) -> str | None:
-    return None if name == WILDCARD else name
+def _entry_response(entry: XComEntry, value: Any, status: int = 200) -> Response:
+    """Return an entry with this value, not the JSON text that is stored."""
+    data = _dump([entry])[0] | {"value": value}
+    return conditional.with_etag(json_io.compact_json(data, status), entry)

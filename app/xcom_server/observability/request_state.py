@@ -1,0 +1,48 @@
+"""What the server knows about the current request, in one place for logs, metrics and the API."""
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from flask import g, request
+
+REQUEST_ID_HEADER = "X-Request-Id"
+"""Carries the id of a request: the client's own if it is valid, otherwise one made here."""
+
+UNPARSED = object()
+"""Stands for the JSON of a body that was not parsed yet; `null` is None."""
+
+_VALID_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+@dataclass(slots=True)
+class RequestState:
+    """The state of one request.
+
+    `started` is a reading of `time.perf_counter()`. `body` is None until the body is read, and
+    `json` is UNPARSED until it is parsed. Authorization sets `user_name`, and `visible_dag_ids`
+    to the DAGs that the user can see, None for all; before that there are none.
+    """
+
+    request_id: str
+    started: float
+    user_name: str | None = None
+    visible_dag_ids: frozenset[str] | None = frozenset()
+    body: bytes | None = None
+    json: Any = UNPARSED
+
+
+def current() -> RequestState:
+    """Return the state of the current request; the first call creates it and starts its clock."""
+    try:
+        return g.request_state  # type: ignore[no-any-return]
+    except AttributeError:
+        g.request_state = state = RequestState(_request_id(), time.perf_counter())
+        return state
+
+
+def _request_id() -> str:
+    client_id = request.headers.get(REQUEST_ID_HEADER, "")
+    return client_id if _VALID_ID.fullmatch(client_id) else uuid4().hex

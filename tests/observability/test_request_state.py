@@ -1,0 +1,37 @@
+"""The state of a request: made once, when it is first asked for."""
+
+import time
+
+import pytest
+from flask import Flask
+from xcom_server.api import authorization
+from xcom_server.observability import request_state
+
+app = Flask("any")
+
+
+def test_a_request_has_one_state_and_the_next_request_has_another() -> None:
+    with app.test_request_context():
+        first = request_state.current()
+        assert request_state.current() is first
+    with app.test_request_context():
+        assert request_state.current().request_id != first.request_id
+
+
+def test_its_clock_starts_when_it_is_first_asked_for() -> None:
+    with app.test_request_context():
+        before = time.perf_counter()
+        assert before <= request_state.current().started <= time.perf_counter()
+
+
+@pytest.mark.parametrize(("client_id", "is_kept"), [
+    ("a-1", True), ("x" * 128, True), ("x" * 129, False), ("a b", False), ("", False),
+    ("é", False)])
+def test_a_valid_id_of_the_client_is_kept(client_id: str, is_kept: bool) -> None:
+    with app.test_request_context(headers={"X-Request-Id": client_id}):
+        assert (request_state.current().request_id == client_id) is is_kept
+
+
+def test_a_request_that_was_not_authorized_can_see_no_dag() -> None:
+    with app.test_request_context():
+        assert authorization.visible_dag_ids() == frozenset()
