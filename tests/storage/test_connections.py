@@ -14,9 +14,9 @@ from xcom_server.errors import EntryNotFound, Unavailable
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.database.retry import ATTEMPTS
 from xcom_server.storage.models import XComKey
-from xcom_server.storage.observer import Observer
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql.store import SqlXComStore
+from xcom_server.storage.store import Observer
 
 from tests.conftest import emptied
 from tests.storage.support import limited

@@ -22,10 +22,10 @@ from xcom_server.storage.database.psycopg_adapter import NoAnswer
 from xcom_server.storage.database.retry import ATTEMPTS
 from xcom_server.storage.limits import Limits
 from xcom_server.storage.models import XComFilter, XComKey
-from xcom_server.storage.observer import Observer
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.sql.tables import dag_run
+from xcom_server.storage.store import Observer
 
 from tests.storage.support import full_disk, limited, lost_connection, transient_error
 

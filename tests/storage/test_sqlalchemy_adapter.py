@@ -9,39 +9,52 @@ import pytest
 from sqlalchemy import Engine, bindparam, create_engine, event, select
 from sqlalchemy.exc import DisconnectionError, InvalidRequestError
 from xcom_server.storage.database import sqlalchemy_adapter
-from xcom_server.storage.database.sqlalchemy_adapter import CompiledSql
 from xcom_server.storage.sql.tables import xcom
 
-ADAPTER = "see compile_statement in storage/database/sqlalchemy_adapter.py"
+ADAPTER = "see CompiledStatement in storage/database/sqlalchemy_adapter.py"
+DATE = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def compiled(url: str) -> CompiledSql:
+class Cursor:
+    """Keeps what a driver's cursor gets."""
+
+    def execute(self, text: str, parameters: Any) -> None:
+        self.text, self.parameters = text, parameters
+
+    def fetchall(self) -> list[Any]:
+        return []
+
+
+def executed(url: str, **parameters: Any) -> Cursor:
+    """Return what reaches the driver of a query by date and key."""
     query = select(xcom.c.value).where(xcom.c.timestamp == bindparam("date", None),
                                        xcom.c.key == bindparam("key", None))
-    return sqlalchemy_adapter.compile_statement(query, create_engine(url).dialect)
+    cursor = Cursor()
+    sqlalchemy_adapter.CompiledStatement(query, create_engine(url).dialect, list).run(
+        cursor, parameters)
+    return cursor
 
 
-def test_positional_parameters_are_listed_in_order() -> None:
-    assert compiled("sqlite://").positions == ["date", "key"], (
-        f"Compiled.positiontup does not list the parameters of SQLite in order any more; {ADAPTER}")
+def test_positional_parameters_are_in_order_and_converted() -> None:
+    assert executed("sqlite://", key="k", date=DATE).parameters == [
+        "2024-01-01 00:00:00.000000", "k"], (
+        "Compiled.positiontup does not list the parameters of SQLite in order any more, or"
+        " Compiled.bind_names and TypeEngine.dialect_impl().bind_processor() do not convert"
+        f" datetimes; {ADAPTER}")
 
 
-def test_named_parameters_have_no_positions() -> None:
-    sql = compiled("postgresql+psycopg://")
+def test_named_parameters_are_named_in_the_text() -> None:
+    cursor = executed("postgresql+psycopg://", key="k", date=DATE)
 
-    assert (sql.positions, "%(date)s" in sql.text) == (None, True), (
+    assert "%(date)s" in cursor.text, (
         f"psycopg's parameters are not named in the compiled text any more; {ADAPTER}")
+    assert cursor.parameters == {"key": "k", "date": DATE}, (
+        f"Compiled.positiontup is not None for named parameters any more; {ADAPTER}")
 
 
-def test_parameters_have_defaults_and_bind_processors() -> None:
-    sql = compiled("sqlite://")
-
-    assert sql.defaults == {"date": None, "key": None}, (
+def test_a_parameter_that_is_not_given_has_its_default() -> None:
+    assert executed("sqlite://", date=DATE).parameters[1] is None, (
         f"Compiled.params does not contain the defaults any more; {ADAPTER}")
-    assert sql.bind_processors["date"](datetime(2024, 1, 1, tzinfo=UTC)) == (
-        "2024-01-01 00:00:00.000000"), (
-        "the bind processor of a type does not convert datetimes for SQLite any more; it comes from"
-        f" Compiled.bind_names and TypeEngine.dialect_impl().bind_processor(); {ADAPTER}")
 
 
 @pytest.mark.parametrize(("url", "driver"), [

@@ -28,7 +28,7 @@ from prometheus_client import (
 from xcom_server import __version__
 from xcom_server.observability import request_state
 from xcom_server.observability.multiproc_dir import FOLDER
-from xcom_server.storage.observer import Observer
+from xcom_server.storage.store import Observer
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
 """Upper bounds of the histograms, in seconds."""

@@ -11,9 +11,8 @@ from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.postgres import PostgresBackend
 from xcom_server.storage.database.sqlite import SqliteBackend
 from xcom_server.storage.limits import COMMAND_LIMITS, Limits
-from xcom_server.storage.observer import Observer
 from xcom_server.storage.sql.store import SqlXComStore
-from xcom_server.storage.store import XComStore
+from xcom_server.storage.store import Observer, XComStore
 
 URL_HINT = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
 
@@ -22,10 +21,7 @@ _BACKENDS: dict[str, type[Backend]] = {"sqlite": SqliteBackend, "postgresql": Po
 
 def open_store(url: str, limits: Limits, *, require_parents: bool = False,
                observer: Observer | None = None) -> XComStore:
-    """Return the store at a URL; nothing is connected yet.
-
-    Raises DatabaseUnusable for a URL that names no supported database.
-    """
+    """Return the store at a URL, unconnected.  Raises DatabaseUnusable for an unsupported URL."""
     backend = open_backend(url, limits)
     if observer is not None:
         backend.observe(observer)
@@ -33,54 +29,49 @@ def open_store(url: str, limits: Limits, *, require_parents: bool = False,
 
 
 def open_backend(url: str, limits: Limits = COMMAND_LIMITS) -> Backend:
-    """Return the backend for an SQLAlchemy URL; nothing is connected yet.
-
-    Raises DatabaseUnusable, whose text does not contain the URL's password.
-    """
-    try:
+    """Return the backend for an SQLAlchemy URL, unconnected.  Raises DatabaseUnusable."""
+    with _as_unusable():
         parsed = make_url(url)
+        backend = _BACKENDS.get(parsed.get_backend_name())
         if "@" in (parsed.host or ""):
             raise _unusable("write an @ in the password as %40")
-        backend = _BACKENDS.get(parsed.get_backend_name())
         if backend is None or parsed.get_driver_name() != backend.driver:
             raise _unusable(f"unsupported database {parsed.drivername!r}; {URL_HINT}")
         return backend(parsed, limits)
-    except ModuleNotFoundError as error:
-        hint = "pip install '.[postgres]' brings it" if error.name == "psycopg" else URL_HINT
-        raise _unusable(f"{error}; {hint}") from None
-    except (ArgumentError, SQLAlchemyError, ValueError, TypeError):  # may contain the password
-        raise _unusable(f"not a database URL; {URL_HINT}") from None
 
 
 @contextmanager
-def connected_backend(url: str, limits: Limits = COMMAND_LIMITS) -> Iterator[Backend]:
-    """Yield a backend that reached its database, and close it after use.
+def connected_backend(url: str) -> Iterator[Backend]:
+    """Yield a backend that has reached its database, for a command, and close it after use.
 
     Raises DatabaseUnusable if it cannot be reached, or fails while it is used.
     """
-    backend = open_backend(url, limits)
+    backend = open_backend(url)
     try:
-        _connect(backend)
+        with _as_unusable(), backend.engine.connect() as connection:
+            inspect(connection).get_table_names()  # SQLite reads the file only now
         yield backend
     except SQLAlchemyError as error:
-        raise DatabaseUnusable(_first_line(error)) from None
+        raise DatabaseUnusable(str(error).splitlines()[0]) from None
     finally:
         backend.close()
 
 
-def _connect(backend: Backend) -> None:
+@contextmanager
+def _as_unusable() -> Iterator[None]:
+    """Turn errors into DatabaseUnusable, whose text does not contain the URL's password."""
     try:
-        with backend.engine.connect() as connection:
-            inspect(connection).get_table_names()  # SQLite reads the file only now
+        yield
+        return
+    except ModuleNotFoundError as error:
+        hint = "pip install '.[postgres]' brings it" if error.name == "psycopg" else URL_HINT
+        reason = f"{error}; {hint}"
+    except (ArgumentError, ValueError, TypeError):  # which may contain the password
+        reason = f"not a database URL; {URL_HINT}"
     except SQLAlchemyError as error:
-        raise _unusable(_first_line(error)) from None
-    except (ValueError, TypeError):  # of a driver: an option it does not know, or its type
-        raise _unusable(f"not a database URL; {URL_HINT}") from None
+        reason = str(error).splitlines()[0]
+    raise _unusable(reason)
 
 
 def _unusable(reason: str) -> DatabaseUnusable:
     return DatabaseUnusable(f"XCOM_DATABASE_URL cannot be used: {reason}")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

@@ -7,7 +7,7 @@ now; nothing was changed then unless the error is `in_doubt`.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from xcom_server.storage.models import Order, Page, SeedRow, SeedRun, XComEntry, XComFilter, XComKey
 
@@ -75,3 +75,16 @@ class XComStore(Protocol):
 
     def close(self) -> None:
         """Close all connections."""
+
+
+class Observer:
+    """Receives what a store reports; this one ignores it."""
+
+    def operation(self, kind: Literal["read", "write"], seconds: float) -> None:
+        """A statement or transaction ended, well or not, after so many seconds."""
+
+    def connection_taken(self) -> None:
+        """A request took a connection of the pool."""
+
+    def connection_returned(self) -> None:
+        """A request returned a connection to the pool."""

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import URL, Connection, Engine, Table, event
+from sqlalchemy import URL, Connection, Engine, Table, event, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidRequestError, TimeoutError
 
@@ -15,22 +15,23 @@ from xcom_server.storage.database.faults import Fault
 from xcom_server.storage.database.sqlalchemy_adapter import driver_errors, is_stale_connection
 from xcom_server.storage.database.writer_lock import WriterLockTimeout
 from xcom_server.storage.limits import Limits
-from xcom_server.storage.observer import Observer
+from xcom_server.storage.store import Observer
 
-Insert = postgresql.Insert | sqlite.Insert
-"""An INSERT that can say what happens on a conflict."""
+Insert = type[postgresql.Insert] | type[sqlite.Insert]
+"""The class of an INSERT that can say what happens on a conflict."""
 
 
 class Backend(ABC):
     """One SQL database: how to connect, begin, lock, insert, migrate, and what its errors mean.
 
-    `begin` starts a transaction that writes.  A backend that `upgrades_itself` gets its tables
-    from the server; the tables of another one are upgraded by its operator.
+    `begin` starts a transaction that writes.  The server upgrades the tables of a backend that
+    `upgrades_itself`; those of another one are upgraded by its operator.
     """
 
     driver: ClassVar[str]
     begin: ClassVar[str]
     upgrades_itself: ClassVar[bool]
+    insert: ClassVar[Insert]
 
     def __init__(self, url: URL, limits: Limits) -> None:
         """Connect to nothing yet.  Raises ModuleNotFoundError if the driver is not installed."""
@@ -53,9 +54,21 @@ class Backend(ABC):
     def _create_engine(self, url: URL, limits: Limits) -> Engine:
         """Return the engine with the pool and the listeners that this database needs."""
 
-    @abstractmethod
-    def insert(self, table: Table) -> Insert:
-        """Return an INSERT into a table that can say what happens on a conflict."""
+    def insert_or_ignore(self, connection: Connection, table: Table, row: dict[str, Any]) -> bool:
+        """Insert a row unless its primary key is taken; return whether it was inserted.
+
+        Waits for another transaction that is inserting the same key.
+        """
+        statement = self.insert(table).on_conflict_do_nothing().returning(literal(1))
+        return connection.execute(statement.values(row)).first() is not None
+
+    def upsert(self, connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+        """Insert rows, or update the rows that have their primary keys."""
+        statement = self.insert(table)
+        others = {column.key: statement.excluded[column.key]
+                  for column in table.columns if not column.primary_key}
+        connection.execute(statement.on_conflict_do_update(
+            index_elements=list(table.primary_key), set_=others), rows)
 
     @abstractmethod
     def read_datetimes(self, column: Sequence[Any]) -> list[datetime | None]:

@@ -7,22 +7,23 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Connection, PoolProxiedConnection, Select
+from sqlalchemy import Connection, PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError
 
 from xcom_server.errors import Unavailable
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.breaker import CircuitBreaker
-from xcom_server.storage.database.compiled import CompiledStatement, Row
 from xcom_server.storage.database.retry import AttemptFailed, with_retries
-from xcom_server.storage.database.sqlalchemy_adapter import Statement, is_disconnect
-from xcom_server.storage.observer import Observer
+from xcom_server.storage.database.sqlalchemy_adapter import (
+    CompiledStatement,
+    Row,
+    Statement,
+    is_disconnect,
+)
+from xcom_server.storage.store import Observer
 
 MAX_COMPILED = 256
 """How many compiled statements are kept; clients send few shapes of queries."""
-
-STREAM_ROWS = 1000
-"""How many rows a stream fetches at a time."""
 
 Result = TypeVar("Result")
 
@@ -61,11 +62,6 @@ class Executor:
         """
         return self._run("write", lambda: self._transact(work, since))
 
-    def stream(self, query: Select[Any]) -> Iterator[Any]:
-        """Yield the rows of a query, fetched in parts over one connection."""
-        with self.connection() as connection:
-            yield from connection.execution_options(yield_per=STREAM_ROWS).execute(query)
-
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Yield a connection for queries that belong together."""
@@ -79,7 +75,8 @@ class Executor:
             raise Unavailable(fault.reason) from error
 
     def _compile(self, build: Build, *shape: Any) -> CompiledStatement:
-        return CompiledStatement(build(self.backend, *shape), self.backend)
+        return CompiledStatement(build(self.backend, *shape), self.backend.dialect,
+                                 self.backend.read_datetimes)
 
     def _run(self, kind: Literal["read", "write"], attempt: Callable[[], Result]) -> Result:
         start = time.perf_counter()

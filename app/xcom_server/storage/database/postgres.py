@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import InvalidatePoolError
 
 from xcom_server.storage.database import faults
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.faults import Fault
-from xcom_server.storage.database.types import in_utc
+from xcom_server.storage.database.sqlalchemy_adapter import in_utc
 from xcom_server.storage.limits import Limits
 
 GRACE_SECONDS = 0.25
@@ -53,6 +53,7 @@ class PostgresBackend(Backend):
 
     driver = "psycopg"
     begin = "BEGIN"
+    insert = postgresql.Insert
     upgrades_itself = False
 
     def _create_engine(self, url: URL, limits: Limits) -> Engine:
@@ -76,10 +77,6 @@ class PostgresBackend(Backend):
         event.listen(engine, "do_connect", Connector(
             limits.connect_timeout_seconds, statement + GRACE_SECONDS if statement else None))
         return engine
-
-    def insert(self, table: Table) -> postgresql.Insert:
-        """Return an INSERT into a table that can say what happens on a conflict."""
-        return postgresql.insert(table)
 
     def read_datetimes(self, column: Sequence[datetime | None]) -> list[datetime | None]:
         """Return a column of datetimes in UTC."""

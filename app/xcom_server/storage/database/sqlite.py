@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, Table, create_engine, event
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DisconnectionError
 
 from xcom_server.storage.database import faults
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.faults import Fault
-from xcom_server.storage.database.types import in_utc
+from xcom_server.storage.database.sqlalchemy_adapter import in_utc
 from xcom_server.storage.database.writer_lock import WriterLock, WriterLockTimeout
 from xcom_server.storage.limits import Limits
 
@@ -38,6 +38,7 @@ class SqliteBackend(Backend):
     # A deferred transaction that begins to write fails at once if another writer was faster,
     # whatever the busy time-out says; one that begins as a writer waits.
     begin = "BEGIN IMMEDIATE"
+    insert = sqlite.Insert
     upgrades_itself = True
 
     def _create_engine(self, url: URL, limits: Limits) -> Engine:
@@ -69,10 +70,6 @@ class SqliteBackend(Backend):
 
     def transaction_lock(self, connection: Connection, name: str) -> None:
         """Do nothing: one transaction at a time writes."""
-
-    def insert(self, table: Table) -> sqlite.Insert:
-        """Return an INSERT into a table that can say what happens on a conflict."""
-        return sqlite.insert(table)
 
     def read_datetimes(self, column: Sequence[str | None]) -> list[datetime | None]:
         """Return a column of datetimes in UTC.

@@ -23,7 +23,6 @@ from xcom_server.storage.sql.tables import (
     task_instance,
     xcom,
 )
-from xcom_server.storage.sql.upsert import upsert
 
 CHUNK = 1000
 """How many rows are processed at a time."""
@@ -99,7 +98,7 @@ class _Loader:
 
     def _replace(self, entries: Sequence[SeedEntry]) -> None:
         """Upsert entries; one without a timestamp keeps the stored one."""
-        upsert(self._backend, self._connection, xcom, [
+        self._backend.upsert(self._connection, xcom, [
             {**asdict(row.key), "value": row.value, "etag": new_etag(),
              "timestamp": row.timestamp or self._stored_timestamp(row.key) or self._now}
             for row in entries])

@@ -12,7 +12,6 @@ from xcom_server.formats.rfc3339 import parse_rfc3339
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import MAX_ID_LENGTH, WILDCARD, RunDates, XComKey
 from xcom_server.storage.sql.tables import RUN_DATES, dag_run, task_instance
-from xcom_server.storage.sql.upsert import insert_or_ignore
 
 # scheduled__2024-01-01T00:00:00+00:00, or manual__… with the random suffix of Airflow 3
 _DATED_RUN_ID = re.compile(r".+?__(?P<date>\d{4}-\d{2}-\d{2}T[^_]+)(_\w+)?", re.ASCII)
@@ -66,7 +65,7 @@ def get_or_create(backend: Backend, connection: Connection, key: XComKey,
         return RunDates(row.logical_date, row.run_after)
     date = date_in_run_id(key.run_id) or default
     dates = get_or_create_run(backend, connection, key.dag_id, key.run_id, RunDates(date, date))
-    insert_or_ignore(backend, connection, task_instance, _instance(key))
+    backend.insert_or_ignore(connection, task_instance, _instance(key))
     return dates
 
 
@@ -76,7 +75,7 @@ def get_or_create_run(backend: Backend, connection: Connection, dag_id: str, run
     run = {"dag_id": dag_id, "run_id": run_id}
     row = connection.execute(_FIND_RUN, run).one_or_none()
     if row is None:
-        insert_or_ignore(backend, connection, dag_run, {**run, **dates._asdict()})
+        backend.insert_or_ignore(connection, dag_run, {**run, **dates._asdict()})
         row = connection.execute(_FIND_RUN, run).one()
     return RunDates(*row)
 

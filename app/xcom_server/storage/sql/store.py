@@ -9,14 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from xcom_server.errors import (
-    AlreadyExists,
-    DateMismatch,
-    EntryNotFound,
-    PreconditionFailed,
-    Unavailable,
-    XComError,
-)
+from xcom_server import errors
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.models import (
@@ -31,11 +24,9 @@ from xcom_server.storage.models import (
     XComFilter,
     XComKey,
 )
-from xcom_server.storage.observer import Observer
 from xcom_server.storage.sql import bulk, listing, parents, schema, statements
 from xcom_server.storage.sql.tables import KEY_COLUMNS, xcom
-from xcom_server.storage.sql.upsert import insert_or_ignore
-from xcom_server.storage.store import XComStore
+from xcom_server.storage.store import Observer, XComStore
 from xcom_server.values.reserved import refuse_reserved
 
 
@@ -70,16 +61,16 @@ class SqlXComStore(XComStore):
         dates = (parents.get_or_raise(connection, key) if self._require_parents
                  else parents.get_or_create(self._backend, connection, key, run_date or now))
         if run_date is not None and run_date != dates.run_date:
-            raise DateMismatch("run_date", dates.run_date)
-        if not insert_or_ignore(self._backend, connection, xcom, {**asdict(key), **stored}):
-            raise AlreadyExists(key.key)
+            raise errors.DateMismatch("run_date", dates.run_date)
+        if not self._backend.insert_or_ignore(connection, xcom, {**asdict(key), **stored}):
+            raise errors.AlreadyExists(key.key)
         return dates
 
     def get(self, key: XComKey) -> XComEntry:
         """Return one entry."""
         rows = self._executor.read(statements.select_entry, _parameters(key))
         if not rows:
-            raise EntryNotFound(*_names(key))
+            raise errors.EntryNotFound(*_names(key))
         return XComEntry(*_names(key), *rows[0])
 
     def list(self, filter_: XComFilter, *, limit: int, offset: int = 0,
@@ -121,7 +112,7 @@ class SqlXComStore(XComStore):
             statements.delete_entry,
             {**_parameters(key), **statements.etag_parameters(if_match)}, _count(if_match))
         if not rows:
-            raise (EntryNotFound(*_names(key)) if if_match is None
+            raise (errors.EntryNotFound(*_names(key)) if if_match is None
                    else _mismatch(self.get(key), None, None, if_match))
 
     def load(self, rows: Sequence[SeedRow],
@@ -132,8 +123,9 @@ class SqlXComStore(XComStore):
 
     def export_entries(self) -> Iterator[XComEntry]:
         """Yield every entry."""
-        for row in self._executor.stream(bulk.ENTRIES):
-            yield XComEntry(*row)
+        with self._executor.connection() as connection:
+            for row in connection.execution_options(yield_per=bulk.CHUNK).execute(bulk.ENTRIES):
+                yield XComEntry(*row)
 
     def export_runs(self) -> Iterator[SeedRun]:
         """Yield every DAG run with its task instances."""
@@ -160,7 +152,7 @@ class SqlXComStore(XComStore):
             fault = self._backend.classify(error)
             if fault is None:
                 raise
-            raise Unavailable(fault.reason) from error
+            raise errors.Unavailable(fault.reason) from error
         if not self._backend.is_in_memory:
             self._backend.close()
 
@@ -186,12 +178,12 @@ def _count(etags: Collection[int] | None) -> int | None:
 
 
 def _mismatch(stored: XComEntry, timestamp: datetime | None, run_date: datetime | None,
-              if_match: Collection[int] | None) -> XComError:
+              if_match: Collection[int] | None) -> errors.XComError:
     """Return why a change met no entry, though it is stored now."""
     if if_match is not None and stored.etag not in if_match:
-        return PreconditionFailed(stored.etag)
+        return errors.PreconditionFailed(stored.etag)
     if timestamp not in (None, stored.timestamp):
-        return DateMismatch("timestamp", stored.timestamp)
+        return errors.DateMismatch("timestamp", stored.timestamp)
     if run_date not in (None, stored.run_date):
-        return DateMismatch("run_date", stored.run_date)
-    return EntryNotFound(*_names(stored))  # another client has created it since
+        return errors.DateMismatch("run_date", stored.run_date)
+    return errors.EntryNotFound(*_names(stored))  # another client has created it since

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
-from xcom_server.storage.database.types import UtcDateTime
+from xcom_server.storage.database.sqlalchemy_adapter import UtcDateTime
 from xcom_server.storage.models import MAX_ID_LENGTH, MAX_KEY_LENGTH, Field, RunDates
 
 
