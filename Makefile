@@ -35,7 +35,7 @@ check: .venv/test ## Lint, check types and the rules between rooms
 	$(BIN)/lint-imports
 
 clean: ## Remove the environments and what tests left (xcom.db stays)
-	rm -rf .venv .venvs build dist *.egg-info .coverage* .hypothesis .*_cache
+	rm -rf .venv .venvs build dist app/*.egg-info .coverage* .hypothesis .*_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \

@@ -73,7 +73,8 @@ def test_the_wheel_holds_one_package_its_types_and_both_documents(wheel: Path) -
 
 def test_the_metadata_say_what_it_is(environment: Path) -> None:
     shown = run(str(environment / "python"), "-c",
-                "from importlib.metadata import metadata; print(metadata('xcom-server'))").stdout
+                "from importlib.metadata import metadata; print(metadata('xcom-server'))",
+                cwd=environment).stdout
 
     for line in ("Author: xcom-server contributors", "License: Apache-2.0",
                  "Classifier: Framework :: Flask", "Classifier: Typing :: Typed"):

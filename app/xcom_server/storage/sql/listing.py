@@ -164,8 +164,8 @@ def _key_parameters(filter_: XComFilter) -> dict[str, Any]:
 
 
 def _operand(comparison: Comparison) -> Any:
-    """Return an operand, or None, which matches nothing, for one that does not fit the column."""
+    """Return an operand; for a map index that does not fit the column None, which equals nothing.
+    """
     operand = comparison.operand
-    if comparison.field == "map_index" and not UNMAPPED <= int(str(operand)) <= MAX_MAP_INDEX:
-        return None
-    return operand
+    fits = not isinstance(operand, int) or UNMAPPED <= operand <= MAX_MAP_INDEX
+    return operand if fits else None
