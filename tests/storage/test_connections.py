@@ -42,6 +42,30 @@ def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(postgres_url
     assert lost.value.in_doubt
 
 
+def test_a_connection_that_is_lost_while_it_commits_leaves_the_change_in_doubt(
+        postgres_url: str) -> None:
+    backend, other = open_backend(emptied(postgres_url)), open_backend(postgres_url)
+    store = SqlXComStore(backend)
+    store.create(NAME, "1")
+
+    @event.listens_for(backend.engine, "checkout")
+    def terminate_before_commit(connection: Any, *_: Any) -> None:
+        process, commit = connection.info.backend_pid, type(connection).commit
+
+        def terminated_commit() -> None:
+            with other.engine.connect() as killer:
+                killer.execute(select(func.pg_terminate_backend(process, 5000)))
+            commit(connection)
+        connection.commit = terminated_commit
+
+    with pytest.raises(Unavailable, match="connection to the database was lost") as lost:
+        store.replace_value(NAME, "2")
+    for each in (backend, other):
+        each.close()
+
+    assert lost.value.in_doubt
+
+
 def test_nothing_is_in_doubt_of_a_change_that_met_no_entry(postgres_url: str) -> None:
     backend = open_backend(emptied(postgres_url))
     store = SqlXComStore(backend)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
-from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, PoolProxiedConnection
@@ -86,21 +85,53 @@ class Executor:
             self._observer.operation(kind, time.perf_counter() - start)
 
     def _read(self, statement: CompiledStatement, parameters: dict[str, Any]) -> list[Row]:
-        with _RawConnection(self.backend) as connection:
+        with self._raw_connection() as connection:
             return statement.run(connection.cursor(), parameters)
 
     def _execute(self, statement: CompiledStatement, parameters: dict[str, Any]) -> list[Row]:
         # The connection first: a writer that holds the lock must not wait for one.
-        with _RawConnection(self.backend) as connection, self.backend.writer_lock(), \
-                connection.rollback_on_error():
-            cursor = connection.cursor()
-            cursor.execute(self.backend.begin)
-            rows = statement.run(cursor, parameters)
-            if rows:
-                connection.commit()
-            else:
-                connection.rollback()  # nothing was changed
-            return rows
+        with self._raw_connection() as connection, self.backend.writer_lock():
+            try:
+                cursor = connection.cursor()
+                cursor.execute(self.backend.begin)
+                rows = statement.run(cursor, parameters)
+                if rows:  # else nothing was changed
+                    self._commit(connection)
+                return rows
+            finally:  # before another writer gets the lock; after a commit this does nothing
+                if connection.is_valid:
+                    with suppress(self.backend.driver_error):  # the connection may be the reason
+                        connection.rollback()
+
+    def _commit(self, connection: PoolProxiedConnection) -> None:
+        try:
+            connection.commit()
+        except self.backend.errors as error:
+            raise self._failure(error, connection, committing=True) from error
+
+    @contextmanager
+    def _raw_connection(self) -> Iterator[PoolProxiedConnection]:
+        """Yield a connection without SQLAlchemy's execution; its errors become AttemptFailed."""
+        connection = None
+        try:
+            connection = self.backend.engine.raw_connection()
+            yield connection
+        except self.backend.errors as error:
+            raise self._failure(error, connection) from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _failure(self, error: Exception, connection: PoolProxiedConnection | None, *,
+                 committing: bool = False) -> AttemptFailed:
+        """Return what an error means for a retry, and discard a connection of no further use."""
+        is_lost = connection is not None and is_disconnect(self.backend.engine, error, connection)
+        fault = self.backend.classify(error, is_lost=is_lost)
+        if is_lost:
+            self.backend.discard_connections()
+        if connection and (is_lost or (fault is not None and fault.drops_connection)):
+            connection.invalidate(error)
+        return AttemptFailed(fault, committing=committing)
 
     def _transact(self, work: Callable[[Connection], Result], since: float | None) -> Result:
         committing = False
@@ -122,56 +153,3 @@ class Executor:
             if fault is not None and fault.drops_connection:
                 connection.invalidate()
             raise
-
-
-class _RawConnection:
-    """A connection of the pool without SQLAlchemy's execution; driver errors become AttemptFailed.
-
-    It goes back to the pool on exit.
-    """
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._committing = False
-        self._connection: PoolProxiedConnection
-
-    def __enter__(self) -> "_RawConnection":
-        try:
-            self._connection = self._backend.engine.raw_connection()
-        except self._backend.errors as error:
-            raise AttemptFailed(self._backend.classify(error)) from error
-        self.cursor = self._connection.cursor
-        self.rollback = self._connection.rollback
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        try:
-            if isinstance(error, self._backend.errors):
-                raise self._failed(error) from error
-        finally:
-            self._connection.close()
-
-    def commit(self) -> None:
-        """Commit; if this fails, the change is in doubt."""
-        self._committing = True
-        self._connection.commit()
-
-    @contextmanager
-    def rollback_on_error(self) -> Iterator[None]:
-        """Roll back if the block raises, before it releases the writer lock."""
-        try:
-            yield
-        except BaseException:
-            with suppress(self._backend.driver_error):  # the connection may be the reason
-                self.rollback()
-            raise
-
-    def _failed(self, error: Exception) -> AttemptFailed:
-        is_lost = is_disconnect(self._backend.engine, error, self._connection)
-        fault = self._backend.classify(error, is_lost=is_lost)
-        if is_lost:
-            self._backend.discard_connections()
-        if is_lost or (fault is not None and fault.drops_connection):
-            self._connection.invalidate(error)
-        return AttemptFailed(fault, committing=self._committing)

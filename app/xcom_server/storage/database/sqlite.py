@@ -43,7 +43,7 @@ class SqliteBackend(Backend):
 
     def _create_engine(self, url: URL, limits: Limits) -> Engine:
         self._lock_timeout = limits.lock_timeout_seconds
-        self._path = "" if is_in_memory(url) else path_of(url)
+        self._path = _path_of(url)
         # In memory, one connection, kept for good and used by one thread at a time, is the
         # database.
         engine = create_engine(
@@ -113,19 +113,14 @@ class SqliteBackend(Backend):
         connection.exec_driver_sql(self.begin if writes else "BEGIN")
 
 
-def is_in_memory(url: URL) -> bool:
-    """Return whether the database of a URL ends with its process."""
+def _path_of(url: URL) -> str:
+    """Return the real path of the database's file, which a URL may give as a URI; "" in memory."""
     name = url.database or ""
-    return (name == "" or ":memory:" in name or "mode=memory" in name
-            or url.query.get("mode") == "memory")
-
-
-def path_of(url: URL) -> str:
-    """Return the real path of the database's file, which a URL may give as a URI."""
-    name = url.database or ""
+    if ":memory:" in name or "mode=memory" in name or url.query.get("mode") == "memory":
+        return ""
     if name.startswith("file:") and "uri" in url.query:
         name = unquote(urlsplit(name).path)
-    return os.path.realpath(name)
+    return name and os.path.realpath(name)
 
 
 def _parse(text: str) -> datetime:
