@@ -1,11 +1,12 @@
 """`/auth/token`: tokens for a user name and password, as Airflow 3.3.2's simple auth manager."""
 
+import re
 from typing import Any
 from urllib.parse import parse_qs
 
 from connexion.exceptions import ProblemException
 from flask import Flask, Response, request
-from pydantic_core import SchemaValidator, core_schema
+from pydantic_core import InitErrorDetails, SchemaValidator, ValidationError, core_schema
 
 from xcom_server.api import json_io
 from xcom_server.api.authorization import Access
@@ -34,10 +35,11 @@ _LOGIN = SchemaValidator(core_schema.model_fields_schema(
     {name: core_schema.model_field(core_schema.str_schema()) for name in FIELDS},
     extra_behavior="forbid", from_attributes=True))
 
-_MANUAL = "https://errors.pydantic.dev/2.13/v/"
+_PYDANTIC = "2.13"
+"""The release of pydantic in the links of Airflow 3.3.2."""
 
-MAX_SHOWN = 50
-"""How much of an invalid value pydantic's text repeats, in bytes of UTF-8."""
+_RELEASE_IN_LINK = re.compile(
+    r"(?<=^    For further information visit https://errors\.pydantic\.dev/)[0-9.]+", re.MULTILINE)
 
 
 def mount(app: Flask, access: Access) -> None:
@@ -130,16 +132,7 @@ def _redacted_input(value: Any, name: object = None) -> Any:
 
 def _as_text(errors: list[RequestError]) -> str:
     """Return errors in the text form of pydantic."""
-    count = f"{len(errors)} validation error{'s' if len(errors) > 1 else ''} for LoginBody"
-    return "\n".join([count, *map(_error_lines, errors)])
-
-
-def _error_lines(error: RequestError) -> str:
-    value = error["input"]
-    shown = repr(value)
-    if len(raw := shown.encode(errors="replace")) > MAX_SHOWN:
-        shown = f"{raw[:25].decode(errors='ignore')}...{raw[-24:].decode(errors='ignore')}"
-    place = ".".join(map(str, error["loc"]))
-    return (f"{place}\n  {error['msg']} [type={error['type']}, input_value={shown},"
-            f" input_type={type(value).__name__}]\n"
-            f"    For further information visit {_MANUAL}{error['type']}")
+    details = [InitErrorDetails(type=each["type"], loc=tuple(each["loc"]), input=each["input"])
+               for each in errors]
+    text = str(ValidationError.from_exception_data("LoginBody", details))
+    return _RELEASE_IN_LINK.sub(_PYDANTIC, text)
