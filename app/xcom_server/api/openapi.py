@@ -30,6 +30,7 @@ class ApiVersion:
     """
 
     name: str
+    airflow_version: str
     handlers: Handlers
     checks: Mapping[str, type]
     authorize: Callable[[], None]

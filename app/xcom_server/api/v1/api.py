@@ -4,7 +4,7 @@ from functools import partial
 
 from xcom_server.api import authorization
 from xcom_server.api.openapi import ApiVersion
-from xcom_server.api.v1.paging import PageLimits
+from xcom_server.api.v1 import AIRFLOW_VERSION
 from xcom_server.api.v1.validation import CHECKS
 from xcom_server.api.v1.xcom import XComApi
 from xcom_server.settings import Settings
@@ -16,8 +16,7 @@ def api_version(store: XComStore, settings: Settings, access: authorization.Acce
 
     As in Airflow 2, an invalid request is refused before its credentials are checked.
     """
-    limits = PageLimits(settings.maximum_page_limit, settings.fallback_page_limit)
-    api = XComApi(store, limits=limits, may_deserialize=settings.deserialize)
-    return ApiVersion(name="v1", handlers=api.operations(), checks=CHECKS,
+    return ApiVersion(name="v1", airflow_version=AIRFLOW_VERSION, checks=CHECKS,
+                      handlers=XComApi(store, settings).operations(),
                       authorize=partial(authorization.authorize, access.authenticate_basic),
                       authorize_before_validation=False)

@@ -9,10 +9,10 @@ from flask import Response
 
 from xcom_server.api import authorization, conditional, health, json_io
 from xcom_server.api.serialization import compile_dump
-from xcom_server.api.v2 import filters
-from xcom_server.api.v2.release import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
+from xcom_server.api.v2 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION, filters
 from xcom_server.api.v2.schemas import XComResponseSchema
 from xcom_server.formats.strict_json import JsonObject
+from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED, XComEntry, XComFilter, XComKey
 from xcom_server.storage.store import XComStore
 from xcom_server.values import decode
@@ -21,11 +21,11 @@ _dump = compile_dump(XComResponseSchema())
 
 
 class XComApi:
-    """The handlers of openapi/v2.yaml, over one store; `maximum_page` is in entries."""
+    """The handlers of openapi/v2.yaml, over one store."""
 
-    def __init__(self, store: XComStore, *, maximum_page: int) -> None:
+    def __init__(self, store: XComStore, settings: Settings) -> None:
         self._store = store
-        self._maximum_page = maximum_page
+        self._maximum_page = settings.maximum_page_limit
 
     def operations(self) -> dict[str, Callable[..., Response]]:
         """Return the handler of every operationId in the document."""
