@@ -5,11 +5,11 @@ from dataclasses import fields
 from flask import Flask, Response, current_app, request
 
 from xcom_server.api import authorization, health, json_io, openapi
-from xcom_server.api.v1 import api as v1
 from xcom_server.api.v1 import errors as v1_errors
-from xcom_server.api.v2 import api as v2
+from xcom_server.api.v1 import xcom as v1
 from xcom_server.api.v2 import errors as v2_errors
 from xcom_server.api.v2 import login, middleware
+from xcom_server.api.v2 import xcom as v2
 from xcom_server.errors import Unavailable
 from xcom_server.observability import logs, metrics
 from xcom_server.settings import Settings

@@ -5,15 +5,18 @@ follow the conventions of v1's other resources, and docs/differences.md specifie
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
 from xcom_server.api import authorization, conditional, health, json_io
+from xcom_server.api.openapi import ApiVersion
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
 from xcom_server.api.v1.schemas import XComCollectionItemSchema, XComSchema
+from xcom_server.api.v1.validation import CHECKS
 from xcom_server.errors import DateMismatch
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.settings import Settings
@@ -27,6 +30,17 @@ _dump = compile_dump(XComCollectionItemSchema())
 
 _DATES = {"timestamp": "timestamp", "run_date": "execution_date"}
 """The store's name of a date -> v1's name."""
+
+
+def api_version(store: XComStore, settings: Settings, access: authorization.Access) -> ApiVersion:
+    """Return version 1 over a store.
+
+    As in Airflow 2, an invalid request is refused before its credentials are checked.
+    """
+    return ApiVersion(name="v1", airflow_version=AIRFLOW_VERSION, checks=CHECKS,
+                      handlers=XComApi(store, settings).operations(),
+                      authorize=partial(authorization.authorize, access.authenticate_basic),
+                      authorize_before_validation=False)
 
 
 class XComApi:

@@ -11,13 +11,7 @@ from pydantic_core import InitErrorDetails, SchemaValidator, ValidationError, co
 from xcom_server.api import json_io
 from xcom_server.api.authorization import Access
 from xcom_server.api.connexion_adapter import RequestError
-from xcom_server.api.v2.validation import (
-    InvalidRequest,
-    json_body,
-    json_or_text,
-    missing_body,
-    validate,
-)
+from xcom_server.api.v2 import validation
 from xcom_server.auth.users import User
 from xcom_server.errors import Unauthenticated
 from xcom_server.formats.strict_json import InvalidJson
@@ -48,12 +42,12 @@ def mount(app: Flask, access: Access) -> None:
         return _token_for(access, _validated(_json_or_form()), None)
 
     def create_token_for_cli() -> Response:
-        body = json_or_text()
-        errors = [missing_body()] if body is None else []
+        body = validation.json_or_text()
+        errors = [validation.missing_body()] if body is None else []
         if not errors:
-            validate(_LOGIN, body, ("body",), errors)
+            validation.validate(_LOGIN, body, ("body",), errors)
         if errors:
-            raise InvalidRequest([_redacted(each) for each in errors])
+            raise validation.InvalidRequest([_redacted(each) for each in errors])
         return _token_for(access, body, CLI_TOKEN_SECONDS)
 
     def create_token_without_credentials() -> Response:
@@ -94,7 +88,7 @@ def _json_or_form() -> dict[str, Any]:
     if content_type != json_io.JSON:
         raise ProblemException(415, detail=f"Only {json_io.JSON} or {FORM} is supported")
     try:
-        data = json_body()
+        data = validation.json_body()
     except InvalidJson:
         data = None
     if not isinstance(data, dict):
@@ -105,7 +99,7 @@ def _json_or_form() -> dict[str, Any]:
 
 def _validated(credentials: dict[str, Any]) -> dict[str, Any]:
     errors: list[RequestError] = []
-    validate(_LOGIN, credentials, (), errors)
+    validation.validate(_LOGIN, credentials, (), errors)
     if errors:
         raise ProblemException(422, detail=_as_text([_redacted(each) for each in errors]))
     return credentials

@@ -14,12 +14,7 @@ from flask import request as flask_request
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError, core_schema
 
 from xcom_server.api import json_io
-from xcom_server.api.connexion_adapter import (
-    BodyCheck,
-    ParameterCheck,
-    RequestError,
-    SpecRequest,
-)
+from xcom_server.api.connexion_adapter import BodyCheck, ParameterCheck, RequestError, SpecRequest
 from xcom_server.errors import ReservedKeys
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson, JsonObject, UnreadableJson
 from xcom_server.values.reserved import refuse_reserved
