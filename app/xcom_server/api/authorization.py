@@ -84,14 +84,6 @@ def authorize(authenticate: Callable[[], User]) -> None:
     state.user_name, state.visible_dag_ids = user.name, user.dag_ids
     allowed = user.role.may_read if request.method in _READING else user.role.may_write
     dag_id = (request.view_args or {}).get("dag_id", WILDCARD)
-    if not allowed or (dag_id != WILDCARD and not _can_see(user, dag_id)):
+    can_see = dag_id == WILDCARD or user.dag_ids is None or dag_id in user.dag_ids
+    if not (allowed and can_see):
         raise Forbidden
-
-
-def visible_dag_ids() -> frozenset[str] | None:
-    """Return the DAGs that the user of the current request can see; None stands for all."""
-    return request_state.current().visible_dag_ids
-
-
-def _can_see(user: User, dag_id: str) -> bool:
-    return user.dag_ids is None or dag_id in user.dag_ids

@@ -19,6 +19,7 @@ from xcom_server.api.v1.schemas import XComCollectionItemSchema, XComSchema
 from xcom_server.api.v1.validation import CHECKS
 from xcom_server.errors import DateMismatch
 from xcom_server.formats.strict_json import JsonObject
+from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED, WILDCARD, XComEntry, XComFilter, XComKey
 from xcom_server.storage.store import XComStore
@@ -74,7 +75,7 @@ class XComApi:
         if limit < 0:
             raise BadRequestProblem("Page limit must be a positive integer")
         filter_ = XComFilter.of(dag_id, dag_run_id, task_id, map_index=map_index, key=xcom_key,
-                                dag_ids=authorization.visible_dag_ids())
+                                dag_ids=request_state.current().visible_dag_ids)
         page = self._store.list(filter_, offset=offset,
                                 limit=min(limit or self._default_page, self._maximum_page))
         return json_io.indented_json_fast({"total_entries": page.total_entries,

@@ -39,15 +39,15 @@ _RELEASE_IN_LINK = re.compile(
 def mount(app: Flask, access: Access) -> None:
     """Route /auth/token and /auth/token/cli."""
     def create_token() -> Response:
-        return _token_for(access, _validated(_json_or_form()), None)
+        credentials = _json_or_form()
+        if errors := _errors(credentials):
+            raise ProblemException(422, detail=_as_text(errors))
+        return _token_for(access, credentials, None)
 
     def create_token_for_cli() -> Response:
         body = validation.json_or_text()
-        errors = [validation.missing_body()] if body is None else []
-        if not errors:
-            validation.validate(_LOGIN, body, ("body",), errors)
-        if errors:
-            raise validation.InvalidRequest([_redacted(each) for each in errors])
+        if errors := [validation.missing_body()] if body is None else _errors(body, "body"):
+            raise validation.InvalidRequest(errors)
         return _token_for(access, body, CLI_TOKEN_SECONDS)
 
     def create_token_without_credentials() -> Response:
@@ -97,12 +97,10 @@ def _json_or_form() -> dict[str, Any]:
     return data
 
 
-def _validated(credentials: dict[str, Any]) -> dict[str, Any]:
+def _errors(credentials: Any, *loc: str) -> list[RequestError]:
     errors: list[RequestError] = []
-    validation.validate(_LOGIN, credentials, (), errors)
-    if errors:
-        raise ProblemException(422, detail=_as_text([_redacted(each) for each in errors]))
-    return credentials
+    validation.validate(_LOGIN, credentials, loc, errors)
+    return [_redacted(each) for each in errors]
 
 
 def _redacted(error: RequestError) -> RequestError:

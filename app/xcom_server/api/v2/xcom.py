@@ -14,6 +14,7 @@ from xcom_server.api.v2 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION, filters
 from xcom_server.api.v2.schemas import XComResponseSchema
 from xcom_server.api.v2.validation import CHECKS, refuse_malformed_body
 from xcom_server.formats.strict_json import JsonObject
+from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED, XComEntry, XComFilter, XComKey
 from xcom_server.storage.store import XComStore
@@ -61,7 +62,7 @@ class XComApi:
                      order_by: list[str] | None = None, **params: Any) -> Response:
         """Return a page of entries without values; `~` stands for any DAG, run or task."""
         filter_ = XComFilter.of(dag_id, dag_run_id, task_id, map_index=map_index, key=xcom_key,
-                                dag_ids=authorization.visible_dag_ids(),
+                                dag_ids=request_state.current().visible_dag_ids,
                                 conditions=filters.conditions(params))
         page = self._store.list(filter_, limit=min(limit, self._maximum_page), offset=offset,
                                 order=filters.order(order_by or []))
