@@ -28,7 +28,6 @@ from xcom_server.values import decode, types
 _schema = XComSchema()
 _dump = compile_dump(XComCollectionItemSchema())
 
-
 _DATES = {"timestamp": "timestamp", "run_date": "execution_date"}
 """The store's name of a date -> v1's name."""
 
