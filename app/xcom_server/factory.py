@@ -4,12 +4,12 @@ from dataclasses import fields
 
 from flask import Flask, Response, current_app, request
 
-from xcom_server.api import authorization, json_io, openapi, probes
-from xcom_server.api.v1 import api as v1
+from xcom_server.api import authorization, health, json_io, openapi
 from xcom_server.api.v1 import errors as v1_errors
-from xcom_server.api.v2 import api as v2
+from xcom_server.api.v1 import xcom as v1
 from xcom_server.api.v2 import errors as v2_errors
 from xcom_server.api.v2 import login, middleware
+from xcom_server.api.v2 import xcom as v2
 from xcom_server.errors import Unavailable
 from xcom_server.observability import logs, metrics
 from xcom_server.settings import Settings
@@ -46,11 +46,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.after_request(_frame)
     app.register_error_handler(Exception, _render)
     access = authorization.access_for(settings)
-    for api in (v1, v2):
-        openapi.mount(app, api.api_version(store, settings, access),
-                      validate_responses=settings.validate_responses)
+    versions = [api.api_version(store, settings, access) for api in (v1, v2)]
+    for version in versions:
+        openapi.mount(app, version, validate_responses=settings.validate_responses)
     login.mount(app, access)
-    probes.mount(app, store)
+    health.mount(app, store, {each.name: each.airflow_version for each in versions})
     return app
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from connexion.apis.flask_api import FlaskApi
-from connexion.decorators.response import ResponseValidator
-from connexion.decorators.validation import ParameterValidator, RequestBodyValidator
+from connexion.decorators import response, validation
 from connexion.exceptions import InvalidSpecification
 from connexion.spec import OpenAPISpecification, Specification
 from flask import Flask, Response
@@ -19,11 +18,11 @@ from flask.testing import FlaskClient
 from xcom_server.api.connexion_adapter import (
     BodyCheck,
     ParameterCheck,
-    ResponseCheck,
     SpecApi,
     SpecRequest,
     body_errors,
 )
+from xcom_server.api.response_validation import ResponseValidator
 
 from tests.contract.document import DOCUMENTS, VERSIONS
 
@@ -67,11 +66,12 @@ class Recorder:
                 recorder.steps.append("body")
                 recorder.seen |= {"body": self.schema, "body request": request}
 
-        class Responses(ResponseCheck):
+        class Responses(ResponseValidator):
             def check(self, response: Response) -> None:
                 recorder.steps.append("response")
                 recorder.seen |= {"response": response,
-                                  "schema": self.schema(200, "application/json")}
+                                  "schema": self.operation.response_schema(
+                                      "200", "application/json")}
 
         self.checks = {"parameter": Parameters, "body": Body, "response": Responses}
 
@@ -209,8 +209,9 @@ def test_the_errors_of_a_body_have_the_texts_that_airflow_sends(
 
 
 @pytest.mark.parametrize(("ours", "connexions"), [
-    (ParameterCheck, ParameterValidator), (BodyCheck, RequestBodyValidator),
-    (ResponseCheck, ResponseValidator), (SpecApi.get_request, FlaskApi.get_request),
+    (ParameterCheck, validation.ParameterValidator),
+    (BodyCheck, validation.RequestBodyValidator),
+    (ResponseValidator, response.ResponseValidator), (SpecApi.get_request, FlaskApi.get_request),
     (SpecApi.get_response, FlaskApi.get_response)], ids=lambda each: each.__qualname__)
 def test_what_is_replaced_takes_the_arguments_that_it_took(
         ours: Callable[..., Any], connexions: Callable[..., Any]) -> None:

@@ -4,7 +4,6 @@ import time
 
 import pytest
 from flask import Flask
-from xcom_server.api import authorization
 from xcom_server.observability import request_state
 
 app = Flask("any")
@@ -34,4 +33,4 @@ def test_a_valid_id_of_the_client_is_kept(client_id: str, is_kept: bool) -> None
 
 def test_a_request_that_was_not_authorized_can_see_no_dag() -> None:
     with app.test_request_context():
-        assert authorization.visible_dag_ids() == frozenset()
+        assert request_state.current().visible_dag_ids == frozenset()

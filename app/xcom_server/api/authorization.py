@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from flask import request
 
@@ -16,31 +15,14 @@ from xcom_server.settings import Settings
 from xcom_server.storage.models import WILDCARD
 
 _READING = ("GET", "HEAD", "OPTIONS")
+_ADMIN = User("Anonymous", Role.ADMIN)
 
 
-class Access(Protocol):
-    """How requests are authenticated; each method raises AccessError.
+class Access:
+    """Authentication of the users of the users file; each method raises AccessError.
 
-    `is_enforced` is false if every request is an admin's. `tokens` issues Bearer tokens.
-    """
-
-    is_enforced: bool
-    tokens: Tokens
-
-    def authenticate_basic(self) -> User:
-        """Return the user of the current request's Basic credentials."""
-
-    def authenticate_bearer(self) -> User:
-        """Return the user of the current request's Bearer token."""
-
-    def login(self, name: str, password: str) -> User:
-        """Return the user with this name and password."""
-
-
-class UserAccess:
-    """Access for the users of the users file.
-
-    Raises InvalidUsersFile and InvalidKeyFile if a file that the settings name cannot be used.
+    `is_enforced` is false if every request is an admin's. `tokens` issues Bearer tokens. Raises
+    InvalidUsersFile and InvalidKeyFile if a file that the settings name cannot be used.
     """
 
     is_enforced = True
@@ -71,32 +53,25 @@ class UserAccess:
         return self._passwords.authenticate(name, password, request.remote_addr or "")
 
 
-class OpenAccess:
+class OpenAccess(Access):
     """Access for every request, as an admin; it issues tokens, and never checks one."""
 
     is_enforced = False
-    _admin = User("Anonymous", Role.ADMIN)
 
     def __init__(self, settings: Settings) -> None:
         self.tokens = Tokens(secrets.token_bytes(MIN_KEY_BYTES), UsersFile(settings.users_file),
                              settings.token_lifetime_seconds)
 
-    def authenticate_basic(self) -> User:
-        """Return an admin."""
-        return self._admin
-
-    def authenticate_bearer(self) -> User:
-        """Return an admin."""
-        return self._admin
-
     def login(self, name: str = "", password: str = "") -> User:
         """Return an admin."""
-        return self._admin
+        return _ADMIN
+
+    authenticate_basic = authenticate_bearer = login
 
 
 def access_for(settings: Settings) -> Access:
     """Return the access that the settings ask for; raises InvalidUsersFile and InvalidKeyFile."""
-    return UserAccess(settings) if settings.auth == "users" else OpenAccess(settings)
+    return Access(settings) if settings.auth == "users" else OpenAccess(settings)
 
 
 def authorize(authenticate: Callable[[], User]) -> None:
@@ -109,14 +84,6 @@ def authorize(authenticate: Callable[[], User]) -> None:
     state.user_name, state.visible_dag_ids = user.name, user.dag_ids
     allowed = user.role.may_read if request.method in _READING else user.role.may_write
     dag_id = (request.view_args or {}).get("dag_id", WILDCARD)
-    if not allowed or (dag_id != WILDCARD and not _can_see(user, dag_id)):
+    can_see = dag_id == WILDCARD or user.dag_ids is None or dag_id in user.dag_ids
+    if not (allowed and can_see):
         raise Forbidden
-
-
-def visible_dag_ids() -> frozenset[str] | None:
-    """Return the DAGs that the user of the current request can see; None stands for all."""
-    return request_state.current().visible_dag_ids
-
-
-def _can_see(user: User, dag_id: str) -> bool:
-    return user.dag_ids is None or dag_id in user.dag_ids

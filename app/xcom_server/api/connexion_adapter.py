@@ -23,6 +23,8 @@ from flask import Flask, Response
 from jsonschema.exceptions import ValidationError
 from werkzeug.routing import PathConverter
 
+from xcom_server.api.response_validation import ResponseValidator
+
 Handlers = Mapping[str, Callable[..., Response]]
 """operationId -> the function that answers the operation."""
 
@@ -77,11 +79,16 @@ class RequestCheck(ABC):
 
 
 class ParameterCheck(RequestCheck):
-    """Checks path and query; `parameters` are the document's, with every `$ref` resolved."""
+    """Checks path and query; `parameters` are the document's, with every `$ref` resolved.
+
+    `defaults` holds the value of each parameter that has one.
+    """
 
     def __init__(self, parameters: list[dict[str, Any]], api: "SpecApi",
                  strict_validation: bool = False) -> None:
         self.parameters = parameters
+        self.defaults = {each["name"]: each["schema"]["default"] for each in parameters
+                         if "default" in each["schema"]}
 
 
 class BodyCheck(RequestCheck):
@@ -93,35 +100,11 @@ class BodyCheck(RequestCheck):
         self.schema = schema
 
 
-class ResponseCheck(ABC):
-    """A step that checks what the handler answers."""
-
-    def __init__(self, operation: Any, mimetype: str, validator: Any = None) -> None:
-        self._operation = operation
-
-    def schema(self, status: int, media_type: str) -> Schema | None:
-        """Return the documented schema of a response's body, or None."""
-        return self._operation.response_schema(str(status), media_type) or None
-
-    @abstractmethod
-    def check(self, response: Response) -> None:
-        """Raise an exception for the error handler if the response is not as documented."""
-
-    def __call__(self, handler: Step) -> Step:
-        """Return the handler with this check after it."""
-        @functools.wraps(handler)
-        def checked(request: SpecRequest) -> Response:
-            response = handler(request)
-            self.check(response)
-            return response
-        return checked
-
-
 class SpecApi(FlaskApi):  # type: ignore[misc]
     """Connexion's API over Flask, with checks of this server's own.
 
-    `checks` maps `parameter`, `body` and `response` to a subclass of ParameterCheck, BodyCheck
-    and ResponseCheck. Raises LookupError, naming the operation, for one without a handler.
+    `checks` maps `parameter` and `body` to a subclass of ParameterCheck and BodyCheck. Raises
+    LookupError, naming the operation, for one without a handler.
     """
 
     def __init__(self, document: Mapping[str, Any], base_path: str, handlers: Handlers,
@@ -131,7 +114,8 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
             super().__init__(
                 # Connexion would check credentials before everything else, even for v1.
                 {**document, "paths": paths, "security": []}, base_path,
-                resolver=_HandlerResolver(handlers), validator_map=checks,
+                resolver=_HandlerResolver(handlers),
+                validator_map={"response": ResponseValidator, **checks},
                 validate_responses=validate_responses,
                 options={"serve_spec": False, "swagger_ui": False,
                          "uri_parser_class": _NoURIParser})
@@ -186,12 +170,8 @@ class _HandlerResolver(Resolver):  # type: ignore[misc]
         resolution = super().resolve(operation)
         if resolution.function is None:
             raise LookupError(f"no handler for the operation {resolution.operation_id}")
-        operation.get_arguments = _no_arguments
+        operation.get_arguments = lambda *args: {}
         return resolution
-
-
-def _no_arguments(*args: Any) -> dict[str, Any]:
-    return {}
 
 
 def body_errors(schema: Schema) -> Callable[[Any], Iterator[ValidationError]]:

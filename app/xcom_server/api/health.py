@@ -1,25 +1,52 @@
-"""Airflow's health object, which clients probe before they ask for entries."""
+"""The probes of platforms, and Airflow's health object, which clients probe too."""
 
+import json
+from typing import Any
+
+from flask import Flask, Response
+
+from xcom_server import __version__
 from xcom_server.errors import Unavailable
+from xcom_server.observability import draining
+from xcom_server.storage.sql.schema import HEAD
 from xcom_server.storage.store import XComStore
 
-Component = dict[str, str | None]
-"""`status`, and for all but the database when it last sent a heartbeat."""
+
+def mount(app: Flask, store: XComStore, airflow_versions: dict[str, str]) -> None:
+    """Route the probes, which need no credentials; `/version` shows the Airflow of each API."""
+    version = {"version": __version__, "schema": HEAD, "airflow": airflow_versions}
+    app.add_url_rule("/health", "health", lambda: _one_line(health(store)))
+    app.add_url_rule("/live", "live", lambda: _one_line({"status": "live"}))
+    app.add_url_rule("/ready", "ready", lambda: _ready(store))
+    app.add_url_rule("/version", "version", lambda: _one_line(version))
 
 
-def health(store: XComStore) -> dict[str, Component]:
-    """Return the health object; only the database exists here, other components never run."""
+def health(store: XComStore) -> dict[str, dict[str, str | None]]:
+    """Return Airflow's health object; only the database exists here, the rest never runs."""
     return {
-        "metadatabase": {"status": "healthy" if _is_healthy(store) else "unhealthy"},
+        "metadatabase": {"status": "unhealthy" if _problem(store) else "healthy"},
         "scheduler": {"status": "unhealthy", "latest_scheduler_heartbeat": None},
         "triggerer": {"status": None, "latest_triggerer_heartbeat": None},
         "dag_processor": {"status": None, "latest_dag_processor_heartbeat": None},
     }
 
 
-def _is_healthy(store: XComStore) -> bool:
+def _ready(store: XComStore) -> Response:
+    """Answer 200, or 503 with the reason why the server should get no requests now."""
+    reason = "The server is about to stop." if draining.is_draining() else _problem(store)
+    if reason:
+        return _one_line({"status": "not ready", "reason": reason}, 503)
+    return _one_line({"status": "ready"})
+
+
+def _problem(store: XComStore) -> str | None:
+    """Return why the store is unavailable, or None."""
     try:
         store.check()
-    except Unavailable:
-        return False
-    return True
+    except Unavailable as error:
+        return error.reason
+    return None
+
+
+def _one_line(data: Any, status: int = 200) -> Response:
+    return Response(json.dumps(data, sort_keys=True), status, mimetype="application/json")

@@ -63,23 +63,20 @@ def _read_stream(limit: int) -> bytes:
 def json_body(*, duplicate_keys: bool = False) -> Any:
     """Return the current request's body as JSON, None if it is empty; parses it once.
 
-    Raises what read_body and parse_json raise.
+    A byte order mark is skipped, as Airflow does. With `duplicate_keys`, the last of several
+    members with the same key counts.
+
+    Raises what read_body raises, and strict_json.InvalidJson for a body that is not JSON in UTF-8
+    or is nested more than MAX_JSON_DEPTH levels deep.
     """
     state = request_state.current()
     if state.json is request_state.UNPARSED:
         body = read_body()
-        state.json = parse_json(body, duplicate_keys=duplicate_keys) if body else None
+        state.json = _parse(body, duplicate_keys) if body else None
     return state.json
 
 
-def parse_json(body: bytes, *, duplicate_keys: bool = False) -> Any:
-    """Parse a request body, nested at most MAX_JSON_DEPTH levels deep.
-
-    A byte order mark is skipped, as Airflow does. With `duplicate_keys`, the last of several
-    members with the same key counts.
-
-    Raises strict_json.InvalidJson, also for bytes that are not UTF-8.
-    """
+def _parse(body: bytes, duplicate_keys: bool) -> Any:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:

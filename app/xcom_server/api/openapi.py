@@ -1,9 +1,8 @@
 """The OpenAPI documents: found, read, served, and mounted with a handler for every operation."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ class ApiVersion:
     """
 
     name: str
+    airflow_version: str
     handlers: Handlers
     checks: Mapping[str, type]
     authorize: Callable[[], None]
@@ -48,7 +48,9 @@ def mount(app: Flask, version: ApiVersion, *, validate_responses: bool) -> None:
     Raises LookupError, naming the operation, if one has no handler.
     """
     source, document = _read(version.name)
-    public = set(_public_operations(document))
+    public = {operation["operationId"]
+              for item in document["paths"].values() for operation in item.values()
+              if isinstance(operation, dict) and operation.get("security") == []}
     handlers = version.handlers
     if not version.authorize_before_validation:
         handlers = {operation_id: handler if operation_id in public
@@ -71,17 +73,9 @@ def _read(name: str) -> tuple[bytes, dict[str, Any]]:
     return source, yaml.load(source, _SAFE_LOADER)
 
 
-def _public_operations(document: dict[str, Any]) -> Iterator[str]:
-    """Yield the operationId of every operation that needs no credentials."""
-    for item in document["paths"].values():
-        for operation in item.values():
-            if isinstance(operation, dict) and operation.get("security") == []:
-                yield operation["operationId"]
-
-
 def _guarded(authorize: Callable[[], None], handler: Callable[..., Response],
              ) -> Callable[..., Response]:
-    @wraps(handler)
+    @functools.wraps(handler)
     def guarded(*args: Any, **arguments: Any) -> Response:
         authorize()
         return handler(*args, **arguments)

@@ -2,14 +2,13 @@
 
 import functools
 import json
+from collections.abc import Callable
 from typing import Any
 
 from connexion.exceptions import NonConformingResponseBody
 from flask import Response
 from jsonschema_rs import Draft4Validator
 from pydantic_core import from_json
-
-from xcom_server.api.connexion_adapter import ResponseCheck
 
 
 def compile_schema(schema: dict[str, Any], *, formats: bool) -> Draft4Validator:
@@ -27,12 +26,24 @@ def _without_nullable(schema: Any) -> Any:
     return {"anyOf": [{"type": "null"}, inner]} if schema.get("nullable") is True else inner
 
 
-class ResponseValidator(ResponseCheck):
-    """Validates every response against the document; one that does not conform becomes a 500."""
+class ResponseValidator:
+    """Validates what the handler of an operation answers; one that does not conform is a 500.
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    Connexion makes one for each operation, and puts it around the handler.
+    """
+
+    def __init__(self, operation: Any, mimetype: str, validator: Any = None) -> None:
+        self.operation = operation
         self._validator = functools.cache(self._compile)
+
+    def __call__(self, handler: Callable[[Any], Response]) -> Callable[[Any], Response]:
+        """Return the handler with this check after it."""
+        @functools.wraps(handler)
+        def checked(request: Any) -> Response:
+            response = handler(request)
+            self.check(response)
+            return response
+        return checked
 
     def check(self, response: Response) -> None:
         """Raise NonConformingResponseBody if a response is not as documented."""
@@ -45,7 +56,7 @@ class ResponseValidator(ResponseCheck):
             raise NonConformingResponseBody(message=str(next(validator.iter_errors(data))))
 
     def _compile(self, status: int, content_type: str) -> Draft4Validator | None:
-        schema = self.schema(status, content_type.partition(";")[0])
+        schema = self.operation.response_schema(str(status), content_type.partition(";")[0])
         return compile_schema(schema, formats=True) if schema else None
 
 

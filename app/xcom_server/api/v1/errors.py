@@ -9,24 +9,9 @@ from flask import Response
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from xcom_server import errors
 from xcom_server.api import conditional, json_io
-from xcom_server.api.v1.release import AIRFLOW_VERSION
-from xcom_server.errors import (
-    AccessError,
-    AlreadyExists,
-    DagNotFound,
-    DateMismatch,
-    EntryNotFound,
-    Forbidden,
-    NameTooLong,
-    PreconditionFailed,
-    ReservedKeys,
-    RunNotFound,
-    TaskInstanceNotFound,
-    TooManyAttempts,
-    Unavailable,
-    XComError,
-)
+from xcom_server.api.v1 import AIRFLOW_VERSION
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -63,10 +48,8 @@ def _as_problem(error: Exception) -> ProblemException:
         return error
     if isinstance(error, ValidationError):
         return ProblemException(400, "Bad Request", _validation_detail(error))
-    if isinstance(error, XComError):
-        return ProblemException(*_store_error(error))
-    if isinstance(error, AccessError):
-        return ProblemException(*_access_error(error))
+    if isinstance(error, (errors.XComError, errors.AccessError)):
+        return ProblemException(*_own_error(error))
     return ProblemException(500, "Internal Server Error",
                             "The server failed; its log says why.")
 
@@ -80,41 +63,38 @@ def _validation_detail(error: ValidationError) -> str:
     return text if len(text) <= MAX_DETAIL else text[:MAX_DETAIL] + "…"
 
 
-def _store_error(error: XComError) -> tuple[int, str, str | None]:
+def _own_error(error: errors.XComError | errors.AccessError) -> tuple[int, str, str | None]:
     match error:
-        case EntryNotFound():
+        case errors.EntryNotFound():
             return 404, "XCom entry not found", None
-        case DagNotFound():
+        case errors.DagNotFound():
             return 404, "DAG not found", f"The DAG with dag_id: {error.dag_id} was not found"
-        case RunNotFound():
+        case errors.RunNotFound():
             return 404, "DAGRun not found", (f"DAGRun with DAG ID: '{error.dag_id}' and"
                                              f" DagRun ID: '{error.run_id}' not found")
-        case TaskInstanceNotFound():
+        case errors.TaskInstanceNotFound():
             return 404, "Task instance not found", (
                 f"Task instance with task_id: '{error.task_id}' and map_index:"
                 f" {error.map_index} not found in DagRun ID: '{error.run_id}'"
                 f" of DAG ID: '{error.dag_id}'")
-        case AlreadyExists():
+        case errors.AlreadyExists():
             return 409, "Conflict", f"XCom entry already exists. Key: {error.key}"
-        case DateMismatch():
+        case errors.DateMismatch():
             return 400, "Bad Request", ("execution_date from request body doesn't match the"
                                         f" DAG run's, which is {error.stored.isoformat()}")
-        case NameTooLong() | ReservedKeys():
+        case errors.NameTooLong() | errors.ReservedKeys():
             return 400, "Bad Request", str(error)
-        case PreconditionFailed():
+        case errors.PreconditionFailed():
             return 412, "Precondition Failed", conditional.PRECONDITION_DETAIL
-        case Unavailable():
+        case errors.Unavailable():
             return 503, "Service Unavailable", conditional.unavailable_detail(error)
-    raise error
-
-
-def _access_error(error: AccessError) -> tuple[int, str, str | None]:
-    match error:
-        case Forbidden():
+        case errors.Forbidden():
             return 403, "Forbidden", None
-        case TooManyAttempts():
+        case errors.TooManyAttempts():
             return 429, "Too Many Requests", str(error)
-    return 401, "Unauthorized", None
+        case errors.AccessError():
+            return 401, "Unauthorized", None
+    raise error
 
 
 def _http_error(error: HTTPException) -> Response:

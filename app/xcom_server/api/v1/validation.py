@@ -18,7 +18,7 @@ from flask import request as flask_request
 
 from xcom_server.api import json_io
 from xcom_server.api.connexion_adapter import BodyCheck, ParameterCheck, SpecRequest, body_errors
-from xcom_server.api.response_validation import ResponseValidator, compile_schema
+from xcom_server.api.response_validation import compile_schema
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson
 
 Reader = Callable[[list[str]], Any]
@@ -38,8 +38,6 @@ class ParameterValidator(ParameterCheck):
         super().__init__(*args, **options)
         self._query = self._readers("query")
         self._path = self._readers("path")
-        self._defaults = {each["name"]: each["schema"]["default"] for each in self.parameters
-                          if "default" in each["schema"]}
 
     def _readers(self, place: str) -> dict[str, Reader]:
         return {each["name"]: _reader(each) for each in self.parameters if each["in"] == place}
@@ -47,7 +45,7 @@ class ParameterValidator(ParameterCheck):
     def check(self, request: SpecRequest) -> None:
         """Put the values of all parameters, or their defaults, into the request's context."""
         values = request.context
-        values.update(self._defaults)
+        values.update(self.defaults)
         if flask_request.query_string:
             values.update(self._read_query(flask_request.args.to_dict(flat=False)))
         for name, read in self._path.items():
@@ -91,7 +89,7 @@ class BodyValidator(BodyCheck):
                                     + (f" - '{path}'" if path else ""))
 
 
-CHECKS = {"parameter": ParameterValidator, "body": BodyValidator, "response": ResponseValidator}
+CHECKS = {"parameter": ParameterValidator, "body": BodyValidator}
 
 
 def _require_json_media_type() -> None:

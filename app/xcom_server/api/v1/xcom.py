@@ -5,19 +5,22 @@ follow the conventions of v1's other resources, and docs/differences.md specifie
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
 from xcom_server.api import authorization, conditional, health, json_io
+from xcom_server.api.openapi import ApiVersion
 from xcom_server.api.serialization import compile_dump
-from xcom_server.api.v1.paging import PageLimits
-from xcom_server.api.v1.release import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
+from xcom_server.api.v1 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
 from xcom_server.api.v1.schemas import XComCollectionItemSchema, XComSchema
-from xcom_server.api.v1.update_mask import apply_mask, cannot_be_updated
+from xcom_server.api.v1.validation import CHECKS
 from xcom_server.errors import DateMismatch
 from xcom_server.formats.strict_json import JsonObject
+from xcom_server.observability import request_state
+from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED, WILDCARD, XComEntry, XComFilter, XComKey
 from xcom_server.storage.store import XComStore
 from xcom_server.values import decode, types
@@ -25,14 +28,29 @@ from xcom_server.values import decode, types
 _schema = XComSchema()
 _dump = compile_dump(XComCollectionItemSchema())
 
+_DATES = {"timestamp": "timestamp", "run_date": "execution_date"}
+"""The store's name of a date -> v1's name."""
+
+
+def api_version(store: XComStore, settings: Settings, access: authorization.Access) -> ApiVersion:
+    """Return version 1 over a store.
+
+    As in Airflow 2, an invalid request is refused before its credentials are checked.
+    """
+    return ApiVersion(name="v1", airflow_version=AIRFLOW_VERSION, checks=CHECKS,
+                      handlers=XComApi(store, settings).operations(),
+                      authorize=partial(authorization.authorize, access.authenticate_basic),
+                      authorize_before_validation=False)
+
 
 class XComApi:
     """The handlers of openapi/v1.yaml, over one store."""
 
-    def __init__(self, store: XComStore, *, limits: PageLimits, may_deserialize: bool) -> None:
+    def __init__(self, store: XComStore, settings: Settings) -> None:
         self._store = store
-        self._limits = limits
-        self._may_deserialize = may_deserialize
+        self._maximum_page = settings.maximum_page_limit
+        self._default_page = settings.fallback_page_limit
+        self._may_deserialize = settings.deserialize
 
     def operations(self) -> dict[str, Callable[..., Response]]:
         """Return the handler of every operationId in the document."""
@@ -49,10 +67,16 @@ class XComApi:
     def list_entries(self, dag_id: str, dag_run_id: str, task_id: str, limit: int,
                      offset: int = 0, map_index: int | None = None,
                      xcom_key: str | None = None) -> Response:
-        """Return a page of entries without values; `~` stands for any DAG, run or task."""
+        """Return a page of entries without values; `~` stands for any DAG, run or task.
+
+        As in Airflow 2, a `limit` of 0 asks for the default page size, a large one for the largest.
+        """
+        if limit < 0:
+            raise BadRequestProblem("Page limit must be a positive integer")
         filter_ = XComFilter.of(dag_id, dag_run_id, task_id, map_index=map_index, key=xcom_key,
-                                dag_ids=authorization.visible_dag_ids())
-        page = self._store.list(filter_, limit=self._limits.page_size(limit), offset=offset)
+                                dag_ids=request_state.current().visible_dag_ids)
+        page = self._store.list(filter_, offset=offset,
+                                limit=min(limit or self._default_page, self._maximum_page))
         return json_io.indented_json_fast({"total_entries": page.total_entries,
                                            "xcom_entries": _dump(page.entries)})
 
@@ -86,14 +110,14 @@ class XComApi:
                      map_index: int = UNMAPPED) -> Response:
         """Give an entry a new value and return it."""
         entry_key = XComKey(dag_id, dag_run_id, task_id, map_index, key)
-        params = _schema.load(apply_mask(body, update_mask or []), partial=["key"])
+        params = _schema.load(_masked(body, update_mask or []), partial=["key"])
         for field in _contradictions(params, entry_key):
-            raise cannot_be_updated(field)
+            raise _cannot_be_updated(field)
         try:
             entry = self._store.replace_value(entry_key, body.raw("value"), **_dates(params),
                                               if_match=conditional.if_match())
         except DateMismatch as error:
-            raise cannot_be_updated(DATE_FIELDS[error.field]) from None
+            raise _cannot_be_updated(_DATES[error.field]) from None
         return _entry_response(entry, params["value"])
 
     def delete_entry(self, dag_id: str, dag_run_id: str, task_id: str, key: str,
@@ -111,10 +135,6 @@ class XComApi:
         """Return the emulated release of Airflow."""
         return json_io.indented_json({"git_version": AIRFLOW_GIT_VERSION,
                                       "version": AIRFLOW_VERSION})
-
-
-DATE_FIELDS = {"timestamp": "timestamp", "run_date": "execution_date"}
-"""The store's name of a date -> v1's name."""
 
 
 def _entry_response(entry: XComEntry, value: str | None) -> Response:
@@ -140,5 +160,23 @@ def _contradictions(params: dict[str, Any], entry_key: XComKey) -> list[str]:
             if params.get(field, getattr(entry_key, field)) != getattr(entry_key, field)]
 
 
+def _masked(body: JsonObject, update_mask: list[str]) -> dict[str, Any]:
+    """Return the members of the body that the mask names; an empty mask names all of them.
+
+    Raises BadRequestProblem for a name other than `value`, or one that is missing from the body.
+    """
+    names = [name.strip() for name in update_mask]
+    if names in ([], [""]):
+        return body
+    for name in names:
+        if name != "value" or name not in body:
+            raise _cannot_be_updated(name)
+    return {name: body[name] for name in names}
+
+
+def _cannot_be_updated(field: str) -> BadRequestProblem:
+    return BadRequestProblem(detail=f"'{field}' is unknown or cannot be updated.")
+
+
 def _dates(params: dict[str, Any]) -> dict[str, Any]:
-    return {field: params[field] for field in DATE_FIELDS if field in params}
+    return {field: params[field] for field in _DATES if field in params}

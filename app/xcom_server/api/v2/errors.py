@@ -6,25 +6,9 @@ from connexion.exceptions import ProblemException
 from flask import Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
+from xcom_server import errors
 from xcom_server.api import conditional, json_io
 from xcom_server.api.v2.validation import InvalidRequest
-from xcom_server.errors import (
-    AccessError,
-    AlreadyExists,
-    DagNotFound,
-    EntryNotFound,
-    Forbidden,
-    InvalidToken,
-    NameTooLong,
-    PreconditionFailed,
-    RunNotFound,
-    TaskInstanceNotFound,
-    TaskNotFound,
-    TokenExpired,
-    TooManyAttempts,
-    Unavailable,
-    XComError,
-)
 
 
 def render(error: Exception) -> Response:
@@ -36,12 +20,18 @@ def _response_for(error: Exception) -> Response:
     match error:
         case InvalidRequest():
             return _detail(422, error.errors)
-        case XComError():
+        case errors.XComError():
             return _detail(*_store_error(error))
-        case TooManyAttempts():
+        case errors.TooManyAttempts():
             return _detail(429, str(error))
-        case AccessError():
-            return _detail(*_access_error(error))
+        case errors.TokenExpired():
+            return _detail(401, "Token Expired")
+        case errors.InvalidToken():
+            return _detail(403, "Invalid JWT token")
+        case errors.Forbidden():
+            return _detail(403, "Forbidden")
+        case errors.AccessError():
+            return _detail(401, "Not authenticated")
         case NotFound():
             return json_io.compact_json({"error": "API route not found"}, 404)
         case HTTPException():
@@ -55,43 +45,32 @@ def _detail(status: int, detail: Any) -> Response:
     return json_io.compact_json({"detail": detail}, status)
 
 
-def _store_error(error: XComError) -> tuple[int, Any]:
+def _store_error(error: errors.XComError) -> tuple[int, Any]:
     match error:
-        case EntryNotFound() if request.method == "GET":
+        case errors.EntryNotFound() if request.method == "GET":
             return 404, f"XCom entry with key: `{error.key}` not found"
-        case EntryNotFound():
+        case errors.EntryNotFound():
             return 404, (f"The XCom with key: `{error.key}` with mentioned task instance doesn't"
                          " exist.")
-        case DagNotFound():
+        case errors.DagNotFound():
             return 404, f"The Dag with ID: `{error.dag_id}` was not found"
-        case TaskNotFound():
+        case errors.TaskNotFound():
             return 404, f"Task with ID: `{error.task_id}` not found in dag: `{error.dag_id}`"
-        case RunNotFound():
+        case errors.RunNotFound():
             return 404, f"Dag Run with ID: `{error.run_id}` not found for dag: `{error.dag_id}`"
-        case TaskInstanceNotFound():
+        case errors.TaskInstanceNotFound():
             return 404, (f"Task instance with ID: `{error.task_id}` and map_index:"
                          f" `{error.map_index}` not found in dag run: `{error.run_id}`")
-        case AlreadyExists():
+        case errors.AlreadyExists():
             return 409, (f"The XCom with key: `{error.key}` with mentioned task instance already"
                          " exists.")
-        case NameTooLong():
+        case errors.NameTooLong():
             return 400, str(error)
-        case PreconditionFailed():
+        case errors.PreconditionFailed():
             return 412, conditional.PRECONDITION_DETAIL
-        case Unavailable():
+        case errors.Unavailable():
             return 503, conditional.unavailable_detail(error)
     raise error
-
-
-def _access_error(error: AccessError) -> tuple[int, str]:
-    match error:
-        case TokenExpired():
-            return 401, "Token Expired"
-        case InvalidToken():
-            return 403, "Invalid JWT token"
-        case Forbidden():
-            return 403, "Forbidden"
-    return 401, "Not authenticated"
 
 
 def _http_error(error: HTTPException) -> Response:

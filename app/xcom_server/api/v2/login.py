@@ -1,22 +1,17 @@
 """`/auth/token`: tokens for a user name and password, as Airflow 3.3.2's simple auth manager."""
 
+import re
 from typing import Any
 from urllib.parse import parse_qs
 
 from connexion.exceptions import ProblemException
 from flask import Flask, Response, request
-from pydantic_core import SchemaValidator, core_schema
+from pydantic_core import InitErrorDetails, SchemaValidator, ValidationError, core_schema
 
 from xcom_server.api import json_io
 from xcom_server.api.authorization import Access
 from xcom_server.api.connexion_adapter import RequestError
-from xcom_server.api.v2.validation import (
-    InvalidRequest,
-    json_body,
-    json_or_text,
-    missing_body,
-    validate,
-)
+from xcom_server.api.v2 import validation
 from xcom_server.auth.users import User
 from xcom_server.errors import Unauthenticated
 from xcom_server.formats.strict_json import InvalidJson
@@ -34,24 +29,25 @@ _LOGIN = SchemaValidator(core_schema.model_fields_schema(
     {name: core_schema.model_field(core_schema.str_schema()) for name in FIELDS},
     extra_behavior="forbid", from_attributes=True))
 
-_MANUAL = "https://errors.pydantic.dev/2.13/v/"
+_PYDANTIC = "2.13"
+"""The release of pydantic in the links of Airflow 3.3.2."""
 
-MAX_SHOWN = 50
-"""How much of an invalid value pydantic's text repeats, in bytes of UTF-8."""
+_RELEASE_IN_LINK = re.compile(
+    r"(?<=^    For further information visit https://errors\.pydantic\.dev/)[0-9.]+", re.MULTILINE)
 
 
 def mount(app: Flask, access: Access) -> None:
     """Route /auth/token and /auth/token/cli."""
     def create_token() -> Response:
-        return _token_for(access, _validated(_json_or_form()), None)
+        credentials = _json_or_form()
+        if errors := _errors(credentials):
+            raise ProblemException(422, detail=_as_text(errors))
+        return _token_for(access, credentials, None)
 
     def create_token_for_cli() -> Response:
-        body = json_or_text()
-        errors = [missing_body()] if body is None else []
-        if not errors:
-            validate(_LOGIN, body, ("body",), errors)
-        if errors:
-            raise InvalidRequest([_redacted(each) for each in errors])
+        body = validation.json_or_text()
+        if errors := [validation.missing_body()] if body is None else _errors(body, "body"):
+            raise validation.InvalidRequest(errors)
         return _token_for(access, body, CLI_TOKEN_SECONDS)
 
     def create_token_without_credentials() -> Response:
@@ -92,7 +88,7 @@ def _json_or_form() -> dict[str, Any]:
     if content_type != json_io.JSON:
         raise ProblemException(415, detail=f"Only {json_io.JSON} or {FORM} is supported")
     try:
-        data = json_body()
+        data = validation.json_body()
     except InvalidJson:
         data = None
     if not isinstance(data, dict):
@@ -101,12 +97,10 @@ def _json_or_form() -> dict[str, Any]:
     return data
 
 
-def _validated(credentials: dict[str, Any]) -> dict[str, Any]:
+def _errors(credentials: Any, *loc: str) -> list[RequestError]:
     errors: list[RequestError] = []
-    validate(_LOGIN, credentials, (), errors)
-    if errors:
-        raise ProblemException(422, detail=_as_text([_redacted(each) for each in errors]))
-    return credentials
+    validation.validate(_LOGIN, credentials, loc, errors)
+    return [_redacted(each) for each in errors]
 
 
 def _redacted(error: RequestError) -> RequestError:
@@ -130,16 +124,7 @@ def _redacted_input(value: Any, name: object = None) -> Any:
 
 def _as_text(errors: list[RequestError]) -> str:
     """Return errors in the text form of pydantic."""
-    count = f"{len(errors)} validation error{'s' if len(errors) > 1 else ''} for LoginBody"
-    return "\n".join([count, *map(_error_lines, errors)])
-
-
-def _error_lines(error: RequestError) -> str:
-    value = error["input"]
-    shown = repr(value)
-    if len(raw := shown.encode(errors="replace")) > MAX_SHOWN:
-        shown = f"{raw[:25].decode(errors='ignore')}...{raw[-24:].decode(errors='ignore')}"
-    place = ".".join(map(str, error["loc"]))
-    return (f"{place}\n  {error['msg']} [type={error['type']}, input_value={shown},"
-            f" input_type={type(value).__name__}]\n"
-            f"    For further information visit {_MANUAL}{error['type']}")
+    details = [InitErrorDetails(type=each["type"], loc=tuple(each["loc"]), input=each["input"])
+               for each in errors]
+    text = str(ValidationError.from_exception_data("LoginBody", details))
+    return _RELEASE_IN_LINK.sub(_PYDANTIC, text)

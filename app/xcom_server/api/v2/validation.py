@@ -14,13 +14,7 @@ from flask import request as flask_request
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError, core_schema
 
 from xcom_server.api import json_io
-from xcom_server.api.connexion_adapter import (
-    BodyCheck,
-    ParameterCheck,
-    RequestError,
-    SpecRequest,
-)
-from xcom_server.api.response_validation import ResponseValidator
+from xcom_server.api.connexion_adapter import BodyCheck, ParameterCheck, RequestError, SpecRequest
 from xcom_server.errors import ReservedKeys
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson, JsonObject, UnreadableJson
 from xcom_server.values.reserved import refuse_reserved
@@ -52,8 +46,6 @@ class ParameterValidator(ParameterCheck):
         self._validators = {(each["in"], each["name"]): SchemaValidator(_schema(each["schema"]))
                             for each in in_order if each["in"] != "header"}
         self._arrays = {each["name"] for each in in_order if each["schema"]["type"] == "array"}
-        self._defaults = {each["name"]: each["schema"]["default"] for each in in_order
-                          if "default" in each["schema"]}
 
     def check(self, request: SpecRequest) -> None:
         """Put the values of all parameters, or their defaults, into the request's context.
@@ -71,7 +63,7 @@ class ParameterValidator(ParameterCheck):
         errors += request.errors
         if errors:
             raise InvalidRequest(errors)
-        request.context.update(self._defaults | values)
+        request.context.update(self.defaults | values)
 
 
 class BodyValidator(BodyCheck):
@@ -102,7 +94,7 @@ class BodyValidator(BodyCheck):
         request.errors = sorted(errors, key=self._sort_key)
 
 
-CHECKS = {"parameter": ParameterValidator, "body": BodyValidator, "response": ResponseValidator}
+CHECKS = {"parameter": ParameterValidator, "body": BodyValidator}
 
 
 def error_detail(kind: str, loc: Iterable[str | int], message: str, input_: Any,

@@ -8,11 +8,14 @@ from typing import Any
 from flask import Response
 
 from xcom_server.api import authorization, conditional, health, json_io
+from xcom_server.api.openapi import ApiVersion
 from xcom_server.api.serialization import compile_dump
-from xcom_server.api.v2 import filters
-from xcom_server.api.v2.release import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
+from xcom_server.api.v2 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION, filters
 from xcom_server.api.v2.schemas import XComResponseSchema
+from xcom_server.api.v2.validation import CHECKS, refuse_malformed_body
 from xcom_server.formats.strict_json import JsonObject
+from xcom_server.observability import request_state
+from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED, XComEntry, XComFilter, XComKey
 from xcom_server.storage.store import XComStore
 from xcom_server.values import decode
@@ -20,12 +23,27 @@ from xcom_server.values import decode
 _dump = compile_dump(XComResponseSchema())
 
 
-class XComApi:
-    """The handlers of openapi/v2.yaml, over one store; `maximum_page` is in entries."""
+def api_version(store: XComStore, settings: Settings, access: authorization.Access) -> ApiVersion:
+    """Return version 2 over a store.
 
-    def __init__(self, store: XComStore, *, maximum_page: int) -> None:
+    As in Airflow 3, credentials are checked before everything else, except that a body which is
+    not JSON is refused first.
+    """
+    def authorize() -> None:
+        refuse_malformed_body()
+        authorization.authorize(access.authenticate_bearer)
+
+    return ApiVersion(name="v2", airflow_version=AIRFLOW_VERSION, checks=CHECKS,
+                      handlers=XComApi(store, settings).operations(),
+                      authorize=authorize, authorize_before_validation=True)
+
+
+class XComApi:
+    """The handlers of openapi/v2.yaml, over one store."""
+
+    def __init__(self, store: XComStore, settings: Settings) -> None:
         self._store = store
-        self._maximum_page = maximum_page
+        self._maximum_page = settings.maximum_page_limit
 
     def operations(self) -> dict[str, Callable[..., Response]]:
         """Return the handler of every operationId in the document."""
@@ -44,7 +62,7 @@ class XComApi:
                      order_by: list[str] | None = None, **params: Any) -> Response:
         """Return a page of entries without values; `~` stands for any DAG, run or task."""
         filter_ = XComFilter.of(dag_id, dag_run_id, task_id, map_index=map_index, key=xcom_key,
-                                dag_ids=authorization.visible_dag_ids(),
+                                dag_ids=request_state.current().visible_dag_ids,
                                 conditions=filters.conditions(params))
         page = self._store.list(filter_, limit=min(limit, self._maximum_page), offset=offset,
                                 order=filters.order(order_by or []))

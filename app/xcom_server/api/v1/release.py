@@ -1,4 +1,0 @@
-"""Which release of Airflow v1 answers as."""
-
-AIRFLOW_VERSION = "2.10.5"
-AIRFLOW_GIT_VERSION = ".release:b93c3db6b1641b0840bd15ac7d05bc58ff2cccbf"

@@ -1,4 +1,0 @@
-"""Which release of Airflow v2 answers as."""
-
-AIRFLOW_VERSION = "3.3.2"
-AIRFLOW_GIT_VERSION = ".release:aa19d2dbb9ed187ec01957a92848d9b005e9ba9d"
