@@ -10,7 +10,7 @@ from xcom_server.api import health
 from xcom_server.api.v1 import release as v1
 from xcom_server.api.v2 import release as v2
 from xcom_server.errors import Unavailable
-from xcom_server.observability import draining
+from xcom_server.observability import shared
 from xcom_server.storage.sql.schema import HEAD
 from xcom_server.storage.store import XComStore
 
@@ -27,7 +27,7 @@ def mount(app: Flask, store: XComStore) -> None:
 
 def _ready(store: XComStore) -> Response:
     """Answer 200, or 503 with the reason why the server should get no requests now."""
-    if draining.is_draining():
+    if shared.is_draining():
         return _not_ready("The server is about to stop.")
     try:
         store.check()
