@@ -19,12 +19,10 @@ class _ConsoleFormatter(logging.Formatter):
     """gunicorn's format, with the request's id at the end of the first line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
+        first, newline, rest = super().format(record).partition("\n")
         request_id = getattr(record, "request_id", None)
-        if request_id is None:
-            return line
-        first, newline, rest = line.partition("\n")
-        return f"{first} [{request_id}]{newline}{rest}"
+        suffix = f" [{request_id}]" if request_id else ""
+        return f"{first}{suffix}{newline}{rest}"
 
 
 def _add_request_id(record: logging.LogRecord) -> bool:
@@ -36,12 +34,13 @@ def _add_request_id(record: logging.LogRecord) -> bool:
 def write_to_stderr(log: logging.Logger, kind: str) -> None:
     """Make a logger write to standard error; `kind` is `console` or `json`."""
     handler = logging.StreamHandler()
-    handler.setFormatter(
-        JsonFormatter("%(levelname)s %(name)s %(process)d %(message)s", timestamp=True,
-                      rename_fields={"levelname": "level", "name": "logger", "process": "pid"})
-        if kind == "json" else
-        _ConsoleFormatter("%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
-                          "[%Y-%m-%d %H:%M:%S %z]"))
+    if kind == "json":
+        handler.setFormatter(JsonFormatter(
+            "%(levelname)s %(name)s %(process)d %(message)s", timestamp=True,
+            rename_fields={"levelname": "level", "name": "logger", "process": "pid"}))
+    else:
+        handler.setFormatter(_ConsoleFormatter(
+            "%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]"))
     handler.addFilter(_add_request_id)
     log.handlers = [handler]
     log.setLevel(logging.INFO)

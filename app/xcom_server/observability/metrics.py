@@ -17,19 +17,17 @@ from flask import Flask, Response, request
 from prometheus_client import Counter, Gauge, Histogram, multiprocess
 
 from xcom_server import __version__
-from xcom_server.observability import request_state
-from xcom_server.observability.shared import METRICS_FOLDER
+from xcom_server.observability import request_state, shared
 from xcom_server.storage.store import Observer
 
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
-"""Upper bounds of the histograms, in seconds."""
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)  # seconds
 
 REQUESTS = Counter("xcom_requests_total", "Requests answered.", ["operation", "status"])
 REQUEST_DURATION = Histogram(
-    "xcom_request_duration_seconds", "Time to answer a request.", ["operation"], buckets=BUCKETS)
+    "xcom_request_duration_seconds", "Time to answer a request.", ["operation"], buckets=_BUCKETS)
 STORE_DURATION = Histogram(
     "xcom_store_duration_seconds", "Time of a statement or transaction, with waits for locks.",
-    ["kind"], buckets=BUCKETS)
+    ["kind"], buckets=_BUCKETS)
 POOL = Gauge("xcom_pool_connections", "Connections to the database: in use by requests (in_use),"
              " and allowed to the workers (max).", ["state"], multiprocess_mode="livesum")
 BUILD_INFO = Gauge("xcom_build_info", "The version of the server.", ["version"],
@@ -77,7 +75,7 @@ def _record_request(response: Response) -> Response:
 def _metrics() -> Response:
     registry: Any = prometheus_client.REGISTRY
     try:
-        if METRICS_FOLDER in os.environ:
+        if shared.METRICS_FOLDER in os.environ:
             registry = prometheus_client.CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return Response(prometheus_client.generate_latest(registry),
