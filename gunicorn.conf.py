@@ -2,7 +2,7 @@
 
 import sys
 
-from xcom_server.server.config import configure
+from xcom_server.server.launch import configure
 from xcom_server.settings import Settings, SettingsError
 
 try:

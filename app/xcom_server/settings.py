@@ -7,7 +7,7 @@ A setting `database_url` is the environment variable `XCOM_DATABASE_URL` and the
 import difflib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
@@ -17,11 +17,13 @@ PREFIX = "XCOM_"
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True,
             "false": False, "0": False, "no": False, "off": False}
 
-
 CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
 """What the settings may be that are one of a few words."""
 
 _MAX_PORT = 65535
+_ADDRESS = re.compile(r"(unix:|fd://).+|[^\s/]+:(?P<port>[0-9]{1,5})", re.DOTALL)
+_NUMBERS = {int: ("[0-9]{1,9}", "a whole number"),
+            float: (r"[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds")}
 
 
 class SettingsError(ValueError):
@@ -106,62 +108,34 @@ class Settings:
                  for name, text in environ.items() if name.startswith(PREFIX)}
         known = {spec.name: spec for spec in fields(cls)}
         for name in given.keys() - known.keys():
-            raise SettingsError(_unknown(name, list(known)))
-        return cls(**{name: _convert(name, text, known[name]) for name, text in given.items()})
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {PREFIX}{close[0].upper()}?" if close else ""
+            raise SettingsError(f"{PREFIX}{name.upper()} is not a setting.{hint}")
+        return cls(**{name: _convert(known[name], text) for name, text in given.items()})
 
     def to_env(self) -> dict[str, str]:
         """Return the variables from which `from_env` reads these settings back."""
         return {PREFIX + spec.name.upper(): str(getattr(self, spec.name)) for spec in fields(self)}
 
 
-def _unknown(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {PREFIX}{close[0].upper()}?" if close else ""
-    return f"{PREFIX}{name.upper()} is not a setting.{hint}"
-
-
-def _convert(name: str, text: str, spec: "Field[Any]") -> Any:
+def _convert(spec: "Field[Any]", text: str) -> Any:
     """Return a setting's value from its text, by the type of its default; raises SettingsError."""
-    variable, default = PREFIX + name.upper(), spec.default
-    try:
-        if name in CHOICES and text not in CHOICES[name]:
-            raise ValueError(" or ".join(CHOICES[name]))
-        if name == "bind" and not _is_address(text):
-            raise ValueError(f"HOST:PORT, with a port up to {_MAX_PORT}")
-        return _PARSERS[type(default)](text, spec)
-    except ValueError as error:
-        raise SettingsError(f"{variable} must be {error}, not {text!r}.") from None
-
-
-def _is_address(text: str) -> bool:
-    """Say whether gunicorn can be told to listen here; it also takes sockets."""
-    if text.startswith(("unix:", "fd://")):
-        return text not in ("unix:", "fd://")
-    host, _, port = text.rpartition(":")
-    return (re.fullmatch(r"[^\s/]+", host) is not None and len(port) <= 5
-            and port.isascii() and port.isdigit() and int(port) <= _MAX_PORT)
-
-
-def _boolean(text: str, spec: "Field[Any]") -> bool:
-    if text.strip().lower() not in BOOLEANS:
-        raise ValueError("true or false")
-    return BOOLEANS[text.strip().lower()]
-
-
-def _integer(text: str, spec: "Field[Any]") -> int:
-    return int(_number(text, "[0-9]{1,9}", "a whole number", spec))
-
-
-def _seconds(text: str, spec: "Field[Any]") -> float:
-    return float(_number(text, r"[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds", spec))
-
-
-def _number(text: str, pattern: str, kind: str, spec: "Field[Any]") -> str:
-    digits, least = text.strip(), spec.metadata["least"]
-    if not re.fullmatch(pattern, digits, re.ASCII) or float(digits) < least:
-        raise ValueError(f"{kind} of at least {least:g}")
-    return digits
-
-
-_PARSERS: dict[type, Callable[[str, "Field[Any]"], Any]] = {
-    bool: _boolean, int: _integer, float: _seconds, str: lambda text, spec: text}
+    kind: Any = type(spec.default)
+    name, word, least = spec.name, text.strip().lower(), spec.metadata["least"]
+    if name in CHOICES:
+        valid, expected = text in CHOICES[name], " or ".join(CHOICES[name])
+    elif name == "bind":
+        address = _ADDRESS.fullmatch(text)
+        valid = address is not None and int(address["port"] or 0) <= _MAX_PORT
+        expected = f"HOST:PORT, with a port up to {_MAX_PORT}"
+    elif kind is bool:
+        valid, expected = word in BOOLEANS, "true or false"
+    elif kind in _NUMBERS:
+        pattern, noun = _NUMBERS[kind]
+        valid = re.fullmatch(pattern, word) is not None and float(word) >= least
+        expected = f"{noun} of at least {least:g}"
+    else:
+        return text
+    if not valid:
+        raise SettingsError(f"{PREFIX}{name.upper()} must be {expected}, not {text!r}.")
+    return BOOLEANS[word] if kind is bool else kind(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from xcom_server import __version__
-from xcom_server.observability import draining
+from xcom_server.observability import shared
 from xcom_server.storage.sql.schema import HEAD
 
 from tests.api.v1.calls import create, entries, entry
@@ -34,8 +34,8 @@ def test_without_its_database_a_server_lives_is_not_ready_and_says_why(
 
 def test_a_server_that_is_about_to_stop_says_so_and_still_answers(
         client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draining, "_flag", bytearray(1))
-    draining.begin()
+    monkeypatch.setattr(shared, "_draining", bytearray(1))
+    shared.begin_draining()
 
     answer = client.get("/ready")
 

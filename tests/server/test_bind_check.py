@@ -32,13 +32,12 @@ REASON = "with XCOM_AUTH=none everyone is an admin, so only loopback addresses a
 ON_STARTING = """
 import json, sys
 from types import SimpleNamespace
-from xcom_server.server.hooks import Hooks
-from xcom_server.settings import Settings
+from xcom_server.server.hooks import on_starting
 for address in json.loads(sys.argv[1]):
     address = tuple(address) if isinstance(address, list) else address
     cfg = SimpleNamespace(address=[("127.0.0.1", 0), address], workers=1)
     try:
-        print(json.dumps(Hooks(Settings.from_env()).on_starting(SimpleNamespace(cfg=cfg))))
+        print(json.dumps(on_starting(SimpleNamespace(cfg=cfg))))
     except SystemExit as refusal:
         print(json.dumps(refusal.code))
 """
@@ -153,7 +152,7 @@ def test_what_is_no_socket_is_said_in_a_line(tmp_path: Path, bind: str) -> None:
 def test_a_reload_opens_no_door(tmp_path: Path) -> None:
     (tmp_path / "bind").write_text("127.0.0.1:0")
     (tmp_path / "own.py").write_text(
-        "from xcom_server.server.config import configure\n"
+        "from xcom_server.server.launch import configure\n"
         "from xcom_server.settings import Settings\n"
         "globals().update(configure(Settings.from_env()))\nbind = open('bind').read()\n")
     log = tmp_path / "log"

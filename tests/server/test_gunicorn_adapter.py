@@ -1,5 +1,6 @@
 """Canaries: each says which undocumented member of gunicorn changed, and what to do about it."""
 
+import logging
 import os
 import selectors
 import signal
@@ -15,7 +16,7 @@ from gunicorn.errors import ConfigError, HaltServer
 from gunicorn.http.errors import InvalidHeader
 from gunicorn.workers.gthread import TConn
 from xcom_server.server import gunicorn_adapter
-from xcom_server.server.gunicorn_adapter import ObservableWorker
+from xcom_server.server.gunicorn_adapter import BalancedWorker
 
 FIX = "Adapt {} in server/gunicorn_adapter.py."
 
@@ -44,15 +45,16 @@ def arbiter(config: Config) -> Arbiter:
     return Arbiter(SimpleNamespace(cfg=config))
 
 
-class Counting(ObservableWorker):
+class Counting(BalancedWorker):
     """Counts what it is told."""
 
     accepts = changes = 0
 
-    def before_accept(self) -> None:
+    def accept(self, listener: socket.socket) -> None:
         self.accepts += 1
+        super().accept(listener)
 
-    def connections_changed(self) -> None:
+    def publish_count(self) -> None:
         self.changes += 1
 
 
@@ -94,10 +96,10 @@ def test_command_args_that_only_gunicorns_command_knows(monkeypatch: pytest.Monk
 def test_configured_addresses(arbiter: Arbiter) -> None:
     arbiter.cfg.set("bind", ["127.0.0.1:1", "unix:/run/x", "fd://3"])
 
-    assert gunicorn_adapter.configured_addresses(arbiter) == [
+    assert arbiter.cfg.address == [
         ("127.0.0.1", 1), "/run/x", 3], (
         "gunicorn's Config.address has another shape: public addresses may pass the bind check."
-        " Adapt configured_addresses in server/gunicorn_adapter.py and server/bind_check.py.")
+        " Adapt on_starting in server/hooks.py and server/preflight.py.")
 
 
 def test_listeners(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,9 +166,9 @@ def test_survive_failed_replacement(arbiter: Arbiter, monkeypatch: pytest.Monkey
 
 
 def test_worker_number(worker: Counting) -> None:
-    assert gunicorn_adapter.worker_number(worker) == 1, (
+    assert worker.age == 1, (
         "gunicorn's Worker.age is not the number that the master gave. "
-        + FIX.format("worker_number"))
+        + FIX.format("BalancedWorker"))
 
 
 def test_close_after_response(worker: Counting) -> None:
@@ -196,8 +198,10 @@ def test_redact_invalid_request(worker: Counting) -> None:
     with client, server:
         worker.handle_error(None, server, ("127.0.0.1", 1), InvalidHeader("Basic hunter2"))
     (line,) = worker.log.lines
+    record = logging.makeLogRecord({"msg": line})
 
-    assert gunicorn_adapter.redact_invalid_request(line) == "Invalid request from ip=127.0.0.1", (
+    assert gunicorn_adapter.redact_invalid_request(record)
+    assert record.getMessage() == "Invalid request from ip=127.0.0.1", (
         "gunicorn words the line about a request that it cannot parse otherwise: credentials may"
         " reach the log. " + FIX.format("redact_invalid_request"))
 
@@ -212,7 +216,7 @@ def test_a_connection_is_counted_and_reported(worker: Counting) -> None:
 
     assert (worker.accepts, worker.changes, worker.connection_count()) == (1, 1, 1), (
         "gunicorn's gthread worker does not call accept() for a connection, or does not count it in"
-        " nr_conns: connections are not balanced. Adapt ObservableWorker in"
+        " nr_conns: connections are not balanced. Adapt BalancedWorker in"
         " server/gunicorn_adapter.py, or set XCOM_BALANCE_CONNECTIONS=false.")
 
 
@@ -222,13 +226,13 @@ def test_a_worker_reports_in_each_turn_and_ends_when_it_is_not_alive(
         self.changes += 1
         self.handle_exit(signal.SIGTERM, None)
 
-    monkeypatch.setattr(Counting, "connections_changed", stop)
+    monkeypatch.setattr(Counting, "publish_count", stop)
     worker.is_parent_alive = lambda: False  # one turn, even if it is not told to stop
-    assert worker.is_running()
+    assert worker.alive is True
 
     worker.run()
 
-    assert (worker.changes > 0, worker.is_running()) == (True, False), (
+    assert (worker.changes > 0, worker.alive) == (True, False), (
         "gunicorn's gthread worker does not call notify() in each turn, or has no `alive`:"
-        " connections are not balanced. Adapt ObservableWorker in server/gunicorn_adapter.py, or"
+        " connections are not balanced. Adapt BalancedWorker in server/gunicorn_adapter.py, or"
         " set XCOM_BALANCE_CONNECTIONS=false.")

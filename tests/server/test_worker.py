@@ -9,12 +9,14 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from gunicorn.config import Config
-from xcom_server.server import worker
-from xcom_server.server.worker import YIELD_SECONDS, BalancedWorker, release_slot
+from xcom_server.server import gunicorn_adapter
+from xcom_server.server.gunicorn_adapter import YIELD_SECONDS, BalancedWorker, release_slot
 
 from tests.faults.speed import CONNECTIONS, connected, held
 from tests.live import LiveServer
 from tests.waiting import until
+
+BALANCED = "xcom_server.server.gunicorn_adapter.BalancedWorker"
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def two_workers() -> Iterator[list[BalancedWorker]]:
         worker = object.__new__(BalancedWorker)
         worker.age, worker.alive, worker.nr_conns, worker.cfg = age, True, 0, Config()
         worker.enqueue_req = taken.append
-        worker.connections_changed()
+        worker.publish_count()
         workers.append(worker)
     yield workers
     for connection in taken:
@@ -48,7 +50,7 @@ def connect_to_the_first(workers: list[BalancedWorker], listener: socket.socket,
 
     `meanwhile` is what happens while it waits for the other one.
     """
-    monkeypatch.setattr(worker, "time", SimpleNamespace(sleep=meanwhile))
+    monkeypatch.setattr(gunicorn_adapter, "time", SimpleNamespace(sleep=meanwhile))
     for _ in range(CONNECTIONS):
         with socket.create_connection(listener.getsockname()):
             workers[0].accept(listener)
@@ -83,7 +85,7 @@ def test_a_worker_that_is_leaving_or_gone_is_not_waited_for(
         release_slot(two_workers[1])
     else:
         two_workers[1].alive = False
-        two_workers[1].connections_changed()
+        two_workers[1].publish_count()
 
     shares = connect_to_the_first(two_workers, listener, lambda _: pytest.fail("it waits"),
                                   monkeypatch)
@@ -93,7 +95,7 @@ def test_a_worker_that_is_leaving_or_gone_is_not_waited_for(
 
 def test_a_worker_that_hangs_keeps_the_other_from_nothing(tmp_path: Path) -> None:
     with LiveServer(tmp_path, workers=2) as server, ExitStack() as stack:
-        assert "Using worker: xcom_server.server.worker.BalancedWorker" in server.log.read_text()
+        assert f"Using worker: {BALANCED}\n" in server.log.read_text()
         until(lambda: len(held(server)) == 2)
         hanging = psutil.Process(min(held(server)))
         hanging.suspend()
@@ -104,8 +106,7 @@ def test_a_worker_that_hangs_keeps_the_other_from_nothing(tmp_path: Path) -> Non
         assert held(server)[hanging.pid] == 0
 
 
-@pytest.mark.parametrize(("balance", "chosen"), [
-    ("true", "xcom_server.server.worker.BalancedWorker"), ("false", "gthread")])
+@pytest.mark.parametrize(("balance", "chosen"), [("true", BALANCED), ("false", "gthread")])
 def test_the_setting_chooses_the_worker(tmp_path: Path, balance: str, chosen: str) -> None:
     with (LiveServer(tmp_path, XCOM_BALANCE_CONNECTIONS=balance) as server,
           ExitStack() as stack):

@@ -7,7 +7,7 @@ from flask import Flask, Response
 
 from xcom_server import __version__
 from xcom_server.errors import Unavailable
-from xcom_server.observability import draining
+from xcom_server.observability import shared
 from xcom_server.storage.sql.schema import HEAD
 from xcom_server.storage.store import XComStore
 
@@ -33,7 +33,7 @@ def health(store: XComStore) -> dict[str, dict[str, str | None]]:
 
 def _ready(store: XComStore) -> Response:
     """Answer 200, or 503 with the reason why the server should get no requests now."""
-    reason = "The server is about to stop." if draining.is_draining() else _problem(store)
+    reason = "The server is about to stop." if shared.is_draining() else _problem(store)
     if reason:
         return _one_line({"status": "not ready", "reason": reason}, 503)
     return _one_line({"status": "ready"})

@@ -1,25 +1,25 @@
 """`xcom-server db`, `seed` and `export`: what is stored, and in which tables."""
 
+import io
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TextIO
 
 import click
 
 from xcom_server import seed_file
-from xcom_server.cli.errors import report_errors
 from xcom_server.errors import SchemaMismatch
 from xcom_server.settings import Settings
+from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import SeedEntry, SeedRow
 from xcom_server.storage.opening import connected_backend
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
-from xcom_server.storage.store import XComStore
 
 MANY_ENTRIES = 10_000
-"""From how many rows on loading shows its progress."""
+"""With more rows than this, loading shows its progress."""
 
 
 @click.group()
@@ -30,7 +30,7 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Upgrade the schema of XCOM_DATABASE_URL to this version."""
-    with report_errors(), connected_backend(Settings.from_env().database_url) as backend:
+    with _backend() as backend:
         before = schema.current(backend)
         schema.upgrade(backend)
     after = schema.HEAD
@@ -41,14 +41,14 @@ def upgrade() -> None:
 @db.command()
 def current() -> None:
     """Print the schema version of XCOM_DATABASE_URL."""
-    with report_errors(), connected_backend(Settings.from_env().database_url) as backend:
+    with _backend() as backend:
         click.echo(schema.current(backend) or "none")
 
 
 @db.command()
 def check() -> None:
     """Check that the schema matches this version; the exit status is 1 if it does not."""
-    with report_errors(), connected_backend(Settings.from_env().database_url) as backend:
+    with _backend() as backend:
         found = schema.current(backend)
         if found != schema.HEAD:
             raise schema.mismatch(found)
@@ -65,8 +65,9 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
     """Load entries or DAG runs from JSON FILEs (- is standard input), all or nothing."""
     with _store() as store:
         rows = [row for file in files for row in _read(file)]
-        with _progress(len(rows)) as advance:
-            store.load(rows, advance)
+        shown = sys.stderr if len(rows) > MANY_ENTRIES else io.StringIO()
+        with click.progressbar(length=len(rows), label="Seeding", show_pos=True, file=shown) as bar:
+            store.load(rows, bar.update)
     entries = sum(isinstance(row, SeedEntry) for row in rows)
     click.echo(f"Seeded {_pluralize(entries, 'entry', 'entries')} and"
                f" {_pluralize(len(rows) - entries, 'DAG run', 'DAG runs')}.")
@@ -77,26 +78,16 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
 def export(dag_runs: bool) -> None:
     """Write all entries to standard output, as a file that `seed` takes."""
     with _store() as store:
-        if dag_runs:
-            click.echo('{"dag_runs": ', nl=False)
-        _echo_list(map(seed_file.run_as_row, store.export_runs()) if dag_runs
-                   else map(seed_file.entry_as_row, store.export_entries()))
-        click.echo("}" if dag_runs else "")
-
-
-COMMANDS: dict[str, click.Command] = {"db": db, "export": export, "seed": seed_command}
-"""The commands of this module by name."""
+        rows = (map(seed_file.run_as_row, store.export_runs()) if dag_runs
+                else map(seed_file.entry_as_row, store.export_entries()))
+        click.echo('{"dag_runs": [' if dag_runs else "[", nl=False)
+        for number, row in enumerate(rows):
+            click.echo((",\n" if number else "\n") + json.dumps(row), nl=False)
+        click.echo("\n]}" if dag_runs else "\n]")
 
 
 def _pluralize(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
-
-
-def _echo_list(rows: Iterator[dict[str, Any]]) -> None:
-    click.echo("[", nl=False)
-    for number, row in enumerate(rows):
-        click.echo((",\n" if number else "\n") + json.dumps(row), nl=False)
-    click.echo("\n]", nl=False)
 
 
 def _read(file: TextIO) -> list[SeedRow]:
@@ -106,18 +97,12 @@ def _read(file: TextIO) -> list[SeedRow]:
         raise seed_file.InvalidSeedFile(f"{file.name}: not UTF-8") from None
 
 
-@contextmanager
-def _progress(rows: int) -> Iterator[Callable[[int], None]]:
-    if rows <= MANY_ENTRIES:
-        yield lambda count: None
-        return
-    with click.progressbar(length=rows, label="Seeding", show_pos=True, file=sys.stderr) as bar:
-        yield bar.update
+def _backend() -> AbstractContextManager[Backend]:
+    return connected_backend(Settings.from_env().database_url)
 
 
 @contextmanager
-def _store() -> Iterator[XComStore]:
-    with (report_errors(seed_file.InvalidSeedFile),
-          connected_backend(Settings.from_env().database_url) as backend):
+def _store() -> Iterator[SqlXComStore]:
+    with _backend() as backend:
         schema.ensure_current(backend)
         yield SqlXComStore(backend)

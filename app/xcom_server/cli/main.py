@@ -1,4 +1,4 @@
-"""The command `xcom-server`: `serve`, and a group that imports the other commands on demand."""
+"""The command `xcom-server`: `serve`, and how all commands report errors."""
 
 import os
 from collections.abc import Callable
@@ -6,29 +6,29 @@ from dataclasses import fields
 
 import click
 
-from xcom_server import __version__
-from xcom_server.cli.errors import report_errors
-from xcom_server.settings import CHOICES, PREFIX, Settings
+from xcom_server import __version__, errors
+from xcom_server.auth.users import InvalidUsersFile
+from xcom_server.cli import database, users
+from xcom_server.seed_file import InvalidSeedFile
+from xcom_server.settings import CHOICES, PREFIX, Settings, SettingsError
+
+_METAVARS = {"bind": "HOST:PORT", "database_url": "URL", "users_file": "FILE",
+             "token_key_file": "FILE", **{name: "|".join(CHOICES[name]) for name in CHOICES}}
 
 
 class Commands(click.Group):
-    """A group that imports a command when it is used, so that each starts fast."""
+    """A group that turns errors that an operator can fix into one line and exit status 1."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands in the order of the help."""
-        return ["db", "export", "seed", "serve", "user"]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of this name, or None."""
-        if cmd_name in ("db", "export", "seed"):
-            from xcom_server.cli import database
-
-            return database.COMMANDS[cmd_name]
-        if cmd_name == "user":
-            from xcom_server.cli import users
-
-            return users.users
-        return super().get_command(ctx, cmd_name)
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command that was called."""
+        try:
+            super().invoke(ctx)
+        except errors.Unavailable as error:
+            doubt = " Whether anything was stored is not known." if error.in_doubt else ""
+            raise click.ClickException(error.reason + doubt) from None
+        except (SettingsError, InvalidSeedFile, InvalidUsersFile, errors.SeedConflict,
+                errors.DatabaseUnusable, errors.SchemaMismatch) as error:
+            raise click.ClickException(str(error)) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,24 +40,20 @@ def main() -> None:
     """
 
 
+for command in (database.db, database.seed_command, database.export, users.users):
+    main.add_command(command)
+
+
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for every setting; an option overrides the environment variable."""
     for spec in reversed(fields(Settings)):
+        word = "true|false" if isinstance(spec.default, bool) else "N"
         command = click.option(
-            "--" + spec.name.replace("_", "-"), metavar=_metavar(spec.name, spec.default),
+            "--" + spec.name.replace("_", "-"), metavar=_METAVARS.get(spec.name, word),
             help=f"{spec.metadata['help']}"
                  f" [{PREFIX}{spec.name.upper()}, default {str(spec.default).lower()}]",
         )(command)
     return command
-
-
-def _metavar(name: str, default: object) -> str:
-    if isinstance(default, bool):
-        return "true|false"
-    if name in CHOICES:
-        return "|".join(CHOICES[name])
-    return {"bind": "HOST:PORT", "database_url": "URL", "users_file": "FILE",
-            "token_key_file": "FILE"}.get(name, "N")
 
 
 @main.command()
@@ -65,8 +61,7 @@ def _metavar(name: str, default: object) -> str:
 def serve(**given: str | None) -> None:
     """Run the server under gunicorn."""
     options = {PREFIX + name.upper(): text for name, text in given.items() if text is not None}
-    with report_errors():
-        settings = Settings.from_env({**os.environ, **options})
-    from xcom_server.server import launch
+    settings = Settings.from_env({**os.environ, **options})
+    from xcom_server.server import launch  # gunicorn, which no other command needs
 
     launch.run(settings)

@@ -9,21 +9,21 @@ from pathlib import Path
 
 import click
 
+from xcom_server.auth import users as users_file
 from xcom_server.auth.passwords import MAX_PASSWORD_BYTES, hash_password
-from xcom_server.auth.users import (
-    InvalidUsersFile,
-    Role,
-    User,
-    Users,
-    read,
-    validate_username,
-    write,
-)
-from xcom_server.cli.errors import report_errors
+from xcom_server.auth.users import InvalidUsersFile, Role, User, Users, validate_username
 from xcom_server.settings import Settings
 
 
-@click.group("user")
+class _Users(click.Group):
+    def invoke(self, ctx: click.Context) -> None:
+        try:
+            super().invoke(ctx)
+        except OSError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group("user", cls=_Users)
 def users() -> None:
     """Manage the users in XCOM_USERS_FILE.
 
@@ -42,15 +42,14 @@ def users() -> None:
 @click.option("--replace", is_flag=True, help="Change an existing user.")
 def add(name: str, role: str, dag_ids: tuple[str, ...], all_dags: bool, replace: bool) -> None:
     """Add the user NAME; the password is prompted for, or read from standard input."""
-    with report_errors(InvalidUsersFile, OSError):
-        validate_username(name)
-        password_hash = hash_password(_password())
-        with _locked() as (path, found):
-            if name in found and not replace:
-                raise InvalidUsersFile(f"there is a user {name!r} already; --replace changes them")
-            kept = found[name].dag_ids if name in found and not all_dags else None
-            write(path, {**found, name: User(name, Role(role), password_hash,
-                                             frozenset(dag_ids) or kept)})
+    validate_username(name)
+    password_hash = hash_password(_password())
+    with _locked() as (path, found):
+        if name in found and not replace:
+            raise InvalidUsersFile(f"there is a user {name!r} already; --replace changes them")
+        kept = found[name].dag_ids if name in found and not all_dags else None
+        user = User(name, Role(role), password_hash, frozenset(dag_ids) or kept)
+        users_file.write(path, {**found, name: user})
     click.echo(f"{'Changed' if name in found else 'Added'} {name}, {role}.")
 
 
@@ -58,20 +57,19 @@ def add(name: str, role: str, dag_ids: tuple[str, ...], all_dags: bool, replace:
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove the user NAME and revoke their tokens."""
-    with report_errors(InvalidUsersFile, OSError), _locked() as (path, found):
+    with _locked() as (path, found):
         if name not in found:
             raise InvalidUsersFile(f"there is no user {name!r}")
-        write(path, {other: user for other, user in found.items() if other != name})
+        users_file.write(path, {other: user for other, user in found.items() if other != name})
     click.echo(f"Removed {name}.")
 
 
 @users.command("list")
 def list_users() -> None:
     """List the users with their roles, and their DAG limits if any."""
-    with report_errors(InvalidUsersFile, OSError):
-        for user in _found(Path(Settings.from_env().users_file)).values():
-            dags = "" if user.dag_ids is None else f" ({', '.join(sorted(user.dag_ids))})"
-            click.echo(f"{user.name} {user.role}{dags}")
+    for user in _found(Path(Settings.from_env().users_file)).values():
+        dags = "" if user.dag_ids is None else f" ({', '.join(sorted(user.dag_ids))})"
+        click.echo(f"{user.name} {user.role}{dags}")
 
 
 @contextmanager
@@ -87,7 +85,7 @@ def _locked() -> Iterator[tuple[Path, Users]]:
 
 
 def _found(path: Path) -> Users:
-    return read(path) if path.exists() else {}
+    return users_file.read(path) if path.exists() else {}
 
 
 def _password() -> str:

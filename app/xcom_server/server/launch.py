@@ -1,28 +1,30 @@
-"""`xcom-server serve`: gunicorn in this process, which adds nothing to the import path."""
+"""gunicorn's configuration, made from the settings, and `xcom-server serve`."""
 
 import os
+from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 
-from xcom_server.server.config import configure
-from xcom_server.server.gunicorn_adapter import apply_command_args
+from xcom_server.observability import logs, shared
+from xcom_server.server import gunicorn_adapter, hooks
 from xcom_server.settings import Settings
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn with this server's configuration; options in GUNICORN_CMD_ARGS override it."""
+    """gunicorn in this process, which adds nothing to the import path.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        super().__init__(prog="xcom-server serve")
+    The settings come from the environment, and options in GUNICORN_CMD_ARGS override them.
+    """
 
     def load_config(self) -> None:
         """Configure gunicorn, at start and on SIGHUP."""
         self.cfg.set("proc_name", "xcom-server")
-        for name, value in configure(self._settings).items():
+        for name, value in configure(Settings.from_env()).items():
             self.cfg.set(name, value)
-        apply_command_args(self.cfg)
+        gunicorn_adapter.apply_command_args(self.cfg)
 
     def load(self) -> Flask:
         """Return the application, with the settings as gunicorn's --env changed them."""
@@ -33,8 +35,44 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 def run(settings: Settings) -> None:
     """Serve until a signal ends the process."""
-    os.environ.update(settings.to_env())  # for `load`, and for a master started by SIGUSR2
-    server = Server(settings)
+    os.environ.update(settings.to_env())  # also for workers, and a master started by SIGUSR2
+    server = Server(prog="xcom-server serve")
     import xcom_server.factory  # noqa: F401 - before the fork: workers share its memory
 
     server.run()
+
+
+def configure(settings: Settings) -> dict[str, Any]:
+    """Return gunicorn's settings and hooks by name, and create the folder for the metrics.
+
+    Call it before prometheus_client is imported, which looks for that folder on import.
+    """
+    if settings.metrics:
+        shared.create_metrics_folder()
+    return {
+        "bind": settings.bind,
+        "workers": settings.workers,
+        "worker_class": ("xcom_server.server.gunicorn_adapter.BalancedWorker"
+                         if settings.balance_connections else "gthread"),
+        "threads": settings.threads,
+        "max_requests": settings.max_requests,
+        "max_requests_jitter": settings.max_requests // 10,  # not all workers at the same time
+        "graceful_timeout": settings.graceful_timeout_seconds,
+        "logger_class": _logger_class(settings.log_format),
+        "limit_request_line": 8190,  # the maximum: 512 characters of a key take 6 KB when quoted
+        "control_socket_disable": True,
+        **hooks.BY_NAME,
+    }
+
+
+def _logger_class(log_format: str) -> type:
+    class ServerLogger(Logger):  # type: ignore[misc]
+        """Writes gunicorn's log in the application's format."""
+
+        def setup(self, cfg: Config) -> None:
+            """Set the format, at start and after each reload."""
+            super().setup(cfg)
+            logs.write_to_stderr(self.error_log, log_format)
+            self.error_log.addFilter(gunicorn_adapter.redact_invalid_request)
+
+    return ServerLogger

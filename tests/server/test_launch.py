@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from gunicorn.config import Config
-from xcom_server.observability import multiproc_dir
-from xcom_server.server.config import configure
+from xcom_server.observability.shared import METRICS_FOLDER
+from xcom_server.server.launch import configure
 from xcom_server.settings import Settings
 
 from tests.conftest import run
@@ -43,25 +43,25 @@ def test_gunicorn_takes_every_name() -> None:
 def test_a_folder_is_made_for_the_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setenv(multiproc_dir.FOLDER, "")
-    monkeypatch.delenv(multiproc_dir.FOLDER)
+    monkeypatch.setenv(METRICS_FOLDER, "")
+    monkeypatch.delenv(METRICS_FOLDER)
 
     configure(Settings(metrics=True))
-    first = os.environ[multiproc_dir.FOLDER]
+    first = os.environ[METRICS_FOLDER]
     configure(Settings(metrics=True))
 
     assert Path(first).parent == tmp_path
-    assert os.environ[multiproc_dir.FOLDER] == first
+    assert os.environ[METRICS_FOLDER] == first
 
 
 def test_a_folder_that_an_operator_named_is_taken(tmp_path: Path,
                                                   monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(multiproc_dir.FOLDER, str(tmp_path / "metrics"))
+    monkeypatch.setenv(METRICS_FOLDER, str(tmp_path / "metrics"))
 
     configure(Settings(metrics=True))
 
     assert (tmp_path / "metrics").is_dir()
-    assert os.environ[multiproc_dir.FOLDER] == str(tmp_path / "metrics")
+    assert os.environ[METRICS_FOLDER] == str(tmp_path / "metrics")
 
 
 def test_a_new_master_does_not_take_the_folder_of_the_one_that_it_replaces(
@@ -69,11 +69,11 @@ def test_a_new_master_does_not_take_the_folder_of_the_one_that_it_replaces(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     old = tmp_path / "xcom-server-metrics-1-old"
-    monkeypatch.setenv(multiproc_dir.FOLDER, str(old))
+    monkeypatch.setenv(METRICS_FOLDER, str(old))
 
     configure(Settings(metrics=True))
 
-    assert os.environ[multiproc_dir.FOLDER] != str(old)
+    assert os.environ[METRICS_FOLDER] != str(old)
 
 
 def test_an_option_of_gunicorns_command_is_refused(tmp_path: Path) -> None:
