@@ -1,8 +1,8 @@
 """Stored values, decoded as Airflow does: JSON text in, a Python value out.
 
 Airflow's serializer writes a date as `{"__classname__": "datetime.date", "__version__": 2,
-"__data__": "2024-02-29"}`, and older releases as `{"__type": …, "__var": …}`.  Both APIs show such
-an object as text, `datetime.date@version=2(2024-02-29)`.  No name in a value is ever imported.
+"__data__": "2024-02-29"}`, and older releases as `{"__type": …, "__var": …}`.  Decoded, it is the
+text `datetime.date@version=2(2024-02-29)` or a date.  No name in a value is ever imported.
 """
 
 import json
@@ -17,7 +17,6 @@ MAX_TEXT = 1024 * 1024  # of an object, in characters
 
 _DAG_FILE_PREFIX = re.compile("unusual_prefix_[0-9a-f]{40}_")
 """What Airflow prepends to the name of a module that it loads from a DAG file."""
-
 
 _Convert = Callable[[str, int, Any], Any]
 """Returns what stands for a serialized object, given its class name, version and data."""
@@ -56,11 +55,12 @@ def _convert(value: Any, convert: _Convert, *, unwrap: bool = True) -> Any:
         return [_convert(each, convert) for each in value]
     if not isinstance(value, dict):
         return value
-    classname, version = value.get("__classname__"), value.get("__version__")
-    data = value.get("__data__")
-    if unwrap and "__type" in value and "__var" in value:
-        if value["__type"] == "dict":  # only once: a wrapper in it is an object like any other
-            return _convert(value["__var"], convert, unwrap=False)
+    if not unwrap or "__type" not in value or "__var" not in value:
+        classname, version = value.get("__classname__"), value.get("__version__")
+        data = value.get("__data__")
+    elif value["__type"] == "dict":  # unwrapped once; a wrapper in it is an object like any other
+        return _convert(value["__var"], convert, unwrap=False)
+    else:
         classname, version, data = value["__type"], 0, value["__var"]
     if isinstance(classname, str) and classname and isinstance(version, int):
         return convert(classname, version, data)
