@@ -1,30 +1,5 @@
 """What can go wrong, in the vocabulary of XComs.
 
-    XComError
-    ├── NotFound
-    │   ├── EntryNotFound          no XCom entry has this name
-    │   ├── DagNotFound            no DAG run of this DAG is registered
-    │   ├── RunNotFound            the DAG is known, this run of it is not
-    │   └── TaskInstanceNotFound   the run is known, this task instance of it is not
-    │       └── TaskNotFound       the DAG is known, no run of it has this task
-    ├── AlreadyExists              an entry with this name is stored, and stays as it was
-    ├── DateMismatch               a date given for an entry is not the date that is stored
-    ├── NameTooLong                the names of an entry are together too long to be indexed
-    ├── ReservedKeys               a value holds names that Airflow's serializer writes
-    ├── PreconditionFailed         an entry is not the one that If-Match or If-None-Match asks for
-    ├── SeedConflict               a row to load contradicts what is stored or another row
-    └── Unavailable                the database is unavailable
-
-    DatabaseUnusable               a URL names no database that can be used
-    SchemaMismatch                 the database has other tables than this code needs
-
-    AccessError
-    ├── Unauthenticated            who asks is not known
-    │   ├── TokenExpired           a token was good once
-    │   └── InvalidToken           a token is none of ours
-    ├── TooManyAttempts            wrong passwords came too often
-    └── Forbidden                  who asks is known, and may not
-
 Nothing here knows about HTTP.  Each API version decides how an error looks on the wire, because
 v1 and v2 disagree.
 """
@@ -35,7 +10,7 @@ from typing import Literal
 
 
 class XComError(Exception):
-    """What every error of the store is."""
+    """The base class of the store's errors."""
 
 
 @dataclass(eq=False)
@@ -73,14 +48,14 @@ class TaskNotFound(TaskInstanceNotFound):
 
 @dataclass(eq=False)
 class AlreadyExists(XComError):
-    """An entry with this name is stored, and stays as it was."""
+    """An entry with this name is already stored and was not changed."""
 
     key: str
 
 
 @dataclass(eq=False)
 class DateMismatch(XComError):
-    """A date given for an entry is not the date that is stored."""
+    """The date given for an entry is not the stored one."""
 
     field: Literal["timestamp", "run_date"]
     stored: datetime
@@ -100,10 +75,10 @@ class NameTooLong(XComError):
 
 @dataclass(eq=False)
 class ReservedKeys(XComError):
-    """A value holds names that Airflow's serializer writes, which a request may not bring.
+    """A value in a request has keys that are reserved for Airflow's serializer.
 
-    `place` is the first object that does, `value.a[0]` say, and `names` are its reserved names
-    in alphabetical order.
+    `place` is the path to the first object that has any, such as `value.a[0]`, and `names` are
+    its reserved keys in alphabetical order.
     """
 
     place: str
@@ -116,20 +91,17 @@ class ReservedKeys(XComError):
 
 @dataclass(eq=False)
 class PreconditionFailed(XComError):
-    """An entry is not the one that If-Match or If-None-Match asks for.
-
-    `stored` is its ETag, if that was read.
-    """
+    """An entry does not meet If-Match or If-None-Match; `stored` is its ETag, if it was read."""
 
     stored: int | None
 
 
 @dataclass(eq=False)
 class Unavailable(XComError):
-    """The database cannot do it now; the same request may succeed later.
+    """The database is unavailable; the same request may succeed later.
 
-    `reason` is a sentence for whoever asked: it names no host, no user and no value. Where
-    `in_doubt`, a change was sent and nobody heard whether it was stored.
+    `reason` is a sentence for the client, without hosts, users and values. If `in_doubt`, it is
+    unknown whether a change was stored.
     """
 
     reason: str
@@ -137,36 +109,36 @@ class Unavailable(XComError):
 
 
 class SeedConflict(XComError):
-    """A row to load contradicts what is stored or another row; the text names the row."""
+    """A row to load contradicts stored data or another row; the message names the row."""
 
 
 class DatabaseUnusable(RuntimeError):
-    """A URL names no database that can be used; the text says why, without its password."""
+    """The database cannot be used; the message says why, without the password of its URL."""
 
 
 class SchemaMismatch(RuntimeError):
-    """The database has other tables than this code needs; the text says what to run."""
+    """The database does not have the tables that this code needs; the message says what to run."""
 
 
 class AccessError(Exception):
-    """What every refusal to let somebody in is."""
+    """The base class of errors of authentication and authorization."""
 
 
 class Unauthenticated(AccessError):
-    """Who asks is not known: no credentials, or none that are good here."""
+    """The caller is not authenticated: the credentials are missing or invalid."""
 
 
 class TokenExpired(Unauthenticated):
-    """A token was good once."""
+    """The token was valid, but has expired."""
 
 
 class InvalidToken(Unauthenticated):
-    """A token is not one that this server made, or not for a user that there is."""
+    """The token was not issued by this server, or its user no longer exists."""
 
 
 @dataclass(eq=False)
 class TooManyAttempts(AccessError):
-    """Wrong passwords came too often; `seconds` says how long to wait."""
+    """Too many wrong passwords were sent; try again after `seconds`."""
 
     seconds: int
 
@@ -175,4 +147,4 @@ class TooManyAttempts(AccessError):
 
 
 class Forbidden(AccessError):
-    """Who asks is known, and may not do this."""
+    """The caller is authenticated, but not allowed to do this."""

@@ -12,21 +12,10 @@ from typing import Any
 
 from xcom_server.formats import strict_json
 from xcom_server.formats.rfc3339 import parse_rfc3339
-from xcom_server.storage.models import (
-    MAX_ID_LENGTH,
-    MAX_KEY_LENGTH,
-    MAX_MAP_INDEX,
-    UNMAPPED,
-    WILDCARD,
-    SeedEntry,
-    SeedRow,
-    SeedRun,
-    XComEntry,
-    XComKey,
-)
+from xcom_server.storage import models
 
-_NAMES = {"dag_id": MAX_ID_LENGTH, "run_id": MAX_ID_LENGTH, "task_id": MAX_ID_LENGTH,
-          "key": MAX_KEY_LENGTH}
+_NAMES = {"dag_id": models.MAX_ID_LENGTH, "run_id": models.MAX_ID_LENGTH,
+          "task_id": models.MAX_ID_LENGTH, "key": models.MAX_KEY_LENGTH}
 ENTRY_FIELDS = {*_NAMES, "map_index", "logical_date", "timestamp", "value", "stored",
                  "python_repr"}
 _RUN_FIELDS = {"dag_id", "run_id", "logical_date", "run_after", "task_instances"}
@@ -36,7 +25,7 @@ class InvalidSeedFile(ValueError):
     """A file cannot be loaded; the text names the row by its number, from 1."""
 
 
-def read(text: str, file: str = "") -> list[SeedRow]:
+def read(text: str, file: str = "") -> list[models.SeedRow]:
     """Parse a seed file; `file` is its name in errors.
 
     Raises InvalidSeedFile for the first row that is invalid.
@@ -55,35 +44,34 @@ def read(text: str, file: str = "") -> list[SeedRow]:
             for number, run in enumerate(document["dag_runs"], 1)]
 
 
-def _row(place: str, build: Callable[[str, strict_json.JsonObject], SeedRow],
-         text: str) -> SeedRow:
+def _row(place: str, build: Callable[[str, strict_json.JsonObject], models.SeedRow],
+         text: str) -> models.SeedRow:
     try:
         row = strict_json.loads(text)
         if not isinstance(row, strict_json.JsonObject):
             raise InvalidSeedFile("not an object")
         return build(place, row)
-    except strict_json.InvalidJson as error:
-        raise InvalidSeedFile(f"{place}: it holds {error}") from None
     except ValueError as error:
-        raise InvalidSeedFile(f"{place}: {error}") from None
+        it_holds = "it holds " if isinstance(error, strict_json.InvalidJson) else ""
+        raise InvalidSeedFile(f"{place}: {it_holds}{error}") from None
 
 
-def _entry(place: str, row: strict_json.JsonObject) -> SeedEntry:
+def _entry(place: str, row: strict_json.JsonObject) -> models.SeedEntry:
     _refuse_unknown(row, ENTRY_FIELDS)
-    key = XComKey(**{field: _name(row, field) for field in _NAMES}, map_index=_map_index(row))
-    return SeedEntry(place, key, _value(row), _date(row, "logical_date"),
-                     _date(row, "timestamp"))
+    names = {field: _name(row, field) for field in _NAMES}
+    return models.SeedEntry(place, models.XComKey(**names, map_index=_map_index(row)), _value(row),
+                            _date(row, "logical_date"), _date(row, "timestamp"))
 
 
-def _run(place: str, row: strict_json.JsonObject) -> SeedRun:
+def _run(place: str, row: strict_json.JsonObject) -> models.SeedRun:
     _refuse_unknown(row, _RUN_FIELDS)
     date = _date(row, "logical_date")
     instances = row.get("task_instances", [])
     if not isinstance(instances, list) or not all(isinstance(each, dict) for each in instances):
         raise InvalidSeedFile("task_instances is not a list of objects")
-    return SeedRun(place, _name(row, "dag_id"), _name(row, "run_id"), date,
-                   _date(row, "run_after") or date or datetime.now(UTC),
-                   [(_name(each, "task_id"), _map_index(each)) for each in instances])
+    return models.SeedRun(place, _name(row, "dag_id"), _name(row, "run_id"), date,
+                          _date(row, "run_after") or date or datetime.now(UTC),
+                          [(_name(each, "task_id"), _map_index(each)) for each in instances])
 
 
 def _refuse_unknown(row: dict[str, Any], known: set[str]) -> None:
@@ -96,30 +84,30 @@ def _name(row: dict[str, Any], field: str) -> str:
     name, longest = row.get(field), _NAMES[field]
     if not isinstance(name, str) or not 1 <= len(name) <= longest or "\0" in name:
         raise InvalidSeedFile(f"{field} must be a string of 1 to {longest} characters without NUL")
-    if name == WILDCARD and field != "key":
-        raise InvalidSeedFile(f"{field} is {WILDCARD!r}, which stands for any")
+    if name == models.WILDCARD and field != "key":
+        raise InvalidSeedFile(f"{field} is {models.WILDCARD!r}, which stands for any")
     return name
 
 
 def _map_index(row: dict[str, Any]) -> int:
-    index = row.get("map_index", UNMAPPED)
-    if type(index) is not int or not UNMAPPED <= index <= MAX_MAP_INDEX:
-        raise InvalidSeedFile(
-            f"map_index must be a whole number from {UNMAPPED} to {MAX_MAP_INDEX}")
+    index = row.get("map_index", models.UNMAPPED)
+    if type(index) is not int or not models.UNMAPPED <= index <= models.MAX_MAP_INDEX:
+        raise InvalidSeedFile(f"map_index must be a whole number from {models.UNMAPPED} to"
+                              f" {models.MAX_MAP_INDEX}")
     return index
 
 
 def _value(row: strict_json.JsonObject) -> str:
     """Return the JSON text of the value: `stored` holds it as a string, `value` as JSON."""
     stored = row.get("stored")
-    if isinstance(stored, str):
-        strict_json.loads(stored)
-        return stored
-    if stored is not None:
+    if stored is None:
+        if "value" not in row:
+            raise InvalidSeedFile("neither value nor stored is given")
+        return row.raw("value")
+    if not isinstance(stored, str):
         raise InvalidSeedFile("stored must be a string that holds JSON")
-    if "value" not in row:
-        raise InvalidSeedFile("neither value nor stored is given")
-    return row.raw("value")
+    strict_json.loads(stored)
+    return stored
 
 
 def _date(row: dict[str, Any], field: str) -> datetime | None:
@@ -132,7 +120,7 @@ def _date(row: dict[str, Any], field: str) -> datetime | None:
         raise InvalidSeedFile(f"{field} must be an RFC 3339 date with a time zone") from None
 
 
-def entry_as_row(entry: XComEntry) -> dict[str, Any]:
+def entry_as_row(entry: models.XComEntry) -> dict[str, Any]:
     """Return a stored entry as a row of a seed file."""
     return {"dag_id": entry.dag_id, "run_id": entry.run_id,
             "logical_date": _iso(entry.logical_date), "task_id": entry.task_id,
@@ -140,7 +128,7 @@ def entry_as_row(entry: XComEntry) -> dict[str, Any]:
             "timestamp": _iso(entry.timestamp)}
 
 
-def run_as_row(run: SeedRun) -> dict[str, Any]:
+def run_as_row(run: models.SeedRun) -> dict[str, Any]:
     """Return a stored DAG run as a row of a seed file."""
     return {"dag_id": run.dag_id, "run_id": run.run_id, "logical_date": _iso(run.logical_date),
             "run_after": _iso(run.run_after),

@@ -17,7 +17,11 @@ def replace(path: Path, text: str) -> None:
     """Create or replace a file. Its owner, group and mode stay as they were. Raises OSError."""
     path = path.resolve()  # a symbolic link to the file stays one
     with _temporary_file(path, text) as new:
-        _copy_permissions(path, new)
+        if path.exists():
+            status = path.stat()
+            os.chmod(new, status.st_mode & 0o660)  # others never get access
+            with suppress(PermissionError):
+                os.chown(new, status.st_uid, status.st_gid)
         os.replace(new, path)
 
 
@@ -34,12 +38,3 @@ def _temporary_file(path: Path, text: str) -> Iterator[str]:
     finally:
         with suppress(FileNotFoundError):  # it was renamed
             os.unlink(new)
-
-
-def _copy_permissions(old: Path, new: str) -> None:
-    """Copy the mode, and the owner and group if that is allowed; others never get access."""
-    if old.exists():
-        status = old.stat()
-        os.chmod(new, status.st_mode & 0o660)
-        with suppress(PermissionError):
-            os.chown(new, status.st_uid, status.st_gid)

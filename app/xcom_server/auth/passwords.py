@@ -1,12 +1,10 @@
 """Passwords: hashed with argon2, cached once verified, and limited in how often they may be wrong.
 
-An argon2 run takes some 50 ms and 64 MiB. A process therefore runs one at a time and caches a
-verified password for a while, as a keyed digest.  After too many wrong passwords for one user or
-for all users, an address has to wait, twice as long after each further one.  A cached password
-never waits.  The caches belong to one process.
+argon2 takes some 50 ms and 64 MiB: each process runs one at a time, and caches verified passwords
+as keyed digests.  After too many wrong passwords, an address has to wait, twice as long after each
+further one, but never for a cached password.
 """
 
-import hashlib
 import hmac
 import math
 import secrets
@@ -22,29 +20,16 @@ from cachetools import TTLCache
 from xcom_server.auth.users import MAX_NAME_LENGTH, User, UsersFile
 from xcom_server.errors import TooManyAttempts, Unauthenticated
 
-VERIFIED_SECONDS = 300
-"""How long a verified password is cached."""
+MAX_PASSWORD_BYTES = 1024  # in UTF-8
+MAX_CACHED = 10_000  # verified passwords, and counts of wrong ones, in memory
+VERIFIED_SECONDS = 300  # how long a verified password is cached
+HASH_LOCK_TIMEOUT_SECONDS = 1  # how long a request waits for argon2 before it is refused
 
+# How many wrong passwords an address may send before it has to wait, for one user and for all.
 ATTEMPTS_BEFORE_BACKOFF = 10
-"""How many wrong passwords for one user an address may send before it has to wait."""
-
 ADDRESS_ATTEMPTS_BEFORE_BACKOFF = 100
-"""How many wrong passwords for all users an address may send before it has to wait."""
-
-HASH_LOCK_TIMEOUT_SECONDS = 1
-"""How long a request waits for the argon2 runs of others before it is refused."""
-
-MAX_BACKOFF_SECONDS = 60
-"""The longest wait after a wrong password."""
-
-FAILURE_WINDOW_SECONDS = 900
-"""How long after the last wrong password the count starts at zero again."""
-
-MAX_CACHED = 10_000
-"""The largest number of verified passwords, and of counts of wrong ones, in memory."""
-
-MAX_PASSWORD_BYTES = 1024
-"""The longest password, in bytes of UTF-8."""
+MAX_BACKOFF_SECONDS = 60  # the longest wait
+FAILURE_WINDOW_SECONDS = 900  # how long after the last wrong password the count starts at zero
 
 _hasher = PasswordHasher()
 
@@ -91,7 +76,9 @@ class PasswordAuthenticator:
         if len(name) > MAX_NAME_LENGTH:
             raise Unauthenticated
         user = self._users.users().get(name)
-        digest = self._digest(name, password, user.password_hash if user else "")
+        password_hash = user.password_hash if user else self._dummy_hash
+        identity = repr((name, password, password_hash)).encode()
+        digest = hmac.digest(self._digest_key, identity, "sha256")
         if user and self._is_verified(digest):
             return user
         self._refuse_blocked(name, address)
@@ -103,7 +90,7 @@ class PasswordAuthenticator:
             if user and self._is_verified(digest):  # another thread has just verified it
                 return user
             self._refuse_blocked(name, address)  # other threads may have failed since
-            if not self._matches(user, password) or user is None:
+            if not _matches(password_hash, password) or user is None:
                 self._record_failure(name, address)
                 raise Unauthenticated
             with self._cache_lock:
@@ -112,10 +99,6 @@ class PasswordAuthenticator:
             return user
         finally:
             self._hash_lock.release()
-
-    def _digest(self, *parts: str) -> bytes:
-        text = "\0".join(str(len(part)) + ":" + part for part in parts)
-        return hmac.digest(self._digest_key, text.encode(errors="surrogatepass"), hashlib.sha256)
 
     def _is_verified(self, digest: bytes) -> bool:
         with self._cache_lock:
@@ -130,14 +113,15 @@ class PasswordAuthenticator:
                 if wait > 0:
                     raise TooManyAttempts(math.ceil(wait))
 
-    def _matches(self, user: User | None, password: str) -> bool:
-        try:
-            return _hasher.verify(user.password_hash if user else self._dummy_hash, password)
-        except (Argon2Error, InvalidHashError, UnicodeError):
-            return False
-
     def _record_failure(self, name: str, address: str) -> None:
         with self._cache_lock:
             for key in (address, name), (address, None):
                 attempts = self._failures.get(key, _Failures()).attempts
                 self._failures[key] = _Failures(attempts + 1, self._clock())
+
+
+def _matches(password_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password)
+    except (Argon2Error, InvalidHashError, UnicodeError):
+        return False

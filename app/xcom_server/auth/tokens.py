@@ -12,16 +12,14 @@ from xcom_server.auth import atomic_file
 from xcom_server.auth.users import User, UsersFile
 from xcom_server.errors import InvalidToken, TokenExpired
 
-MIN_KEY_BYTES = 64
-"""The shortest key, as long as the output of HS512 (RFC 7518, 3.2)."""
-
+MIN_KEY_BYTES = 64  # as long as the output of HS512 (RFC 7518, 3.2)
+MAX_CACHED = 1000  # verified tokens in memory, of some 400 bytes each
 AUDIENCE = "apache-airflow"
 ISSUER = "xcom-server"
 _ALGORITHM = "HS512"
-_REQUIRED_CLAIMS = ["sub", "aud", "iss", "iat", "nbf", "exp", "jti"]
-
-MAX_CACHED = 1000
-"""The largest number of verified tokens in memory, of some 400 bytes each."""
+# `iat` and `nbf` are not compared with the clock: the issuer's clock may be ahead of ours.
+_OPTIONS: Any = {"require": ["sub", "aud", "iss", "iat", "nbf", "exp", "jti"],
+                 "verify_iat": False, "verify_nbf": False}
 
 
 class InvalidKeyFile(ValueError):
@@ -79,10 +77,8 @@ class Tokens:
         return user
 
     def _claims(self, token: str) -> dict[str, Any]:
-        # `iat` and `nbf` are not compared with the clock: the issuer's clock may be ahead of ours.
-        options: Any = {"require": _REQUIRED_CLAIMS, "verify_iat": False, "verify_nbf": False}
         try:
-            return jwt.decode(token, self._key, [_ALGORITHM], options, audience=AUDIENCE,
+            return jwt.decode(token, self._key, [_ALGORITHM], _OPTIONS, audience=AUDIENCE,
                               issuer=ISSUER)
         except jwt.ExpiredSignatureError:
             raise TokenExpired from None

@@ -1,7 +1,7 @@
 """Users: their roles, which are Airflow's, and the file that stores them.
 
-The file is JSON. Its object `users` maps a name to `{"role": "viewer", "password": "$argon2id$…"}`;
-the password is a hash.  An optional `"dags": ["etl"]` lists the only DAGs that the user can see.
+The file is JSON. Its object `users` maps a name to `{"role": "viewer", "password": "$argon2id$…"}`,
+with an optional `"dags": ["etl"]`: the only DAGs that the user can see.
 """
 
 import json
@@ -50,11 +50,7 @@ class User:
     dag_ids: frozenset[str] | None = None
 
 
-Users = Mapping[str, User]
-"""Name -> user."""
-
-FileStamp = tuple[int, ...]
-"""Numbers that change whenever a file does, or the errno of a file that has no status."""
+Users = Mapping[str, User]  # by name
 
 _log = logging.getLogger(__name__)
 
@@ -68,9 +64,7 @@ class UsersFile:
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._loaded: FileStamp = ()
-        self._rejected: FileStamp | None = None
-        self._users: Users = {}
+        self._seen: tuple[tuple[int, ...], Users] = (), {}  # one tuple: threads see both change
 
     def users(self) -> Users:
         """Return the users.
@@ -78,19 +72,19 @@ class UsersFile:
         If the file goes missing or becomes invalid later, the users that were read last stay, and
         the error is logged once. Raises InvalidUsersFile if no users were read before.
         """
+        last_stamp, users = self._seen
         stamp = _stamp(self._path)
-        if stamp not in (self._loaded, self._rejected):
+        if stamp != last_stamp:
             try:
-                self._users = read(self._path)
-                if self._loaded:
+                users = read(self._path)
+                if last_stamp:
                     _log.info("the users file %s was read again.", self._path)
-                self._loaded, self._rejected = stamp, None
             except InvalidUsersFile as error:
-                if not self._loaded:
+                if not last_stamp:
                     raise
-                self._rejected = stamp
                 _log.error("%s; its last users stay.", error)
-        return self._users
+            self._seen = stamp, users
+        return users
 
 
 def read(path: Path) -> Users:
@@ -130,7 +124,8 @@ def _naming_file(path: Path) -> Iterator[None]:
         raise InvalidUsersFile(f"the users file {path} cannot be used: {reason}{hint}") from None
 
 
-def _stamp(path: Path) -> FileStamp:
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Return numbers that change whenever the file does, or the errno if it has no status."""
     try:
         status = path.stat()
     except OSError as error:
@@ -154,18 +149,15 @@ def _user(name: str, fields: Any) -> User:
     if not isinstance(fields, dict) or not fields.keys() <= {"role", "password", "dags"}:
         raise InvalidUsersFile(f"user {name!r}: no object of role, password and dags")
     role, password, dags = (fields.get(each) for each in ("role", "password", "dags"))
-    if not isinstance(role, str) or role not in {*Role}:
+    if role not in list(Role):
         raise InvalidUsersFile(f"user {name!r}: role is none of {', '.join(Role)}")
     if not isinstance(password, str) or not password.startswith("$argon2"):
         raise InvalidUsersFile(f"user {name!r}: password is no argon2 hash; make it with"
                                " `xcom-server user add`")
-    if dags is not None and not (isinstance(dags, list) and all(map(_is_dag_id, dags))):
+    if not isinstance(dags, list | None) or not all(
+            isinstance(each, str) and each not in ("", "~") for each in dags or ()):
         raise InvalidUsersFile(f"user {name!r}: dags is no list of DAG ids")
     return User(name, Role(role), password, None if dags is None else frozenset(dags))
-
-
-def _is_dag_id(value: Any) -> bool:
-    return isinstance(value, str) and value not in ("", "~")
 
 
 def _fields(user: User) -> dict[str, Any]:

@@ -6,6 +6,7 @@ refused here, because all clients must see the same value in an entry.
 
 import json
 import math
+from functools import cached_property
 from typing import Any
 
 MAX_DEPTH = 64
@@ -44,28 +45,26 @@ class JsonObject(dict[str, Any]):
         super().__init__(members)
         self.text = text
         self.has_duplicate_keys = has_duplicate_keys
-        self._slices: dict[str, str] = {}
 
     def raw(self, key: str) -> str:
         """Return the source text of a member's value, character for character.
 
         A text with duplicate keys is ambiguous: the value that was read is serialized instead.
         """
-        if self.has_duplicate_keys:
-            return json.dumps(self[key])
-        if key not in self._slices:
-            self._slices[key] = self._slice_of(key)
-        return self._slices[key]
+        return json.dumps(self[key]) if self.has_duplicate_keys else self._raw_members[key]
 
-    def _slice_of(self, key: str) -> str:
-        position = _skip_whitespace(self.text, self.text.index("{") + 1)
-        while True:
-            found, position = _LENIENT.raw_decode(self.text, position)
-            start = _skip_whitespace(self.text, _skip_whitespace(self.text, position) + 1)
+    @cached_property
+    def _raw_members(self) -> dict[str, str]:
+        members = {}
+        position = self.text.index("{")
+        while self.text[position] != "}":  # it is at the separator before a member
+            start = _skip_whitespace(self.text, position + 1)
+            key, colon = _LENIENT.raw_decode(self.text, start)
+            start = _skip_whitespace(self.text, _skip_whitespace(self.text, colon) + 1)
             _, end = _LENIENT.raw_decode(self.text, start)
-            if found == key:
-                return self.text[start:end]
-            position = _skip_whitespace(self.text, _skip_whitespace(self.text, end) + 1)
+            members[key] = self.text[start:end]
+            position = _skip_whitespace(self.text, end)
+        return members
 
 
 def loads(text: str, max_depth: int = MAX_DEPTH, *, duplicate_keys: bool = False) -> Any:
@@ -138,28 +137,24 @@ def _skip_whitespace(text: str, position: int) -> int:
 
 def _check(value: Any, max_depth: int) -> None:
     """Walk the value level by level, without recursion, so that any depth can be refused."""
-    level = [value]
-    for depth in range(max_depth + 1):
+    level, depth = [value], 0
+    while level:
         if depth == max_depth and any(isinstance(each, list | dict) for each in level):
             raise UnreadableJson(f"nesting beyond {max_depth} levels")
-        level = [child for parent in level for child in _children(parent)]
+        level, depth = [child for parent in level for child in _children(parent)], depth + 1
 
 
 def _children(value: Any) -> list[Any]:
-    if isinstance(value, str):
-        _refuse_surrogates(value)
-    elif isinstance(value, list):
+    if isinstance(value, list):
         return value
-    elif isinstance(value, dict):
+    if isinstance(value, dict):
         return [*value.keys(), *value.values()]
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise AmbiguousJson("a lone surrogate, which is no character") from None
     return []
-
-
-def _refuse_surrogates(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise AmbiguousJson("a lone surrogate, which is no character") from None
 
 
 def _refuse_constant(name: str) -> Any:

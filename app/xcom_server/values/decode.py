@@ -1,38 +1,29 @@
 """Stored values, decoded as Airflow does: JSON text in, a Python value out.
 
-Tasks store more than JSON: Airflow's serializer writes a date as `{"__classname__":
-"datetime.date", "__version__": 2, "__data__": "2024-02-29"}`, and older releases as `{"__type": …,
-"__var": …}`.  Airflow 2.10.5 shows such an object as text, `datetime.date@version=2(2024-02-29)`,
-or deserializes it where that is allowed and asked for: then the classes in
-xcom_server.values.types are rebuilt, and others stay text.  Airflow 3.3.2 shows the object as it
-is stored, and deserializes it to a similar text.  No name in a value is ever imported.
+Airflow's serializer writes a date as `{"__classname__": "datetime.date", "__version__": 2,
+"__data__": "2024-02-29"}`, and older releases as `{"__type": …, "__var": …}`.  Decoded, it is the
+text `datetime.date@version=2(2024-02-29)` or a date.  No name in a value is ever imported.
 """
 
 import json
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from xcom_server.formats import strict_json
 from xcom_server.values import types
 
-MAX_TEXT = 1024 * 1024
-"""The longest text of an object, in characters."""
+MAX_TEXT = 1024 * 1024  # of an object, in characters
 
 _DAG_FILE_PREFIX = re.compile("unusual_prefix_[0-9a-f]{40}_")
 """What Airflow prepends to the name of a module that it loads from a DAG file."""
 
+_Convert = Callable[[str, int, Any], Any]
+"""Returns what stands for a serialized object, given its class name, version and data."""
+
 
 class _AirflowClass(Exception):
     """A value holds an object of one of Airflow's own classes."""
-
-
-class Serialized(NamedTuple):
-    """An object in the form of Airflow's serializer."""
-
-    classname: str
-    version: int
-    data: Any
 
 
 def decode_v1(text: str, *, rebuild: bool = False) -> Any:
@@ -58,41 +49,35 @@ def decode_v2(text: str) -> Any:
         return stored
 
 
-def _convert(value: Any, convert: Callable[[Serialized], Any]) -> Any:
+def _convert(value: Any, convert: _Convert, *, unwrap: bool = True) -> Any:
     """Return a value in which `convert` has replaced each serialized object."""
     if isinstance(value, list):
         return [_convert(each, convert) for each in value]
     if not isinstance(value, dict):
         return value
-    if "__type" in value and "__var" in value:
-        if value["__type"] != "dict":
-            return _convert_object(value, value["__type"], 0, value["__var"], convert)
-        value = value["__var"]  # unwrapped once; a further wrapper is an object like any other
-        if not isinstance(value, dict):
-            return _convert(value, convert)
-    return _convert_object(value, value.get("__classname__", ""), value.get("__version__", ""),
-                           value.get("__data__"), convert)
-
-
-def _convert_object(members: dict[str, Any], classname: Any, version: Any, data: Any,
-                    convert: Callable[[Serialized], Any]) -> Any:
+    if not unwrap or "__type" not in value or "__var" not in value:
+        classname, version = value.get("__classname__"), value.get("__version__")
+        data = value.get("__data__")
+    elif value["__type"] == "dict":  # unwrapped once; a wrapper in it is an object like any other
+        return _convert(value["__var"], convert, unwrap=False)
+    else:
+        classname, version, data = value["__type"], 0, value["__var"]
     if isinstance(classname, str) and classname and isinstance(version, int):
-        return convert(Serialized(classname, version, data))
-    return {key: _convert(each, convert) for key, each in members.items()}
+        return convert(classname, version, data)
+    return {key: _convert(each, convert) for key, each in value.items()}
 
 
-def _rebuild_or_text(serialized: Serialized) -> Any:
+def _rebuild_or_text(classname: str, version: int, data: Any) -> Any:
     try:
-        data = _convert(serialized.data, _rebuild_or_text)
-        return types.rebuild(serialized.classname, serialized.version, data)
+        return types.rebuild(classname, version, _convert(data, _rebuild_or_text))
     except types.REBUILD_ERRORS:
-        return _v1_text(serialized)
+        return _v1_text(classname, version, data)
 
 
-def _v1_text(serialized: Serialized) -> str:
+def _v1_text(classname: str, version: int, data: Any) -> str:
     """Return the text that Airflow 2.10.5 shows; it puts commas between a list's characters too."""
-    data = _convert(serialized.data, _v1_text)
-    if serialized.classname in types.COLLECTIONS and isinstance(data, list | str | dict):
+    data = _convert(data, _v1_text)
+    if classname in types.COLLECTIONS and isinstance(data, list | str | dict):
         return _truncated(f"({','.join(str(each) for each in data)})")
     if isinstance(data, dict):
         inside = ",".join(f"{key}={each}" for key, each in data.items())
@@ -100,26 +85,25 @@ def _v1_text(serialized: Serialized) -> str:
         inside = ",".join(str(data))
     else:
         inside = "" if data is None else str(data)
-    return f"{serialized.classname}@version={serialized.version}({_truncated(inside)})"
+    return f"{classname}@version={version}({_truncated(inside)})"
 
 
-def _v2_text(serialized: Serialized) -> str:
+def _v2_text(classname: str, version: int, data: Any) -> str:
     """Return the text that Airflow 3.3.2 shows; it quotes strings within an object."""
-    if serialized.classname.startswith("airflow."):
+    if classname.startswith("airflow."):
         raise _AirflowClass
-    data = serialized.data
     if isinstance(data, dict):
         inside = ", ".join(f"{key}={each!r}" if isinstance(each, str)
                            else f"{key}={_convert(each, _v2_text)}"
                            for key, each in data.items())
     elif isinstance(data, list):
         inside = ",".join(str(_convert(each, _v2_text)) for each in data)
-        if serialized.classname in types.COLLECTIONS:
+        if classname in types.COLLECTIONS:
             return _truncated(f"({inside})")
     else:
         inside = "" if data is None else str(data)
-    classname = _DAG_FILE_PREFIX.sub("", serialized.classname)
-    return f"{classname}@version={serialized.version}({_truncated(inside)})"
+    shown_name = _DAG_FILE_PREFIX.sub("", classname)
+    return f"{shown_name}@version={version}({_truncated(inside)})"
 
 
 def _truncated(text: str) -> str:

@@ -1,23 +1,27 @@
 """The classes that serialized objects are rebuilt as, and the JSON that 2.10.5 makes of them.
 
-Only the classes in the table are rebuilt.  `str()` and `repr()` of the objects are those of
+Only the classes in the tables are rebuilt.  `str()` and `repr()` of the objects are those of
 Airflow's own, pendulum's included, because v1 shows values through `str()`.
 """
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-COLLECTIONS = {"builtins.tuple": 1, "builtins.set": 1, "builtins.frozenset": 1}
-"""Collection classes, and the newest version of each that can be read."""
+COLLECTIONS = ("builtins.tuple", "builtins.set", "builtins.frozenset")
 
 REBUILD_ERRORS = (TypeError, ValueError, LookupError, ArithmeticError, OSError)
-"""What rebuild raises for a class that is not in the table, and for invalid data."""
+"""What rebuild raises for a class that is not in the tables, and for invalid data."""
 
 MAX_DECIMAL_DIGITS = 4000
 """The longest Decimal that becomes a JSON number; a longer one stays a string."""
+
+_TIMEZONE = "pendulum.tz.timezone.Timezone"
+_FIXED_TIMEZONE = "pendulum.tz.timezone.FixedTimezone"
+_ZONEINFO = "zoneinfo.ZoneInfo"
 
 _DAYLIGHT_SAVING = {"EDT": -4 * 3600, "CDT": -5 * 3600, "MDT": -6 * 3600, "PDT": -7 * 3600,
                     "CEST": "CET"}
@@ -83,36 +87,36 @@ class OrderedFrozenSet(OrderedSet):
 
 def rebuild(classname: str, version: int, data: Any) -> Any:
     """Return the object that was serialized. Raises one of REBUILD_ERRORS."""
-    return _TABLE[classname](version, data)
-
-
-def _refuse_newer(version: int, newest: int) -> None:
-    if version > newest:
+    if classname in _DATES:
+        return _DATES[classname](version, data)
+    build = _FROM_VERSION_1[classname]
+    if version > 1:
         raise ValueError("written by a newer version")
+    return build(data)
 
 
-def _tuple(version: int, data: Any) -> tuple[Any, ...]:
-    _refuse_newer(version, COLLECTIONS["builtins.tuple"])
-    return tuple(data)
+def _ordered(kind: type[OrderedSet], data: Any) -> OrderedSet:
+    distinct = dict.fromkeys(data)
+    if all(isinstance(each, int | float) for each in distinct):
+        return kind(set(distinct))  # numbers have the same hash, and order, everywhere
+    return kind(distinct)
 
 
-def _set(kind: type[OrderedSet]) -> Callable[[int, Any], OrderedSet]:
-    def build(version: int, data: Any) -> OrderedSet:
-        _refuse_newer(version, COLLECTIONS["builtins.set"])
-        distinct = dict.fromkeys(data)
-        if all(isinstance(each, int | float) for each in distinct):
-            return kind(set(distinct))  # numbers have the same hash, and order, everywhere
-        return kind(distinct)
-    return build
+def _zone(name: Any) -> tzinfo:
+    return FixedZone(name) if isinstance(name, int) else Zone(name)
 
 
-def _decimal(version: int, data: Any) -> Decimal:
-    _refuse_newer(version, 1)
-    return Decimal(str(data))
-
-
-def _date(version: int, data: Any) -> date:
-    return date.fromisoformat(data)
+def _datetime(kind: type[datetime], zone: tzinfo | None, version: int, data: Any) -> datetime:
+    """Return a datetime; `zone` is that of data without one."""
+    if not isinstance(data, dict):
+        raise TypeError("a datetime is written as an object")
+    if version == 1 and "tz" in data:
+        zone = _zone(_DAYLIGHT_SAVING.get(data["tz"], data["tz"]))
+    elif data.get("tz"):
+        name, classname, zone_version, *_ = data["tz"]
+        zone = rebuild(_ZONEINFO if _ZONEINFO in classname else _TIMEZONE, zone_version, name)
+    result = kind.fromtimestamp(float(data["timestamp"]), zone or UTC)
+    return result if zone else result.replace(tzinfo=None)
 
 
 def _timedelta(version: int, data: Any) -> timedelta:
@@ -121,51 +125,24 @@ def _timedelta(version: int, data: Any) -> timedelta:
     return timedelta(seconds=float(data))
 
 
-def _datetime(version: int, data: Any) -> datetime:
-    return _from_timestamp(datetime, version, data, None)
-
-
-def _pendulum_datetime(version: int, data: Any) -> datetime:
-    return _from_timestamp(PendulumDateTime, version, data, Zone("UTC"))
-
-
-def _from_timestamp(kind: type[datetime], version: int, data: Any,
-                    default: tzinfo | None) -> datetime:
-    if not isinstance(data, dict):
-        raise TypeError("a datetime is written as an object")
-    zone = default
-    if version == 1 and "tz" in data:
-        zone = _zone(1, _DAYLIGHT_SAVING.get(data["tz"], data["tz"]))
-    elif data.get("tz"):
-        name, classname, zone_version, *_ = data["tz"]
-        zone = (_zoneinfo if "zoneinfo.ZoneInfo" in classname else _zone)(zone_version, name)
-    result = kind.fromtimestamp(float(data["timestamp"]), zone or UTC)
-    return result if zone else result.replace(tzinfo=None)
-
-
-def _zone(version: int, name: Any) -> tzinfo:
-    _refuse_newer(version, 1)
-    return FixedZone(name) if isinstance(name, int) else Zone(name)
-
-
-def _zoneinfo(version: int, name: Any) -> tzinfo:
-    _refuse_newer(version, 1)
-    return ZoneInfo(name)
-
-
-_TABLE: dict[str, Callable[[int, Any], Any]] = {
-    "builtins.tuple": _tuple,
-    "builtins.set": _set(OrderedSet),
-    "builtins.frozenset": _set(OrderedFrozenSet),
-    "datetime.date": _date,
-    "datetime.datetime": _datetime,
-    "datetime.timedelta": _timedelta,
-    "decimal.Decimal": _decimal,
-    "pendulum.datetime.DateTime": _pendulum_datetime,
-    "pendulum.tz.timezone.FixedTimezone": _zone,
-    "pendulum.tz.timezone.Timezone": _zone,
-    "zoneinfo.ZoneInfo": _zoneinfo,
+_FROM_VERSION_1: dict[str, Callable[[Any], Any]] = {
+    "builtins.tuple": tuple,
+    "builtins.set": partial(_ordered, OrderedSet),
+    "builtins.frozenset": partial(_ordered, OrderedFrozenSet),
+    "decimal.Decimal": lambda data: Decimal(str(data)),
+    _FIXED_TIMEZONE: _zone,
+    _TIMEZONE: _zone,
+    _ZONEINFO: ZoneInfo,
 }
+"""Classes of which version 1 is the newest: builders from the data."""
+
+_DATES: dict[str, Callable[[int, Any], Any]] = {
+    "datetime.date": lambda version, data: date.fromisoformat(data),
+    "datetime.datetime": partial(_datetime, datetime, None),
+    "datetime.timedelta": _timedelta,
+    "pendulum.datetime.DateTime": partial(_datetime, PendulumDateTime, Zone("UTC")),
+}
+"""Classes of which any version can be read: builders from the version and the data."""
 
 
 def as_json(value: Any) -> Any:
@@ -189,10 +166,9 @@ def as_json(value: Any) -> Any:
 def _serialize(value: Any) -> Any:
     """Return an object as Airflow's serializer writes it: the fallback for types JSON lacks."""
     match value:
-        case OrderedSet():
-            return _envelope(f"builtins.{value.name}", 1, [_serialize(each) for each in value])
         case tuple():
-            return _envelope("builtins.tuple", 1, [_serialize(each) for each in value])
+            kind = value.name if isinstance(value, OrderedSet) else "tuple"
+            return _envelope(f"builtins.{kind}", 1, [_serialize(each) for each in value])
         case timedelta():
             return _envelope("datetime.timedelta", 2, value.total_seconds())
         case tzinfo():
@@ -217,9 +193,8 @@ def _envelope(classname: str, version: int, data: Any) -> dict[str, Any]:
 
 def _zone_name(zone: tzinfo) -> tuple[str | int, str]:
     if isinstance(zone, FixedZone):
-        return zone.seconds or "UTC", "pendulum.tz.timezone.FixedTimezone"
-    module = "pendulum.tz.timezone.Timezone" if isinstance(zone, Zone) else "zoneinfo.ZoneInfo"
-    return str(zone), module
+        return zone.seconds or "UTC", _FIXED_TIMEZONE
+    return str(zone), _TIMEZONE if isinstance(zone, Zone) else _ZONEINFO
 
 
 def _json_number(number: Decimal) -> int | float | str:
