@@ -17,12 +17,8 @@ from xcom_server.storage.models import XComEntry
 
 PRECONDITION_DETAIL = "The entry is not the one that If-Match or If-None-Match asks for."
 
-RETRY_SECONDS = 1
-"""What `Retry-After` says when the database is unavailable."""
-
-MAX_ETAGS = 100
-"""How many ETags If-Match may list; each becomes a parameter of a SQL statement."""
-
+RETRY_SECONDS = 1  # what `Retry-After` says when the database is unavailable
+MAX_ETAGS = 100  # how many ETags If-Match may list; each becomes a parameter of a SQL statement
 _ETAG = re.compile("0|[1-9a-f][0-9a-f]{0,14}|[1-7][0-9a-f]{15}")  # as _etag writes 63 bits
 
 

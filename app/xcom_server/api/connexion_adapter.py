@@ -28,8 +28,7 @@ from xcom_server.api.response_validation import ResponseValidator
 Handlers = Mapping[str, Callable[..., Response]]
 """operationId -> the function that answers the operation."""
 
-Schema = dict[str, Any]
-"""A JSON Schema as OpenAPI 3.0 writes it, with every `$ref` resolved."""
+Schema = dict[str, Any]  # a JSON Schema as OpenAPI 3.0 writes it, with every `$ref` resolved
 
 
 class RequestError(TypedDict):

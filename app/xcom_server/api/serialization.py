@@ -10,8 +10,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-Column = list[Any]
-"""The values of one field, an item for each entry."""
+Column = list[Any]  # the values of one field, an item for each entry
 
 
 class UtcDateTimeField(fields.DateTime):

@@ -16,8 +16,7 @@ from typing import Any
 from xcom_server.auth import atomic_file
 from xcom_server.formats import strict_json
 
-MAX_NAME_LENGTH = 250
-"""The longest name of a user, in characters."""
+MAX_NAME_LENGTH = 250  # the longest name of a user, in characters
 
 
 class Role(StrEnum):

@@ -18,8 +18,7 @@ from xcom_server.storage.opening import connected_backend
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 
-MANY_ENTRIES = 10_000
-"""With more rows than this, loading shows its progress."""
+MANY_ENTRIES = 10_000  # with more rows than this, loading shows its progress
 
 
 @click.group()

@@ -11,9 +11,7 @@ from flask import g, request
 REQUEST_ID_HEADER = "X-Request-Id"
 """Carries the id of a request: the client's own if it is valid, otherwise one made here."""
 
-UNPARSED = object()
-"""Stands for the JSON of a body that was not parsed yet; `null` is None."""
-
+UNPARSED = object()  # stands for the JSON of a body that was not parsed yet; `null` is None
 _VALID_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 

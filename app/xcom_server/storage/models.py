@@ -4,20 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple, Self
 
-UNMAPPED = -1
-"""The map index of a task instance that is not mapped."""
-
-MAX_ID_LENGTH = 250
-"""The longest id of a DAG, DAG run or task, in characters."""
-
-MAX_KEY_LENGTH = 512
-"""The longest key, in characters."""
-
-MAX_MAP_INDEX = 2**31 - 1
-"""The largest map index that can be stored."""
-
-WILDCARD = "~"
-"""Stands for any DAG, DAG run or task in a list; nothing can be stored under it."""
+UNMAPPED = -1  # the map index of a task instance that is not mapped
+MAX_ID_LENGTH = 250  # the longest id of a DAG, DAG run or task, in characters
+MAX_KEY_LENGTH = 512  # the longest key, in characters
+MAX_MAP_INDEX = 2**31 - 1  # the largest map index that can be stored
+WILDCARD = "~"  # stands for any DAG, DAG run or task in a list; nothing can be stored under it
 
 
 @dataclass(frozen=True, slots=True)

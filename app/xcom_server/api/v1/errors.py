@@ -15,9 +15,7 @@ from xcom_server.api.v1 import AIRFLOW_VERSION
 
 PROBLEM_JSON = "application/problem+json"
 
-MAX_DETAIL = 2000
-"""The longest text about a body's invalid fields, in characters."""
-
+MAX_DETAIL = 2000  # the longest text about a body's invalid fields, in characters
 _UNKNOWN = ["Unknown field."]  # as marshmallow writes it
 
 _MANUAL = (f"https://airflow.apache.org/docs/apache-airflow/{AIRFLOW_VERSION}"

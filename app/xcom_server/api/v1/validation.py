@@ -24,11 +24,8 @@ from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson
 Reader = Callable[[list[str]], Any]
 """Returns the value of a parameter from the texts sent for it; raises BadRequestProblem."""
 
-MAX_MEMBERS = 100
-"""How many members a body may have; an entry has seven fields."""
-
-MAX_SHOWN = 100
-"""How much of an invalid value an error repeats, in characters."""
+MAX_MEMBERS = 100  # how many members a body may have; an entry has seven fields
+MAX_SHOWN = 100  # how much of an invalid value an error repeats, in characters
 
 
 class ParameterValidator(ParameterCheck):

@@ -18,11 +18,8 @@ _BOUNDS: dict[str, Literal["ge", "gt", "le", "lt"]] = {"gte": "ge", "gt": "gt", 
                                                        "lt": "lt"}
 """The suffix of a bound in the document -> its comparison."""
 
-MAX_ORDER = 10
-"""How many fields `order_by` may list."""
-
-MAX_ALTERNATIVES = 100
-"""How many alternatives a pattern may have; SQLite refuses about a thousand."""
+MAX_ORDER = 10  # how many fields `order_by` may list
+MAX_ALTERNATIVES = 100  # how many alternatives a pattern may have; SQLite refuses about a thousand
 
 
 def conditions(params: dict[str, Any]) -> tuple[Condition, ...]:

@@ -16,21 +16,17 @@ from xcom_server.auth.users import User
 from xcom_server.errors import Unauthenticated
 from xcom_server.formats.strict_json import InvalidJson
 
-CLI_TOKEN_SECONDS = 60 * 60
-"""The longest lifetime of a token from /auth/token/cli."""
-
+CLI_TOKEN_SECONDS = 60 * 60  # the longest lifetime of a token from /auth/token/cli
 FORM = "application/x-www-form-urlencoded"
 FIELDS = ("username", "password")
 
-HIDDEN = "***"
-"""Shown in errors in place of a password."""
+HIDDEN = "***"  # shown in errors in place of a password
 
 _LOGIN = SchemaValidator(core_schema.model_fields_schema(
     {name: core_schema.model_field(core_schema.str_schema()) for name in FIELDS},
     extra_behavior="forbid", from_attributes=True))
 
-_PYDANTIC = "2.13"
-"""The release of pydantic in the links of Airflow 3.3.2."""
+_PYDANTIC = "2.13"  # the release of pydantic in the links of Airflow 3.3.2
 
 _RELEASE_IN_LINK = re.compile(
     r"(?<=^    For further information visit https://errors\.pydantic\.dev/)[0-9.]+", re.MULTILINE)

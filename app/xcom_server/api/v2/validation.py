@@ -19,9 +19,7 @@ from xcom_server.errors import ReservedKeys
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson, JsonObject, UnreadableJson
 from xcom_server.values.reserved import refuse_reserved
 
-MAX_ERRORS = 100
-"""How many errors one answer reports."""
-
+MAX_ERRORS = 100  # how many errors one answer reports
 _NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # escaped once, not the escape of a backslash
 
 _BODY = "body"

@@ -8,9 +8,7 @@ from xcom_server.errors import Unavailable
 from xcom_server.storage.database.faults import UNRESPONSIVE
 from xcom_server.storage.database.retry import Unresponsive
 
-PROBE_WAIT_SECONDS = 0.1
-"""How long a request waits for another request's probe before it fails."""
-
+PROBE_WAIT_SECONDS = 0.1  # how long a request waits for another request's probe before it fails
 Result = TypeVar("Result")
 
 

@@ -11,8 +11,7 @@ import psycopg
 
 from xcom_server.storage.database.psycopg_adapter import NoAnswer, bounded_connection
 
-HostPort = dict[str, Any]
-"""`host` and `port` of one host, or nothing to leave both to libpq."""
+HostPort = dict[str, Any]  # `host` and `port` of one host, or nothing to leave both to libpq
 
 
 class Connector:

@@ -21,9 +21,7 @@ from xcom_server.storage.database.sqlalchemy_adapter import (
 )
 from xcom_server.storage.store import Observer
 
-MAX_COMPILED = 256
-"""How many compiled statements are kept; clients send few shapes of queries."""
-
+MAX_COMPILED = 256  # how many compiled statements are kept; clients send few shapes of queries
 Result = TypeVar("Result")
 
 Build = Callable[..., Statement]

@@ -9,9 +9,7 @@ from typing import TypeVar
 from xcom_server.errors import Unavailable
 from xcom_server.storage.database.faults import CONTENDED, UNRESPONSIVE, Fault
 
-ATTEMPTS = 4
-"""How often a transaction is attempted in all."""
-
+ATTEMPTS = 4  # how often a transaction is attempted in all
 _PAUSE_SECONDS = 0.02
 """The longest pause before the second attempt; it grows by as much with each further one."""
 

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-POLL_SECONDS = 0.0002
-"""How often a writer tries again; a commit takes some ten times as long."""
+POLL_SECONDS = 0.0002  # how often a writer tries again; a commit takes some ten times as long
 
 
 class WriterLockTimeout(Exception):

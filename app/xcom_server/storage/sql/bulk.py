@@ -24,8 +24,7 @@ from xcom_server.storage.sql.tables import (
     xcom,
 )
 
-CHUNK = 1000
-"""How many rows are processed at a time."""
+CHUNK = 1000  # how many rows are processed at a time
 
 ENTRIES = (select(*map(column_of, XComEntry.__dataclass_fields__)).join(dag_run, OF_ENTRY)
            .order_by(*xcom.primary_key.columns))

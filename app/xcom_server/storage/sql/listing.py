@@ -26,9 +26,7 @@ from xcom_server.storage.models import (
 from xcom_server.storage.sql.statements import equal_to_parameters
 from xcom_server.storage.sql.tables import KEY_COLUMNS, OF_ENTRY, column_of, dag_run, xcom
 
-NO_MAP_INDEX = -2
-"""A map index that no entry has."""
-
+NO_MAP_INDEX = -2  # a map index that no entry has
 _LISTED = [column_of(field) for field in ListedEntry._fields]
 _NATURAL_ORDER: tuple[Field, ...] = ("dag_id", "task_id", "run_id", "map_index", "key")
 

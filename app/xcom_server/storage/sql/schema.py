@@ -8,8 +8,7 @@ from xcom_server.errors import SchemaMismatch
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.sql.tables import metadata
 
-HEAD = "0002"
-"""The revision of the newest migration; a test compares."""
+HEAD = "0002"  # the revision of the newest migration; a test compares
 
 
 def mismatch(revision: str | None) -> SchemaMismatch:
