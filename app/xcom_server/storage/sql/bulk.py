@@ -9,36 +9,25 @@ from sqlalchemy import Connection, bindparam, select
 from xcom_server.errors import NameTooLong, SeedConflict
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import RunDates, SeedEntry, SeedRow, SeedRun, XComEntry, XComKey
-from xcom_server.storage.sql import parents
-from xcom_server.storage.sql.statements import (
-    equal_to_parameters,
-    new_etag,
-    require_indexable,
-)
-from xcom_server.storage.sql.tables import (
-    KEY_COLUMNS,
-    OF_ENTRY,
-    column_of,
-    dag_run,
-    task_instance,
-    xcom,
-)
+from xcom_server.storage.sql import parents, statements, tables
 
 CHUNK = 1000  # how many rows are processed at a time
 
-ENTRIES = (select(*map(column_of, XComEntry.__dataclass_fields__)).join(dag_run, OF_ENTRY)
-           .order_by(*xcom.primary_key.columns))
+ENTRIES = (select(*map(tables.column_of, XComEntry.__dataclass_fields__))
+           .join(tables.dag_run, tables.OF_ENTRY).order_by(*tables.xcom.primary_key))
 """All entries, with the columns of XComEntry, in the order of lists."""
 
-RUNS = select(dag_run).order_by(*dag_run.primary_key.columns)
+RUNS = select(tables.dag_run).order_by(*tables.dag_run.primary_key)
 """All DAG runs, in the order of their keys."""
 
-INSTANCES = select(task_instance.c.task_id, task_instance.c.map_index).where(
-    task_instance.c.dag_id == bindparam("dag_id"),
-    task_instance.c.run_id == bindparam("run_id")).order_by(*task_instance.primary_key.columns)
+INSTANCES = select(tables.task_instance.c.task_id, tables.task_instance.c.map_index).where(
+    tables.task_instance.c.dag_id == bindparam("dag_id"),
+    tables.task_instance.c.run_id == bindparam("run_id")).order_by(
+        *tables.task_instance.primary_key)
 """The task instances of a DAG run."""
 
-_TIMESTAMP = select(xcom.c.timestamp).where(*equal_to_parameters(KEY_COLUMNS))
+_TIMESTAMP = select(tables.xcom.c.timestamp).where(
+    *statements.equal_to_parameters(tables.KEY_COLUMNS))
 
 
 def load(backend: Backend, connection: Connection, rows: Sequence[SeedRow],
@@ -83,7 +72,7 @@ class _Loader:
         if first != row.place:
             raise SeedConflict(f"{row.place}: has the same name as {first}")
         try:
-            require_indexable(row.key)
+            statements.require_indexable(row.key)
         except NameTooLong as error:
             raise SeedConflict(f"{row.place}: {error}") from None
         instance = replace(row.key, key="")
@@ -97,8 +86,8 @@ class _Loader:
 
     def _replace(self, entries: Sequence[SeedEntry]) -> None:
         """Upsert entries; one without a timestamp keeps the stored one."""
-        self._backend.upsert(self._connection, xcom, [
-            {**asdict(row.key), "value": row.value, "etag": new_etag(),
+        self._backend.upsert(self._connection, tables.xcom, [
+            {**asdict(row.key), "value": row.value, "etag": statements.new_etag(),
              "timestamp": row.timestamp or self._stored_timestamp(row.key) or self._now}
             for row in entries])
 

@@ -11,26 +11,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, true
 
+from xcom_server.storage import models
 from xcom_server.storage.database.backend import Backend
-from xcom_server.storage.models import (
-    MAX_MAP_INDEX,
-    UNMAPPED,
-    Comparison,
-    Field,
-    ListedEntry,
-    Operator,
-    Order,
-    RunDates,
-    XComFilter,
-)
 from xcom_server.storage.sql.statements import equal_to_parameters
 from xcom_server.storage.sql.tables import KEY_COLUMNS, OF_ENTRY, column_of, dag_run, xcom
 
 NO_MAP_INDEX = -2  # a map index that no entry has
-_LISTED = [column_of(field) for field in ListedEntry._fields]
-_NATURAL_ORDER: tuple[Field, ...] = ("dag_id", "task_id", "run_id", "map_index", "key")
+_LISTED = [column_of(field) for field in models.ListedEntry._fields]
+_NATURAL_ORDER: tuple[models.Field, ...] = ("dag_id", "task_id", "run_id", "map_index", "key")
 
-_OPERATORS: dict[Operator, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
+_OPERATORS: dict[models.Operator, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
     "eq": operator.eq, "ge": operator.ge, "gt": operator.gt, "le": operator.le, "lt": operator.lt,
     "like": lambda column, pattern: column.ilike(pattern, escape="\\"),
 }
@@ -39,8 +29,8 @@ _OPERATORS: dict[Operator, Callable[[ColumnElement[Any], Any], ColumnElement[boo
 class Placeholder(NamedTuple):
     """A comparison with the parameter `operand_…` of this number."""
 
-    field: Field
-    operator: Operator
+    field: models.Field
+    operator: models.Operator
     number: int
 
 
@@ -54,11 +44,12 @@ class QueryShape(NamedTuple):
     columns: tuple[str, ...]
     dag_ids: frozenset[str] | None
     conditions: tuple[tuple[tuple[Placeholder, ...], ...], ...]
-    order: tuple[Order, ...]
+    order: tuple[models.Order, ...]
     has_offset: bool
 
 
-def shape_of(filter_: XComFilter, order: Iterable[Order], *, has_offset: bool) -> QueryShape:
+def shape_of(filter_: models.XComFilter, order: Iterable[models.Order], *,
+             has_offset: bool) -> QueryShape:
     """Return the shape of a list."""
     numbers = iter(range(len(_comparisons(filter_))))
     conditions = tuple(
@@ -68,7 +59,7 @@ def shape_of(filter_: XComFilter, order: Iterable[Order], *, has_offset: bool) -
                       has_offset)
 
 
-def parameters(filter_: XComFilter) -> dict[str, Any]:
+def parameters(filter_: models.XComFilter) -> dict[str, Any]:
     """Return the parameters that the statement of a list takes of its filter."""
     return _key_parameters(filter_) | {
         f"operand_{number}": _operand(comparison)
@@ -77,7 +68,7 @@ def parameters(filter_: XComFilter) -> dict[str, Any]:
 
 def with_storable_map_index(parameters: dict[str, Any]) -> dict[str, Any]:
     """Return parameters whose map index fits the column; no entry has another one."""
-    if not UNMAPPED <= parameters.get("map_index", UNMAPPED) <= MAX_MAP_INDEX:
+    if not models.UNMAPPED <= parameters.get("map_index", models.UNMAPPED) <= models.MAX_MAP_INDEX:
         parameters["map_index"] = NO_MAP_INDEX
     return parameters
 
@@ -125,16 +116,16 @@ def _count(shape: QueryShape) -> Select[Any]:
 def _order_by(shape: QueryShape) -> list[ColumnElement[Any]]:
     """Return a total order: ties sort by primary key, in the direction of the first field."""
     is_descending = bool(shape.order) and shape.order[0].descending
-    ties = [Order(field, is_descending) for field in _NATURAL_ORDER]
+    ties = [models.Order(field, is_descending) for field in _NATURAL_ORDER]
     return [column_of(field).desc() if descending else column_of(field)
             for field, descending in (*shape.order, *ties)]
 
 
-def _needs_dag_run(shape: QueryShape, order: Iterable[Order] = ()) -> bool:
+def _needs_dag_run(shape: QueryShape, order: Iterable[models.Order] = ()) -> bool:
     """Return whether the conditions or the order are about a date of the DAG run."""
     compared = {each.field for condition in shape.conditions for alternative in condition
                 for each in alternative}
-    return not compared.union(field for field, _ in order).isdisjoint(RunDates._fields)
+    return not compared.union(field for field, _ in order).isdisjoint(models.RunDates._fields)
 
 
 def _where(shape: QueryShape) -> list[ColumnElement[bool]]:
@@ -150,20 +141,20 @@ def _compare(placeholder: Placeholder) -> ColumnElement[bool]:
     return _OPERATORS[placeholder.operator](column, operand)
 
 
-def _comparisons(filter_: XComFilter) -> list[Comparison]:
+def _comparisons(filter_: models.XComFilter) -> list[models.Comparison]:
     return [comparison for condition in filter_.conditions for alternative in condition
             for comparison in alternative]
 
 
-def _key_parameters(filter_: XComFilter) -> dict[str, Any]:
+def _key_parameters(filter_: models.XComFilter) -> dict[str, Any]:
     given = {name: getattr(filter_, name) for name in KEY_COLUMNS}
     return with_storable_map_index(
         {name: value for name, value in given.items() if value is not None})
 
 
-def _operand(comparison: Comparison) -> Any:
+def _operand(comparison: models.Comparison) -> Any:
     """Return an operand; for a map index that does not fit the column None, which equals nothing.
     """
     operand = comparison.operand
-    fits = not isinstance(operand, int) or UNMAPPED <= operand <= MAX_MAP_INDEX
+    fits = not isinstance(operand, int) or models.UNMAPPED <= operand <= models.MAX_MAP_INDEX
     return operand if fits else None

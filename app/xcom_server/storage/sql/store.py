@@ -10,20 +10,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from xcom_server import errors
+from xcom_server.storage import models
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
-from xcom_server.storage.models import (
-    UNMAPPED,
-    ListedEntry,
-    Order,
-    Page,
-    RunDates,
-    SeedRow,
-    SeedRun,
-    XComEntry,
-    XComFilter,
-    XComKey,
-)
 from xcom_server.storage.sql import bulk, listing, parents, schema, statements
 from xcom_server.storage.sql.tables import KEY_COLUMNS, xcom
 from xcom_server.storage.store import Observer, XComStore
@@ -39,8 +28,8 @@ class SqlXComStore(XComStore):
         self._executor = Executor(backend, observer or Observer())
         self._require_parents = require_parents
 
-    def create(self, key: XComKey, value: str, *, timestamp: datetime | None = None,
-               run_date: datetime | None = None) -> XComEntry:
+    def create(self, key: models.XComKey, value: str, *, timestamp: datetime | None = None,
+               run_date: datetime | None = None) -> models.XComEntry:
         """Store a new entry: in one statement if its task instance is known."""
         refuse_reserved(value)
         statements.require_indexable(key)
@@ -51,12 +40,12 @@ class SqlXComStore(XComStore):
         rows = self._executor.execute(
             statements.insert_entry, {**_parameters(key), "run_date": run_date, **_new(stored)},
             run_date is not None)
-        dates = RunDates(*rows[0]) if rows else self._executor.transaction(
+        dates = models.RunDates(*rows[0]) if rows else self._executor.transaction(
             lambda connection: self._register(connection, key, stored, run_date, now), since=since)
-        return XComEntry(*_names(key), timestamp, *dates, value, etag)
+        return models.XComEntry(*_names(key), timestamp, *dates, value, etag)
 
-    def _register(self, connection: Connection, key: XComKey, stored: dict[str, Any],
-                  run_date: datetime | None, now: datetime) -> RunDates:
+    def _register(self, connection: Connection, key: models.XComKey, stored: dict[str, Any],
+                  run_date: datetime | None, now: datetime) -> models.RunDates:
         """Store a new entry after its DAG run and task instance, or raise why it cannot be."""
         dates = (parents.get_or_raise(connection, key) if self._require_parents
                  else parents.get_or_create(self._backend, connection, key, run_date or now))
@@ -66,28 +55,31 @@ class SqlXComStore(XComStore):
             raise errors.AlreadyExists(key.key)
         return dates
 
-    def get(self, key: XComKey) -> XComEntry:
+    def get(self, key: models.XComKey) -> models.XComEntry:
         """Return one entry."""
         rows = self._executor.read(statements.select_entry, _parameters(key))
         if not rows:
             raise errors.EntryNotFound(*_names(key))
-        return XComEntry(*_names(key), *rows[0])
+        return models.XComEntry(*_names(key), *rows[0])
 
-    def list(self, filter_: XComFilter, *, limit: int, offset: int = 0,
-             order: Sequence[Order] = ()) -> Page:
+    def list(self, filter_: models.XComFilter, *, limit: int, offset: int = 0,
+             order: Sequence[models.Order] = ()) -> models.Page:
         """Return a page of the entries that match, and how many match in all."""
         # A page of no entries is read like one with an offset, which has a row for the total.
         shape = listing.shape_of(filter_, order, has_offset=offset > 0 or limit == 0)
         rows = self._executor.read(
             listing.select_page,
             listing.parameters(filter_) | {"limit": limit, "offset": offset}, shape)
-        total = rows[0][-1] if rows else 0
-        is_empty = not rows or rows[0][0] is None
-        return Page([] if is_empty else [ListedEntry._make(row[:-1]) for row in rows], total)
+        if not rows:
+            return models.Page([], 0)
+        total = rows[0][-1]
+        is_empty = rows[0][0] is None
+        return models.Page(
+            [] if is_empty else [models.ListedEntry._make(row[:-1]) for row in rows], total)
 
-    def replace_value(self, key: XComKey, value: str, *, timestamp: datetime | None = None,
+    def replace_value(self, key: models.XComKey, value: str, *, timestamp: datetime | None = None,
                       run_date: datetime | None = None, new_timestamp: datetime | None = None,
-                      if_match: Collection[int] | None = None) -> XComEntry:
+                      if_match: Collection[int] | None = None) -> models.XComEntry:
         """Give an entry a new value, in one statement.
 
         If no entry met the conditions, a second one reads why: it may have changed since.
@@ -104,9 +96,10 @@ class SqlXComStore(XComStore):
         if not rows:
             raise _mismatch(self.get(key), timestamp, run_date, if_match)
         stored_timestamp, logical_date, run_after = rows[0]
-        return XComEntry(*_names(key), stored_timestamp, logical_date, run_after, value, etag)
+        return models.XComEntry(*_names(key), stored_timestamp, logical_date, run_after, value,
+                                etag)
 
-    def delete(self, key: XComKey, *, if_match: Collection[int] | None = None) -> None:
+    def delete(self, key: models.XComKey, *, if_match: Collection[int] | None = None) -> None:
         """Remove an entry, in one statement."""
         rows = self._executor.execute(
             statements.delete_entry,
@@ -115,31 +108,31 @@ class SqlXComStore(XComStore):
             raise (errors.EntryNotFound(*_names(key)) if if_match is None
                    else _mismatch(self.get(key), None, None, if_match))
 
-    def load(self, rows: Sequence[SeedRow],
+    def load(self, rows: Sequence[models.SeedRow],
              advance: Callable[[int], None] = lambda count: None) -> None:
         """Store all rows in one transaction."""
         self._executor.transaction(
             lambda connection: bulk.load(self._backend, connection, rows, advance))
 
-    def export_entries(self) -> Iterator[XComEntry]:
+    def export_entries(self) -> Iterator[models.XComEntry]:
         """Yield every entry."""
         with self._executor.connection() as connection:
             for row in connection.execution_options(yield_per=bulk.CHUNK).execute(bulk.ENTRIES):
-                yield XComEntry(*row)
+                yield models.XComEntry(*row)
 
-    def export_runs(self) -> Iterator[SeedRun]:
+    def export_runs(self) -> Iterator[models.SeedRun]:
         """Yield every DAG run with its task instances."""
         with self._executor.connection() as connection:
             for run in connection.execute(bulk.RUNS).all():
                 instances = connection.execute(
                     bulk.INSTANCES, {"dag_id": run.dag_id, "run_id": run.run_id})
-                yield SeedRun("", run.dag_id, run.run_id, run.logical_date, run.run_after,
+                yield models.SeedRun("", run.dag_id, run.run_id, run.logical_date, run.run_after,
                               [(row.task_id, row.map_index) for row in instances])
 
     def check(self) -> None:
         """Read the tables."""
         self._executor.read(statements.select_entry,
-                            _parameters(XComKey("", "", "", UNMAPPED, "")))
+                            _parameters(models.XComKey("", "", "", models.UNMAPPED, "")))
 
     def prepare(self) -> None:
         """Make sure that the tables are current, and keep no connection.
@@ -161,11 +154,11 @@ class SqlXComStore(XComStore):
         self._backend.close()
 
 
-def _names(key: XComKey) -> tuple[str, str, str, int, str]:
+def _names(key: models.XComKey) -> tuple[str, str, str, int, str]:
     return key.dag_id, key.run_id, key.task_id, key.map_index, key.key
 
 
-def _parameters(key: XComKey) -> dict[str, Any]:
+def _parameters(key: models.XComKey) -> dict[str, Any]:
     return listing.with_storable_map_index(dict(zip(KEY_COLUMNS, _names(key), strict=True)))
 
 
@@ -177,7 +170,7 @@ def _count(etags: Collection[int] | None) -> int | None:
     return None if etags is None else len(etags)
 
 
-def _mismatch(stored: XComEntry, timestamp: datetime | None, run_date: datetime | None,
+def _mismatch(stored: models.XComEntry, timestamp: datetime | None, run_date: datetime | None,
               if_match: Collection[int] | None) -> errors.XComError:
     """Return why a change met no entry, though it is stored now."""
     if if_match is not None and stored.etag not in if_match:
