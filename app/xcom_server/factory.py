@@ -13,7 +13,7 @@ from xcom_server.api.v2 import xcom as v2
 from xcom_server.errors import Unavailable
 from xcom_server.observability import logs, metrics
 from xcom_server.settings import Settings
-from xcom_server.storage.limits import Limits
+from xcom_server.storage.database.backend import Limits
 from xcom_server.storage.opening import open_store
 from xcom_server.storage.store import XComStore
 

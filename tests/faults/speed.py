@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import psutil
-from xcom_server.storage.limits import Limits
+from xcom_server.storage.database.backend import Limits
 from xcom_server.storage.models import XComKey
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema

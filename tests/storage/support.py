@@ -9,9 +9,8 @@ from sqlalchemy.exc import InvalidRequestError, OperationalError
 from xcom_server.factory import limits
 from xcom_server.seed_file import entry_as_row, run_as_row
 from xcom_server.settings import Settings
-from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.sqlite import SqliteBackend
-from xcom_server.storage.limits import Limits
 from xcom_server.storage.store import XComStore
 
 MakeStore = Callable[..., XComStore]

@@ -15,12 +15,11 @@ from sqlalchemy import Connection, event, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from xcom_server.errors import AlreadyExists, EntryNotFound, Unavailable
 from xcom_server.storage.database import executor as database_module
-from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.database.postgres import GRACE_SECONDS
 from xcom_server.storage.database.psycopg_adapter import NoAnswer
 from xcom_server.storage.database.retry import ATTEMPTS
-from xcom_server.storage.limits import Limits
 from xcom_server.storage.models import XComFilter, XComKey
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql.store import SqlXComStore

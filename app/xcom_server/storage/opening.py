@@ -7,14 +7,18 @@ from sqlalchemy import inspect, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from xcom_server.errors import DatabaseUnusable
-from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.postgres import PostgresBackend
 from xcom_server.storage.database.sqlite import SqliteBackend
-from xcom_server.storage.limits import COMMAND_LIMITS, Limits
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import Observer, XComStore
 
 URL_HINT = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
+
+# For commands, where no client is waiting for an answer.
+COMMAND_LIMITS = Limits(pool_size=10, pool_timeout_seconds=30, connect_timeout_seconds=10,
+                        statement_timeout_seconds=0, lock_timeout_seconds=30,
+                        prepared_statements=True)
 
 _BACKENDS: dict[str, type[Backend]] = {"sqlite": SqliteBackend, "postgresql": PostgresBackend}
 

@@ -60,8 +60,9 @@ class XComApi:
             "updateXComEntry": self.create_entry,
             "updateXComValue": self.update_entry,
             "deleteXComValue": self.delete_entry,
-            "get_health": self.get_health,
-            "get_version": self.get_version,
+            "get_health": lambda: json_io.indented_json(health.health(self._store)),
+            "get_version": lambda: json_io.indented_json(
+                {"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION}),
         }
 
     def list_entries(self, dag_id: str, dag_run_id: str, task_id: str, limit: int,
@@ -126,15 +127,6 @@ class XComApi:
         self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, key),
                            if_match=conditional.if_match())
         return Response(status=204, mimetype=json_io.JSON)
-
-    def get_health(self) -> Response:
-        """Return Airflow's health object."""
-        return json_io.indented_json(health.health(self._store))
-
-    def get_version(self) -> Response:
-        """Return the emulated release of Airflow."""
-        return json_io.indented_json({"git_version": AIRFLOW_GIT_VERSION,
-                                      "version": AIRFLOW_VERSION})
 
 
 def _entry_response(entry: XComEntry, value: str | None) -> Response:

@@ -53,8 +53,9 @@ class XComApi:
             "create_xcom_entry": self.create_entry,
             "update_xcom_entry": self.update_entry,
             "delete_xcom_entry": self.delete_entry,
-            "get_health": self.get_health,
-            "get_version": self.get_version,
+            "get_health": lambda: json_io.compact_json(health.health(self._store)),
+            "get_version": lambda: json_io.compact_json(
+                {"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION}),
         }
 
     def list_entries(self, dag_id: str, dag_run_id: str, task_id: str, limit: int, offset: int,
@@ -99,15 +100,6 @@ class XComApi:
         self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key),
                            if_match=conditional.if_match())
         return Response(status=204, mimetype=json_io.JSON)
-
-    def get_health(self) -> Response:
-        """Return Airflow's health object."""
-        return json_io.compact_json(health.health(self._store))
-
-    def get_version(self) -> Response:
-        """Return the emulated release of Airflow."""
-        return json_io.compact_json({"version": AIRFLOW_VERSION,
-                                     "git_version": AIRFLOW_GIT_VERSION})
 
 
 def _entry_response(entry: XComEntry, value: Any, status: int = 200) -> Response:

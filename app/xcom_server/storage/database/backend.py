@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -14,11 +15,25 @@ from xcom_server.storage.database import faults
 from xcom_server.storage.database.faults import Fault
 from xcom_server.storage.database.sqlalchemy_adapter import driver_errors, is_stale_connection
 from xcom_server.storage.database.writer_lock import WriterLockTimeout
-from xcom_server.storage.limits import Limits
 from xcom_server.storage.store import Observer
 
 Insert = type[postgresql.Insert] | type[sqlite.Insert]
 """The class of an INSERT that can say what happens on a conflict."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Limits of one process.  Time-outs are in seconds; a statement time-out of 0 is none.
+
+    `prepared_statements` is for PostgreSQL, whose poolers may not support them.
+    """
+
+    pool_size: int
+    pool_timeout_seconds: float
+    connect_timeout_seconds: float
+    statement_timeout_seconds: float
+    lock_timeout_seconds: float
+    prepared_statements: bool
 
 
 class Backend(ABC):

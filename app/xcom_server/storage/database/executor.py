@@ -60,11 +60,10 @@ class Executor:
         return self._run("write", lambda: self._transact(work, since))
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """Yield a connection for queries that belong together."""
+    def unavailable_on_fault(self) -> Iterator[None]:
+        """Turn a fault of the database into Unavailable, without a retry."""
         try:
-            with self.backend.engine.connect() as connection:
-                yield connection
+            yield
         except self.backend.errors as error:
             fault = self.backend.classify(error)
             if fault is None:

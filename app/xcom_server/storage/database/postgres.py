@@ -16,10 +16,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import InvalidatePoolError
 
 from xcom_server.storage.database import faults
-from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.faults import Fault
 from xcom_server.storage.database.sqlalchemy_adapter import in_utc
-from xcom_server.storage.limits import Limits
 
 GRACE_SECONDS = 0.25
 """How much later than the server, which can say more, the client gives up a statement."""

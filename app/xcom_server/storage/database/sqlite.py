@@ -13,11 +13,10 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DisconnectionError
 
 from xcom_server.storage.database import faults
-from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.faults import Fault
 from xcom_server.storage.database.sqlalchemy_adapter import in_utc
 from xcom_server.storage.database.writer_lock import WriterLock, WriterLockTimeout
-from xcom_server.storage.limits import Limits
 
 _DAMAGED = Fault("The file of the database is damaged.")
 _FAULTS = {

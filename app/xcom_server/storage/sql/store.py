@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from xcom_server import errors
 from xcom_server.storage import models
@@ -91,7 +90,7 @@ class SqlXComStore(XComStore):
         rows = self._executor.execute(
             statements.update_entry,
             {**_parameters(key), **dates, **_new(stored), **statements.etag_parameters(if_match)},
-            new_timestamp is not None, _count(if_match),
+            new_timestamp is not None, None if if_match is None else len(if_match),
             tuple(name for name, date in dates.items() if date is not None))
         if not rows:
             raise _mismatch(self.get(key), timestamp, run_date, if_match)
@@ -103,7 +102,8 @@ class SqlXComStore(XComStore):
         """Remove an entry, in one statement."""
         rows = self._executor.execute(
             statements.delete_entry,
-            {**_parameters(key), **statements.etag_parameters(if_match)}, _count(if_match))
+            {**_parameters(key), **statements.etag_parameters(if_match)},
+            None if if_match is None else len(if_match))
         if not rows:
             raise (errors.EntryNotFound(*_names(key)) if if_match is None
                    else _mismatch(self.get(key), None, None, if_match))
@@ -116,13 +116,13 @@ class SqlXComStore(XComStore):
 
     def export_entries(self) -> Iterator[models.XComEntry]:
         """Yield every entry."""
-        with self._executor.connection() as connection:
+        with self._executor.unavailable_on_fault(), self._backend.engine.connect() as connection:
             for row in connection.execution_options(yield_per=bulk.CHUNK).execute(bulk.ENTRIES):
                 yield models.XComEntry(*row)
 
     def export_runs(self) -> Iterator[models.SeedRun]:
         """Yield every DAG run with its task instances."""
-        with self._executor.connection() as connection:
+        with self._executor.unavailable_on_fault(), self._backend.engine.connect() as connection:
             for run in connection.execute(bulk.RUNS).all():
                 instances = connection.execute(
                     bulk.INSTANCES, {"dag_id": run.dag_id, "run_id": run.run_id})
@@ -139,13 +139,8 @@ class SqlXComStore(XComStore):
 
         gunicorn may fork after this, and two processes must not share a connection.
         """
-        try:
+        with self._executor.unavailable_on_fault():
             schema.ensure_current(self._backend)
-        except SQLAlchemyError as error:
-            fault = self._backend.classify(error)
-            if fault is None:
-                raise
-            raise errors.Unavailable(fault.reason) from error
         if not self._backend.is_in_memory:
             self._backend.close()
 
@@ -164,10 +159,6 @@ def _parameters(key: models.XComKey) -> dict[str, Any]:
 
 def _new(stored: dict[str, Any]) -> dict[str, Any]:
     return {f"new_{name}": value for name, value in stored.items()}
-
-
-def _count(etags: Collection[int] | None) -> int | None:
-    return None if etags is None else len(etags)
 
 
 def _mismatch(stored: models.XComEntry, timestamp: datetime | None, run_date: datetime | None,

@@ -13,6 +13,10 @@ def _name(length: int) -> sa.String:
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
+def _ids(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, _name(MAX_ID_LENGTH), primary_key=True) for name in names]
+
+
 metadata = sa.MetaData(naming_convention={
     "pk": "pk_%(table_name)s",
     "fk": "fk_%(table_name)s_%(referred_table_name)s",
@@ -20,17 +24,14 @@ metadata = sa.MetaData(naming_convention={
 
 dag_run = sa.Table(
     "dag_run", metadata,
-    sa.Column("dag_id", _name(MAX_ID_LENGTH), primary_key=True),
-    sa.Column("run_id", _name(MAX_ID_LENGTH), primary_key=True),
+    *_ids("dag_id", "run_id"),
     sa.Column("logical_date", UtcDateTime),
     sa.Column("run_after", UtcDateTime, nullable=False),
 )
 
 task_instance = sa.Table(
     "task_instance", metadata,
-    sa.Column("dag_id", _name(MAX_ID_LENGTH), primary_key=True),
-    sa.Column("task_id", _name(MAX_ID_LENGTH), primary_key=True),
-    sa.Column("run_id", _name(MAX_ID_LENGTH), primary_key=True),
+    *_ids("dag_id", "task_id", "run_id"),
     sa.Column("map_index", sa.Integer, primary_key=True, autoincrement=False),
     sa.ForeignKeyConstraint(["dag_id", "run_id"], ["dag_run.dag_id", "dag_run.run_id"],
                          ondelete="CASCADE"),
@@ -40,9 +41,7 @@ task_instance = sa.Table(
 # index and a count never touches a value.
 xcom = sa.Table(
     "xcom", metadata,
-    sa.Column("dag_id", _name(MAX_ID_LENGTH), primary_key=True),
-    sa.Column("task_id", _name(MAX_ID_LENGTH), primary_key=True),
-    sa.Column("run_id", _name(MAX_ID_LENGTH), primary_key=True),
+    *_ids("dag_id", "task_id", "run_id"),
     sa.Column("map_index", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("key", _name(MAX_KEY_LENGTH), primary_key=True),
     sa.Column("timestamp", UtcDateTime, nullable=False),
