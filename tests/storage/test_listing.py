@@ -76,17 +76,17 @@ def test_every_name_can_be_held_against_a_pattern(filled: XComStore, field: str)
 
 
 @pytest.mark.parametrize(("field", "operator", "operand", "found"), [
-    ("key", "eq", "b", "b"), ("key", "ge", "b", "bcde"), ("key", "gt", "b", "cde"),
-    ("key", "le", "b", "Bab"), ("key", "lt", "b", "Ba"), ("key", "lt", "\U0010ffff", "Babcde"),
-    ("map_index", "eq", 2, "d"), ("map_index", "ge", -1, "Babcde"), ("map_index", "gt", -1, "d"),
+    ("key", "eq", "b", "b"), ("key", "gte", "b", "bcde"), ("key", "gt", "b", "cde"),
+    ("key", "lte", "b", "Bab"), ("key", "lt", "b", "Ba"), ("key", "lt", "\U0010ffff", "Babcde"),
+    ("map_index", "eq", 2, "d"), ("map_index", "gte", -1, "Babcde"), ("map_index", "gt", -1, "d"),
     ("map_index", "eq", MAX_MAP_INDEX + 1, ""), ("map_index", "eq", -2, ""),
     ("map_index", "eq", 10**30, ""),
     ("logical_date", "eq", MOMENT, "bcde"), ("logical_date", "lt", MOMENT, "B"),
-    ("logical_date", "ge", datetime(1, 1, 1, tzinfo=UTC), "Bbcde"),
-    ("logical_date", "le", datetime(9999, 12, 31, 23, 59, 59, 999999, UTC), "Bbcde"),
-    ("run_after", "gt", MOMENT, "Ba"), ("run_after", "ge", MOMENT, "Babcde"),
+    ("logical_date", "gte", datetime(1, 1, 1, tzinfo=UTC), "Bbcde"),
+    ("logical_date", "lte", datetime(9999, 12, 31, 23, 59, 59, 999999, UTC), "Bbcde"),
+    ("run_after", "gt", MOMENT, "Ba"), ("run_after", "gte", MOMENT, "Babcde"),
     ("run_after", "gt", MOMENT + timedelta(microseconds=1), "a"),
-    ("run_after", "le", MOMENT + timedelta(microseconds=1), "Bbcde"),
+    ("run_after", "lte", MOMENT + timedelta(microseconds=1), "Bbcde"),
     ("timestamp", "lt", datetime(2020, 1, 1, tzinfo=UTC), "e"),
     ("timestamp", "eq", datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC), "e")])
 def test_a_field_can_be_held_against_a_bound(filled: XComStore, field: str, operator: str,
@@ -96,7 +96,7 @@ def test_a_field_can_be_held_against_a_bound(filled: XComStore, field: str, oper
 
 def test_of_every_condition_one_alternative_is_met(filled: XComStore) -> None:
     one_of_two = [[Comparison("key", "eq", "b")], [Comparison("key", "eq", "e")]]
-    a_range = [[Comparison("key", "ge", "c"), Comparison("key", "lt", "e")]]
+    a_range = [[Comparison("key", "gte", "c"), Comparison("key", "lt", "e")]]
 
     assert keys(filled, one_of_two) == "be"
     assert keys(filled, a_range) == "cd"

@@ -16,7 +16,6 @@ from xcom_server.api.connexion_adapter import Handlers, SpecApi
 
 # libyaml's loader, if PyYAML was built with it, is as safe and five times as fast.
 _SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -89,14 +88,10 @@ def _operation_id() -> str:
 def _serve(app: Flask, name: str, base_path: str, source: bytes,
            document: dict[str, Any]) -> None:
     """Serve a document as JSON and YAML, and a page of Swagger UI that shows it."""
-    def as_json() -> Response:
-        return json_io.indented_json(document)
-
-    def as_yaml() -> Response:
-        return Response(source, content_type="text/yaml")
-
-    app.add_url_rule(f"{base_path}/openapi.json", f"{name}_openapi_json", as_json)
-    app.add_url_rule(f"{base_path}/openapi.yaml", f"{name}_openapi_yaml", as_yaml)
+    app.add_url_rule(f"{base_path}/openapi.json", f"{name}_openapi_json",
+                     lambda: json_io.indented_json(document))
+    app.add_url_rule(f"{base_path}/openapi.yaml", f"{name}_openapi_yaml",
+                     lambda: Response(source, content_type="text/yaml"))
     app.register_blueprint(get_swaggerui_blueprint(
         f"{base_path}/ui", f"{base_path}/openapi.json",
         config={"app_name": document["info"]["title"]}, blueprint_name=f"{name}_ui"))

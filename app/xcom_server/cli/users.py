@@ -25,10 +25,7 @@ class _Users(click.Group):
 
 @click.group("user", cls=_Users)
 def users() -> None:
-    """Manage the users in XCOM_USERS_FILE.
-
-    A running server picks up changes at once.
-    """
+    """Manage the users in XCOM_USERS_FILE.  A running server picks up changes at once."""
 
 
 @users.command()

@@ -80,7 +80,7 @@ Field = Literal["dag_id", "run_id", "task_id", "map_index", "key", "timestamp", 
                 "run_after"]
 """What a list can be filtered and ordered by; the last two are the DAG run's."""
 
-Operator = Literal["eq", "ge", "gt", "le", "lt", "like"]
+Operator = Literal["eq", "gte", "gt", "lte", "lt", "like"]
 
 
 class Comparison(NamedTuple):

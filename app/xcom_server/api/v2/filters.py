@@ -2,21 +2,18 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from connexion.exceptions import BadRequestProblem
 
-from xcom_server.storage.models import Comparison, Condition, Field, Order
+from xcom_server.storage.models import Comparison, Condition, Field, Operator, Order
 
 _PATTERN_FIELDS: dict[str, Field] = {"xcom_key": "key", "dag_display_name": "dag_id",
                                      "run_id": "run_id", "task_id": "task_id"}
 """The name of a pattern in the document -> the field it is matched against."""
 
 _DATES: tuple[Field, ...] = ("logical_date", "run_after")
-
-_BOUNDS: dict[str, Literal["ge", "gt", "le", "lt"]] = {"gte": "ge", "gt": "gt", "lte": "le",
-                                                       "lt": "lt"}
-"""The suffix of a bound in the document -> its comparison."""
+_BOUNDS: tuple[Operator, ...] = ("gte", "gt", "lte", "lt")
 
 MAX_ORDER = 10  # how many fields `order_by` may list
 MAX_ALTERNATIVES = 100  # how many alternatives a pattern may have; SQLite refuses about a thousand
@@ -49,9 +46,9 @@ def _conditions(params: dict[str, Any]) -> Iterable[Condition]:
     if "map_index_filter" in params:
         yield ((Comparison("map_index", "eq", params["map_index_filter"]),),)
     for field in _DATES:
-        for bound, operator in _BOUNDS.items():
+        for bound in _BOUNDS:
             if f"{field}_{bound}" in params:
-                yield ((Comparison(field, operator, _in_utc(params[f"{field}_{bound}"])),),)
+                yield ((Comparison(field, bound, _in_utc(params[f"{field}_{bound}"])),),)
 
 
 def _in_utc(date: datetime) -> datetime:
@@ -90,7 +87,7 @@ def _starts_with(field: Field, term: str) -> tuple[Comparison, ...]:
     after = first
     while after and not chr(min(ord(after[-1]) + 1, 0x10FFFF)).isalnum():
         after = _strip_trailing_punctuation(after[:-1])
-    lower = Comparison(field, "ge", first)
+    lower = Comparison(field, "gte", first)
     if not after:
         return (lower,)
     return lower, Comparison(field, "lt", after[:-1] + chr(ord(after[-1]) + 1))

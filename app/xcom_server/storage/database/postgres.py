@@ -1,8 +1,8 @@
 """PostgreSQL over psycopg: every wait ends, and of several hosts the one that answers is used.
 
 libpq waits at least two seconds for a host and for ever for a statement, and a client would wait as
-long.  So each connection is made in a thread of its own (see connector.py), and a connection whose
-server has stopped answering is given up.
+long.  So each connection is made in a thread (psycopg_adapter.py), and one whose server has stopped
+answering is given up.
 """
 
 import math
@@ -61,8 +61,7 @@ class PostgresBackend(Backend):
             pool_size=limits.pool_size, max_overflow=0, pool_timeout=limits.pool_timeout_seconds,
             pool_reset_on_return=None)
         # psycopg is an extra, which create_engine has found by now.
-        from xcom_server.storage.database.connector import Connector
-        from xcom_server.storage.database.psycopg_adapter import is_in_transaction
+        from xcom_server.storage.database.psycopg_adapter import Connector, is_in_transaction
 
         def roll_back(connection: Any, record: Any, state: Any) -> None:
             if is_in_transaction(connection):

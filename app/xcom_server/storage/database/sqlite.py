@@ -27,8 +27,6 @@ _FAULTS = {
 }
 """SQLite's primary result codes."""
 
-_TEXT_LENGTH = len("2024-01-01 00:00:00.000000")
-
 
 class SqliteBackend(Backend):
     """SQLite, whose writers hold a lock of this server while they write."""
@@ -75,7 +73,7 @@ class SqliteBackend(Backend):
 
         The entries of a page share their DAG runs, so each distinct text is parsed once.
         """
-        parsed = {text: text and _parse(text) for text in {*column}}
+        parsed = {text: text and in_utc(datetime.fromisoformat(text)) for text in {*column}}
         return [parsed[text] for text in column]  # type: ignore[misc]
 
     def _fault_of(self, error: BaseException | None) -> Fault | None:
@@ -120,12 +118,6 @@ def _path_of(url: URL) -> str:
     if name.startswith("file:") and "uri" in url.query:
         name = unquote(urlsplit(name).path)
     return name and os.path.realpath(name)
-
-
-def _parse(text: str) -> datetime:
-    if len(text) == _TEXT_LENGTH:  # as SQLAlchemy writes it
-        return datetime.fromisoformat(text + "+00:00")
-    return in_utc(datetime.fromisoformat(text))  # as another program wrote it
 
 
 def _roll_back(connection: sqlite3.Connection, record: Any, state: Any) -> None:

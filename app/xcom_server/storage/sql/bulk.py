@@ -13,19 +13,14 @@ from xcom_server.storage.sql import parents, statements, tables
 
 CHUNK = 1000  # how many rows are processed at a time
 
+# All entries with the columns of XComEntry, all DAG runs, and the task instances of a DAG run.
 ENTRIES = (select(*map(tables.column_of, XComEntry.__dataclass_fields__))
            .join(tables.dag_run, tables.OF_ENTRY).order_by(*tables.xcom.primary_key))
-"""All entries, with the columns of XComEntry, in the order of lists."""
-
 RUNS = select(tables.dag_run).order_by(*tables.dag_run.primary_key)
-"""All DAG runs, in the order of their keys."""
-
 INSTANCES = select(tables.task_instance.c.task_id, tables.task_instance.c.map_index).where(
     tables.task_instance.c.dag_id == bindparam("dag_id"),
     tables.task_instance.c.run_id == bindparam("run_id")).order_by(
         *tables.task_instance.primary_key)
-"""The task instances of a DAG run."""
-
 _TIMESTAMP = select(tables.xcom.c.timestamp).where(
     *statements.equal_to_parameters(tables.KEY_COLUMNS))
 

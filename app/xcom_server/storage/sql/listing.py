@@ -21,7 +21,7 @@ _LISTED = [column_of(field) for field in models.ListedEntry._fields]
 _NATURAL_ORDER: tuple[models.Field, ...] = ("dag_id", "task_id", "run_id", "map_index", "key")
 
 _OPERATORS: dict[models.Operator, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
-    "eq": operator.eq, "ge": operator.ge, "gt": operator.gt, "le": operator.le, "lt": operator.lt,
+    "eq": operator.eq, "gte": operator.ge, "gt": operator.gt, "lte": operator.le, "lt": operator.lt,
     "like": lambda column, pattern: column.ilike(pattern, escape="\\"),
 }
 

@@ -13,7 +13,11 @@ def _name(length: int) -> sa.String:
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
-def _moment(name: str, nullable: bool) -> "sa.Column[datetime]":
+def _ids(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, _name(250), nullable=False) for name in names]
+
+
+def _datetime(name: str, nullable: bool) -> sa.Column[datetime]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
 
 
@@ -21,17 +25,14 @@ def upgrade() -> None:
     """Create the tables."""
     op.create_table(
         "dag_run",
-        sa.Column("dag_id", _name(250), nullable=False),
-        sa.Column("run_id", _name(250), nullable=False),
-        _moment("logical_date", nullable=True),
-        _moment("run_after", nullable=False),
+        *_ids("dag_id", "run_id"),
+        _datetime("logical_date", nullable=True),
+        _datetime("run_after", nullable=False),
         sa.PrimaryKeyConstraint("dag_id", "run_id", name="pk_dag_run"),
     )
     op.create_table(
         "task_instance",
-        sa.Column("dag_id", _name(250), nullable=False),
-        sa.Column("task_id", _name(250), nullable=False),
-        sa.Column("run_id", _name(250), nullable=False),
+        *_ids("dag_id", "task_id", "run_id"),
         sa.Column("map_index", sa.Integer, nullable=False, autoincrement=False),
         sa.PrimaryKeyConstraint("dag_id", "task_id", "run_id", "map_index",
                                 name="pk_task_instance"),
@@ -40,12 +41,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "xcom",
-        sa.Column("dag_id", _name(250), nullable=False),
-        sa.Column("task_id", _name(250), nullable=False),
-        sa.Column("run_id", _name(250), nullable=False),
+        *_ids("dag_id", "task_id", "run_id"),
         sa.Column("map_index", sa.Integer, nullable=False, autoincrement=False),
         sa.Column("key", _name(512), nullable=False),
-        _moment("timestamp", nullable=False),
+        _datetime("timestamp", nullable=False),
         sa.Column("value", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("dag_id", "task_id", "run_id", "map_index", "key",
                                 name="pk_xcom"),
