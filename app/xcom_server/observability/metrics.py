@@ -10,6 +10,7 @@ import os
 import struct
 import time
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import prometheus_client
@@ -35,22 +36,33 @@ BUILD_INFO = Gauge("xcom_build_info", "The version of the server.", ["version"],
 
 
 class StoreMetrics(Observer):
-    """Records what the store reports."""
+    """Records what the store reports.
+
+    Finding a metric by its labels takes as long as recording, so they are found once.
+    """
+
+    @cached_property
+    def _durations(self) -> dict[str, Histogram]:
+        return {kind: STORE_DURATION.labels(kind) for kind in ("read", "write")}
+
+    @cached_property
+    def _in_use(self) -> Gauge:
+        return POOL.labels("in_use")
 
     def operation(self, kind: str, seconds: float) -> None:
         """Record a statement or transaction; `kind` is `read` or `write`."""
         with suppress(Exception):
-            STORE_DURATION.labels(kind).observe(seconds)
+            self._durations[kind].observe(seconds)
 
     def connection_taken(self) -> None:
         """Record that a connection of the pool is in use."""
         with suppress(Exception):
-            POOL.labels("in_use").inc()
+            self._in_use.inc()
 
     def connection_returned(self) -> None:
         """Record that a connection is in the pool again."""
         with suppress(Exception):
-            POOL.labels("in_use").dec()
+            self._in_use.dec()
 
 
 def instrument(app: Flask, pool_size: int) -> None:

@@ -53,7 +53,7 @@ class ListedEntry(NamedTuple):
     @property
     def run_date(self) -> datetime:
         """The date that stands for the DAG run."""
-        return RunDates(self.logical_date, self.run_after).run_date
+        return self.logical_date or self.run_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class XComEntry(XComKey):
     @property
     def run_date(self) -> datetime:
         """The date that stands for the DAG run."""
-        return RunDates(self.logical_date, self.run_after).run_date
+        return self.logical_date or self.run_after
 
 
 Field = Literal["dag_id", "run_id", "task_id", "map_index", "key", "timestamp", "logical_date",

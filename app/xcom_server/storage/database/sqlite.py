@@ -73,7 +73,7 @@ class SqliteBackend(Backend):
 
         The entries of a page share their DAG runs, so each distinct text is parsed once.
         """
-        parsed = {text: text and in_utc(datetime.fromisoformat(text)) for text in {*column}}
+        parsed = {text: text and _parse(text) for text in {*column}}
         return [parsed[text] for text in column]  # type: ignore[misc]
 
     def _fault_of(self, error: BaseException | None) -> Fault | None:
@@ -118,6 +118,12 @@ def _path_of(url: URL) -> str:
     if name.startswith("file:") and "uri" in url.query:
         name = unquote(urlsplit(name).path)
     return name and os.path.realpath(name)
+
+
+def _parse(text: str) -> datetime:
+    if len(text) == len("2024-01-01 00:00:00.000000"):  # as SQLAlchemy writes it
+        return datetime.fromisoformat(text + "+00:00")  # twice as fast as replacing the zone
+    return in_utc(datetime.fromisoformat(text))
 
 
 def _roll_back(connection: sqlite3.Connection, record: Any, state: Any) -> None:
