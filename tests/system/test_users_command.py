@@ -279,8 +279,8 @@ def test_a_worker_that_cannot_start_for_a_broken_file_ends_no_other(tmp_path: Pa
         until(lambda: "Exception in worker process" in server.log.read_text(), 60)
 
         assert status(f"{server.url}/live") == 200
-        (tmp_path / "xcom-users.json").write_text(good)
         failed = server.log.read_text().count("Booting worker")
+        (tmp_path / "xcom-users.json").write_text(good)
         until(lambda: server.log.read_text().count("Booting worker") > failed, 60)
         until(lambda: status(f"{server.url}/ready") == 200, 60)
         assert server.process.poll() is None
