@@ -112,11 +112,15 @@ class SeedConflict(XComError):
     """A row to load contradicts stored data or another row; the message names the row."""
 
 
-class DatabaseUnusable(RuntimeError):
+class OperatorError(Exception):
+    """Something that an operator can fix; commands and the start print its text as one line."""
+
+
+class DatabaseUnusable(OperatorError):
     """The database cannot be used; the message says why, without the password of its URL."""
 
 
-class SchemaMismatch(RuntimeError):
+class SchemaMismatch(OperatorError):
     """The database does not have the tables that this code needs; the message says what to run."""
 
 

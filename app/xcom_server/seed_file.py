@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from xcom_server.errors import OperatorError
 from xcom_server.formats import strict_json
 from xcom_server.formats.rfc3339 import parse_rfc3339
 from xcom_server.storage import models
@@ -21,7 +22,7 @@ ENTRY_FIELDS = {*_NAMES, "map_index", "logical_date", "timestamp", "value", "sto
 _RUN_FIELDS = {"dag_id", "run_id", "logical_date", "run_after", "task_instances"}
 
 
-class InvalidSeedFile(ValueError):
+class InvalidSeedFile(OperatorError):
     """A file cannot be loaded; the text names the row by its number, from 1."""
 
 
@@ -51,7 +52,7 @@ def _row(place: str, build: Callable[[str, strict_json.JsonObject], models.SeedR
         if not isinstance(row, strict_json.JsonObject):
             raise InvalidSeedFile("not an object")
         return build(place, row)
-    except ValueError as error:
+    except (ValueError, InvalidSeedFile) as error:
         it_holds = "it holds " if isinstance(error, strict_json.InvalidJson) else ""
         raise InvalidSeedFile(f"{place}: {it_holds}{error}") from None
 

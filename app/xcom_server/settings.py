@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
+from xcom_server.errors import OperatorError
 from xcom_server.formats.strict_json import MAX_DEPTH
 
 PREFIX = "XCOM_"
@@ -18,7 +19,6 @@ BOOLEANS = {"true": True, "1": True, "yes": True, "on": True,
             "false": False, "0": False, "no": False, "off": False}
 
 CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
-"""What the settings may be that are one of a few words."""
 
 _MAX_PORT = 65535
 _ADDRESS = re.compile(r"(unix:|fd://).+|[^\s/]+:(?P<port>[0-9]{1,5})", re.DOTALL)
@@ -26,7 +26,7 @@ _NUMBERS = {int: ("[0-9]{1,9}", "a whole number"),
             float: (r"[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds")}
 
 
-class SettingsError(ValueError):
+class SettingsError(OperatorError):
     """A setting is unknown or its value cannot be read; the text names the variable."""
 
 
@@ -39,63 +39,57 @@ class Settings:
     """What an operator decides.  Time-outs are in seconds."""
 
     database_url: str = _setting(
-        "sqlite:///xcom.db",
-        "Where entries are stored: an SQLAlchemy URL. Tested on SQLite (a file in WAL mode, or"
-        " sqlite:// in memory) and on PostgreSQL.")
+        "sqlite:///xcom.db", "SQLAlchemy URL of the database: SQLite (a file, or sqlite:// in"
+        " memory) or PostgreSQL (postgresql+psycopg://).")
     require_parents: bool = _setting(
-        False, "Refuse to write to a DAG run or task instance that nobody registered (404)"
-        " instead of registering it.")
+        False, "Answer 404 to a write for an unknown DAG run or task instance; if false, it is"
+        " registered.")
     deserialize: bool = _setting(
         False, "Allow deserialize=true in v1, as Airflow's enable_xcom_deserialize_support does.")
     maximum_page_limit: int = _setting(100, "The largest page that `limit` can ask for.")
-    fallback_page_limit: int = _setting(100, "The page that `limit=0` asks for.")
+    fallback_page_limit: int = _setting(100, "The page size for `limit=0` in v1.")
     max_body_bytes: int = _setting(1024 * 1024, "The largest request body, in bytes (413).")
-    max_json_depth: int = _setting(MAX_DEPTH, "How deep a request body may be nested.")
+    max_json_depth: int = _setting(MAX_DEPTH, "How deeply a request body may be nested (400).")
     validate_responses: bool = _setting(
-        False, "Check every answer against the OpenAPI document; one that does not conform is"
-        " a 500. For tests.")
+        False, "For tests: answer 500 if a response does not conform to the OpenAPI document.")
     auth: str = _setting(
-        "none", "Who may come in: users of the users file, or everyone as an admin (none), which"
-        " works on loopback alone.")
-    users_file: str = _setting(
-        "xcom-users.json", "Where the users are: what `xcom-server user add` writes.")
+        "none", "Authentication: `users` requires a login from the users file; `none` treats"
+        " everyone as an admin and only listens on loopback.")
+    users_file: str = _setting("xcom-users.json", "The users file of `xcom-server user`.")
     token_key_file: str = _setting(
-        "xcom-token.key", "Where the key is that signs v2's tokens, of 64 bytes at least; made at"
-        " the first start. Hosts that share a database share it.")
-    token_lifetime_seconds: int = _setting(
-        24 * 60 * 60, "How long a token of POST /auth/token is good, in seconds.")
+        "xcom-token.key", "File with the key that signs v2 tokens (at least 64 bytes). Created if"
+        " missing; shared by hosts that share a database.")
+    token_lifetime_seconds: int = _setting(24 * 60 * 60, "Token lifetime in seconds.")
     pool_size: int = _setting(
-        10, "How many connections to the database each worker keeps at most; from `threads` on,"
+        10, "Largest number of database connections per worker; with at least as many as `threads`,"
         " no request waits for one.")
     pool_timeout_seconds: float = _setting(
-        1.0, "How long a request waits for a connection of the pool, in seconds (503).",
-        least=0.001)
+        1.0, "Seconds that a request waits for a connection of the pool (503).", least=0.001)
     connect_timeout_seconds: float = _setting(
-        1.5, "How long a new connection may take, over all hosts of the URL, in seconds (503).",
+        1.5, "Seconds that a new connection may take, over all hosts of the URL (503).",
         least=0.001)
     statement_timeout_seconds: float = _setting(
-        1.5, "How long a statement may take on PostgreSQL, in seconds (503); 0: without limit.",
-        least=0.0)
+        1.5, "Seconds that a statement may take on PostgreSQL (503); 0 disables.", least=0.0)
     lock_timeout_seconds: float = _setting(
-        1.2, "How long a write waits for other writers, in seconds (503).", least=0.001)
+        1.2, "Seconds that a write waits for other writers (503).", least=0.001)
     prepared_statements: bool = _setting(
-        True, "Prepare statements on PostgreSQL; false for a pooler that does not know them.")
+        True, "Prepare statements on PostgreSQL; false for a pooler without support for them.")
     bind: str = _setting("127.0.0.1:8080", "The address to listen on, HOST:PORT.")
-    workers: int = _setting(2, "How many gunicorn worker processes to run.")
-    threads: int = _setting(4, "How many threads each worker runs.")
+    workers: int = _setting(2, "Number of gunicorn worker processes.")
+    threads: int = _setting(4, "Number of threads in each worker.")
     balance_connections: bool = _setting(
         True, "Let a worker with fewer connections accept a new one; false uses gunicorn's own"
         " gthread worker.")
     max_requests: int = _setting(
-        0, "After how many requests a worker is replaced, or up to a tenth more; 0: never.",
+        0, "Restart a worker after this many requests (plus up to 10 % jitter); 0 disables.",
         least=0)
     drain_seconds: int = _setting(
-        1, "How long a server that was sent SIGTERM says at /ready that it is going, before it"
-        " takes no more requests.", least=0)
+        1, "After SIGTERM, seconds that /ready answers 503 before the server stops accepting"
+        " requests.", least=0)
     graceful_timeout_seconds: int = _setting(
-        30, "How long requests under way may take to finish after that.")
-    metrics: bool = _setting(True, "Answer Prometheus at /metrics.")
-    log_format: str = _setting("console", "How the log is written: for people (console), or json.")
+        30, "Seconds that requests in progress may take to finish after that.")
+    metrics: bool = _setting(True, "Serve Prometheus metrics at /metrics.")
+    log_format: str = _setting("console", "Log format: console (text) or json.")
     log_requests: bool = _setting(False, "Log every request.")
 
     @classmethod

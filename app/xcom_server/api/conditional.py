@@ -19,12 +19,12 @@ PRECONDITION_DETAIL = "The entry is not the one that If-Match or If-None-Match a
 
 RETRY_SECONDS = 1  # what `Retry-After` says when the database is unavailable
 MAX_ETAGS = 100  # how many ETags If-Match may list; each becomes a parameter of a SQL statement
-_ETAG = re.compile("0|[1-9a-f][0-9a-f]{0,14}|[1-7][0-9a-f]{15}")  # as _etag writes 63 bits
+_ETAG = re.compile("0|[1-9a-f][0-9a-f]{0,14}|[1-7][0-9a-f]{15}")  # 63 bits in hex
 
 
 def with_etag(response: Response, entry: XComEntry) -> Response:
     """Return the response with the ETag of its entry."""
-    response.set_etag(_etag(entry.etag))
+    response.set_etag(f"{entry.etag:x}")
     return response
 
 
@@ -70,9 +70,5 @@ def with_error_headers(response: Response, error: Exception) -> Response:
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = str(RETRY_SECONDS)
     if isinstance(error, PreconditionFailed) and error.stored is not None:
-        response.set_etag(_etag(error.stored))
+        response.set_etag(f"{error.stored:x}")
     return response
-
-
-def _etag(number: int) -> str:
-    return f"{number:x}"

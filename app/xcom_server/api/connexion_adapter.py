@@ -25,9 +25,7 @@ from werkzeug.routing import PathConverter
 
 from xcom_server.api.response_validation import ResponseValidator
 
-Handlers = Mapping[str, Callable[..., Response]]
-"""operationId -> the function that answers the operation."""
-
+Handlers = Mapping[str, Callable[..., Response]]  # by operationId
 Schema = dict[str, Any]  # a JSON Schema as OpenAPI 3.0 writes it, with every `$ref` resolved
 
 

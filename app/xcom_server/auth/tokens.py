@@ -10,7 +10,7 @@ import jwt
 
 from xcom_server.auth import atomic_file
 from xcom_server.auth.users import User, UsersFile
-from xcom_server.errors import InvalidToken, TokenExpired
+from xcom_server.errors import InvalidToken, OperatorError, TokenExpired
 
 MIN_KEY_BYTES = 64  # as long as the output of HS512 (RFC 7518, 3.2)
 MAX_CACHED = 1000  # verified tokens in memory, of some 400 bytes each
@@ -22,7 +22,7 @@ _OPTIONS: Any = {"require": ["sub", "aud", "iss", "iat", "nbf", "exp", "jti"],
                  "verify_iat": False, "verify_nbf": False}
 
 
-class InvalidKeyFile(ValueError):
+class InvalidKeyFile(OperatorError):
     """The key file cannot be used; the text says where and why."""
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from xcom_server.auth import atomic_file
+from xcom_server.errors import OperatorError
 from xcom_server.formats import strict_json
 
 MAX_NAME_LENGTH = 250  # the longest name of a user, in characters
@@ -54,7 +55,7 @@ Users = Mapping[str, User]  # by name
 _log = logging.getLogger(__name__)
 
 
-class InvalidUsersFile(ValueError):
+class InvalidUsersFile(OperatorError):
     """The users file cannot be used; the text says where and why."""
 
 
@@ -116,7 +117,7 @@ def _naming_file(path: Path) -> Iterator[None]:
     """Turn OSError and ValueError into an InvalidUsersFile that names the file."""
     try:
         yield
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, InvalidUsersFile) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         hint = (". Make it with: xcom-server user add NAME --role ROLE"
                 if isinstance(error, FileNotFoundError) else "")

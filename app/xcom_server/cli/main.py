@@ -7,10 +7,8 @@ from dataclasses import fields
 import click
 
 from xcom_server import __version__, errors
-from xcom_server.auth.users import InvalidUsersFile
 from xcom_server.cli import database, users
-from xcom_server.seed_file import InvalidSeedFile
-from xcom_server.settings import CHOICES, PREFIX, Settings, SettingsError
+from xcom_server.settings import CHOICES, PREFIX, Settings
 
 _METAVARS = {"bind": "HOST:PORT", "database_url": "URL", "users_file": "FILE",
              "token_key_file": "FILE", **{name: "|".join(CHOICES[name]) for name in CHOICES}}
@@ -26,8 +24,7 @@ class Commands(click.Group):
         except errors.Unavailable as error:
             doubt = " Whether anything was stored is not known." if error.in_doubt else ""
             raise click.ClickException(error.reason + doubt) from None
-        except (SettingsError, InvalidSeedFile, InvalidUsersFile, errors.SeedConflict,
-                errors.DatabaseUnusable, errors.SchemaMismatch) as error:
+        except (errors.OperatorError, errors.SeedConflict) as error:
             raise click.ClickException(str(error)) from None
 
 

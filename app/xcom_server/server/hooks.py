@@ -8,9 +8,10 @@ from typing import Any
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
+from xcom_server.errors import OperatorError
 from xcom_server.observability import shared
 from xcom_server.server import gunicorn_adapter, preflight
-from xcom_server.settings import Settings, SettingsError
+from xcom_server.settings import Settings
 
 
 def on_starting(server: Arbiter) -> None:
@@ -34,7 +35,7 @@ def on_reload(server: Arbiter) -> None:
     """Check the sockets before new workers start, since a reload may open other ones."""
     try:
         preflight.check_addresses(Settings.from_env(), _open_addresses(server))
-    except (SettingsError, preflight.InsecureBind) as error:
+    except OperatorError as error:
         gunicorn_adapter.halt(f"xcom-server: {error}")
 
 

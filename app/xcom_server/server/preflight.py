@@ -8,15 +8,15 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from xcom_server.auth.tokens import InvalidKeyFile, load_or_create_key
-from xcom_server.auth.users import InvalidUsersFile, UsersFile
-from xcom_server.errors import DatabaseUnusable, SchemaMismatch
-from xcom_server.settings import Settings, SettingsError
+from xcom_server.auth.tokens import load_or_create_key
+from xcom_server.auth.users import UsersFile
+from xcom_server.errors import DatabaseUnusable, OperatorError
+from xcom_server.settings import Settings
 from xcom_server.storage.opening import connected_backend
 from xcom_server.storage.sql import schema
 
 
-class InsecureBind(RuntimeError):
+class InsecureBind(OperatorError):
     """The server would be reachable from other machines while everyone is an admin."""
 
 
@@ -58,8 +58,7 @@ def exit_on_error() -> Iterator[None]:
     """Turn errors that an operator can fix into one line on standard error and exit status 1."""
     try:
         yield
-    except (SettingsError, InsecureBind, InvalidUsersFile, InvalidKeyFile, DatabaseUnusable,
-            SchemaMismatch) as error:
+    except OperatorError as error:
         sys.exit(f"xcom-server: {error}")
 
 

@@ -47,6 +47,7 @@ class Backend(ABC):
     begin: ClassVar[str]
     upgrades_itself: ClassVar[bool]
     insert: ClassVar[Insert]
+    is_in_memory = False  # true for a database that ends with this process
 
     def __init__(self, url: URL, limits: Limits) -> None:
         """Connect to nothing yet.  Raises ModuleNotFoundError if the driver is not installed."""
@@ -59,11 +60,6 @@ class Backend(ABC):
         self._generation = 0
         event.listen(self.engine, "connect", self._mark_generation)
         event.listen(self.engine, "checkout", self._refuse_old_generation)
-
-    @property
-    def is_in_memory(self) -> bool:
-        """Whether the database lives in this process only and ends with it."""
-        return False
 
     @abstractmethod
     def _create_engine(self, url: URL, limits: Limits) -> Engine:

@@ -41,6 +41,7 @@ class SqliteBackend(Backend):
     def _create_engine(self, url: URL, limits: Limits) -> Engine:
         self._lock_timeout = limits.lock_timeout_seconds
         self._path = _path_of(url)
+        self.is_in_memory = not self._path
         # In memory, one connection, kept for good and used by one thread at a time, is the
         # database.
         engine = create_engine(
@@ -53,11 +54,6 @@ class SqliteBackend(Backend):
         if self._path:
             event.listen(engine, "checkout", _refuse_another_file)
         return engine
-
-    @property
-    def is_in_memory(self) -> bool:
-        """Whether the database lives in this process only and ends with it."""
-        return not self._path
 
     def writer_lock(self, since: float | None = None) -> AbstractContextManager[None]:
         """Return the lock that makes writers of one file wait in order."""
