@@ -93,6 +93,5 @@ def _frame(response: Response) -> Response:
 def _render(error: Exception) -> Response:
     response = v2_errors.render(error) if _is_v2() else v1_errors.render(error)
     if response.status_code >= 500 and not isinstance(error, Unavailable):  # the store said it
-        current_app.logger.error("%s %s failed", request.method, logs.quoted_path(),
-                                 exc_info=error)
+        current_app.logger.error("%s %s failed", request.method, logs.quoted_path(), exc_info=error)
     return response

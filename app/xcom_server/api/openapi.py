@@ -85,8 +85,7 @@ def _operation_id() -> str:
     return (flask.request.endpoint or "").rpartition(".")[2]
 
 
-def _serve(app: Flask, name: str, base_path: str, source: bytes,
-           document: dict[str, Any]) -> None:
+def _serve(app: Flask, name: str, base_path: str, source: bytes, document: dict[str, Any]) -> None:
     """Serve a document as JSON and YAML, and a page of Swagger UI that shows it."""
     app.add_url_rule(f"{base_path}/openapi.json", f"{name}_openapi_json",
                      lambda: json_io.indented_json(document))

@@ -62,8 +62,7 @@ class PasswordAuthenticator:
         self._dummy_hash = hash_password(secrets.token_urlsafe())  # unknown users take as long
         self._hash_lock = threading.Lock()
         self._cache_lock = threading.Lock()  # a TTLCache is not thread-safe
-        self._verified: TTLCache[bytes, bool, float] = TTLCache(
-            MAX_CACHED, VERIFIED_SECONDS, clock)
+        self._verified: TTLCache[bytes, bool, float] = TTLCache(MAX_CACHED, VERIFIED_SECONDS, clock)
         self._failures: TTLCache[_FailureKey, _Failures, float] = TTLCache(
             MAX_CACHED, FAILURE_WINDOW_SECONDS, clock)
 

@@ -100,8 +100,7 @@ class XComApi:
         entry_key = XComKey(dag_id, dag_run_id, task_id, map_index, params["key"])
         _refuse_wildcard(entry_key)
         for field in _contradictions(params, entry_key):
-            raise BadRequestProblem(
-                detail=f"{field} from request body doesn't match uri parameter")
+            raise BadRequestProblem(detail=f"{field} from request body doesn't match uri parameter")
         with conditional.if_none_match():
             entry = self._store.create(entry_key, body.raw("value"), **_dates(params))
         return _entry_response(entry, params["value"])

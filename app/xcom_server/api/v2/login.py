@@ -54,8 +54,7 @@ def mount(app: Flask, access: Access) -> None:
 
     app.add_url_rule("/auth/token", "create_token", create_token, methods=["POST"])
     app.add_url_rule("/auth/token/cli", "create_token_cli", create_token_for_cli, methods=["POST"])
-    app.add_url_rule("/auth/token", "create_token_for_anybody",
-                     create_token_without_credentials)
+    app.add_url_rule("/auth/token", "create_token_for_anybody", create_token_without_credentials)
 
 
 def _token_for(access: Access, credentials: dict[str, str], at_most: int | None) -> Response:
