@@ -1,4 +1,4 @@
-"""Puts the rooms together: settings in, a WSGI application out."""
+"""Puts the packages together: settings in, a WSGI application out."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -20,7 +20,7 @@ from xcom_server.storage.opening import open_store
 from xcom_server.storage.store import XComStore
 
 V2_PATHS = ("/api/v2/", "/auth/")
-"""What the paths begin with that answer in v2's shape, whatever is wrong."""
+"""Prefixes of the paths whose errors have the shape of v2."""
 
 
 class Application(Flask):
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
                        require_parents=settings.require_parents,
                        observer=metrics.StoreMetrics() if settings.metrics else None)
     app = Application("xcom_server", static_folder=None)
-    logs.write_to_stderr(app.logger, settings.log_format)  # for every module of `app`
+    logs.write_to_stderr(app.logger, settings.log_format)  # for every module
     _prepare(app, store)
     app.extensions["store"] = store  # for callers to close
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
