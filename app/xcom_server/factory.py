@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def limits(settings: Settings) -> Limits:
-    """Return the limits of the database's engine."""
+    """Return the limits of the store."""
     return Limits(**{spec.name: getattr(settings, spec.name) for spec in fields(Limits)})
 
 

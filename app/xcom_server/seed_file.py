@@ -77,8 +77,7 @@ def _run(place: str, row: strict_json.JsonObject) -> models.SeedRun:
 
 def _refuse_unknown(row: dict[str, Any], known: set[str]) -> None:
     if unknown := sorted(row.keys() - known):
-        fields = ", ".join(sorted(known))
-        raise InvalidSeedFile(f"{unknown[0]!r} is no field of it; there are {fields}")
+        raise InvalidSeedFile(f"unknown field {unknown[0]!r}; allowed: {', '.join(sorted(known))}")
 
 
 def _name(row: dict[str, Any], field: str) -> str:

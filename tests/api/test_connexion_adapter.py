@@ -184,7 +184,7 @@ def test_a_document_is_loaded_without_validation_in_the_adapter_only() -> None:
 
     with pytest.raises(InvalidSpecification):
         Specification.load(invalid)
-    assert OpenAPISpecification.openapi_schema, "documents_trusted() did not restore the schema."
+    assert OpenAPISpecification.openapi_schema, "SpecApi did not restore the schema."
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -128,18 +128,20 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("fields", "words"), [
-    ({"role": "root"}, "role is none of public, viewer, user, op, admin"),
-    ({"role": "Viewer"}, "role is none of"), ({"role": None}, "role is none of"),
-    ({"role": 1}, "role is none of"), ({"role": []}, "role is none of"),
-    ({"role": {}}, "role is none of"), ({"role": ["viewer"]}, "role is none of"),
-    ({"password": "secret"}, "password is no argon2 hash; make it with `xcom-server user add`"),
-    ({"password": ""}, "password is no argon2 hash"),
-    ({"password": None}, "password is no argon2 hash"),
-    ({"password": 5}, "password is no argon2 hash"), ({"password": [HASH]}, "password is no"),
-    ({"dags": "etl"}, "dags is no list of DAG ids"), ({"dags": {}}, "dags is no list of DAG ids"),
-    ({"dags": [1]}, "dags is no list of DAG ids"), ({"dags": ["etl", None]}, "dags is no list"),
-    ({"dag": ["etl"]}, "no object of role, password and dags"),
-    ({"Role": "admin"}, "no object of role, password and dags")])
+    ({"role": "root"}, "role is not one of public, viewer, user, op, admin"),
+    ({"role": "Viewer"}, "role is not one of"), ({"role": None}, "role is not one of"),
+    ({"role": 1}, "role is not one of"), ({"role": []}, "role is not one of"),
+    ({"role": {}}, "role is not one of"), ({"role": ["viewer"]}, "role is not one of"),
+    ({"password": "secret"}, "password is not an argon2 hash; make it with `xcom-server user add`"),
+    ({"password": ""}, "password is not an argon2 hash"),
+    ({"password": None}, "password is not an argon2 hash"),
+    ({"password": 5}, "password is not an argon2 hash"), ({"password": [HASH]}, "password is not"),
+    ({"dags": "etl"}, "dags is not a list of DAG ids"),
+    ({"dags": {}}, "dags is not a list of DAG ids"),
+    ({"dags": [1]}, "dags is not a list of DAG ids"),
+    ({"dags": ["etl", None]}, "dags is not a list of DAG ids"),
+    ({"dag": ["etl"]}, "not an object of role, password and dags"),
+    ({"Role": "admin"}, "not an object of role, password and dags")])
 def test_a_bad_user_is_named_with_what_is_wrong(tmp_path: Path, fields: dict[str, Any],
                                                 words: str) -> None:
     path = tmp_path / "users.json"
@@ -158,7 +160,8 @@ def test_a_user_that_is_no_object_is_named(tmp_path: Path, fields: Any) -> None:
     path = tmp_path / "users.json"
     path.write_text(json.dumps({"users": {"ann": fields}}))
 
-    with pytest.raises(InvalidUsersFile, match="user 'ann': no object of role, password and dags"):
+    with pytest.raises(InvalidUsersFile,
+                       match="user 'ann': not an object of role, password and dags"):
         read(path)
 
 

@@ -199,7 +199,7 @@ def test_the_server_answers_on_loopback_without_users(tmp_path: Path, bind: str)
     (None, None, "the users file xcom-users.json cannot be used: No such file or directory."
      " Make it with: xcom-server user add NAME --role ROLE"),
     (None, "{bad", "the users file xcom-users.json cannot be used: not JSON"),
-    (None, '{"users": {"ann": {"role": "x"}}}', "user 'ann': role is none of"),
+    (None, '{"users": {"ann": {"role": "x"}}}', "user 'ann': role is not one of"),
     ("short", '{"users": {}}', "the key file xcom-token.key holds 5 bytes, less than 64")])
 def test_users_that_cannot_be_told_are_said_in_a_line(tmp_path: Path, key: str | None,
                                                       content: str | None, words: str) -> None:

@@ -11,10 +11,12 @@ import pytest
 from sqlalchemy import event, func, make_url, select, text
 from sqlalchemy.exc import DisconnectionError
 from xcom_server.errors import EntryNotFound, Unavailable
+from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.database.retry import ATTEMPTS
 from xcom_server.storage.models import XComKey
 from xcom_server.storage.opening import open_backend
+from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import Observer
 
@@ -175,3 +177,19 @@ def test_two_stale_connections_in_a_row_are_no_failure_of_the_server(database_ur
 
     with pytest.raises(Unavailable, match="connection to the database was lost"):
         store.get(NAME)
+
+
+def test_a_store_that_cannot_be_prepared_keeps_no_connection_over_a_fork(
+        postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = open_backend(postgres_url)
+
+    def time_out(backend: Backend) -> None:
+        with backend.engine.connect() as connection:
+            connection.execute(text("SET statement_timeout = 1"))
+            connection.execute(text("SELECT pg_sleep(60)"))
+    monkeypatch.setattr(schema, "ensure_current", time_out)
+
+    with pytest.raises(Unavailable, match="takes too long"):
+        SqlXComStore(backend).prepare()
+
+    assert backend.engine.pool.checkedin() == 0

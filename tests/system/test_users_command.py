@@ -186,8 +186,9 @@ def test_what_cannot_be_is_said_in_a_line(tmp_path: Path, arguments: list[str | 
 @pytest.mark.parametrize("command", [["list"], ["add", "ann", "--role", "op"], ["remove", "ann"]])
 @pytest.mark.parametrize(("content", "words"), [
     ("{bad", "not JSON"), ("{}", "no object with the member `users`"),
-    ('{"users": {"bob": {"role": "root", "password": "$argon2"}}}', "user 'bob': role is none of"),
-    ('{"users": {"bob": {"role": [], "password": "$argon2"}}}', "user 'bob': role is none of")])
+    ('{"users": {"bob": {"role": "root", "password": "$argon2"}}}',
+     "user 'bob': role is not one of"),
+    ('{"users": {"bob": {"role": [], "password": "$argon2"}}}', "user 'bob': role is not one of")])
 def test_a_bad_file_is_named_and_left_alone(tmp_path: Path, command: list[str], content: str,
                                             words: str) -> None:
     path = tmp_path / "bad.json"
@@ -267,7 +268,7 @@ def test_a_change_keeps_the_dags_of_a_user_unless_it_says_otherwise(tmp_path: Pa
 def test_a_dag_that_cannot_be_is_refused(tmp_path: Path, dag_id: str) -> None:
     refused = user(tmp_path, "add", "ann", "--role", "viewer", "--dag", dag_id)
 
-    assert (refused.returncode, "dags is no list of DAG ids" in refused.stderr) == (1, True)
+    assert (refused.returncode, "dags is not a list of DAG ids" in refused.stderr) == (1, True)
 
 
 def test_a_worker_that_cannot_start_for_a_broken_file_ends_no_other(tmp_path: Path) -> None:

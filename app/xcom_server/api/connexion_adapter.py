@@ -10,7 +10,6 @@ import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, NotRequired, TypedDict
 
 from connexion.apis.flask_api import FlaskApi
@@ -107,15 +106,21 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
     def __init__(self, document: Mapping[str, Any], base_path: str, handlers: Handlers,
                  checks: Mapping[str, type], *, validate_responses: bool) -> None:
         paths = {_with_key_converter(path): item for path, item in document["paths"].items()}
-        with documents_trusted():
+        # Connexion would validate the document, which takes 50 ms at every start; it ships with the
+        # server, and tests/contract validates it.
+        openapi_schema = OpenAPISpecification.openapi_schema
+        OpenAPISpecification.openapi_schema = {}
+        try:
             super().__init__(
                 # Connexion would check credentials before everything else, even for v1.
                 {**document, "paths": paths, "security": []}, base_path,
-                resolver=_HandlerResolver(handlers),
+                resolver=_HandlerResolver(handlers.get),
                 validator_map={"response": ResponseValidator, **checks},
                 validate_responses=validate_responses,
                 options={"serve_spec": False, "swagger_ui": False,
                          "uri_parser_class": _NoURIParser})
+        finally:
+            OpenAPISpecification.openapi_schema = openapi_schema
 
     def register(self, app: Flask, name: str) -> None:
         """Add the operations to an application; their endpoints begin with `name` and a dot."""
@@ -160,9 +165,6 @@ class _NoURIParser(OpenAPIURIParser):  # type: ignore[misc]
 class _HandlerResolver(Resolver):  # type: ignore[misc]
     """Finds handlers by operationId, which get their arguments from the checks only."""
 
-    def __init__(self, handlers: Handlers) -> None:
-        super().__init__(handlers.get)
-
     def resolve(self, operation: Any) -> Resolution:
         resolution = super().resolve(operation)
         if resolution.function is None:
@@ -177,17 +179,3 @@ def body_errors(schema: Schema) -> Callable[[Any], Iterator[ValidationError]]:
     Formats are not checked: which ones jsonschema knows depends on what else is installed.
     """
     return Draft4RequestValidator(schema).iter_errors  # type: ignore[no-any-return]
-
-
-@contextmanager
-def documents_trusted() -> Iterator[None]:
-    """Let Connexion load documents without validating them, which takes 50 ms at every start.
-
-    The documents ship with the server, and tests/contract validates them.
-    """
-    openapi_schema = OpenAPISpecification.openapi_schema
-    OpenAPISpecification.openapi_schema = {}
-    try:
-        yield
-    finally:
-        OpenAPISpecification.openapi_schema = openapi_schema

@@ -41,12 +41,9 @@ def read_body() -> bytes:
     and BadRequestProblem for a body that is cut off or whose chunks are malformed.
     """
     state = request_state.current()
-    if state.body is None:
-        state.body = _read_stream(current_app.config["MAX_CONTENT_LENGTH"])
-    return state.body
-
-
-def _read_stream(limit: int) -> bytes:
+    if state.body is not None:
+        return state.body
+    limit = current_app.config["MAX_CONTENT_LENGTH"]
     if (request.content_length or 0) > limit:
         raise RequestEntityTooLarge
     try:
@@ -57,6 +54,7 @@ def _read_stream(limit: int) -> bytes:
         raise RequestEntityTooLarge
     if request.content_length is not None and len(body) < request.content_length:
         raise BadRequestProblem(detail="Request body is shorter than its Content-Length")
+    state.body = body
     return body
 
 

@@ -60,9 +60,10 @@ def mount(app: Flask, version: ApiVersion, *, validate_responses: bool) -> None:
                   validate_responses=validate_responses)
     if version.authorize_before_validation:
         api.blueprint.before_request(
-            lambda: None if _operation_id() in public else version.authorize())
+            lambda: None if (flask.request.endpoint or "").rpartition(".")[2] in public
+            else version.authorize())
     api.register(app, version.name)
-    _serve(app, version.name, f"/api/{version.name}", source, document)
+    _serve(app, version.name, source, document)
 
 
 @functools.cache
@@ -81,12 +82,9 @@ def _guarded(authorize: Callable[[], None], handler: Callable[..., Response],
     return guarded
 
 
-def _operation_id() -> str:
-    return (flask.request.endpoint or "").rpartition(".")[2]
-
-
-def _serve(app: Flask, name: str, base_path: str, source: bytes, document: dict[str, Any]) -> None:
+def _serve(app: Flask, name: str, source: bytes, document: dict[str, Any]) -> None:
     """Serve a document as JSON and YAML, and a page of Swagger UI that shows it."""
+    base_path = f"/api/{name}"
     app.add_url_rule(f"{base_path}/openapi.json", f"{name}_openapi_json",
                      lambda: json_io.indented_json(document))
     app.add_url_rule(f"{base_path}/openapi.yaml", f"{name}_openapi_yaml",

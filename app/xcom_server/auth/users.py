@@ -147,16 +147,16 @@ def _parse(text: str) -> Users:
 def _user(name: str, fields: Any) -> User:
     validate_username(name)
     if not isinstance(fields, dict) or not fields.keys() <= {"role", "password", "dags"}:
-        raise InvalidUsersFile(f"user {name!r}: no object of role, password and dags")
+        raise InvalidUsersFile(f"user {name!r}: not an object of role, password and dags")
     role, password, dags = (fields.get(each) for each in ("role", "password", "dags"))
     if role not in list(Role):
-        raise InvalidUsersFile(f"user {name!r}: role is none of {', '.join(Role)}")
+        raise InvalidUsersFile(f"user {name!r}: role is not one of {', '.join(Role)}")
     if not isinstance(password, str) or not password.startswith("$argon2"):
-        raise InvalidUsersFile(f"user {name!r}: password is no argon2 hash; make it with"
+        raise InvalidUsersFile(f"user {name!r}: password is not an argon2 hash; make it with"
                                " `xcom-server user add`")
     if not isinstance(dags, list | None) or not all(
             isinstance(each, str) and each not in ("", "~") for each in dags or ()):
-        raise InvalidUsersFile(f"user {name!r}: dags is no list of DAG ids")
+        raise InvalidUsersFile(f"user {name!r}: dags is not a list of DAG ids")
     return User(name, Role(role), password, None if dags is None else frozenset(dags))
 
 

@@ -54,7 +54,7 @@ def check() -> None:
         for difference in (differences := schema.differences(backend)):
             click.echo(difference, err=True)
         if differences:
-            raise SchemaMismatch("The tables were changed by others.")
+            raise SchemaMismatch("The tables do not match this version's schema.")
     click.echo(f"The database is at schema {found}, and its tables are as they should be.")
 
 

@@ -15,15 +15,7 @@ from xcom_server.auth.users import InvalidUsersFile, Role, User, Users, validate
 from xcom_server.settings import Settings
 
 
-class _Users(click.Group):
-    def invoke(self, ctx: click.Context) -> None:
-        try:
-            super().invoke(ctx)
-        except OSError as error:
-            raise click.ClickException(str(error)) from None
-
-
-@click.group("user", cls=_Users)
+@click.group("user")
 def users() -> None:
     """Manage the users in XCOM_USERS_FILE.  A running server picks up changes at once."""
 
@@ -73,7 +65,10 @@ def list_users() -> None:
 def _locked() -> Iterator[tuple[Path, Users]]:
     """Yield the path and content of the users file, which no other command changes meanwhile."""
     path = Path(Settings.from_env().users_file)
-    folder = os.open(path.parent, os.O_RDONLY)  # each change replaces the file itself
+    try:
+        folder = os.open(path.parent, os.O_RDONLY)  # each change replaces the file itself
+    except OSError as error:
+        raise InvalidUsersFile(str(error)) from None
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         yield path, _found(path)

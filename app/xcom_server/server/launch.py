@@ -23,7 +23,10 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Configure gunicorn, at start and on SIGHUP."""
         self.cfg.set("proc_name", "xcom-server")
-        for name, value in configure(Settings.from_env()).items():
+        settings = Settings.from_env()
+        if settings.metrics:
+            shared.create_metrics_folder()
+        for name, value in configure(settings).items():
             self.cfg.set(name, value)
         gunicorn_adapter.apply_command_args(self.cfg)
 
@@ -46,12 +49,7 @@ def run(settings: Settings) -> None:
 
 
 def configure(settings: Settings) -> dict[str, Any]:
-    """Return gunicorn's settings and hooks by name, and create the folder for the metrics.
-
-    Call it before prometheus_client is imported, which looks for that folder on import.
-    """
-    if settings.metrics:
-        shared.create_metrics_folder()
+    """Return gunicorn's settings and hooks by name."""
     return {
         "bind": settings.bind,
         "workers": settings.workers,

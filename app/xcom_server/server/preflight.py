@@ -67,7 +67,7 @@ def _socket_address(descriptor: int) -> Any:
         with socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM) as listener:
             return listener.getsockname()
     except OSError as error:
-        raise InsecureBind(f"fd://{descriptor} cannot be listened on: {error.strerror}") from None
+        raise InsecureBind(f"fd://{descriptor} is not a socket: {error.strerror}") from None
 
 
 def _is_loopback(address: Any) -> bool:

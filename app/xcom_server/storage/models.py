@@ -30,7 +30,7 @@ class RunDates(NamedTuple):
 
     @property
     def run_date(self) -> datetime:
-        """The date that stands for the run: its logical date, else when it could run."""
+        """The date that stands for the DAG run: its logical date, else when it could run."""
         return self.logical_date or self.run_after
 
 
@@ -52,7 +52,7 @@ class ListedEntry(NamedTuple):
 
     @property
     def run_date(self) -> datetime:
-        """The date that stands for the DAG run."""
+        """The date that stands for the DAG run: its logical date, else when it could run."""
         return self.logical_date or self.run_after
 
 
@@ -72,7 +72,7 @@ class XComEntry(XComKey):
 
     @property
     def run_date(self) -> datetime:
-        """The date that stands for the DAG run."""
+        """The date that stands for the DAG run: its logical date, else when it could run."""
         return self.logical_date or self.run_after
 
 

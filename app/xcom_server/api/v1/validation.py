@@ -67,7 +67,10 @@ class BodyValidator(BodyCheck):
         """Put the body into the request's context as `body`."""
         if not json_io.read_body():
             raise BadRequestProblem(detail="Request body must not be empty")
-        _require_json_media_type()
+        if not flask_request.is_json:  # any JSON media type, as Airflow does
+            content_type = flask_request.headers.get("Content-Type", "")
+            raise UnsupportedMediaTypeProblem(
+                detail=f"Invalid Content-type ({content_type}), expected JSON data")
         body = _json_body()
         if isinstance(body, dict) and len(body) > MAX_MEMBERS:
             raise BadRequestProblem(
@@ -87,14 +90,6 @@ class BodyValidator(BodyCheck):
 
 
 CHECKS = {"parameter": ParameterValidator, "body": BodyValidator}
-
-
-def _require_json_media_type() -> None:
-    """Accept any JSON media type, as Airflow does; the document names application/json only."""
-    content_type = flask_request.headers.get("Content-Type", "")
-    if not flask_request.is_json:
-        raise UnsupportedMediaTypeProblem(
-            detail=f"Invalid Content-type ({content_type}), expected JSON data")
 
 
 def _json_body() -> Any:

@@ -90,7 +90,7 @@ class XComApi:
         value = decode.decode_v1(entry.value, rebuild=deserialize)
         if stringify:
             return _entry_response(entry, None if value is None else str(value))
-        data = _entry_with_value(entry, types.as_json(value))
+        data = _dump([entry])[0] | {"value": types.as_json(value)}
         return conditional.with_etag(json_io.indented_json(data), entry)
 
     def create_entry(self, dag_id: str, dag_run_id: str, task_id: str, body: JsonObject,
@@ -130,13 +130,8 @@ class XComApi:
 
 def _entry_response(entry: XComEntry, value: str | None) -> Response:
     """Return an entry whose value is shown as this text."""
-    data = _entry_with_value(entry, value)
+    data = _dump([entry])[0] | {"value": value}
     return conditional.with_etag(json_io.indented_json_fast(data), entry)
-
-
-def _entry_with_value(entry: XComEntry, value: Any) -> dict[str, Any]:
-    """Return an entry's fields with this value, not the JSON text that is stored."""
-    return _dump([entry])[0] | {"value": value}
 
 
 def _refuse_wildcard(entry_key: XComKey) -> None:

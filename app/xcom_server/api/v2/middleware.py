@@ -5,9 +5,6 @@ import zlib
 from flask import Response, current_app, request
 from werkzeug.exceptions import MethodNotAllowed
 
-_LEVEL = 5
-_GZIP_WBITS = 31
-
 AUTOMATIC_METHODS = ("HEAD", "OPTIONS")
 """Methods that Flask answers by itself, and Airflow's framework does not."""
 
@@ -33,5 +30,5 @@ def gzip_response(response: Response) -> Response:
 
 def _compressed(body: bytes) -> bytes:
     """Return the same bytes as Airflow, which flushes the stream once before it ends."""
-    stream = zlib.compressobj(_LEVEL, wbits=_GZIP_WBITS)
+    stream = zlib.compressobj(5, wbits=31)  # 31: with a header of gzip
     return stream.compress(body) + stream.flush(zlib.Z_SYNC_FLUSH) + stream.flush()

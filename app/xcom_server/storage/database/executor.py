@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, PoolProxiedConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from xcom_server.errors import Unavailable
 from xcom_server.storage.database.backend import Backend
@@ -64,7 +64,7 @@ class Executor:
         """Turn a fault of the database into Unavailable, without a retry."""
         try:
             yield
-        except self.backend.errors as error:
+        except (SQLAlchemyError, self.backend.driver_error) as error:
             fault = self.backend.classify(error)
             if fault is None:
                 raise
@@ -92,13 +92,16 @@ class Executor:
                 cursor = connection.cursor()
                 cursor.execute(self.backend.begin)
                 rows = statement.run(cursor, parameters)
-                if rows:  # else nothing was changed
+                if rows:
                     self._commit(connection)
+                else:  # nothing was changed
+                    connection.rollback()
                 return rows
-            finally:  # before another writer gets the lock; after a commit this does nothing
+            except BaseException:  # roll back before another writer gets the lock
                 if connection.is_valid:
                     with suppress(self.backend.driver_error):  # the connection may be the reason
                         connection.rollback()
+                raise
 
     def _commit(self, connection: PoolProxiedConnection) -> None:
         try:

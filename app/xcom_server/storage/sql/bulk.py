@@ -1,7 +1,7 @@
 """Loading many rows in one transaction: `xcom-server seed`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, select
@@ -14,7 +14,7 @@ from xcom_server.storage.sql import parents, statements, tables
 CHUNK = 1000  # how many rows are processed at a time
 
 # All entries with the columns of XComEntry, all DAG runs, and the task instances of a DAG run.
-ENTRIES = (select(*map(tables.column_of, XComEntry.__dataclass_fields__))
+ENTRIES = (select(*map(tables.column_of, [field.name for field in fields(XComEntry)]))
            .join(tables.dag_run, tables.OF_ENTRY).order_by(*tables.xcom.primary_key))
 RUNS = select(tables.dag_run).order_by(*tables.dag_run.primary_key)
 INSTANCES = select(tables.task_instance.c.task_id, tables.task_instance.c.map_index).where(

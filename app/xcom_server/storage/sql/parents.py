@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, literal, select
 
 from xcom_server.errors import DagNotFound, RunNotFound, TaskInstanceNotFound, TaskNotFound
 from xcom_server.formats.rfc3339 import parse_rfc3339
@@ -46,8 +46,10 @@ def get_or_raise(connection: Connection, key: XComKey) -> RunDates:
     row = _parents(connection, key)
     if row is not None and row.has_instance:
         return RunDates(row.logical_date, row.run_after)
-    missing = (DagNotFound if not _has_dag(connection, key.dag_id)
-               else TaskNotFound if not _has_task(connection, key.dag_id, key.task_id)
+    has_dag = _is_registered(connection, dag_run.c.dag_id == key.dag_id)
+    has_task = _is_registered(connection, task_instance.c.dag_id == key.dag_id,
+                              task_instance.c.task_id == key.task_id)
+    missing = (DagNotFound if not has_dag else TaskNotFound if not has_task
                else RunNotFound if row is None else TaskInstanceNotFound)
     raise missing(key.dag_id, key.run_id, key.task_id, key.map_index)
 
@@ -88,15 +90,8 @@ def _instance(key: XComKey) -> dict[str, Any]:
     return {name: value for name, value in asdict(key).items() if name != "key"}
 
 
-def _has_dag(connection: Connection, dag_id: str) -> bool:
-    runs = select(dag_run.c.run_id).where(dag_run.c.dag_id == dag_id).limit(1)
-    return connection.execute(runs).first() is not None
-
-
-def _has_task(connection: Connection, dag_id: str, task_id: str) -> bool:
-    instances = select(task_instance.c.run_id).where(
-        task_instance.c.dag_id == dag_id, task_instance.c.task_id == task_id).limit(1)
-    return connection.execute(instances).first() is not None
+def _is_registered(connection: Connection, *conditions: ColumnElement[bool]) -> bool:
+    return connection.execute(select(literal(1)).where(*conditions).limit(1)).first() is not None
 
 
 def _require_valid_ids(key: XComKey) -> None:

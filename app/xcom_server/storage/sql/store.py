@@ -139,10 +139,12 @@ class SqlXComStore(XComStore):
 
         gunicorn may fork after this, and two processes must not share a connection.
         """
-        with self._executor.unavailable_on_fault():
-            schema.ensure_current(self._backend)
-        if not self._backend.is_in_memory:
-            self._backend.close()
+        try:
+            with self._executor.unavailable_on_fault():
+                schema.ensure_current(self._backend)
+        finally:
+            if not self._backend.is_in_memory:
+                self._backend.close()
 
     def close(self) -> None:
         """Close all connections."""
