@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from xcom_server.api import authorization, health, json_io, openapi
+from xcom_server.api import health, json_io, openapi
+from xcom_server.api.authorization import Access, OpenAccess
 from xcom_server.api.v1 import errors as v1_errors
 from xcom_server.api.v1 import xcom as v1
 from xcom_server.api.v2 import errors as v2_errors
@@ -19,8 +20,7 @@ from xcom_server.storage.database.backend import Limits
 from xcom_server.storage.opening import open_store
 from xcom_server.storage.store import XComStore
 
-V2_PATHS = ("/api/v2/", "/auth/")
-"""Prefixes of the paths whose errors have the shape of v2."""
+V2_PATHS = ("/api/v2/", "/auth/")  # prefixes of the paths whose errors have the shape of v2
 
 
 class Application(Flask):
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(lambda: middleware.refuse_head_and_options() if _is_v2() else None)
     app.after_request(_frame)
     app.register_error_handler(Exception, _render)
-    access = authorization.access_for(settings)
+    access = (Access if settings.auth == "users" else OpenAccess)(settings)
     versions = [api.api_version(store, settings, access) for api in (v1, v2)]
     for version in versions:
         openapi.mount(app, version, validate_responses=settings.validate_responses)

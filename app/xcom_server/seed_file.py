@@ -1,8 +1,7 @@
 """The format of seed files, parsed strictly: every row is checked before any is stored.
 
-A file is a JSON list of entries, or an object whose `dag_runs` lists runs with their
-`task_instances`.  Unlike a request, it may hold any value that a task can store: also the objects
-of Airflow's serializer.
+A file is a JSON list of entries, or an object whose `dag_runs` lists runs with `task_instances`.
+Unlike a request, it may hold any value that a task can store, also objects of Airflow's serializer.
 """
 
 import json

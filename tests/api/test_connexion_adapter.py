@@ -174,7 +174,7 @@ def test_a_key_may_hold_any_character(key: str) -> None:
     path_params = recorder.seen["request"].path_params if recorder.seen else {}
     assert path_params.get("key") == key, (
         "Connexion no longer leaves Flask's placeholders in a path alone: look at"
-        " apis/flask_utils.py (flaskify_path) and at _with_key_converter.")
+        " apis/flask_utils.py (flaskify_path) and at SpecApi.__init__.")
 
 
 def test_a_document_is_loaded_without_validation_in_the_adapter_only() -> None:

@@ -18,7 +18,7 @@ from xcom_server.storage.sql.store import SqlXComStore
 from tests.contract.document import DOCUMENTS, VERSIONS, operations
 
 STORE = SqlXComStore(open_backend("sqlite://"))
-ACCESS = authorization.access_for(Settings())
+ACCESS = authorization.OpenAccess(Settings())
 APIS = {"v1": v1.api_version(STORE, Settings(), ACCESS),
         "v2": v2.api_version(STORE, Settings(), ACCESS)}
 

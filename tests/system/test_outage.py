@@ -1,7 +1,7 @@
 """While PostgreSQL cannot be used the server says so, and goes on as soon as it can be.
 
 Every answer is waited for while the outage lasts, so a server without limits of its own would hang
-and fail the test.  The limits themselves are in tests/storage/test_database.py.
+and fail the test.  The limits themselves are in tests/storage/test_executor.py.
 """
 
 import time

@@ -69,11 +69,6 @@ class OpenAccess(Access):
     authenticate_basic = authenticate_bearer = login
 
 
-def access_for(settings: Settings) -> Access:
-    """Return the access that the settings ask for; raises InvalidUsersFile and InvalidKeyFile."""
-    return Access(settings) if settings.auth == "users" else OpenAccess(settings)
-
-
 def authorize(authenticate: Callable[[], User]) -> None:
     """Authenticate the current request and check the user's role and DAGs; raises AccessError.
 

@@ -1,9 +1,8 @@
 """Everything that the server replaces in Connexion 2.15, and what it relies on there.
 
-Connexion builds the steps of an operation when the server starts, and runs them in this order:
-`SpecApi.get_request`, the body check, the parameter check, the handler, the response check.
-Its own steps copy, parse and convert every request again, which takes longer than the rest of a
-GET.  tests/api/test_connexion_adapter.py has a test for each assumption that is made here.
+Connexion runs the steps of an operation in this order: `SpecApi.get_request`, the body check, the
+parameter check, the handler, the response check.  Its own steps parse every request again, which
+takes longer than the rest of a GET.  tests/api/test_connexion_adapter.py tests each assumption.
 """
 
 import functools
@@ -105,7 +104,8 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
 
     def __init__(self, document: Mapping[str, Any], base_path: str, handlers: Handlers,
                  checks: Mapping[str, type], *, validate_responses: bool) -> None:
-        paths = {_with_key_converter(path): item for path, item in document["paths"].items()}
+        paths = {re.sub(r"\{(\w+)\}$", r"<key:\1>", path): item  # a last parameter is a key
+                 for path, item in document["paths"].items()}
         # Connexion would validate the document, which takes 50 ms at every start; it ships with the
         # server, and tests/contract validates it.
         openapi_schema = OpenAPISpecification.openapi_schema
@@ -148,11 +148,6 @@ class KeyConverter(PathConverter):
 
     regex = r"[\s\S]+"
     part_isolating = False
-
-
-def _with_key_converter(path: str) -> str:
-    """Return a path whose last parameter, if it ends the path, is read by KeyConverter."""
-    return re.sub(r"\{(\w+)\}$", r"<key:\1>", path)
 
 
 class _NoURIParser(OpenAPIURIParser):  # type: ignore[misc]

@@ -61,11 +61,9 @@ def read_body() -> bytes:
 def json_body(*, duplicate_keys: bool = False) -> Any:
     """Return the current request's body as JSON, None if it is empty; parses it once.
 
-    A byte order mark is skipped, as Airflow does. With `duplicate_keys`, the last of several
-    members with the same key counts.
-
-    Raises what read_body raises, and strict_json.InvalidJson for a body that is not JSON in UTF-8
-    or is nested more than MAX_JSON_DEPTH levels deep.
+    A byte order mark is skipped, as in Airflow. With `duplicate_keys`, the last of several members
+    with one key counts. Raises what read_body raises, and strict_json.InvalidJson for a body that
+    is not JSON in UTF-8 or is nested more than MAX_JSON_DEPTH levels deep.
     """
     state = request_state.current()
     if state.json is request_state.UNPARSED:

@@ -68,8 +68,9 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
         with click.progressbar(length=len(rows), label="Seeding", show_pos=True, file=shown) as bar:
             store.load(rows, bar.update)
     entries = sum(isinstance(row, SeedEntry) for row in rows)
-    click.echo(f"Seeded {_pluralize(entries, 'entry', 'entries')} and"
-               f" {_pluralize(len(rows) - entries, 'DAG run', 'DAG runs')}.")
+    runs = len(rows) - entries
+    click.echo(f"Seeded {entries} {'entry' if entries == 1 else 'entries'} and {runs} DAG"
+               f" {'run' if runs == 1 else 'runs'}.")
 
 
 @click.command()
@@ -83,10 +84,6 @@ def export(dag_runs: bool) -> None:
         for number, row in enumerate(rows):
             click.echo((",\n" if number else "\n") + json.dumps(row), nl=False)
         click.echo("\n]}" if dag_runs else "\n]")
-
-
-def _pluralize(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
 
 
 def _read(file: TextIO) -> list[SeedRow]:

@@ -1,9 +1,8 @@
 """Prometheus metrics: requests, their durations, the store's durations, connections in use.
 
-Each worker process writes its numbers to files in a shared folder, and the worker that gets the
-scrape adds them up (prometheus_client's multiprocess mode).  A full disk must not fail a start or
-a request: every metric has a label, since one without touches the folder when it is declared, and
-errors while recording are suppressed, of any kind, as a file that was written in part raises them.
+Workers write their numbers to a shared folder, and the one that is scraped adds them up.  A full
+disk must not fail a start or a request: every metric has a label, since one without touches the
+folder when it is declared, and errors of any kind while recording are suppressed.
 """
 
 import os

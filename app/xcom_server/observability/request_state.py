@@ -8,9 +8,7 @@ from uuid import uuid4
 
 from flask import g, request
 
-REQUEST_ID_HEADER = "X-Request-Id"
-"""Carries the id of a request: the client's own if it is valid, otherwise one made here."""
-
+REQUEST_ID_HEADER = "X-Request-Id"  # the client's own id if it is valid, otherwise one made here
 UNPARSED = object()  # stands for the JSON of a body that was not parsed yet; `null` is None
 _VALID_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -37,10 +35,7 @@ def current() -> RequestState:
     try:
         return g.request_state  # type: ignore[no-any-return]
     except AttributeError:
-        g.request_state = state = RequestState(_request_id(), time.perf_counter())
+        client_id = request.headers.get(REQUEST_ID_HEADER, "")
+        request_id = client_id if _VALID_ID.fullmatch(client_id) else uuid4().hex
+        g.request_state = state = RequestState(request_id, time.perf_counter())
         return state
-
-
-def _request_id() -> str:
-    client_id = request.headers.get(REQUEST_ID_HEADER, "")
-    return client_id if _VALID_ID.fullmatch(client_id) else uuid4().hex

@@ -6,9 +6,7 @@ import os
 import shutil
 import tempfile
 
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable that names the folder; an operator may set it."""
-
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the variable of the folder; operators may set it
 _PREFIX = "xcom-server-metrics-"
 _MEMORY = "/dev/shm"
 

@@ -73,7 +73,6 @@ def child_exit(server: Arbiter, worker: Worker) -> None:
 BY_NAME = {hook.__name__: hook for hook in (
     on_starting, when_ready, on_reload, pre_fork, post_fork, post_worker_init, pre_request,
     child_exit)}
-"""The hooks by gunicorn's names."""
 
 
 def _open_addresses(server: Arbiter) -> list[Any]:

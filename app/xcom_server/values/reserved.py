@@ -13,12 +13,9 @@ from xcom_server.errors import ReservedKeys
 RESERVED = frozenset({"__classname__", "__version__", "__data__", "__id__", "__cache__",
                       "__type", "__source", "__var"})
 
+# The path to a value: the path to its parent, and its key or index there.  Only an error formats
+# it: as text for each value, long keys above a long list would take too much memory.
 Path = tuple["Path", str | int] | None
-"""The path to a value: the path to its parent, and its key or index there.
-
-It is a linked list that only an error formats: as text for each value, long keys above a long
-list would take as much memory as the product of their lengths.
-"""
 
 
 def refuse_reserved(text: str) -> None:

@@ -13,11 +13,9 @@ from zoneinfo import ZoneInfo
 
 COLLECTIONS = ("builtins.tuple", "builtins.set", "builtins.frozenset")
 
+# What rebuild raises for a class that is not in the tables, and for invalid data.
 REBUILD_ERRORS = (TypeError, ValueError, LookupError, ArithmeticError, OSError)
-"""What rebuild raises for a class that is not in the tables, and for invalid data."""
-
-MAX_DECIMAL_DIGITS = 4000
-"""The longest Decimal that becomes a JSON number; a longer one stays a string."""
+MAX_DECIMAL_DIGITS = 4000  # of a Decimal that becomes a JSON number; a longer one stays a string
 
 _TIMEZONE = "pendulum.tz.timezone.Timezone"
 _FIXED_TIMEZONE = "pendulum.tz.timezone.FixedTimezone"

@@ -21,9 +21,7 @@ from xcom_server.api.connexion_adapter import BodyCheck, ParameterCheck, SpecReq
 from xcom_server.api.response_validation import compile_schema
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson
 
-Reader = Callable[[list[str]], Any]
-"""Returns the value of a parameter from the texts sent for it; raises BadRequestProblem."""
-
+Reader = Callable[[list[str]], Any]  # from the texts of a parameter; raises BadRequestProblem
 MAX_MEMBERS = 100  # how many members a body may have; an entry has seven fields
 MAX_SHOWN = 100  # how much of an invalid value an error repeats, in characters
 

@@ -28,8 +28,7 @@ from xcom_server.values import decode, types
 _schema = XComSchema()
 _dump = compile_dump(XComCollectionItemSchema())
 
-_DATES = {"timestamp": "timestamp", "run_date": "execution_date"}
-"""The store's name of a date -> v1's name."""
+_DATES = {"timestamp": "timestamp", "run_date": "execution_date"}  # the store's names -> v1's
 
 
 def api_version(store: XComStore, settings: Settings, access: authorization.Access) -> ApiVersion:

@@ -12,7 +12,6 @@ from xcom_server.api import json_io
 from xcom_server.api.authorization import Access
 from xcom_server.api.connexion_adapter import RequestError
 from xcom_server.api.v2 import validation
-from xcom_server.auth.users import User
 from xcom_server.errors import Unauthenticated
 from xcom_server.formats.strict_json import InvalidJson
 
@@ -50,7 +49,7 @@ def mount(app: Flask, access: Access) -> None:
         if access.is_enforced:
             raise ProblemException(403, detail="This method is only allowed if ``[core]"
                                                " simple_auth_manager_all_admins`` is True")
-        return _token_response(access, access.login("", ""), None)
+        return _token_for(access, {"username": "", "password": ""}, None)
 
     app.add_url_rule("/auth/token", "create_token", create_token, methods=["POST"])
     app.add_url_rule("/auth/token/cli", "create_token_cli", create_token_for_cli, methods=["POST"])
@@ -66,10 +65,6 @@ def _token_for(access: Access, credentials: dict[str, str], at_most: int | None)
         user = access.login(username, password)
     except Unauthenticated:
         raise ProblemException(401, detail="Invalid credentials") from None
-    return _token_response(access, user, at_most)
-
-
-def _token_response(access: Access, user: User, at_most: int | None) -> Response:
     return json_io.compact_json({"access_token": access.tokens.issue(user, at_most)}, 201)
 
 
@@ -83,7 +78,7 @@ def _json_or_form() -> dict[str, Any]:
     if content_type != json_io.JSON:
         raise ProblemException(415, detail=f"Only {json_io.JSON} or {FORM} is supported")
     try:
-        data = validation.json_body()
+        data = json_io.json_body(duplicate_keys=True)
     except InvalidJson:
         data = None
     if not isinstance(data, dict):

@@ -5,8 +5,7 @@ import zlib
 from flask import Response, current_app, request
 from werkzeug.exceptions import MethodNotAllowed
 
-AUTOMATIC_METHODS = ("HEAD", "OPTIONS")
-"""Methods that Flask answers by itself, and Airflow's framework does not."""
+AUTOMATIC_METHODS = ("HEAD", "OPTIONS")  # Flask answers them, and Airflow's framework does not
 
 
 def refuse_head_and_options() -> None:

@@ -1,8 +1,7 @@
 """Requests validated against the document as FastAPI does, with the errors of pydantic.
 
-pydantic-core parses the fields of a body, and parameters leniently (`limit=+5`, `stringify=yes`,
-a datetime as Unix seconds). One answer reports all errors of a request. The schemas are compiled
-from the document when the server starts.
+pydantic-core parses the fields of a body, and parameters leniently: `limit=+5`, `stringify=yes`, a
+datetime as Unix seconds. One answer reports all errors of a request.
 """
 
 import re
@@ -22,8 +21,7 @@ from xcom_server.values.reserved import refuse_reserved
 MAX_ERRORS = 100  # how many errors one answer reports
 _NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # escaped once, not the escape of a backslash
 
-_BODY = "body"
-"""The argument of a handler for the body, and the first element of `loc` in a body's errors."""
+_BODY = "body"  # the argument of a handler, and the first element of `loc` in a body's errors
 
 
 class InvalidRequest(Exception):
@@ -121,11 +119,6 @@ def validate(validator: SchemaValidator, value: Any, loc: tuple[str, ...],
         return None
 
 
-def json_body() -> Any:
-    """Return the body as JSON; of several members with one key the last counts, as in Airflow."""
-    return json_io.json_body(duplicate_keys=True)
-
-
 def json_or_text() -> Any:
     """Return the body as JSON if its media type says so, otherwise as text; None if it is empty.
 
@@ -138,7 +131,7 @@ def json_or_text() -> Any:
     if not flask_request.is_json:
         return body.decode(errors="replace")
     try:
-        return json_body()
+        return json_io.json_body(duplicate_keys=True)  # the last counts, as in Airflow
     except UnreadableJson:
         raise BadRequestProblem(detail="There was an error parsing the body") from None
     except AmbiguousJson as error:

@@ -36,11 +36,11 @@ class CircuitBreaker:
             self._probe.release()
 
     def _record(self, operation: Callable[[], Result]) -> Result:
-        is_unresponsive = False
+        is_open = False
         try:
             return operation()
         except Unresponsive:
-            is_unresponsive = True
+            is_open = True
             raise
         finally:
-            self._is_open = is_unresponsive
+            self._is_open = is_open

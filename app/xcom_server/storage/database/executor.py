@@ -24,8 +24,7 @@ from xcom_server.storage.store import Observer
 MAX_COMPILED = 256  # how many compiled statements are kept; clients send few shapes of queries
 Result = TypeVar("Result")
 
-Build = Callable[..., Statement]
-"""Builds a statement for a backend and the shape that the caller gives; must be hashable."""
+Build = Callable[..., Statement]  # from a backend and the shape that the caller gives
 
 
 class Executor:

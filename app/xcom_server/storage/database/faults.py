@@ -31,6 +31,4 @@ UNRESPONSIVE = Fault("The database does not answer.")
 BUSY = Fault("All connections to the database are in use.")
 CONTENDED = Fault("Too many clients change the same entries at once.", is_transient=True)
 CANNOT_OPEN = Fault("The file of the database cannot be opened.")
-
-UNRESPONSIVE_SQLSTATE = "XCOM0"
-"""The SQLSTATE, of no class that PostgreSQL has, for a server that stopped answering."""
+UNRESPONSIVE_SQLSTATE = "XCOM0"  # of no class that PostgreSQL has

@@ -1,8 +1,7 @@
 """PostgreSQL over psycopg: every wait ends, and of several hosts the one that answers is used.
 
-libpq waits at least two seconds for a host and for ever for a statement, and a client would wait as
-long.  So each connection is made in a thread (psycopg_adapter.py), and one whose server has stopped
-answering is given up.
+libpq waits at least two seconds for a host and for ever for a statement.  So each connection is
+made in a thread (psycopg_adapter.py), and one whose server has stopped answering is given up.
 """
 
 import math

@@ -10,8 +10,7 @@ from xcom_server.errors import Unavailable
 from xcom_server.storage.database.faults import CONTENDED, UNRESPONSIVE, Fault
 
 ATTEMPTS = 4  # how often a transaction is attempted in all
-_PAUSE_SECONDS = 0.02
-"""The longest pause before the second attempt; it grows by as much with each further one."""
+_PAUSE_SECONDS = 0.02  # the longest pause, times the number of the attempt before it
 
 Result = TypeVar("Result")
 
@@ -55,12 +54,9 @@ def _raise_unless_transient(failed: AttemptFailed, number: int) -> None:
         raise cause from None  # type: ignore[misc]
     retry = fault.is_transient and not failed.in_doubt and number < ATTEMPTS
     _log.log(logging.INFO if retry else logging.WARNING, "%s (%s, try %d)", fault.reason,
-             _first_line(cause), number)
+             str(cause).partition("\n")[0] or type(cause).__name__, number)
     if not retry:
         # A COMMIT that waits for a standby does not count: other requests are answered meanwhile.
         kind = Unresponsive if fault is UNRESPONSIVE and not failed.in_doubt else Unavailable
         raise kind(fault.reason, failed.in_doubt) from cause
 
-
-def _first_line(error: BaseException | None) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

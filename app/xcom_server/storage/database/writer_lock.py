@@ -1,10 +1,9 @@
 """A fair lock between the processes and threads that write to one SQLite file.
 
-SQLite lets a waiting writer sleep, longer every time, and look again, so that a new writer wins
-over a waiting one: of 8 writing processes the slowest waited 0.7 to 4.2 s.  Two lock files beside
-the database make it fair: a writer holds the first (`-queue`) while it waits for the second
-(`-turn`), so that a writer that has just committed queues behind those already waiting.  The kernel
-releases the locks of a process that dies.
+In SQLite a waiting writer sleeps and looks again, so that a new writer wins over a waiting one: of
+8 writing processes the slowest waited 0.7 to 4.2 s.  Two lock files make it fair: a writer holds
+the first (`-queue`) while it waits for the second (`-turn`), so that a writer that has just
+committed queues behind those already waiting.  The kernel releases the locks of a dead process.
 """
 
 import fcntl

@@ -1,8 +1,7 @@
 """The statement of a list: one round trip for the total and a page.
 
-A first page is read in the order of the index.  A later one is found in the index alone, which
-skips the entries before it without reading them; only the entries of the page are read from the
-tables.
+A first page is read in the order of the index.  A later one is found in the index only; no table
+is read for the entries before it.
 """
 
 import operator

@@ -57,8 +57,7 @@ xcom = sa.Table(
     sa.Index("ix_xcom_key", "key"),
 )
 
-KEY_COLUMNS = ("dag_id", "run_id", "task_id", "map_index", "key")
-"""The columns that identify an entry, in the order of XComKey."""
+KEY_COLUMNS = ("dag_id", "run_id", "task_id", "map_index", "key")  # in the order of XComKey
 
 OF_ENTRY = (dag_run.c.dag_id == xcom.c.dag_id) & (dag_run.c.run_id == xcom.c.run_id)
 """Joins an entry with its DAG run."""
