@@ -18,11 +18,11 @@ from flask.testing import FlaskClient
 from xcom_server.api.connexion_adapter import (
     BodyCheck,
     ParameterCheck,
+    ResponseValidator,
     SpecApi,
     SpecRequest,
     body_errors,
 )
-from xcom_server.api.response_validation import ResponseValidator
 
 from tests.contract.document import DOCUMENTS, VERSIONS
 

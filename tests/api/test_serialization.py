@@ -12,7 +12,7 @@ from marshmallow import Schema, fields
 from pydantic_core import to_json
 from xcom_server.api import json_io
 from xcom_server.api.connexion_adapter import body_errors
-from xcom_server.api.response_validation import compile_schema
+from xcom_server.api.json_schema import compile_schema
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1.schemas import XComCollectionItemSchema
 from xcom_server.api.v2.schemas import XComResponseSchema

@@ -6,6 +6,7 @@ takes longer than the rest of a GET.  tests/api/test_connexion_adapter.py tests 
 """
 
 import functools
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -13,15 +14,18 @@ from typing import Any, NotRequired, TypedDict
 
 from connexion.apis.flask_api import FlaskApi
 from connexion.decorators.uri_parsing import OpenAPIURIParser
+from connexion.exceptions import NonConformingResponseBody
 from connexion.json_schema import Draft4RequestValidator
 from connexion.lifecycle import ConnexionRequest
 from connexion.resolver import Resolution, Resolver
 from connexion.spec import OpenAPISpecification
 from flask import Flask, Response
 from jsonschema.exceptions import ValidationError
+from jsonschema_rs import Draft4Validator
+from pydantic_core import from_json
 from werkzeug.routing import PathConverter
 
-from xcom_server.api.response_validation import ResponseValidator
+from xcom_server.api.json_schema import compile_schema
 
 Handlers = Mapping[str, Callable[..., Response]]  # by operationId
 Schema = dict[str, Any]  # a JSON Schema as OpenAPI 3.0 writes it, with every `$ref` resolved
@@ -93,6 +97,44 @@ class BodyCheck(RequestCheck):
                  is_null_value_valid: bool = False, validator: Any = None,
                  strict_validation: bool = False) -> None:
         self.schema = schema
+
+
+class ResponseValidator:
+    """Validates what the handler of an operation answers; one that does not conform is a 500."""
+
+    def __init__(self, operation: Any, mimetype: str, validator: Any = None) -> None:
+        self.operation = operation
+        self._validator = functools.cache(self._compile)
+
+    def __call__(self, handler: Callable[[Any], Response]) -> Callable[[Any], Response]:
+        """Return the handler with this check after it."""
+        @functools.wraps(handler)
+        def checked(request: Any) -> Response:
+            response = handler(request)
+            self.check(response)
+            return response
+        return checked
+
+    def check(self, response: Response) -> None:
+        """Raise NonConformingResponseBody if a response is not as documented."""
+        content_type = response.headers.get("Content-Type", "")
+        validator = self._validator(response.status_code, content_type)
+        if validator is None:
+            return
+        data = _parse(response.get_data())
+        if not validator.is_valid(data):
+            raise NonConformingResponseBody(message=str(next(validator.iter_errors(data))))
+
+    def _compile(self, status: int, content_type: str) -> Draft4Validator | None:
+        schema = self.operation.response_schema(str(status), content_type.partition(";")[0])
+        return compile_schema(schema, formats=True) if schema else None
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:  # a lone surrogate, or nested deeper than this parser follows
+        return json.loads(body)
 
 
 class SpecApi(FlaskApi):  # type: ignore[misc]

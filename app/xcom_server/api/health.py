@@ -8,13 +8,12 @@ from flask import Flask, Response
 from xcom_server import __version__
 from xcom_server.errors import Unavailable
 from xcom_server.observability import shared
-from xcom_server.storage.sql.schema import HEAD
 from xcom_server.storage.store import XComStore
 
 
 def mount(app: Flask, store: XComStore, airflow_versions: dict[str, str]) -> None:
     """Route the probes, which need no credentials; `/version` shows the Airflow of each API."""
-    version = {"version": __version__, "schema": HEAD, "airflow": airflow_versions}
+    version = {"version": __version__, "schema": store.schema_version, "airflow": airflow_versions}
     app.add_url_rule("/health", "health", lambda: _one_line(health(store)))
     app.add_url_rule("/live", "live", lambda: _one_line({"status": "live"}))
     app.add_url_rule("/ready", "ready", lambda: _ready(store))

@@ -14,7 +14,7 @@ Column = list[Any]  # the values of one field, an item for each entry
 
 
 class UtcDateTimeField(fields.DateTime):
-    """A datetime in UTC, shown as `2024-01-01T00:00:00Z`."""
+    """A datetime in UTC."""
 
     def format_many(self, column: Column) -> Column:
         """Return what JSON shows for each datetime; the JSON writer itself writes `…Z`."""

@@ -39,8 +39,7 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
-_FailureKey = tuple[str, str | None]
-"""An address and a user's name; the name None stands for all users."""
+_FailureKey = tuple[str, str | None]  # an address, and a user's name or None for all users
 
 
 class _Failures(NamedTuple):

@@ -3,8 +3,7 @@
 import io
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import TextIO
 
 import click
@@ -14,9 +13,9 @@ from xcom_server.errors import SchemaMismatch
 from xcom_server.settings import Settings
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import SeedEntry, SeedRow
-from xcom_server.storage.opening import connected_backend
+from xcom_server.storage.opening import connected_backend, connected_store
 from xcom_server.storage.sql import schema
-from xcom_server.storage.sql.store import SqlXComStore
+from xcom_server.storage.store import XComStore
 
 MANY_ENTRIES = 10_000  # with more rows than this, loading shows its progress
 
@@ -97,8 +96,5 @@ def _backend() -> AbstractContextManager[Backend]:
     return connected_backend(Settings.from_env().database_url)
 
 
-@contextmanager
-def _store() -> Iterator[SqlXComStore]:
-    with _backend() as backend:
-        schema.ensure_current(backend)
-        yield SqlXComStore(backend)
+def _store() -> AbstractContextManager[XComStore]:
+    return connected_store(Settings.from_env().database_url)

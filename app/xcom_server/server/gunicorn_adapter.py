@@ -16,12 +16,8 @@ from gunicorn.errors import ConfigError, HaltServer
 from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import ThreadWorker
 
-WORKER_SLOTS = 64
-"""How many workers there is room for; workers whose numbers differ by 64 share a slot."""
-
-YIELD_SECONDS = 0.001
-"""How long a busier worker waits; a worker that hangs costs each new connection this long."""
-
+WORKER_SLOTS = 64  # workers whose numbers differ by 64 share a slot
+YIELD_SECONDS = 0.001  # how long a busier worker waits, also for a worker that hangs
 _COMMAND_ONLY = ("args", "chdir", "check_config", "config", "daemon", "print_config", "pythonpath",
                  "spew")
 

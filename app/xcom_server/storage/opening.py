@@ -10,6 +10,7 @@ from xcom_server.errors import DatabaseUnusable
 from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.postgres import PostgresBackend
 from xcom_server.storage.database.sqlite import SqliteBackend
+from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import Observer, XComStore
 
@@ -59,6 +60,14 @@ def connected_backend(url: str) -> Iterator[Backend]:
         raise DatabaseUnusable(str(error).splitlines()[0]) from None
     finally:
         backend.close()
+
+
+@contextmanager
+def connected_store(url: str) -> Iterator[XComStore]:
+    """Yield a store for a command, with a current schema.  Raises what connected_backend raises."""
+    with connected_backend(url) as backend:
+        schema.ensure_current(backend)
+        yield SqlXComStore(backend)
 
 
 @contextmanager

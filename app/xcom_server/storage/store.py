@@ -15,6 +15,8 @@ from xcom_server.storage.models import Order, Page, SeedRow, SeedRun, XComEntry,
 class XComStore(Protocol):
     """A store of XCom entries, their DAG runs and their task instances."""
 
+    schema_version: str
+
     def create(self, key: XComKey, value: str, *, timestamp: datetime | None = None,
                run_date: datetime | None = None) -> XComEntry:
         """Store a new entry whose value is the JSON text `value`.

@@ -15,11 +15,9 @@ from xcom_server.values import types
 
 MAX_TEXT = 1024 * 1024  # of an object, in characters
 
+# What Airflow prepends to the name of a module that it loads from a DAG file.
 _DAG_FILE_PREFIX = re.compile("unusual_prefix_[0-9a-f]{40}_")
-"""What Airflow prepends to the name of a module that it loads from a DAG file."""
-
-_Convert = Callable[[str, int, Any], Any]
-"""Returns what stands for a serialized object, given its class name, version and data."""
+_Convert = Callable[[str, int, Any], Any]  # from class name, version and data of an object
 
 
 class _AirflowClass(Exception):

@@ -21,9 +21,9 @@ _TIMEZONE = "pendulum.tz.timezone.Timezone"
 _FIXED_TIMEZONE = "pendulum.tz.timezone.FixedTimezone"
 _ZONEINFO = "zoneinfo.ZoneInfo"
 
+# Zone names that version 1 wrote and no time zone database has: offset in seconds or zone.
 _DAYLIGHT_SAVING = {"EDT": -4 * 3600, "CDT": -5 * 3600, "MDT": -6 * 3600, "PDT": -7 * 3600,
                     "CEST": "CET"}
-"""Zone names that version 1 wrote and no time zone database has: offset in seconds or zone."""
 
 
 class Zone(ZoneInfo):

@@ -18,7 +18,7 @@ from flask import request as flask_request
 
 from xcom_server.api import json_io
 from xcom_server.api.connexion_adapter import BodyCheck, ParameterCheck, SpecRequest, body_errors
-from xcom_server.api.response_validation import compile_schema
+from xcom_server.api.json_schema import compile_schema
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson
 
 Reader = Callable[[list[str]], Any]  # from the texts of a parameter; raises BadRequestProblem

@@ -19,8 +19,7 @@ from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.faults import Fault
 from xcom_server.storage.database.sqlalchemy_adapter import in_utc
 
-GRACE_SECONDS = 0.25
-"""How much later than the server, which can say more, the client gives up a statement."""
+GRACE_SECONDS = 0.25  # how much later than the server, which can say more, the client gives up
 
 _STARTING = Fault("The database is starting.")
 _NO_CONNECTIONS = Fault("The database takes no more connections.")

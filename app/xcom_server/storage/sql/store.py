@@ -21,6 +21,8 @@ from xcom_server.values.reserved import refuse_reserved
 class SqlXComStore(XComStore):
     """The XComStore on the database of a backend."""
 
+    schema_version = schema.HEAD
+
     def __init__(self, backend: Backend, *, require_parents: bool = False,
                  observer: Observer | None = None) -> None:
         self._backend = backend

@@ -59,11 +59,10 @@ xcom = sa.Table(
 
 KEY_COLUMNS = ("dag_id", "run_id", "task_id", "map_index", "key")  # in the order of XComKey
 
+# Joins an entry with its DAG run.
 OF_ENTRY = (dag_run.c.dag_id == xcom.c.dag_id) & (dag_run.c.run_id == xcom.c.run_id)
-"""Joins an entry with its DAG run."""
-
+# The columns of RunDates; the first that is not NULL is the `run_date`.
 RUN_DATES = tuple(dag_run.c[name] for name in RunDates._fields)
-"""The columns of RunDates; the first that is not NULL is the `run_date`."""
 
 
 def column_of(field: "Field | str") -> sa.ColumnElement[Any]:
