@@ -51,7 +51,6 @@ class User:
 
 
 Users = Mapping[str, User]  # by name
-
 _log = logging.getLogger(__name__)
 
 

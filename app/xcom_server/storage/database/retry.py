@@ -13,7 +13,6 @@ ATTEMPTS = 4  # how often a transaction is attempted in all
 _PAUSE_SECONDS = 0.02  # the longest pause, times the number of the attempt before it
 
 Result = TypeVar("Result")
-
 _log = logging.getLogger("xcom_server.storage")
 
 
