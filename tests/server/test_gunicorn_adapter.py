@@ -82,12 +82,14 @@ def test_command_args(monkeypatch: pytest.MonkeyPatch) -> None:
         + FIX.format("apply_command_args"))
 
 
-def test_command_args_that_only_gunicorns_command_knows(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = Config().settings
+@pytest.mark.parametrize("option", ["--check-config", "--config x.py", "other:app"])
+def test_command_args_that_only_gunicorns_command_knows(option: str,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    known = vars(Config().parser().parse_args([]))
     for name in gunicorn_adapter._COMMAND_ONLY:
-        assert name in known, f"gunicorn has no setting {name} any more. " + FIX.format(
+        assert name in known, f"gunicorn has no option {name} any more. " + FIX.format(
             "_COMMAND_ONLY")
-    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--check-config")
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", option)
 
     with pytest.raises(ConfigError):
         gunicorn_adapter.apply_command_args(Config())

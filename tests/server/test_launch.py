@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from gunicorn.config import Config
-from xcom_server.observability.shared import METRICS_FOLDER
+from xcom_server.observability.shared import METRICS_FOLDER, create_metrics_folder
 from xcom_server.server.launch import configure
 from xcom_server.settings import Settings
 
@@ -46,9 +46,9 @@ def test_a_folder_is_made_for_the_metrics(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv(METRICS_FOLDER, "")
     monkeypatch.delenv(METRICS_FOLDER)
 
-    configure(Settings(metrics=True))
+    create_metrics_folder()
     first = os.environ[METRICS_FOLDER]
-    configure(Settings(metrics=True))
+    create_metrics_folder()
 
     assert Path(first).parent == tmp_path
     assert os.environ[METRICS_FOLDER] == first
@@ -58,7 +58,7 @@ def test_a_folder_that_an_operator_named_is_taken(tmp_path: Path,
                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(METRICS_FOLDER, str(tmp_path / "metrics"))
 
-    configure(Settings(metrics=True))
+    create_metrics_folder()
 
     assert (tmp_path / "metrics").is_dir()
     assert os.environ[METRICS_FOLDER] == str(tmp_path / "metrics")
@@ -71,7 +71,7 @@ def test_a_new_master_does_not_take_the_folder_of_the_one_that_it_replaces(
     old = tmp_path / "xcom-server-metrics-1-old"
     monkeypatch.setenv(METRICS_FOLDER, str(old))
 
-    configure(Settings(metrics=True))
+    create_metrics_folder()
 
     assert os.environ[METRICS_FOLDER] != str(old)
 
