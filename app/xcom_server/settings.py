@@ -96,7 +96,7 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read the settings from `XCOM_…` variables.
 
-        Raises SettingsError for a name that is no setting and for a value of the wrong type.
+        Raises SettingsError for an unknown name and for a value of the wrong type.
         """
         given = {name.removeprefix(PREFIX).lower(): text
                  for name, text in environ.items() if name.startswith(PREFIX)}
