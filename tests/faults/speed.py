@@ -9,7 +9,6 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import psutil
-from xcom_server.storage.database.backend import Limits
 from xcom_server.storage.models import XComKey
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
@@ -18,25 +17,23 @@ from xcom_server.storage.sql.store import SqlXComStore
 from tests.live import LiveServer
 from tests.waiting import until
 
-WRITERS = 8
-SECONDS = 3
 START_SECONDS = 5
 CONNECTIONS = 12
-ROUNDS = 9
 
 
-def figures(folder: Path) -> Iterator[str]:
+def figures(folder: Path, *, writers: int = 8, seconds: float = 3,
+            rounds: int = 9) -> Iterator[str]:
     """Yield a line for each figure; what is needed for it is in this new folder."""
     folder.mkdir()
-    outcomes = _contend(f"sqlite:///{folder}/writers.db")
+    outcomes = _contend(f"sqlite:///{folder}/writers.db", writers, seconds)
     counts = sorted(count for count, _ in outcomes)
-    yield (f"{WRITERS} processes that write to one SQLite file for {SECONDS} s: the slowest write"
+    yield (f"{writers} processes that write to one SQLite file for {seconds} s: the slowest write"
            f" took {max(slowest for _, slowest in outcomes):.3f} s; {sum(counts)} writes,"
            f" {counts[0]} to {counts[-1]} a process")
     with LiveServer(folder, workers=2) as server:
         until(lambda: all(_shares(server)))  # the second worker is up
-        busier = sorted(max(_shares(server)) for _ in range(ROUNDS))
-    yield (f"of {CONNECTIONS} connections the busier of two workers has, in {ROUNDS} rounds:"
+        busier = sorted(max(_shares(server)) for _ in range(rounds))
+    yield (f"of {CONNECTIONS} connections the busier of two workers has, in {rounds} rounds:"
            f" {', '.join(map(str, busier))}")
 
 
@@ -56,24 +53,24 @@ def connected(server: LiveServer, stack: ExitStack) -> HTTPConnection:
     return connection
 
 
-def _contend(url: str) -> list[tuple[int, float]]:
-    """Let processes write at once; return what each says."""
+def _contend(url: str, writers: int, seconds: float) -> list[tuple[int, float]]:
+    """Let processes write at the same time; return what each of them measured."""
     backend = open_backend(url)
     schema.upgrade(backend)
     backend.close()
-    with ProcessPoolExecutor(WRITERS, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(writers, multiprocessing.get_context("spawn")) as pool:
         start = time.monotonic() + START_SECONDS
-        running = [pool.submit(_write, url, number, start) for number in range(WRITERS)]
+        running = [pool.submit(_write, url, number, start, seconds) for number in range(writers)]
         return [each.result(120) for each in running]
 
 
-def _write(url: str, number: int, start: float) -> tuple[int, float]:
+def _write(url: str, number: int, start: float, seconds: float) -> tuple[int, float]:
     """Return how many entries one process wrote from then on, and how long the slowest took."""
-    backend = open_backend(url, Limits(lock_timeout_seconds=30))
+    backend = open_backend(url)
     store = SqlXComStore(backend)
     waits: list[float] = []
     time.sleep(max(0, start - time.monotonic()))
-    while (begun := time.monotonic()) < start + SECONDS:
+    while (begun := time.monotonic()) < start + seconds:
         store.create(XComKey("d", "r", "t", -1, f"{number}-{len(waits)}"), "1")
         waits.append(time.monotonic() - begun)
     backend.close()

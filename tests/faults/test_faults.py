@@ -4,6 +4,7 @@
 can fail; the broken servers show it.
 """
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from tests.faults.broken_server import broken_server
 from tests.faults.campaign import Verdict, campaign, judge
 from tests.faults.nemesis import schedule
+from tests.faults.speed import CONNECTIONS, figures
 from tests.faults.workload import Workload
 from tests.waiting import until
 
@@ -75,3 +77,10 @@ def test_a_server_that_breaks_its_word_is_caught(tmp_path: Path, way: str) -> No
     verdict = verdict_on(way, tmp_path)
 
     assert verdict.not_linearizable
+
+
+def test_figures_on_speed_are_measured(tmp_path: Path) -> None:
+    writers, shares = figures(tmp_path / "speed", writers=2, seconds=0.2, rounds=1)
+
+    assert re.match(r"2 processes that write .* the slowest write took [0-9.]+ s; [1-9]", writers)
+    assert re.match(rf"of {CONNECTIONS} connections the busier of two workers has, .*: \d+$", shares)
