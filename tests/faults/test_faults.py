@@ -83,4 +83,4 @@ def test_figures_on_speed_are_measured(tmp_path: Path) -> None:
     writers, shares = figures(tmp_path / "speed", writers=2, seconds=0.2, rounds=1)
 
     assert re.match(r"2 processes that write .* the slowest write took [0-9.]+ s; [1-9]", writers)
-    assert re.match(rf"of {CONNECTIONS} connections the busier of two workers has, .*: \d+$", shares)
+    assert re.match(rf"of {CONNECTIONS} connections the busier of two workers has,.*: \d+$", shares)
