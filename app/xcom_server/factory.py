@@ -24,7 +24,7 @@ V2_PATHS = ("/api/v2/", "/auth/")  # prefixes of the paths whose errors have the
 
 
 class Application(Flask):
-    """Flask without its checks for coroutines: 2 % of a GET, and there are no async views."""
+    """Flask without its coroutine checks, 2 % of a GET; this server has no async views."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function."""

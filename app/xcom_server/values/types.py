@@ -45,7 +45,7 @@ class FixedZone(tzinfo):
         return self._zone.utcoffset(when)
 
     def dst(self, when: datetime | None) -> timedelta:
-        """Return zero: there is no daylight saving time."""
+        """Return zero, since the offset is fixed."""
         return timedelta(0)
 
     def tzname(self, when: datetime | None) -> str:

@@ -62,17 +62,17 @@ class Connector:
                  options: dict[str, Any]) -> Any:
         """Return a connection.  Raises psycopg.OperationalError if no host answers in time."""
         hosts = sorted(_hosts(options), key=lambda host: host != self._last)
-        error: Exception = NoAnswer("no host is given")
-        for host in hosts:
+        for number, host in enumerate(hosts, 1):
             connect = partial(self._connect, *arguments, **options | host)
             try:
                 connection = _within(self._timeout / len(hosts), connect)
-            except psycopg.OperationalError as failure:
-                error = failure
+            except psycopg.OperationalError:
+                if number == len(hosts):
+                    raise
             else:
                 self._last = host
-                return connection
-        raise error
+                break
+        return connection
 
 
 def _hosts(options: dict[str, Any]) -> list[HostPort]:

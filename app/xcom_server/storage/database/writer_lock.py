@@ -56,7 +56,7 @@ def _open(path: str) -> Iterator[int]:
 
 def _copy_permissions(descriptor: int, path: str) -> None:
     """Give a lock file that this process made the owner and the mode of its database."""
-    with suppress(OSError):  # another user's, and good as it is; or there is no database yet
+    with suppress(OSError):  # another user's file works unchanged; the database may not exist
         database = Path(path.rpartition("-")[0]).stat()
         lock = os.fstat(descriptor)
         if (lock.st_uid, lock.st_mode & 0o666) != (database.st_uid, database.st_mode & 0o666):

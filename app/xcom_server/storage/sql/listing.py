@@ -75,8 +75,8 @@ def with_storable_map_index(parameters: dict[str, Any]) -> dict[str, Any]:
 def select_page(backend: Backend, shape: QueryShape) -> Select[Any]:
     """Return the SELECT of a page; it takes `parameters`, `limit` and `offset`.
 
-    Each row is a ListedEntry with the total after it.  For an empty page there is no row, or, with
-    an offset, one with the total only.
+    Each row is a ListedEntry with the total after it.  An empty page has no row, or with an offset
+    one row with only the total.
     """
     return _late_page(shape) if shape.has_offset else _first_page(shape)
 

@@ -15,7 +15,7 @@ def mismatch(revision: str | None) -> SchemaMismatch:
     """Return the error for a database at another revision than HEAD."""
     if revision is not None and revision > HEAD:
         return SchemaMismatch(f"The database is at schema {revision}, which a newer server made;"
-                              f" this one knows {HEAD} and leaves it alone.")
+                              f" this one supports {HEAD} and does not change it.")
     return SchemaMismatch(f"The database is at schema {revision or 'none'}, this server needs"
                           f" {HEAD}. Run: xcom-server db upgrade")
 
@@ -50,7 +50,7 @@ def ensure_current(backend: Backend) -> None:
     revision = current(backend)
     if revision == HEAD:
         return
-    if not backend.upgrades_itself and (revision is None or revision < HEAD):
+    if not backend.upgrades_itself:
         raise mismatch(revision)
     upgrade(backend)
 

@@ -129,7 +129,7 @@ class SqlXComStore(XComStore):
                 instances = connection.execute(
                     bulk.INSTANCES, {"dag_id": run.dag_id, "run_id": run.run_id})
                 yield models.SeedRun("", run.dag_id, run.run_id, run.logical_date, run.run_after,
-                              [(row.task_id, row.map_index) for row in instances])
+                                     [(row.task_id, row.map_index) for row in instances])
 
     def check(self) -> None:
         """Read the tables."""
