@@ -31,6 +31,7 @@ bench: .venv/bench wrk ## Measure the server beside bare stacks, 15 minutes; OPT
 
 check: .venv/test ## Lint, check types and the rules between rooms
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -39,14 +39,28 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     add = parser.add_argument
     add("--quick", action="store_true", help="two minutes: few rounds of what there are bars for")
-    add("--peer", action="append", choices=NAMES, default=[],
-        help="a real Airflow; may be given again")
-    add("--database", action="append", choices=[SQLITE, POSTGRESQL], default=[],
-        help="both unless given")
+    add(
+        "--peer",
+        action="append",
+        choices=NAMES,
+        default=[],
+        help="a real Airflow; may be given again",
+    )
+    add(
+        "--database",
+        action="append",
+        choices=[SQLITE, POSTGRESQL],
+        default=[],
+        help="both unless given",
+    )
     add("--rounds", type=int, help="how often the contenders take turns (5; quick: 2)")
     add("--seconds", type=int, default=1, help="how long each is driven in a round")
-    add("--only", type=lambda text: text.split(","), default=list(SECTIONS),
-        help=f"of {','.join(SECTIONS)}")
+    add(
+        "--only",
+        type=lambda text: text.split(","),
+        default=list(SECTIONS),
+        help=f"of {','.join(SECTIONS)}",
+    )
     add("--output", type=Path, default=RESULTS, help="the folder for results")
     given = parser.parse_args()
     if unknown := set(given.only) - set(SECTIONS):
@@ -56,21 +70,39 @@ def arguments() -> argparse.Namespace:
 
 def plan(given: argparse.Namespace) -> Plan:
     """Return what the command line asked for."""
-    return Plan(rounds=given.rounds or (2 if given.quick else 5), seconds=given.seconds,
-                quick=given.quick, databases=tuple(given.database) or (SQLITE, POSTGRESQL),
-                peers=tuple(dict.fromkeys(given.peer)))
+    return Plan(
+        rounds=given.rounds or (2 if given.quick else 5),
+        seconds=given.seconds,
+        quick=given.quick,
+        databases=tuple(given.database) or (SQLITE, POSTGRESQL),
+        peers=tuple(dict.fromkeys(given.peer)),
+    )
 
 
 def sections(wanted: Plan, only: list[str]) -> list[Section]:
     """Return what is to be measured, in order."""
-    own = {"in-process": one_process, "served": served, "growth": growth, "starts": starts,
-           "memory": memory}
-    found = [Section(name, each.seconds(wanted), each.steps(wanted), partial(each.run, wanted))
-             for name, each in own.items() if name in only]
+    own = {
+        "in-process": one_process,
+        "served": served,
+        "growth": growth,
+        "starts": starts,
+        "memory": memory,
+    }
+    found = [
+        Section(name, each.seconds(wanted), each.steps(wanted), partial(each.run, wanted))
+        for name, each in own.items()
+        if name in only
+    ]
     if "peers" in only:
-        found += [Section(peer, beside_peers.seconds(peer, wanted),
-                          beside_peers.steps(peer, wanted),
-                          partial(beside_peers.run, peer, wanted)) for peer in wanted.peers]
+        found += [
+            Section(
+                peer,
+                beside_peers.seconds(peer, wanted),
+                beside_peers.steps(peer, wanted),
+                partial(beside_peers.run, peer, wanted),
+            )
+            for peer in wanted.peers
+        ]
     return found
 
 
@@ -112,19 +144,27 @@ class Run:
             self.figures.update(step.figures)
             now = time.monotonic()
             left = section.seconds * max(0, 1 - number / section.steps) + sum(
-                each.seconds for each in self._after(section))
-            print(f"{section.name} {number}/{section.steps}  {step.said}"
-                  f"  ({now - last:.0f} s; {_left(left)})", flush=True)
+                each.seconds for each in self._after(section)
+            )
+            print(
+                f"{section.name} {number}/{section.steps}  {step.said}"
+                f"  ({now - last:.0f} s; {_left(left)})",
+                flush=True,
+            )
             last = now
 
     def _after(self, section: Section) -> list[Section]:
-        return self._sections[self._sections.index(section) + 1:]
+        return self._sections[self._sections.index(section) + 1 :]
 
     def _write(self, name: str, found: Figures, seconds: float) -> None:
         about: dict[str, Any] = {
-            "section": name, "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(seconds, 1), "failed": self.failures.get(name),
-            "machine": self._machine, "figures": as_json(found)}
+            "section": name,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(seconds, 1),
+            "failed": self.failures.get(name),
+            "machine": self._machine,
+            "figures": as_json(found),
+        }
         (self._output / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
         (self._output / "table.md").write_text(self.report())
 
@@ -147,8 +187,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left running
     wanted = plan(given)
     run = Run(sections(wanted, given.only), given.output)
-    with (tempfile.TemporaryDirectory(prefix="xcom-bench-") as folder,
-          Databases(Path(folder), wanted.entries) as databases):
+    with (
+        tempfile.TemporaryDirectory(prefix="xcom-bench-") as folder,
+        Databases(Path(folder), wanted.entries) as databases,
+    ):
         run.measure(databases)
     print("\n" + run.report(), flush=True)
     return 1 if run.failures else 0

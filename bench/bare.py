@@ -13,8 +13,14 @@ from xcom_server.storage.sql.tables import dag_run, xcom
 
 _ENTRIES = "/api/v1/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>/xcomEntries"
 _OF_ENTRY = (dag_run.c.dag_id == xcom.c.dag_id) & (dag_run.c.run_id == xcom.c.run_id)
-_LISTED = (xcom.c.dag_id, xcom.c.task_id, xcom.c.map_index, xcom.c.key, xcom.c.timestamp,
-           dag_run.c.logical_date.label("execution_date"))
+_LISTED = (
+    xcom.c.dag_id,
+    xcom.c.task_id,
+    xcom.c.map_index,
+    xcom.c.key,
+    xcom.c.timestamp,
+    dag_run.c.logical_date.label("execution_date"),
+)
 _ORDER = (xcom.c.dag_id, xcom.c.task_id, xcom.c.run_id, xcom.c.map_index, xcom.c.key)
 
 
@@ -49,9 +55,18 @@ def create_app(url: str, *, with_marshmallow: bool = False) -> Flask:
         limit, offset = int(request.args.get("limit", 100)), int(request.args.get("offset", 0))
         with engine.connect() as connection:
             total = connection.scalar(select(func.count()).select_from(xcom).where(*wanted))
-            rows = connection.execute(
-                select(*_LISTED).join(dag_run, _OF_ENTRY).where(*wanted).order_by(*_ORDER)
-                .limit(limit).offset(offset)).mappings().all()
+            rows = (
+                connection.execute(
+                    select(*_LISTED)
+                    .join(dag_run, _OF_ENTRY)
+                    .where(*wanted)
+                    .order_by(*_ORDER)
+                    .limit(limit)
+                    .offset(offset)
+                )
+                .mappings()
+                .all()
+            )
         return {"total_entries": total, "xcom_entries": [item(row) for row in rows]}
 
     @app.get(f"{_ENTRIES}/<key>")
@@ -63,15 +78,19 @@ def create_app(url: str, *, with_marshmallow: bool = False) -> Flask:
         body = request.get_json()
         names["key"] = body["key"]
         with engine.begin() as connection:
-            connection.execute(xcom.insert().values(
-                **names, map_index=-1, timestamp=datetime.now(UTC), value=body["value"]))
+            connection.execute(
+                xcom.insert().values(
+                    **names, map_index=-1, timestamp=datetime.now(UTC), value=body["value"]
+                )
+            )
         return entry(_found(engine, names))
 
     @app.patch(f"{_ENTRIES}/<key>")
     def update_entry(**names: str) -> dict[str, Any]:
         with engine.begin() as connection:
-            connection.execute(xcom.update().where(*_matching(names))
-                               .values(value=request.get_json()["value"]))
+            connection.execute(
+                xcom.update().where(*_matching(names)).values(value=request.get_json()["value"])
+            )
         return entry(_found(engine, names))
 
     @app.delete(f"{_ENTRIES}/<key>")
@@ -94,8 +113,11 @@ def _found(engine: Engine, names: dict[str, str]) -> Any:
 
 
 def _shown(row: Any) -> dict[str, Any]:
-    return {**row, "timestamp": row["timestamp"].isoformat(),
-            "execution_date": row["execution_date"].isoformat()}
+    return {
+        **row,
+        "timestamp": row["timestamp"].isoformat(),
+        "execution_date": row["execution_date"].isoformat(),
+    }
 
 
 def _as_durable_as_the_server(connection: Any, record: Any) -> None:

@@ -47,14 +47,26 @@ def run(name: str, plan: Plan, databases: Databases) -> Steps:
     databases.url(POSTGRESQL)
     yield Step(f"{theirs} and this server have {plan.entries:,} entries", {})
     wanted = operations(databases.layout, base)
-    yield take_turns(POSTGRESQL, plan.few, {ours: lambda: _this(databases, base),
-                                            theirs: peer.serve},
-                     after_requests(POSTGRESQL, wanted))
+    yield take_turns(
+        POSTGRESQL,
+        plan.few,
+        {ours: lambda: _this(databases, base), theirs: peer.serve},
+        after_requests(POSTGRESQL, wanted),
+    )
     with _this(databases, base) as this, peer.serve() as it:
-        sides = [Side(ours, this, wanted, CONNECTIONS[0], plan.seconds * OURS,
-                      databases.url(POSTGRESQL)),
-                 Side(theirs, it, wanted, CONNECTIONS[0], plan.seconds * THEIRS,
-                      databases.url_of(peer.name))]
+        sides = [
+            Side(
+                ours, this, wanted, CONNECTIONS[0], plan.seconds * OURS, databases.url(POSTGRESQL)
+            ),
+            Side(
+                theirs,
+                it,
+                wanted,
+                CONNECTIONS[0],
+                plan.seconds * THEIRS,
+                databases.url_of(peer.name),
+            ),
+        ]
         for each in peer.operations():
             if each in BARRED or not plan.quick:
                 yield compare(each, sides, POSTGRESQL, plan.rounds)
@@ -63,6 +75,7 @@ def run(name: str, plan: Plan, databases: Databases) -> Steps:
 @contextmanager
 def _this(databases: Databases, base: str) -> Iterator[Served]:
     first = operations(databases.layout)["GET entry"].request(0)
-    with serving.this(databases.url(POSTGRESQL), first, databases.folder / "with-users",
-                      users=True) as served:
+    with serving.this(
+        databases.url(POSTGRESQL), first, databases.folder / "with-users", users=True
+    ) as served:
         yield serving.with_token(served) if base == V2 else served

@@ -74,8 +74,11 @@ def fill(url: str, entries: int) -> Layout:
     backend = open_backend(url)
     schema.upgrade(backend)
     engine = backend.engine
-    for table, rows in ((dag_run, _runs(layout)), (task_instance, _instances(layout)),
-                        (xcom, _entries(layout))):
+    for table, rows in (
+        (dag_run, _runs(layout)),
+        (task_instance, _instances(layout)),
+        (xcom, _entries(layout)),
+    ):
         _load(engine, table, rows)
     _settle(engine)
     backend.close()
@@ -98,8 +101,16 @@ def _entries(layout: Layout) -> Iterator[tuple[Any, ...]]:
     for instance in range(layout.instances):
         dag_id, run_id, task_id = layout.instance(instance)
         for number in range(instance * KEYS, (instance + 1) * KEYS):
-            yield (dag_id, task_id, run_id, -1, layout.key(number),
-                   _FIRST + timedelta(milliseconds=number), value(number), number)
+            yield (
+                dag_id,
+                task_id,
+                run_id,
+                -1,
+                layout.key(number),
+                _FIRST + timedelta(milliseconds=number),
+                value(number),
+                number,
+            )
 
 
 def _load(engine: Engine, table: Table, rows: Iterator[tuple[Any, ...]]) -> None:
@@ -119,13 +130,18 @@ def _load(engine: Engine, table: Table, rows: Iterator[tuple[Any, ...]]) -> None
 
 
 def _for_sqlite(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(each.strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(each, datetime) else each
-                 for each in row)
+    return tuple(
+        each.strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(each, datetime) else each
+        for each in row
+    )
 
 
 def _settle(engine: Engine) -> None:
     """Leave the database as one is that has been in use: nothing to be written later."""
-    statement = "VACUUM ANALYZE" if engine.dialect.name == "postgresql" else (
-        "PRAGMA wal_checkpoint(TRUNCATE)")
+    statement = (
+        "VACUUM ANALYZE"
+        if engine.dialect.name == "postgresql"
+        else ("PRAGMA wal_checkpoint(TRUNCATE)")
+    )
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(statement)

@@ -51,8 +51,9 @@ class Ratio(NamedTuple):
 
 def ratio(over: list[float], under: list[float]) -> Ratio:
     """Compare what was measured in the same rounds."""
-    return spread([each / other if other else math.inf
-                   for each, other in zip(over, under, strict=True)])
+    return spread(
+        [each / other if other else math.inf for each, other in zip(over, under, strict=True)]
+    )
 
 
 def spread(numbers: list[float]) -> Ratio:

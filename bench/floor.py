@@ -28,14 +28,17 @@ def create_app(url: str) -> Callable[..., Iterable[bytes]]:
         names = (parts[4], parts[6], parts[8])
         status, answer = _answer(execute, environ, names, parts[10] if len(parts) > 10 else None)
         body = b"" if answer is None else json.dumps(answer).encode()
-        start_response(status, [("Content-Type", "application/json"),
-                                ("Content-Length", str(len(body)))])
+        start_response(
+            status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        )
         return [body]
+
     return app
 
 
-def _answer(execute: Callable[..., Any], environ: dict[str, Any], names: tuple[str, ...],
-            key: str | None) -> Answer:
+def _answer(
+    execute: Callable[..., Any], environ: dict[str, Any], names: tuple[str, ...], key: str | None
+) -> Answer:
     match environ["REQUEST_METHOD"]:
         case "GET" if key is None:
             return "200 OK", _page(execute, names, parse_qs(environ["QUERY_STRING"]))
@@ -44,29 +47,39 @@ def _answer(execute: Callable[..., Any], environ: dict[str, Any], names: tuple[s
         case "POST":
             body = _body(environ)
             key = body["key"]
-            execute("INSERT INTO xcom (dag_id, run_id, task_id, map_index, key, timestamp, value)"
-                    " VALUES (?, ?, ?, -1, ?, ?, ?)",
-                    (*names, key, datetime.now(UTC).isoformat(" "), body["value"]))
+            execute(
+                "INSERT INTO xcom (dag_id, run_id, task_id, map_index, key, timestamp, value)"
+                " VALUES (?, ?, ?, -1, ?, ?, ?)",
+                (*names, key, datetime.now(UTC).isoformat(" "), body["value"]),
+            )
         case "PATCH":
-            execute(f"UPDATE xcom SET value = ? WHERE {_OF.format(x='')} AND key = ?",
-                    (_body(environ)["value"], *names, key))
+            execute(
+                f"UPDATE xcom SET value = ? WHERE {_OF.format(x='')} AND key = ?",
+                (_body(environ)["value"], *names, key),
+            )
         case "DELETE":
             execute(f"DELETE FROM xcom WHERE {_OF.format(x='')} AND key = ?", (*names, key))
             return "204 NO CONTENT", None
-    row = execute(f"SELECT {_LISTED}, value {_JOINED} WHERE {_OF.format(x='x.')} AND x.key = ?",
-                  (*names, key))[0]
+    row = execute(
+        f"SELECT {_LISTED}, value {_JOINED} WHERE {_OF.format(x='x.')} AND x.key = ?", (*names, key)
+    )[0]
     return "200 OK", dict(zip([*_NAMES, "value"], map(_shown, row), strict=True))
 
 
-def _page(execute: Callable[..., Any], names: tuple[str, ...],
-          query: dict[str, list[str]]) -> dict[str, Any]:
+def _page(
+    execute: Callable[..., Any], names: tuple[str, ...], query: dict[str, list[str]]
+) -> dict[str, Any]:
     limit, offset = int(query["limit"][0]), int(query.get("offset", ["0"])[0])
     where, given = ("true", ()) if names[0] == "~" else (_OF.format(x="x."), names)
     total = execute(f"SELECT count(*) FROM xcom x WHERE {where}", given)[0][0]
-    rows = execute(f"SELECT {_LISTED} {_JOINED} WHERE {where} ORDER BY {_ORDER} LIMIT ? OFFSET ?",
-                   (*given, limit, offset))
-    return {"total_entries": total, "xcom_entries": [
-        dict(zip(_NAMES, map(_shown, row), strict=True)) for row in rows]}
+    rows = execute(
+        f"SELECT {_LISTED} {_JOINED} WHERE {where} ORDER BY {_ORDER} LIMIT ? OFFSET ?",
+        (*given, limit, offset),
+    )
+    return {
+        "total_entries": total,
+        "xcom_entries": [dict(zip(_NAMES, map(_shown, row), strict=True)) for row in rows],
+    }
 
 
 def _shown(each: Any) -> Any:
@@ -84,9 +97,13 @@ def _executor(url: str) -> Callable[..., Any]:
 
     def execute(statement: str, given: tuple[Any, ...]) -> Any:
         if not hasattr(local, "run"):
-            local.run = (_sqlite(parsed.database) if parsed.get_backend_name() == "sqlite"
-                         else _postgres(url))
+            local.run = (
+                _sqlite(parsed.database)
+                if parsed.get_backend_name() == "sqlite"
+                else _postgres(url)
+            )
         return local.run(statement, given)
+
     return execute
 
 
@@ -105,4 +122,5 @@ def _postgres(url: str) -> Callable[..., Any]:
     def run(statement: str, given: tuple[Any, ...]) -> Any:
         cursor = connection.execute(statement.replace("?", "%s"), given)
         return cursor.fetchall() if cursor.description else []
+
     return run

@@ -23,8 +23,13 @@ from bench.plan import SQLITE, Plan
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
-REQUESTS = {"GET entry": 200, "list of 100": 50, "list of all, first page": 10,
-            "list of all, deep": 5, "POST": 40}
+REQUESTS = {
+    "GET entry": 200,
+    "list of 100": 50,
+    "list of all, first page": 10,
+    "list of all, deep": 5,
+    "POST": 40,
+}
 """How many requests of a kind the median of a round is taken of."""
 
 
@@ -57,7 +62,8 @@ def run(plan: Plan, databases: Databases) -> Steps:
         for _ in range(plan.rounds):
             for size, (application, wanted) in found.items():
                 figures[Figure(LATENCY, THIS, SQLITE, name, entries=size)].append(
-                    _median(application, wanted[name], numbers))
+                    _median(application, wanted[name], numbers)
+                )
         yield Step(f"{name}: {_said(figures)}", dict(figures))
 
 
@@ -75,5 +81,7 @@ def _median(application: Application, operation: Operation, numbers: Iterator[in
 
 
 def _said(figures: Figures) -> str:
-    return ", ".join(f"{spread(numbers).median:,.0f} µs of {figure.entries:,}"
-                     for figure, numbers in figures.items())
+    return ", ".join(
+        f"{spread(numbers).median:,.0f} µs of {figure.entries:,}"
+        for figure, numbers in figures.items()
+    )

@@ -28,8 +28,15 @@ BARE = "bare"
 MARSHMALLOW = "bare with marshmallow"
 FLOOR = "floor"
 
-REQUESTS = {"GET entry": 200, "list of 100": 30, "list of all, first page": 8,
-            "list of all, deep": 8, "POST": 60, "PATCH": 60, "DELETE": 60}
+REQUESTS = {
+    "GET entry": 200,
+    "list of 100": 30,
+    "list of all, first page": 8,
+    "list of all, deep": 8,
+    "POST": 60,
+    "PATCH": 60,
+    "DELETE": 60,
+}
 """How many requests of a kind make one measurement."""
 
 
@@ -53,8 +60,9 @@ def contenders(url: str) -> dict[str, Application]:
     }
 
 
-def measure(url: str, layout: Layout, rounds: int,
-            names: Iterable[str] = tuple(REQUESTS)) -> Iterator[Measured]:
+def measure(
+    url: str, layout: Layout, rounds: int, names: Iterable[str] = tuple(REQUESTS)
+) -> Iterator[Measured]:
     """Yield what each contender takes for each operation, in rounds in which all take part."""
     applications = contenders(url)
     numbers = iter(range(10**9))
@@ -73,20 +81,24 @@ def measure(url: str, layout: Layout, rounds: int,
 
 
 def _batch(operation: Operation, numbers: Iterator[int]) -> list[tuple[int, dict[str, Any]]]:
-    return [(number := next(numbers), environ(operation.request(number)))
-            for _ in range(REQUESTS[operation.name])]
+    return [
+        (number := next(numbers), environ(operation.request(number)))
+        for _ in range(REQUESTS[operation.name])
+    ]
 
 
-def _make(application: Application, layout: Layout,
-          batch: list[tuple[int, dict[str, Any]]]) -> None:
+def _make(
+    application: Application, layout: Layout, batch: list[tuple[int, dict[str, Any]]]
+) -> None:
     """Store the entries that a batch of DELETE removes."""
     post = operations(layout, V1)["POST"]
     for number, _ in batch:
         call(application, environ(post.request(number)))
 
 
-def _timed(application: Application, operation: Operation,
-           batch: list[tuple[int, dict[str, Any]]]) -> float:
+def _timed(
+    application: Application, operation: Operation, batch: list[tuple[int, dict[str, Any]]]
+) -> float:
     gc.collect()
     start = time.process_time()
     statuses = [call(application, each) for _, each in batch]
@@ -111,13 +123,25 @@ def environ(request: Request) -> dict[str, Any]:
     """Return a request as gunicorn would hand it to an application."""
     path, _, query = request.path.partition("?")
     return {
-        "REQUEST_METHOD": request.method, "SCRIPT_NAME": "", "QUERY_STRING": query,
-        "PATH_INFO": unquote(path, "latin-1"), "RAW_URI": request.path,
-        "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8080", "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:8080", "HTTP_ACCEPT": "*/*",
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "QUERY_STRING": query,
+        "PATH_INFO": unquote(path, "latin-1"),
+        "RAW_URI": request.path,
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "8080",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": "127.0.0.1:8080",
+        "HTTP_ACCEPT": "*/*",
         "CONTENT_TYPE": "application/json" if request.body else "",
         "CONTENT_LENGTH": str(len(request.body)) if request.body else "",
-        "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(request.body),
-        "wsgi.errors": io.StringIO(), "wsgi.multithread": True, "wsgi.multiprocess": True,
-        "wsgi.run_once": False, "wsgi.input_terminated": True,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
     }

@@ -12,8 +12,18 @@ from typing import Any
 
 from tests.postgres import BINARIES
 
-LIBRARIES = ("connexion", "Flask", "gunicorn", "marshmallow", "orjson", "jsonschema-rs", "psycopg",
-             "pydantic-core", "SQLAlchemy", "Werkzeug")
+LIBRARIES = (
+    "connexion",
+    "Flask",
+    "gunicorn",
+    "marshmallow",
+    "orjson",
+    "jsonschema-rs",
+    "psycopg",
+    "pydantic-core",
+    "SQLAlchemy",
+    "Werkzeug",
+)
 
 _ROOT = Path(__file__).parents[1]
 
@@ -43,16 +53,19 @@ def in_words(of: dict[str, Any]) -> str:
 def _processor() -> str:
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
-    return next((line.partition(":")[2].strip() for line in lines
-                 if line.startswith("model name")), platform.machine())
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
 
 
 def _said(command: str, *arguments: str) -> str:
     """Return the first line that a command says, which may not be there."""
     if not shutil.which(command):
         return "none"
-    done = subprocess.run([command, *arguments], cwd=_ROOT, capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run(
+        [command, *arguments], cwd=_ROOT, capture_output=True, text=True, check=False
+    )
     return (done.stdout.splitlines() or ["unknown"])[0]
 
 

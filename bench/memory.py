@@ -48,24 +48,36 @@ def run(plan: Plan, databases: Databases) -> Steps:
     first = wanted["GET entry"].request(0)
     for database in plan.first:
         url = databases.url(database)
-        step = take_turns(database, plan.few, {
-            name: partial(contender, name, url, first, databases.folder)
-            for name in CONTENDERS}, after_requests(database, wanted))
-        figures = {figure: numbers for figure, numbers in step.figures.items()
-                   if figure.what != START}
+        step = take_turns(
+            database,
+            plan.few,
+            {name: partial(contender, name, url, first, databases.folder) for name in CONTENDERS},
+            after_requests(database, wanted),
+        )
+        figures = {
+            figure: numbers for figure, numbers in step.figures.items() if figure.what != START
+        }
         yield Step(f"{database}: {in_words(figures)}", figures)
 
 
 def after_requests(database: str, wanted: dict[str, Operation]) -> Callable[..., None]:
     """Return what makes requests, and adds what a server then takes to figures."""
+
     def add(name: str, served: Served, figures: Figures) -> None:
         with ThreadPoolExecutor(4) as pool:
             for operation, requests in REQUESTS.items():
-                list(pool.map(lambda number, made=wanted[operation]: ask(
-                    served.url, made.request(number), served.headers), range(requests)))
+                list(
+                    pool.map(
+                        lambda number, made=wanted[operation]: ask(
+                            served.url, made.request(number), served.headers
+                        ),
+                        range(requests),
+                    )
+                )
         memory = of_group(served.pid)
         figures[Figure(RSS, name, database)].append(memory.resident)
         figures[Figure(PSS, name, database)].append(memory.proportional)
+
     return add
 
 

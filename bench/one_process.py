@@ -29,10 +29,13 @@ def run(plan: Plan, databases: Databases) -> Steps:
         url = databases.url(database)
         measured = in_process.measure(url, databases.layout, plan.rounds * _TIMES, _names(plan))
         for name, of_all in groupby(measured, attrgetter("operation")):
-            figures = {Figure(CPU, each.contender, database, name): each.microseconds
-                       for each in of_all}
-            said = ", ".join(f"{figure.contender} {spread(numbers).median:,.0f} µs"
-                             for figure, numbers in figures.items())
+            figures = {
+                Figure(CPU, each.contender, database, name): each.microseconds for each in of_all
+            }
+            said = ", ".join(
+                f"{figure.contender} {spread(numbers).median:,.0f} µs"
+                for figure, numbers in figures.items()
+            )
             yield Step(f"{database}, {name}: {said}", figures)
         remove_new(url)
 

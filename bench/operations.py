@@ -56,8 +56,9 @@ def deep(layout: Layout) -> int:
 
 def _instance(base: str, layout: Layout, number: int) -> str:
     dag_id, run_id, task_id = layout.instance(number * SPREAD % layout.instances)
-    return (f"{base}/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
-            f"/taskInstances/{task_id}/xcomEntries")
+    return (
+        f"{base}/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/xcomEntries"
+    )
 
 
 def _of_instance(base: str, layout: Layout, number: int) -> str:
@@ -65,8 +66,10 @@ def _of_instance(base: str, layout: Layout, number: int) -> str:
 
 
 def _of_all(base: str, offset: int) -> str:
-    return (f"{base}/dags/{ANYTHING}/dagRuns/{ANYTHING}/taskInstances/{ANYTHING}/xcomEntries"
-            f"?limit={KEYS}&offset={offset}")
+    return (
+        f"{base}/dags/{ANYTHING}/dagRuns/{ANYTHING}/taskInstances/{ANYTHING}/xcomEntries"
+        f"?limit={KEYS}&offset={offset}"
+    )
 
 
 def _entry(base: str, layout: Layout, number: int) -> str:

@@ -13,12 +13,20 @@ from bench.figures import LATENCY, Figures, Ratio, spread
 matplotlib.use("Agg")
 
 INK, GRID = "#333333", "#e4e4e4"
-COLOURS = {"GET entry": "#0072b2", "list of 100": "#009e73", "list of all, first page": "#e69f00",
-           "list of all, deep": "#d55e00", "POST": "#cc79a7"}
+COLOURS = {
+    "GET entry": "#0072b2",
+    "list of 100": "#009e73",
+    "list of all, first page": "#e69f00",
+    "list of all, deep": "#d55e00",
+    "POST": "#cc79a7",
+}
 """Of Okabe and Ito: told apart by those who see fewer colours too."""
 
-NAMES = {"list of 100": "first page of a task", "list of all, first page": "first page of all",
-         "list of all, deep": "offset at nine tenths"}
+NAMES = {
+    "list of 100": "first page of a task",
+    "list of all, first page": "first page of all",
+    "list of all, deep": "offset at nine tenths",
+}
 
 Line = dict[int, Ratio]
 
@@ -39,16 +47,23 @@ def _lines(figures: Figures) -> dict[str, Line]:
     lines: dict[str, Line] = defaultdict(dict)
     for figure, microseconds in figures.items():
         if figure.what == LATENCY:
-            lines[figure.operation][figure.entries] = spread(
-                [each / 1000 for each in microseconds])
+            lines[figure.operation][figure.entries] = spread([each / 1000 for each in microseconds])
     return lines
 
 
 def _draw_line(axes: Axes, line: Line, colour: str) -> None:
     sizes, (medians, lowest, highest) = list(line), zip(*line.values(), strict=True)
     axes.fill_between(sizes, lowest, highest, color=colour, alpha=0.15, linewidth=0)
-    axes.plot(sizes, medians, color=colour, linewidth=2.2, marker="o", markersize=5.5,
-              markeredgecolor="white", markeredgewidth=1.2)
+    axes.plot(
+        sizes,
+        medians,
+        color=colour,
+        linewidth=2.2,
+        marker="o",
+        markersize=5.5,
+        markeredgecolor="white",
+        markeredgewidth=1.2,
+    )
 
 
 def _name_lines(axes: Axes, lines: dict[str, Line]) -> None:
@@ -58,19 +73,38 @@ def _name_lines(axes: Axes, lines: dict[str, Line]) -> None:
     for median, operation in ends:
         lowest = max(median, lowest * 1.3)  # a line of text, on this scale
         axes.annotate(
-            f"{NAMES.get(operation, operation)}  {median:.3g} ms", (max(lines[operation]), lowest),
-            xytext=(12, 0), textcoords="offset points", va="center", color=COLOURS[operation],
-            fontsize=10, fontweight="bold", annotation_clip=False)
+            f"{NAMES.get(operation, operation)}  {median:.3g} ms",
+            (max(lines[operation]), lowest),
+            xytext=(12, 0),
+            textcoords="offset points",
+            va="center",
+            color=COLOURS[operation],
+            fontsize=10,
+            fontweight="bold",
+            annotation_clip=False,
+        )
 
 
 def _dress(axes: Axes, sizes: list[int]) -> None:
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel("entries in the table", color=INK)
     axes.set_xlim(right=sizes[-1] * 1.06)
-    axes.set_title("What a request takes as the table grows", loc="left", color=INK, fontsize=14,
-                   fontweight="bold", pad=26)
-    axes.text(0, 1.025, "milliseconds, p50 · this server on SQLite, in one process",
-              transform=axes.transAxes, color=INK, fontsize=10)
+    axes.set_title(
+        "What a request takes as the table grows",
+        loc="left",
+        color=INK,
+        fontsize=14,
+        fontweight="bold",
+        pad=26,
+    )
+    axes.text(
+        0,
+        1.025,
+        "milliseconds, p50 · this server on SQLite, in one process",
+        transform=axes.transAxes,
+        color=INK,
+        fontsize=10,
+    )
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
     axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))

@@ -18,8 +18,10 @@ SECONDS = 60
 WINDOW, BUSY = 0.1, 0.02
 """Over how many seconds a server is watched, and how many of CPU in them are more than idling."""
 
-_ACTIVE = ("SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
-           " AND backend_type = 'client backend' AND pid <> pg_backend_pid()")
+_ACTIVE = (
+    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
+    " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
 
 
 def until_quiet(group: int, database_url: str) -> None:

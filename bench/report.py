@@ -33,12 +33,24 @@ def details(figures: Figures) -> str:
     """Return the medians of everything that was measured, as Markdown."""
     grids = [
         _grid("CPU per request in one process, µs", figures, CPU, _where, _who),
-        _grid("requests per second through gunicorn (p50 and p99 in ms; failed requests)",
-              figures, RATE, _where, _who),
-        _grid("p50 of this server in one process as the table grows, µs", figures, LATENCY,
-              lambda figure: figure.operation, lambda figure: f"{figure.entries:,} entries"),
-        *(_grid(what, figures, what, _who, lambda figure: figure.database)
-          for what in (START, RSS, PSS)),
+        _grid(
+            "requests per second through gunicorn (p50 and p99 in ms; failed requests)",
+            figures,
+            RATE,
+            _where,
+            _who,
+        ),
+        _grid(
+            "p50 of this server in one process as the table grows, µs",
+            figures,
+            LATENCY,
+            lambda figure: figure.operation,
+            lambda figure: f"{figure.entries:,} entries",
+        ),
+        *(
+            _grid(what, figures, what, _who, lambda figure: figure.database)
+            for what in (START, RSS, PSS)
+        ),
     ]
     return "\n\n".join(grid for grid in grids if grid)
 
@@ -60,8 +72,9 @@ def _number(number: float) -> str:
 
 
 def _where(figure: Figure) -> str:
-    over = {0: "", 1: ", 1 connection"}.get(figure.connections,
-                                            f", {figure.connections} connections")
+    over = {0: "", 1: ", 1 connection"}.get(
+        figure.connections, f", {figure.connections} connections"
+    )
     return f"{figure.database}, {figure.operation}{over}"
 
 
@@ -69,8 +82,13 @@ def _who(figure: Figure) -> str:
     return figure.contender
 
 
-def _grid(title: str, figures: Figures, what: str, row: Callable[[Figure], str],
-          column: Callable[[Figure], str]) -> str:
+def _grid(
+    title: str,
+    figures: Figures,
+    what: str,
+    row: Callable[[Figure], str],
+    column: Callable[[Figure], str],
+) -> str:
     """Return medians by row and column, each in the order in which they first came."""
     found = [figure for figure in figures if figure.what == what]
     columns = list(dict.fromkeys(map(column, found)))
@@ -93,14 +111,27 @@ def _cell(figure: Figure, figures: Figures) -> str:
 def _markdown(head: list[str], rows: list[list[str]]) -> str:
     """Return a table whose columns are as wide as what is in them, so that it reads as text too."""
     widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
-    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-             for row in [head, ["-" * width for width in widths], *rows]]
+    lines = [
+        " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in [head, ["-" * width for width in widths], *rows]
+    ]
     return "\n".join(f"| {line} |" for line in lines)
 
 
 def titled(machine: str, figures: Figures, failures: dict[str, str]) -> str:
     """Return the whole report."""
     told = "\n".join(f"* {section}: {why}" for section, why in failures.items())
-    return "\n\n".join(part for part in (
-        f"# Measured on {date.today()}", machine, table(figures, failures),
-        told and f"What failed:\n\n{told}", details(figures)) if part) + "\n"
+    return (
+        "\n\n".join(
+            part
+            for part in (
+                f"# Measured on {date.today()}",
+                machine,
+                table(figures, failures),
+                told and f"What failed:\n\n{told}",
+                details(figures),
+            )
+            if part
+        )
+        + "\n"
+    )

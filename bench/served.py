@@ -42,8 +42,9 @@ class Side:
 
 def seconds(plan: Plan) -> float:
     """Return about how long this takes."""
-    return sum((plan.seconds + 0.5) * 3.3 * rounds
-               for _ in plan.databases for *_, rounds in _kinds(plan))
+    return sum(
+        (plan.seconds + 0.5) * 3.3 * rounds for _ in plan.databases for *_, rounds in _kinds(plan)
+    )
 
 
 def steps(plan: Plan) -> int:
@@ -63,8 +64,10 @@ def run(plan: Plan, databases: Databases) -> Steps:
                 warm_up = Side(contender, each, wanted, CONNECTIONS[0], 1, url)
                 drive(warm_up, "GET entry")
             for connections, name, rounds in _kinds(plan):
-                sides = [Side(contender, found[contender], wanted, each, plan.seconds, url)
-                         for contender, each in turns(name, connections)]
+                sides = [
+                    Side(contender, found[contender], wanted, each, plan.seconds, url)
+                    for contender, each in turns(name, connections)
+                ]
                 yield compare(name, sides, database, rounds)
 
 
@@ -82,8 +85,10 @@ def _contenders(databases: Databases, url: str) -> Iterator[dict[str, Served]]:
     """Yield all contenders, each of them up, by name."""
     first = operations(databases.layout)["GET entry"].request(0)
     with ExitStack() as stack:
-        yield {name: stack.enter_context(serving.contender(name, url, first, databases.folder))
-               for name in (THIS, *serving.APPLICATIONS)}
+        yield {
+            name: stack.enter_context(serving.contender(name, url, first, databases.folder))
+            for name in (THIS, *serving.APPLICATIONS)
+        }
 
 
 def turns(name: str, connections: int) -> Iterator[tuple[str, int]]:
@@ -100,19 +105,29 @@ def compare(name: str, sides: Sequence[Side], database: str, rounds: int) -> Ste
     """Let all sides take turns in one operation; each round begins with another of them."""
     figures: Figures = defaultdict(list)
     for round_ in range(rounds):
-        for side in [*sides[round_ % len(sides):], *sides[:round_ % len(sides)]]:
+        for side in [*sides[round_ % len(sides) :], *sides[: round_ % len(sides)]]:
             done = drive(side, name)
-            for what, number in ((RATE, done.requests_per_second), (P50, done.p50),
-                                 (P99, done.p99), (FAILED, done.failed)):
+            for what, number in (
+                (RATE, done.requests_per_second),
+                (P50, done.p50),
+                (P99, done.p99),
+                (FAILED, done.failed),
+            ):
                 figures[Figure(what, side.contender, database, name, side.connections)].append(
-                    number)
+                    number
+                )
     return Step(f"{database}, {name}: {_said(figures)}", dict(figures))
 
 
 def drive(side: Side, name: str) -> wrk.Run:
     """Send requests of one operation to one side; what they leave is gone afterwards."""
-    script = wrk.script(side.operations[name], side.served.url, side.served.headers, _numbers,
-                        made_by=side.operations["POST"] if name == "DELETE" else None)
+    script = wrk.script(
+        side.operations[name],
+        side.served.url,
+        side.served.headers,
+        _numbers,
+        made_by=side.operations["POST"] if name == "DELETE" else None,
+    )
     done = wrk.drive(side.served.url, script, side.connections, side.seconds)
     until_quiet(side.served.pid, side.database_url)
     if name in ("POST", "DELETE"):
@@ -125,6 +140,8 @@ def _said(figures: Figures) -> str:
     for figure, numbers in figures.items():
         if figure.what == RATE:
             failed = sum(figures[figure._replace(what=FAILED)])
-            said.append(f"{figure.contender} {spread(numbers).median:,.0f}/s over"
-                        f" {figure.connections}" + (f" ({failed:.0f} failed)" if failed else ""))
+            said.append(
+                f"{figure.contender} {spread(numbers).median:,.0f}/s over"
+                f" {figure.connections}" + (f" ({failed:.0f} failed)" if failed else "")
+            )
     return ", ".join(said)

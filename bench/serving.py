@@ -22,9 +22,11 @@ WORKERS = 2
 
 USER = PASSWORD = "bench"
 
-APPLICATIONS = {BARE: "bench.bare:create_app({!r})",
-                MARSHMALLOW: "bench.bare:create_app({!r}, with_marshmallow=True)",
-                FLOOR: "bench.floor:create_app({!r})"}
+APPLICATIONS = {
+    BARE: "bench.bare:create_app({!r})",
+    MARSHMALLOW: "bench.bare:create_app({!r}, with_marshmallow=True)",
+    FLOOR: "bench.floor:create_app({!r})",
+}
 """The stacks beside this server, named as gunicorn names applications."""
 
 _ROOT = Path(__file__).parents[1]
@@ -32,8 +34,15 @@ _COMMAND = str(Path(sys.executable).with_name("xcom-server"))
 
 
 @contextmanager
-def this(database_url: str, first: Request, folder: Path, *,
-         users: bool = False, workers: int = WORKERS, **settings: str) -> Iterator[Served]:
+def this(
+    database_url: str,
+    first: Request,
+    folder: Path,
+    *,
+    users: bool = False,
+    workers: int = WORKERS,
+    **settings: str,
+) -> Iterator[Served]:
     """Yield this server as it comes, once it answered the first request with 200.
 
     With `users` it has one, whose Basic credentials are in the headers.
@@ -42,9 +51,15 @@ def this(database_url: str, first: Request, folder: Path, *,
     environment, headers = _environment(database_url, folder) | settings, {}
     if users:
         environment["XCOM_AUTH"] = "users"
-        subprocess.run([_COMMAND, "user", "add", USER, "--role", "op", "--replace"], cwd=folder,
-                       input=f"{PASSWORD}\n", text=True, check=True, capture_output=True,
-                       env=environment)
+        subprocess.run(
+            [_COMMAND, "user", "add", USER, "--role", "op", "--replace"],
+            cwd=folder,
+            input=f"{PASSWORD}\n",
+            text=True,
+            check=True,
+            capture_output=True,
+            env=environment,
+        )
         credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         headers["Authorization"] = f"Basic {credentials}"
     with _started([_COMMAND, "serve"], first, folder, environment, headers, workers) as served:
@@ -55,14 +70,24 @@ def this(database_url: str, first: Request, folder: Path, *,
 def beside(contender: str, database_url: str, first: Request, folder: Path) -> Iterator[Served]:
     """Yield one of the stacks beside it, behind gunicorn as gunicorn comes."""
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "gunicorn", APPLICATIONS[contender].format(database_url),
-               "--worker-class", "sync", "--no-control-socket", "--chdir", str(_ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        APPLICATIONS[contender].format(database_url),
+        "--worker-class",
+        "sync",
+        "--no-control-socket",
+        "--chdir",
+        str(_ROOT),
+    ]
     with _started(command, first, folder, {**os.environ}, {}) as served:
         yield served
 
 
-def contender(name: str, database_url: str, first: Request,
-              folder: Path) -> AbstractContextManager[Served]:
+def contender(
+    name: str, database_url: str, first: Request, folder: Path
+) -> AbstractContextManager[Served]:
     """Start this server or one of the stacks beside it; its log is in a folder of its own."""
     start = this if name == THIS else partial(beside, name)
     return start(database_url, first, folder / name.replace(" ", "-"))
@@ -72,26 +97,39 @@ def with_token(served: Served) -> Served:
     """Return the same server, with a Bearer token in the headers in place of a password."""
     body = json.dumps({"username": USER, "password": PASSWORD}).encode()
     answer = ask(served.url, Request("POST", "/auth/token", body), {})
-    return replace(served, headers={
-        "Authorization": f"Bearer {json.loads(answer.body)['access_token']}"})
+    return replace(
+        served, headers={"Authorization": f"Bearer {json.loads(answer.body)['access_token']}"}
+    )
 
 
 @contextmanager
-def _started(command: Sequence[str], first: Request, folder: Path, environment: dict[str, str],
-             headers: dict[str, str], workers: int = WORKERS) -> Iterator[Served]:
+def _started(
+    command: Sequence[str],
+    first: Request,
+    folder: Path,
+    environment: dict[str, str],
+    headers: dict[str, str],
+    workers: int = WORKERS,
+) -> Iterator[Served]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     start = time.perf_counter()
-    with process([*command, "--workers", str(workers), "--bind", f"127.0.0.1:{port}"],
-                 environment, folder) as started:
-        until_answered(started, lambda: ask(url, first, headers).status == 200,
-                       folder / "server.log")
+    with process(
+        [*command, "--workers", str(workers), "--bind", f"127.0.0.1:{port}"], environment, folder
+    ) as started:
+        until_answered(
+            started, lambda: ask(url, first, headers).status == 200, folder / "server.log"
+        )
         yield Served(url, headers, started.pid, time.perf_counter() - start)
 
 
 def _environment(database_url: str, folder: Path) -> dict[str, str]:
     """Return an environment without settings that somebody happens to have made."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("XCOM_")}
-    return {**kept, "XCOM_DATABASE_URL": database_url, "XCOM_DRAIN_SECONDS": "0",
-            "XCOM_USERS_FILE": str(folder / "users.json"),
-            "XCOM_TOKEN_KEY_FILE": str(folder / "token.key")}
+    return {
+        **kept,
+        "XCOM_DATABASE_URL": database_url,
+        "XCOM_DRAIN_SECONDS": "0",
+        "XCOM_USERS_FILE": str(folder / "users.json"),
+        "XCOM_TOKEN_KEY_FILE": str(folder / "token.key"),
+    }

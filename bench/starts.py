@@ -33,13 +33,19 @@ def run(plan: Plan, databases: Databases) -> Steps:
     first = operations(databases.layout)["GET entry"].request(0)
     for database in plan.first:
         url = databases.url(database)
-        yield take_turns(database, plan.rounds, {
-            name: partial(contender, name, url, first, databases.folder)
-            for name in CONTENDERS})
+        yield take_turns(
+            database,
+            plan.rounds,
+            {name: partial(contender, name, url, first, databases.folder) for name in CONTENDERS},
+        )
 
 
-def take_turns(database: str, rounds: int, starts: dict[str, Start],
-               then: Callable[[str, Served, Figures], None] = lambda *_: None) -> Step:
+def take_turns(
+    database: str,
+    rounds: int,
+    starts: dict[str, Start],
+    then: Callable[[str, Served, Figures], None] = lambda *_: None,
+) -> Step:
     """Start each, look at it, and stop it, in every round."""
     figures: Figures = defaultdict(list)
     for _ in range(rounds):

@@ -19,8 +19,15 @@ from bench.operations import operations
 from bench.peers.serving import free_port
 from bench.plan import POSTGRESQL, SQLITE
 
-KINDS = [("sync", 2, 1), ("sync", 4, 1), ("threads", 2, 2), ("threads", 2, 4), ("threads", 2, 8),
-         ("threads", 2, 16), ("threads", 4, 4)]
+KINDS = [
+    ("sync", 2, 1),
+    ("sync", 4, 1),
+    ("threads", 2, 2),
+    ("threads", 2, 4),
+    ("threads", 2, 8),
+    ("threads", 2, 16),
+    ("threads", 4, 4),
+]
 """Classes of workers, `threads` being the server's own; how many workers; threads of each."""
 
 CONNECTIONS = (8, 64)
@@ -32,33 +39,45 @@ _numbers = itertools.count()
 
 def main() -> None:
     """Print a table: requests per second and p99 in ms of GET entry."""
-    with (tempfile.TemporaryDirectory(prefix="xcom-bench-") as folder,
-          Databases(Path(folder), 100_000) as databases):
+    with (
+        tempfile.TemporaryDirectory(prefix="xcom-bench-") as folder,
+        Databases(Path(folder), 100_000) as databases,
+    ):
         sqlite, postgres = databases.url(SQLITE), databases.url(POSTGRESQL)
         port = databases.postgres().port
         with _slowed(port) as slow_port:
             slow = postgres.replace(f":{port}/", f":{slow_port}/")
-            columns = list(itertools.product(
-                {"SQLite": sqlite, "PostgreSQL": postgres, "PostgreSQL + 20 ms": slow}.items(),
-                CONNECTIONS))
-            print("| class, workers x threads |", " | ".join(
-                f"{name}, {connections} connections" for (name, _), connections in columns), "|")
+            columns = list(
+                itertools.product(
+                    {"SQLite": sqlite, "PostgreSQL": postgres, "PostgreSQL + 20 ms": slow}.items(),
+                    CONNECTIONS,
+                )
+            )
+            print(
+                "| class, workers x threads |",
+                " | ".join(
+                    f"{name}, {connections} connections" for (name, _), connections in columns
+                ),
+                "|",
+            )
             print("|---" * (len(columns) + 1) + "|")
             for kind in KINDS:
-                cells = [_measured(kind, url, connections, databases)
-                         for (_, url), connections in columns]
+                cells = [
+                    _measured(kind, url, connections, databases)
+                    for (_, url), connections in columns
+                ]
                 print(f"| {kind[0]}, {kind[1]} x {kind[2]} |", " | ".join(cells), "|", flush=True)
 
 
-def _measured(kind: tuple[str, int, int], url: str, connections: int,
-              databases: Databases) -> str:
+def _measured(kind: tuple[str, int, int], url: str, connections: int, databases: Databases) -> str:
     name, workers, threads = kind
     operation = operations(databases.layout)["GET entry"]
     settings = {"XCOM_THREADS": str(threads)}
     if name == "sync":
         settings["GUNICORN_CMD_ARGS"] = "--worker-class sync"
-    with serving.this(url, operation.request(0), databases.folder / "this", workers=workers,
-                      **settings) as served:
+    with serving.this(
+        url, operation.request(0), databases.folder / "this", workers=workers, **settings
+    ) as served:
         script = wrk.script(operation, served.url, served.headers, _numbers, made_by=None)
         wrk.drive(served.url, script, connections, 1)
         done = wrk.drive(served.url, script, connections, SECONDS)
@@ -79,8 +98,9 @@ def _slowed(port: int) -> Iterator[int]:
 
 
 def _delay(slow: int, port: int) -> None:
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter,
-                   seconds: float) -> None:
+    async def pump(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float
+    ) -> None:
         while data := await reader.read(65536):
             if seconds:
                 await asyncio.sleep(seconds)

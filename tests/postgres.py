@@ -40,16 +40,23 @@ PORTS = range(15_000, 32_000)
 STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 # Durability is left at its defaults. Memory that processes share is in files of the data folder.
-OPTIONS = {"listen_addresses": "127.0.0.1", "shared_buffers": "16MB", "max_connections": "60",
-           "dynamic_shared_memory_type": "mmap", "wal_keep_size": "64MB"}
+OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "shared_buffers": "16MB",
+    "max_connections": "60",
+    "dynamic_shared_memory_type": "mmap",
+    "wal_keep_size": "64MB",
+}
 
 
 def either(*servers: "Postgres") -> str:
     """Return the URL of several servers, of which the one that can be written to is meant."""
     hosts = ",".join("127.0.0.1" for _ in servers)
     ports = ",".join(str(server.port) for server in servers)
-    return (f"postgresql+psycopg://postgres@/postgres?host={hosts}&port={ports}"
-            "&target_session_attrs=read-write")
+    return (
+        f"postgresql+psycopg://postgres@/postgres?host={hosts}&port={ports}"
+        "&target_session_attrs=read-write"
+    )
 
 
 class Postgres:
@@ -83,8 +90,12 @@ class Postgres:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._remove()
 
     def standby(self, folder: Path) -> "Standby":
@@ -96,9 +107,22 @@ class Postgres:
         options = [f"--{name}={value}" for name, value in self._options.items()]
         with self.log.open("ab") as log:
             self._process = process = subprocess.Popen(
-                [BINARIES / "postgres", "-D", self.data, "-p", str(self.port), "-k", self.home,
-                 *options], cwd=self.home, stdout=log, stderr=log, start_new_session=True,
-                **_as_system_user())
+                [
+                    BINARIES / "postgres",
+                    "-D",
+                    self.data,
+                    "-p",
+                    str(self.port),
+                    "-k",
+                    self.home,
+                    *options,
+                ],
+                cwd=self.home,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **_as_system_user(),
+            )
         until(lambda: process.poll() is not None or self._answers(), SECONDS, self.log.read_text)
         if process.poll() is not None:
             raise RuntimeError(f"PostgreSQL did not start:\n{self.log.read_text()}")
@@ -114,6 +138,7 @@ class Postgres:
 
         A backend that outlived the postmaster could still acknowledge a commit.
         """
+
         def all_gone() -> bool:
             processes.tell(pids := self.pids(), signal.SIGKILL)
             return not pids
@@ -125,6 +150,7 @@ class Postgres:
 
     def pause(self) -> None:
         """Stop every process where it is: the kernel takes connections, nobody answers them."""
+
         def all_paused() -> bool:
             processes.tell(pids := self.pids(), signal.SIGSTOP)
             return processes.are_stopped(pids)
@@ -141,8 +167,9 @@ class Postgres:
         They are told by their working folder, as are those that lost their postmaster.
         """
         postmaster = self._process.pid if self._process is not None else None
-        return sorted(processes.working_in(str(self.data)),
-                      key=lambda pid: (pid != postmaster, pid))
+        return sorted(
+            processes.working_in(str(self.data)), key=lambda pid: (pid != postmaster, pid)
+        )
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
         """Run one statement on a connection of its own, and return its rows."""
@@ -151,8 +178,18 @@ class Postgres:
             return cursor.fetchall() if cursor.description else []
 
     def _make_data(self) -> None:
-        _run("initdb", "-D", str(self.data), "-U", "postgres", "--auth=trust", "--no-sync",
-             "--encoding=UTF8", "--locale=C", folder=self.home)
+        _run(
+            "initdb",
+            "-D",
+            str(self.data),
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "--no-sync",
+            "--encoding=UTF8",
+            "--locale=C",
+            folder=self.home,
+        )
 
     def _answers(self) -> bool:
         try:
@@ -193,14 +230,25 @@ class Standby(Postgres):
 
     def _make_data(self) -> None:
         source = f"{self._primary.conninfo} application_name={self._name}"
-        _run("pg_basebackup", "-D", str(self.data), "-R", "-c", "fast", "--no-sync", "-d", source,
-             folder=self.home)
+        _run(
+            "pg_basebackup",
+            "-D",
+            str(self.data),
+            "-R",
+            "-c",
+            "fast",
+            "--no-sync",
+            "-d",
+            source,
+            folder=self.home,
+        )
         with (self.data / "postgresql.auto.conf").open("a") as configuration:
             configuration.write("synchronous_standby_names = ''\n")  # the primary's may be copied
 
     def _is_waited_for(self) -> bool:
         return ("sync",) in self._primary.execute(
-            f"SELECT sync_state FROM pg_stat_replication WHERE application_name = '{self._name}'")
+            f"SELECT sync_state FROM pg_stat_replication WHERE application_name = '{self._name}'"
+        )
 
 
 def _free_port() -> int:
@@ -233,8 +281,15 @@ def _give_to_system_user(folder: Path) -> None:
 
 
 def _run(command: str, *arguments: str, folder: Path) -> None:
-    done = subprocess.run([BINARIES / command, *arguments], cwd=folder, capture_output=True,
-                          text=True, timeout=SECONDS, check=False, **_as_system_user())
+    done = subprocess.run(
+        [BINARIES / command, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+        **_as_system_user(),
+    )
     if done.returncode != 0:
         raise RuntimeError(f"{command} failed:\n{done.stdout}{done.stderr}")
 

@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], object], seconds: float = 60,
-          why: Callable[[], object] = lambda: "") -> float:
+def until(
+    condition: Callable[[], object], seconds: float = 60, why: Callable[[], object] = lambda: ""
+) -> float:
     """Return after how many seconds the condition held; fail with what `why` returns if never."""
     start = time.monotonic()
     while not condition():

@@ -69,8 +69,10 @@ class NameTooLong(XComError):
     limit: int
 
     def __str__(self) -> str:
-        return (f"dag_id, dag_run_id, task_id and key are {self.size} bytes together, more than"
-                f" {self.limit}")
+        return (
+            f"dag_id, dag_run_id, task_id and key are {self.size} bytes together, more than"
+            f" {self.limit}"
+        )
 
 
 @dataclass(eq=False)
@@ -85,8 +87,10 @@ class ReservedKeys(XComError):
     names: list[str]
 
     def __str__(self) -> str:
-        return (f"XCom {self.place} contains reserved serialization keys: {', '.join(self.names)}."
-                " These keys are reserved for internal use.")
+        return (
+            f"XCom {self.place} contains reserved serialization keys: {', '.join(self.names)}."
+            " These keys are reserved for internal use."
+        )
 
 
 @dataclass(eq=False)

@@ -38,9 +38,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     that they name, and SchemaMismatch for a database whose tables are not the ones this code needs.
     """
     settings = settings or Settings.from_env()
-    store = open_store(settings.database_url, limits(settings),
-                       require_parents=settings.require_parents,
-                       observer=metrics.StoreMetrics() if settings.metrics else None)
+    store = open_store(
+        settings.database_url,
+        limits(settings),
+        require_parents=settings.require_parents,
+        observer=metrics.StoreMetrics() if settings.metrics else None,
+    )
     app = Application("xcom_server", static_folder=None)
     logs.write_to_stderr(app.logger, settings.log_format)  # for every module
     _prepare(app, store)
@@ -86,8 +89,9 @@ def _is_v2() -> bool:
 
 
 def _frame(response: Response) -> Response:
-    return (middleware.gzip_response(response) if _is_v2()
-            else v1_errors.with_airflow_headers(response))
+    return (
+        middleware.gzip_response(response) if _is_v2() else v1_errors.with_airflow_headers(response)
+    )
 
 
 def _render(error: Exception) -> Response:

@@ -14,10 +14,13 @@ from xcom_server.formats import strict_json
 from xcom_server.formats.rfc3339 import parse_rfc3339
 from xcom_server.storage import models
 
-_NAMES = {"dag_id": models.MAX_ID_LENGTH, "run_id": models.MAX_ID_LENGTH,
-          "task_id": models.MAX_ID_LENGTH, "key": models.MAX_KEY_LENGTH}
-ENTRY_FIELDS = {*_NAMES, "map_index", "logical_date", "timestamp", "value", "stored",
-                 "python_repr"}
+_NAMES = {
+    "dag_id": models.MAX_ID_LENGTH,
+    "run_id": models.MAX_ID_LENGTH,
+    "task_id": models.MAX_ID_LENGTH,
+    "key": models.MAX_KEY_LENGTH,
+}
+ENTRY_FIELDS = {*_NAMES, "map_index", "logical_date", "timestamp", "value", "stored", "python_repr"}
 _RUN_FIELDS = {"dag_id", "run_id", "logical_date", "run_after", "task_instances"}
 
 
@@ -33,19 +36,24 @@ def read(text: str, file: str = "") -> list[models.SeedRow]:
     place = f"{file}: " if file else ""
     try:
         if text.lstrip().startswith("["):
-            return [_row(f"{place}entry {number}", _entry, element)
-                    for number, element in enumerate(strict_json.split_array(text), 1)]
+            return [
+                _row(f"{place}entry {number}", _entry, element)
+                for number, element in enumerate(strict_json.split_array(text), 1)
+            ]
         document = strict_json.loads(text)
     except strict_json.InvalidJson as error:
         raise InvalidSeedFile(f"{place}not JSON: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("dag_runs"), list):
         raise InvalidSeedFile(f"{place}neither a list of entries nor an object with dag_runs")
-    return [_row(f"{place}DAG run {number}", _run, json.dumps(run))
-            for number, run in enumerate(document["dag_runs"], 1)]
+    return [
+        _row(f"{place}DAG run {number}", _run, json.dumps(run))
+        for number, run in enumerate(document["dag_runs"], 1)
+    ]
 
 
-def _row(place: str, build: Callable[[str, strict_json.JsonObject], models.SeedRow],
-         text: str) -> models.SeedRow:
+def _row(
+    place: str, build: Callable[[str, strict_json.JsonObject], models.SeedRow], text: str
+) -> models.SeedRow:
     try:
         row = strict_json.loads(text)
         if not isinstance(row, strict_json.JsonObject):
@@ -59,8 +67,13 @@ def _row(place: str, build: Callable[[str, strict_json.JsonObject], models.SeedR
 def _entry(place: str, row: strict_json.JsonObject) -> models.SeedEntry:
     _refuse_unknown(row, ENTRY_FIELDS)
     names = {field: _name(row, field) for field in _NAMES}
-    return models.SeedEntry(place, models.XComKey(**names, map_index=_map_index(row)), _value(row),
-                            _date(row, "logical_date"), _date(row, "timestamp"))
+    return models.SeedEntry(
+        place,
+        models.XComKey(**names, map_index=_map_index(row)),
+        _value(row),
+        _date(row, "logical_date"),
+        _date(row, "timestamp"),
+    )
 
 
 def _run(place: str, row: strict_json.JsonObject) -> models.SeedRun:
@@ -69,9 +82,14 @@ def _run(place: str, row: strict_json.JsonObject) -> models.SeedRun:
     instances = row.get("task_instances", [])
     if not isinstance(instances, list) or not all(isinstance(each, dict) for each in instances):
         raise InvalidSeedFile("task_instances is not a list of objects")
-    return models.SeedRun(place, _name(row, "dag_id"), _name(row, "run_id"), date,
-                          _date(row, "run_after") or date or datetime.now(UTC),
-                          [(_name(each, "task_id"), _map_index(each)) for each in instances])
+    return models.SeedRun(
+        place,
+        _name(row, "dag_id"),
+        _name(row, "run_id"),
+        date,
+        _date(row, "run_after") or date or datetime.now(UTC),
+        [(_name(each, "task_id"), _map_index(each)) for each in instances],
+    )
 
 
 def _refuse_unknown(row: dict[str, Any], known: set[str]) -> None:
@@ -91,8 +109,9 @@ def _name(row: dict[str, Any], field: str) -> str:
 def _map_index(row: dict[str, Any]) -> int:
     index = row.get("map_index", models.UNMAPPED)
     if type(index) is not int or not models.UNMAPPED <= index <= models.MAX_MAP_INDEX:
-        raise InvalidSeedFile(f"map_index must be a whole number from {models.UNMAPPED} to"
-                              f" {models.MAX_MAP_INDEX}")
+        raise InvalidSeedFile(
+            f"map_index must be a whole number from {models.UNMAPPED} to {models.MAX_MAP_INDEX}"
+        )
     return index
 
 
@@ -121,18 +140,30 @@ def _date(row: dict[str, Any], field: str) -> datetime | None:
 
 def entry_as_row(entry: models.XComEntry) -> dict[str, Any]:
     """Return a stored entry as a row of a seed file."""
-    return {"dag_id": entry.dag_id, "run_id": entry.run_id,
-            "logical_date": _iso(entry.logical_date), "task_id": entry.task_id,
-            "map_index": entry.map_index, "key": entry.key, "stored": entry.value,
-            "timestamp": _iso(entry.timestamp)}
+    return {
+        "dag_id": entry.dag_id,
+        "run_id": entry.run_id,
+        "logical_date": _iso(entry.logical_date),
+        "task_id": entry.task_id,
+        "map_index": entry.map_index,
+        "key": entry.key,
+        "stored": entry.value,
+        "timestamp": _iso(entry.timestamp),
+    }
 
 
 def run_as_row(run: models.SeedRun) -> dict[str, Any]:
     """Return a stored DAG run as a row of a seed file."""
-    return {"dag_id": run.dag_id, "run_id": run.run_id, "logical_date": _iso(run.logical_date),
-            "run_after": _iso(run.run_after),
-            "task_instances": [{"task_id": task_id, "map_index": map_index}
-                               for task_id, map_index in run.task_instances]}
+    return {
+        "dag_id": run.dag_id,
+        "run_id": run.run_id,
+        "logical_date": _iso(run.logical_date),
+        "run_after": _iso(run.run_after),
+        "task_instances": [
+            {"task_id": task_id, "map_index": map_index}
+            for task_id, map_index in run.task_instances
+        ],
+    }
 
 
 def _iso(date: datetime | None) -> str | None:

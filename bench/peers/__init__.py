@@ -1,10 +1,10 @@
 """Real Airflows to measure the server beside, each with an environment and database of its own.
 
-    peer = named("airflow3", folder)       its AIRFLOW_HOME and logs go into the folder
-    peer.install()                         into .venvs/airflow3 of the checkout, once
-    peer.prepare(postgres, 100_000)        a database, a user and the entries of the layout
-    with peer.serve(workers=2) as served:  served.url, .headers, .pid, .seconds_to_first_200
-        peer.operations()                  the requests that this Airflow answers, by name
+peer = named("airflow3", folder)       its AIRFLOW_HOME and logs go into the folder
+peer.install()                         into .venvs/airflow3 of the checkout, once
+peer.prepare(postgres, 100_000)        a database, a user and the entries of the layout
+with peer.serve(workers=2) as served:  served.url, .headers, .pid, .seconds_to_first_200
+    peer.operations()                  the requests that this Airflow answers, by name
 """
 
 from contextlib import AbstractContextManager

@@ -26,11 +26,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left running
-    with (tempfile.TemporaryDirectory(prefix="peers-") as folder,
-          Postgres(Path(folder)) as postgres):
+    with tempfile.TemporaryDirectory(prefix="peers-") as folder, Postgres(Path(folder)) as postgres:
         for name in options.name:
-            _show(named(name, Path(folder)), PostgresServer("127.0.0.1", postgres.port),
-                  options.entries, options.workers)
+            _show(
+                named(name, Path(folder)),
+                PostgresServer("127.0.0.1", postgres.port),
+                options.entries,
+                options.workers,
+            )
 
 
 def _show(peer: Peer, postgres: PostgresServer, entries: int, workers: int) -> None:
@@ -45,8 +48,10 @@ def _show(peer: Peer, postgres: PostgresServer, entries: int, workers: int) -> N
         for name, operation in peer.operations().items():
             request = operation.request(NUMBER)
             answer = serving.ask(served.url, request, served.headers)
-            print(f"\n{name}: {request.method} {request.path} {request.body.decode()}\n"
-                  f"  {answer.status}, {len(answer.body)} bytes: {answer.body[:200]!r}")
+            print(
+                f"\n{name}: {request.method} {request.path} {request.body.decode()}\n"
+                f"  {answer.status}, {len(answer.body)} bytes: {answer.body[:200]!r}"
+            )
             if answer.status != operation.status:
                 raise SystemExit(f"expected {operation.status}: {answer.body.decode()}")
             _check(name, json.loads(answer.body or "null"), layout)

@@ -80,7 +80,8 @@ class Airflow(ABC):
         self._postgres, self._layout = postgres, layout
         (self.home / "dags").mkdir(parents=True, exist_ok=True)
         (self.home / "dags" / "layout.py").write_text(
-            DAGS.format(operators=self.operators, dags=layout.dags, tasks=TASKS))
+            DAGS.format(operators=self.operators, dags=layout.dags, tasks=TASKS)
+        )
         filling.create_database(postgres, self.name)
         self.run("db", "migrate")
         self.run("dags", "reserialize")
@@ -103,8 +104,11 @@ class Airflow(ABC):
         for left in self.home.glob("*.pid"):  # of one that was killed
             left.unlink()
         start = time.perf_counter()
-        with serving.process([environment.command(self.name), *self.command(port, workers)],
-                             self._variables(), self.home) as process:
+        with serving.process(
+            [environment.command(self.name), *self.command(port, workers)],
+            self._variables(),
+            self.home,
+        ) as process:
             serving.until_answered(process, answered, self.home / "server.log")
             yield Served(url, told, process.pid, time.perf_counter() - start)
 
@@ -119,18 +123,26 @@ class Airflow(ABC):
         log = self.home / "prepare.log"
         with log.open("ab") as output:
             done = subprocess.run(
-                [environment.command(self.name), *arguments], env=self._variables(),
-                cwd=self.home, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, check=False)
+                [environment.command(self.name), *arguments],
+                env=self._variables(),
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
         if done.returncode != 0:
             raise RuntimeError(f"airflow {arguments} failed:\n{log.read_text()[-5000:]}")
 
     def _variables(self) -> dict[str, str]:
         assert self._postgres is not None, "prepare comes first"
         at = self._postgres
-        return environment.variables(self.name, {
-            "AIRFLOW_HOME": str(self.home),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN":
-                f"postgresql+psycopg2://{at.user}@{at.host}:{at.port}/{self.name}",
-        } | self.settings())
+        return environment.variables(
+            self.name,
+            {
+                "AIRFLOW_HOME": str(self.home),
+                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{at.user}@{at.host}:{at.port}/{self.name}",
+            }
+            | self.settings(),
+        )

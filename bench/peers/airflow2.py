@@ -39,9 +39,10 @@ class Airflow2(Airflow):
 
     def settings(self) -> dict[str, str]:
         """Return Basic authentication, which is not on unless asked for, beside the default."""
-        return {"AIRFLOW__API__AUTH_BACKENDS":
-                "airflow.providers.fab.auth_manager.api.auth.backend.basic_auth,"
-                "airflow.api.auth.backend.session"}
+        return {
+            "AIRFLOW__API__AUTH_BACKENDS": "airflow.providers.fab.auth_manager.api.auth"
+            ".backend.basic_auth,airflow.api.auth.backend.session"
+        }
 
     def make_user(self) -> None:
         """Make the user as the documentation says, and the permissions that go with the roles.
@@ -49,13 +50,34 @@ class Airflow2(Airflow):
         Otherwise the first start makes them, which takes a second longer than any later one.
         """
         self.run("sync-perm")
-        self.run("users", "create", "--username", USER, "--password", PASSWORD, "--role", "Admin",
-                 "--firstname", "Ada", "--lastname", "Lovelace", "--email", "ada@example.com")
+        self.run(
+            "users",
+            "create",
+            "--username",
+            USER,
+            "--password",
+            PASSWORD,
+            "--role",
+            "Admin",
+            "--firstname",
+            "Ada",
+            "--lastname",
+            "Lovelace",
+            "--email",
+            "ada@example.com",
+        )
 
     def command(self, port: int, workers: int) -> list[str]:
         """Return the arguments that serve the API and the pages that come with it."""
-        return ["webserver", "--hostname", "127.0.0.1", "--port", str(port),
-                "--workers", str(workers)]
+        return [
+            "webserver",
+            "--hostname",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            str(workers),
+        ]
 
     def headers(self, url: str) -> dict[str, str]:
         """Return the user's name and password, which every request is checked for."""

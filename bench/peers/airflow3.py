@@ -34,8 +34,15 @@ class Airflow3(Airflow):
     name = "airflow3"
     version = "3.3.2"
     base = V2
-    answers = ("GET entry", "list of 100", "list of all, first page", "list of all, deep",
-               "POST", "PATCH", "DELETE")
+    answers = (
+        "GET entry",
+        "list of 100",
+        "list of all, first page",
+        "list of all, deep",
+        "POST",
+        "PATCH",
+        "DELETE",
+    )
     packages = ("psycopg2-binary", "asyncpg")
     operators = "airflow.providers.standard.operators.empty"
     statements = (DAG_RUNS, TASK_INSTANCES, filling.xcom("json::jsonb"))
@@ -62,8 +69,7 @@ class Airflow3(Airflow):
 
     def command(self, port: int, workers: int) -> list[str]:
         """Return the arguments that serve the API and the rest that comes with it."""
-        return ["api-server", "--host", "127.0.0.1", "--port", str(port),
-                "--workers", str(workers)]
+        return ["api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
 
     def headers(self, url: str) -> dict[str, str]:
         """Return a token, which is good for a day."""

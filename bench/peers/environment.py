@@ -22,8 +22,18 @@ def install(name: str, *requirements: str) -> None:
         return
     print(f"{name}: installing {requirements[0]}, about a minute", flush=True)
     _run(_python(), "-m", "venv", "--clear", str(environment))
-    _run(str(environment / "bin/python"), "-m", "pip", "install", "--quiet", "--no-input",
-         "--disable-pip-version-check", "--constraint", str(constraints), *requirements)
+    _run(
+        str(environment / "bin/python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--constraint",
+        str(constraints),
+        *requirements,
+    )
     done.write_text(wanted)
 
 
@@ -37,8 +47,11 @@ def variables(name: str, settings: dict[str, str]) -> dict[str, str]:
 
     Nothing that this process was told about Airflow or Python reaches them.
     """
-    inherited = {key: text for key, text in os.environ.items()
-                 if not key.startswith(("AIRFLOW", "PYTHON", "VIRTUAL_ENV"))}
+    inherited = {
+        key: text
+        for key, text in os.environ.items()
+        if not key.startswith(("AIRFLOW", "PYTHON", "VIRTUAL_ENV"))
+    }
     programs = f"{ENVIRONMENTS / name / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return inherited | settings | {"PATH": programs}
 
@@ -54,7 +67,8 @@ def _python() -> str:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}")

@@ -31,8 +31,10 @@ def ask(url: str, request: Request, headers: dict[str, str]) -> Answer:
     """Make one request on a connection of its own, whatever its answer is."""
     with_type = headers | ({"Content-Type": "application/json"} if request.body else {})
     try:
-        with urlopen(HttpRequest(url + request.path, request.body or None, with_type,
-                                 method=request.method), timeout=60) as answer:
+        with urlopen(
+            HttpRequest(url + request.path, request.body or None, with_type, method=request.method),
+            timeout=60,
+        ) as answer:
             return Answer(answer.status, answer.read())
     except HTTPError as error:
         with error:
@@ -47,20 +49,29 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(command: Sequence[str], environment: dict[str, str],
-            folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    command: Sequence[str], environment: dict[str, str], folder: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server whose output goes into the folder, and end its whole process group."""
     with (folder / "server.log").open("wb") as log:
-        started = subprocess.Popen(command, env=environment, cwd=folder, start_new_session=True,
-                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        started = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
         try:
             yield started
         finally:
             _stop(started)
 
 
-def until_answered(started: subprocess.Popen[bytes], answered: Callable[[], bool],
-                   log: Path) -> None:
+def until_answered(
+    started: subprocess.Popen[bytes], answered: Callable[[], bool], log: Path
+) -> None:
     """Return once it is answered; an error of the network means that it is not yet."""
     deadline = time.monotonic() + START_SECONDS
     while started.poll() is None and time.monotonic() < deadline:

@@ -16,13 +16,14 @@ class Calls:
     def entries(self, dag_id: str = "etl", dag_run_id: str = RUN, task_id: str = "extract") -> str:
         """Return the path of a task's entries."""
         dag, run, task = (quote(name, safe="") for name in (dag_id, dag_run_id, task_id))
-        return (f"/api/{self._version}/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries")
+        return f"/api/{self._version}/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries"
 
     def entry(self, key: str, **names: str) -> str:
         """Return the path of one entry."""
         return f"{self.entries(**names)}/{quote(key, safe='')}"
 
-    def create(self, client: FlaskClient, key: str = "k", value: Any = "v",
-               **body: Any) -> TestResponse:
+    def create(
+        self, client: FlaskClient, key: str = "k", value: Any = "v", **body: Any
+    ) -> TestResponse:
         """Create an entry of the task that `entries()` addresses."""
         return client.post(self.entries(), json={"key": key, "value": value, **body})

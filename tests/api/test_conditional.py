@@ -41,7 +41,8 @@ def test_every_answer_about_one_entry_carries_its_tag(client: FlaskClient, versi
 
 @VERSIONS
 def test_an_entry_that_is_written_again_or_anew_has_a_tag_it_never_had(
-        client: FlaskClient, version: str) -> None:
+    client: FlaskClient, version: str
+) -> None:
     seen = set()
     for _ in range(3):
         create(client)
@@ -59,21 +60,38 @@ def test_a_change_for_the_tag_that_is_stored_is_made(client: FlaskClient, versio
     for asked in ("{}", "*", '"0", {}'):
         headers = if_match(asked.format(tag_of(client, version)))
         assert patch(client, version, "new", headers).status_code == 200
-    assert client.delete(
-        ENTRY[version], headers=if_match(tag_of(client, version))).status_code == 204
+    assert (
+        client.delete(ENTRY[version], headers=if_match(tag_of(client, version))).status_code == 204
+    )
 
 
 @VERSIONS
-@pytest.mark.parametrize("tag", [
-    '"0"', '"1"', '"ffffffffffffffff"', '"99999999999999999999"', '"-1"', '"01"', '"x"', '""',
-    "nonsense", 'W/"1"', '"\\u0661"'])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '"0"',
+        '"1"',
+        '"ffffffffffffffff"',
+        '"99999999999999999999"',
+        '"-1"',
+        '"01"',
+        '"x"',
+        '""',
+        "nonsense",
+        'W/"1"',
+        '"\\u0661"',
+    ],
+)
 def test_a_change_for_another_tag_is_refused_and_changes_nothing(
-        client: FlaskClient, version: str, tag: str) -> None:
+    client: FlaskClient, version: str, tag: str
+) -> None:
     create(client)
     before = client.get(ENTRY[version])
 
-    for answer in (patch(client, version, "new", if_match(tag)),
-                   client.delete(ENTRY[version], headers=if_match(tag))):
+    for answer in (
+        patch(client, version, "new", if_match(tag)),
+        client.delete(ENTRY[version], headers=if_match(tag)),
+    ):
         assert answer.status_code == 412
         assert answer.headers["ETag"] == before.headers["ETag"]  # what to ask for next
         assert "If-Match" in answer.json["detail"]
@@ -82,7 +100,8 @@ def test_a_change_for_another_tag_is_refused_and_changes_nothing(
 
 @VERSIONS
 def test_a_header_that_names_no_tag_or_too_many_changes_nothing(
-        client: FlaskClient, version: str) -> None:
+    client: FlaskClient, version: str
+) -> None:
     create(client)
     many = [f'"{number:x}"' for number in range(101)]
 
@@ -103,7 +122,8 @@ def test_a_weak_tag_is_not_strong_enough_to_change_by(client: FlaskClient, versi
 
 @VERSIONS
 def test_an_entry_that_is_not_there_is_not_found_whatever_was_asked_for(
-        client: FlaskClient, version: str) -> None:
+    client: FlaskClient, version: str
+) -> None:
     for headers in (if_match('"1"'), if_match("*"), {"If-None-Match": "*"}):
         assert patch(client, version, "new", headers).status_code == 404
         assert client.delete(ENTRY[version], headers=headers).status_code == 404
@@ -111,7 +131,8 @@ def test_an_entry_that_is_not_there_is_not_found_whatever_was_asked_for(
 
 @VERSIONS
 def test_an_entry_that_should_not_be_there_is_a_412_for_who_asks_so(
-        client: FlaskClient, version: str) -> None:
+    client: FlaskClient, version: str
+) -> None:
     body, headers = {"key": "k", "value": "1"}, {"If-None-Match": "*"}
 
     assert client.post(ENTRIES[version], json=body, headers=headers).status_code in (200, 201)
@@ -132,7 +153,8 @@ def test_a_read_is_answered_whatever_it_asks_for(client: FlaskClient, version: s
 
 @VERSIONS
 def test_of_many_that_change_the_same_tag_exactly_one_does(
-        make_client: Callable[..., FlaskClient], version: str) -> None:
+    make_client: Callable[..., FlaskClient], version: str
+) -> None:
     app = make_client().application
     create(app.test_client())
     headers = if_match(tag_of(app.test_client(), version))

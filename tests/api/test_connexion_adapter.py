@@ -28,22 +28,46 @@ from tests.contract.document import DOCUMENTS, VERSIONS
 
 ITEM = {"type": "object", "properties": {"size": {"type": "integer"}}}
 DOCUMENT: dict[str, Any] = {
-    "openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "security": [{"Basic": []}],
-    "paths": {"/items/{numbers}/{key}": {
-        "parameters": [{"$ref": "#/components/parameters/Numbers"}],
-        "post": {
-            "operationId": "create_item",
-            "parameters": [{"name": "key", "in": "path", "required": True,
-                            "schema": {"type": "string"}}],
-            "requestBody": {"content": {"application/json": {
-                "schema": {"$ref": "#/components/schemas/Item"}}}},
-            "responses": {"200": {"description": "it", "content": {"application/json": {
-                "schema": {"$ref": "#/components/schemas/Item"}}}}}}}},
+    "openapi": "3.0.3",
+    "info": {"title": "t", "version": "1"},
+    "security": [{"Basic": []}],
+    "paths": {
+        "/items/{numbers}/{key}": {
+            "parameters": [{"$ref": "#/components/parameters/Numbers"}],
+            "post": {
+                "operationId": "create_item",
+                "parameters": [
+                    {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}
+                ],
+                "requestBody": {
+                    "content": {
+                        "application/json": {"schema": {"$ref": "#/components/schemas/Item"}}
+                    }
+                },
+                "responses": {
+                    "200": {
+                        "description": "it",
+                        "content": {
+                            "application/json": {"schema": {"$ref": "#/components/schemas/Item"}}
+                        },
+                    }
+                },
+            },
+        }
+    },
     "components": {
-        "parameters": {"Numbers": {"name": "numbers", "in": "path", "required": True,
-                                   "schema": {"type": "array", "items": {"type": "integer"}}}},
+        "parameters": {
+            "Numbers": {
+                "name": "numbers",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "array", "items": {"type": "integer"}},
+            }
+        },
         "schemas": {"Item": ITEM},
-        "securitySchemes": {"Basic": {"type": "http", "scheme": "basic"}}}}
+        "securitySchemes": {"Basic": {"type": "http", "scheme": "basic"}},
+    },
+}
 HANDLED = Response("the handler's")
 
 
@@ -69,9 +93,10 @@ class Recorder:
         class Responses(ResponseValidator):
             def check(self, response: Response) -> None:
                 recorder.steps.append("response")
-                recorder.seen |= {"response": response,
-                                  "schema": self.operation.response_schema(
-                                      "200", "application/json")}
+                recorder.seen |= {
+                    "response": response,
+                    "schema": self.operation.response_schema("200", "application/json"),
+                }
 
         self.checks = {"parameter": Parameters, "body": Body, "response": Responses}
 
@@ -84,8 +109,13 @@ class Recorder:
 
 def mounted(document: dict[str, Any], recorder: Recorder) -> FlaskClient:
     app = Flask("small")
-    SpecApi(document, "", {"create_item": recorder.create_item}, recorder.checks,
-            validate_responses=True).register(app, "small")
+    SpecApi(
+        document,
+        "",
+        {"create_item": recorder.create_item},
+        recorder.checks,
+        validate_responses=True,
+    ).register(app, "small")
     return app.test_client()
 
 
@@ -96,54 +126,65 @@ def recorder() -> Recorder:
     answer = mounted(DOCUMENT, recorder).post("/items/1,2/k", json={"key": "k"})
     assert answer.status_code == 200, (
         "Connexion refuses a request by itself that only this server's checks should judge: look"
-        f" at operations/abstract.py (function) and at SpecApi. It answered {answer.text}")
+        f" at operations/abstract.py (function) and at SpecApi. It answered {answer.text}"
+    )
     return recorder
 
 
 def test_the_steps_run_in_the_order_that_v2_relies_on(recorder: Recorder) -> None:
     assert recorder.steps == ["body", "parameters", "handler", "response"], (
         "Connexion runs the checks in another order, so errors of a body may get lost in v2: look"
-        " at operations/abstract.py (function, __validation_decorators).")
+        " at operations/abstract.py (function, __validation_decorators)."
+    )
 
 
 def test_the_checks_share_one_request(recorder: Recorder) -> None:
     assert recorder.seen["request"] is recorder.seen["body request"], (
         "Connexion makes a request for each check, so errors of a body get lost in v2: look at"
-        " decorators/decorator.py (RequestResponseDecorator).")
+        " decorators/decorator.py (RequestResponseDecorator)."
+    )
     assert isinstance(recorder.seen["request"], SpecRequest), (
-        "Connexion no longer calls get_request of the API: look at decorators/decorator.py.")
+        "Connexion no longer calls get_request of the API: look at decorators/decorator.py."
+    )
 
 
 def test_a_check_gets_texts_of_the_path(recorder: Recorder) -> None:
     assert recorder.seen["request"].path_params == {"numbers": "1,2", "key": "k"}, (
         "Connexion converts or parses path parameters before the parameter check: look at"
-        " apis/flask_utils.py (flaskify_path) and at _NoURIParser.")
+        " apis/flask_utils.py (flaskify_path) and at _NoURIParser."
+    )
 
 
 def test_a_check_gets_the_parameters_of_its_operation_resolved(recorder: Recorder) -> None:
     assert {each["name"]: each["schema"]["type"] for each in recorder.seen["parameters"]} == {
-        "numbers": "array", "key": "string"}, (
+        "numbers": "array",
+        "key": "string",
+    }, (
         "Connexion gives a parameter check other parameters than the operation's and its path's,"
-        " or unresolved ones: look at operations/openapi.py (parameters).")
+        " or unresolved ones: look at operations/openapi.py (parameters)."
+    )
 
 
 def test_a_check_gets_the_schema_of_a_body_and_of_a_response_resolved(recorder: Recorder) -> None:
     for place in ("body", "schema"):
         assert recorder.seen[place]["properties"] == ITEM["properties"], (
             f"Connexion gives another {place} than the document's, or an unresolved one: look at"
-            " operations/openapi.py (body_schema, response_schema).")
+            " operations/openapi.py (body_schema, response_schema)."
+        )
 
 
 def test_a_handler_gets_what_the_checks_put_into_the_context(recorder: Recorder) -> None:
     assert recorder.seen["arguments"] == ("from the check", "default", None), (
         "Connexion gives a handler arguments of its own, or not the request's context: look at"
-        " decorators/parameter.py (parameter_to_arg) and at _HandlerResolver.")
+        " decorators/parameter.py (parameter_to_arg) and at _HandlerResolver."
+    )
 
 
 def test_a_response_is_passed_on_as_it_is(recorder: Recorder) -> None:
     assert recorder.seen["response"] is HANDLED, (
         "Connexion rebuilds a handler's response before the response check: look at"
-        " decorators/response.py and at SpecApi.get_response.")
+        " decorators/response.py and at SpecApi.get_response."
+    )
 
 
 def test_an_operation_without_a_handler_is_an_error_at_start() -> None:
@@ -152,7 +193,8 @@ def test_an_operation_without_a_handler_is_an_error_at_start() -> None:
 
     assert "no handler for the operation create_item" in str(error.value), (
         "Connexion hides that a handler is missing: look at resolver.py (Resolver.resolve) and at"
-        " _HandlerResolver.")
+        " _HandlerResolver."
+    )
 
 
 def test_a_document_is_not_changed() -> None:
@@ -162,7 +204,8 @@ def test_a_document_is_not_changed() -> None:
 
     assert document == DOCUMENT, (
         "Connexion changes the document that it is given, which is served too: copy it in"
-        " SpecApi, and look at spec.py (Specification.__init__).")
+        " SpecApi, and look at spec.py (Specification.__init__)."
+    )
 
 
 @pytest.mark.parametrize("key", ["a/b", "/a//b/", "a\nb", "<key:x>"])
@@ -174,7 +217,8 @@ def test_a_key_may_hold_any_character(key: str) -> None:
     path_params = recorder.seen["request"].path_params if recorder.seen else {}
     assert path_params.get("key") == key, (
         "Connexion no longer leaves Flask's placeholders in a path alone: look at"
-        " apis/flask_utils.py (flaskify_path) and at SpecApi.__init__.")
+        " apis/flask_utils.py (flaskify_path) and at SpecApi.__init__."
+    )
 
 
 def test_a_document_is_loaded_without_validation_in_the_adapter_only() -> None:
@@ -192,34 +236,57 @@ def test_connexion_accepts_the_documents(version: str) -> None:
     Specification.load(DOCUMENTS[version])
 
 
-@pytest.mark.parametrize(("body", "texts"), [
-    ({}, []), ({"size": 1, "when": "no date"}, []),
-    ({"size": "x"}, [("'x' is not of type 'integer'", "size")]),
-    ([], [("[] is not of type 'object'", "")])], ids=str)
+@pytest.mark.parametrize(
+    ("body", "texts"),
+    [
+        ({}, []),
+        ({"size": 1, "when": "no date"}, []),
+        ({"size": "x"}, [("'x' is not of type 'integer'", "size")]),
+        ([], [("[] is not of type 'object'", "")]),
+    ],
+    ids=str,
+)
 def test_the_errors_of_a_body_have_the_texts_that_airflow_sends(
-        body: Any, texts: list[tuple[str, str]]) -> None:
-    schema = {**ITEM, "properties": {**ITEM["properties"],  # type: ignore[dict-item]
-                                     "when": {"type": "string", "format": "date-time"}}}
+    body: Any, texts: list[tuple[str, str]]
+) -> None:
+    schema = {
+        **ITEM,
+        "properties": {
+            **ITEM["properties"],  # type: ignore[dict-item]
+            "when": {"type": "string", "format": "date-time"},
+        },
+    }
 
     errors = [(each.message, ".".join(map(str, each.path))) for each in body_errors(schema)(body)]
 
     assert errors == texts, (
         "Connexion or jsonschema words the errors of a body in another way, or checks formats:"
-        " look at json_schema.py (Draft4RequestValidator) and at body_errors.")
+        " look at json_schema.py (Draft4RequestValidator) and at body_errors."
+    )
 
 
-@pytest.mark.parametrize(("ours", "connexions"), [
-    (ParameterCheck, validation.ParameterValidator),
-    (BodyCheck, validation.RequestBodyValidator),
-    (ResponseValidator, response.ResponseValidator), (SpecApi.get_request, FlaskApi.get_request),
-    (SpecApi.get_response, FlaskApi.get_response)], ids=lambda each: each.__qualname__)
+@pytest.mark.parametrize(
+    ("ours", "connexions"),
+    [
+        (ParameterCheck, validation.ParameterValidator),
+        (BodyCheck, validation.RequestBodyValidator),
+        (ResponseValidator, response.ResponseValidator),
+        (SpecApi.get_request, FlaskApi.get_request),
+        (SpecApi.get_response, FlaskApi.get_response),
+    ],
+    ids=lambda each: each.__qualname__,
+)
 def test_what_is_replaced_takes_the_arguments_that_it_took(
-        ours: Callable[..., Any], connexions: Callable[..., Any]) -> None:
+    ours: Callable[..., Any], connexions: Callable[..., Any]
+) -> None:
     def shape(replaced: Callable[..., Any]) -> list[tuple[Any, bool]]:
         parameters = inspect.signature(replaced).parameters.values()
-        return [(each.kind if "VAR" in each.kind.name else each.name,
-                 each.default is each.empty) for each in parameters]
+        return [
+            (each.kind if "VAR" in each.kind.name else each.name, each.default is each.empty)
+            for each in parameters
+        ]
 
     assert shape(ours) == shape(connexions), (
         f"Connexion calls {connexions.__qualname__} in another way: look at {connexions.__module__}"
-        " and at what replaces it in the adapter.")
+        " and at what replaces it in the adapter."
+    )

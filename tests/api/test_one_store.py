@@ -11,14 +11,23 @@ from xcom_server.values.reserved import RESERVED
 from tests.api.v1 import calls as v1
 from tests.api.v2 import calls as v2
 
-VALUES = [({"b": 1, "a": None}, "{'b': 1, 'a': None}"), ([1, "x", None], "[1, 'x', None]"),
-          (True, "True"), (1.5, "1.5"), (2**70, str(2**70)), ("text", "text"), ("", ""),
-          (None, None), ("ü🙂", "ü🙂")]
+VALUES = [
+    ({"b": 1, "a": None}, "{'b': 1, 'a': None}"),
+    ([1, "x", None], "[1, 'x', None]"),
+    (True, "True"),
+    (1.5, "1.5"),
+    (2**70, str(2**70)),
+    ("text", "text"),
+    ("", ""),
+    (None, None),
+    ("ü🙂", "ü🙂"),
+]
 
 
 @pytest.mark.parametrize(("value", "as_text"), VALUES, ids=repr)
-def test_v1_shows_what_v2_wrote_as_python_would(client: FlaskClient, value: Any,
-                                                as_text: str | None) -> None:
+def test_v1_shows_what_v2_wrote_as_python_would(
+    client: FlaskClient, value: Any, as_text: str | None
+) -> None:
     body = json.dumps({"key": "k", "value": value})  # Flask's client would sort the names
     client.post(v2.entries(), data=body, content_type="application/json")
 
@@ -63,24 +72,30 @@ def test_both_list_the_same_entries_in_the_same_order(client: FlaskClient) -> No
 
 
 NAUGHTY = [{name: 1} for name in sorted(RESERVED)] + [
-    [{"a": [{"__type": "x"}]}], json.dumps({"__classname__": "os.system"}), {"a": '[{"__var": 1}]'},
-    {"a": {"b": json.dumps({"c": json.dumps({"__source": 1})})}}]
+    [{"a": [{"__type": "x"}]}],
+    json.dumps({"__classname__": "os.system"}),
+    {"a": '[{"__var": 1}]'},
+    {"a": {"b": json.dumps({"c": json.dumps({"__source": 1})})}},
+]
 
 
 @pytest.mark.parametrize("value", NAUGHTY, ids=repr)
 @pytest.mark.parametrize("escaped", [False, True])
-def test_reserved_names_are_refused_on_every_way_in(client: FlaskClient, value: Any,
-                                                    escaped: bool) -> None:
+def test_reserved_names_are_refused_on_every_way_in(
+    client: FlaskClient, value: Any, escaped: bool
+) -> None:
     v1.create(client, "old", "old")
     text = json.dumps(value if isinstance(value, str) else json.dumps(value))
     for at, shown in ((v1, text), (v2, text), (v2, json.dumps(value))):
         shown = shown.replace("__", "\\u005f_") if escaped and "\\" not in shown else shown
         for method, path in (("POST", at.entries()), ("PATCH", at.entry("old"))):
-            body = f'{{"key": "k", "value": {shown}}}' if method == "POST" else (
-                f'{{"value": {shown}}}')
+            body = (
+                f'{{"key": "k", "value": {shown}}}'
+                if method == "POST"
+                else (f'{{"value": {shown}}}')
+            )
             answer = client.open(path, method=method, data=body, content_type="application/json")
-            detail = (v1.refused(answer, 400) if at is v1
-                      else v2.refused(answer, 422)[0]["msg"])
+            detail = v1.refused(answer, 400) if at is v1 else v2.refused(answer, 422)[0]["msg"]
             assert "contains reserved serialization keys: __" in detail
     assert v2.stored_values(client) == {"old": "old"}
 
@@ -90,18 +105,35 @@ def test_the_place_of_a_reserved_name_is_told(client: FlaskClient) -> None:
 
     errors = v2.refused(v2.create(client, "k", value), 422)
 
-    assert errors == [{
-        "type": "value_error", "loc": ["body", "value"], "input": value, "ctx": {"error": {}},
-        "msg": "Value error, XCom value.a[1] contains reserved serialization keys: __type, __var."
-               " These keys are reserved for internal use."}]
+    assert errors == [
+        {
+            "type": "value_error",
+            "loc": ["body", "value"],
+            "input": value,
+            "ctx": {"error": {}},
+            "msg": "Value error, XCom value.a[1] contains reserved serialization keys: __type,"
+            " __var. These keys are reserved for internal use.",
+        }
+    ]
 
 
-@pytest.mark.parametrize(("path", "is_v2"), [
-    ("/api/v1/nope", False), ("/api/v2/nope", True), ("/api/v2", True), ("/api/v2/", True),
-    ("/auth/nope", True), ("/auth", True),
-    ("/api/v3", False), ("/nope", False), ("/api/v1/../v2/nope", False)])
-def test_an_unknown_path_is_refused_in_its_own_shape(client: FlaskClient, path: str,
-                                                     is_v2: bool) -> None:
+@pytest.mark.parametrize(
+    ("path", "is_v2"),
+    [
+        ("/api/v1/nope", False),
+        ("/api/v2/nope", True),
+        ("/api/v2", True),
+        ("/api/v2/", True),
+        ("/auth/nope", True),
+        ("/auth", True),
+        ("/api/v3", False),
+        ("/nope", False),
+        ("/api/v1/../v2/nope", False),
+    ],
+)
+def test_an_unknown_path_is_refused_in_its_own_shape(
+    client: FlaskClient, path: str, is_v2: bool
+) -> None:
     answer = client.get(path)
 
     if is_v2:
@@ -115,8 +147,12 @@ def test_head_and_options_are_what_each_version_makes_of_them(client: FlaskClien
 
     for path in (v1.entry("k"), v1.entries()):
         assert client.head(path).status_code == client.options(path).status_code == 200
-    for path, methods in ((v2.entries(), "GET, POST"), (v2.entry("k"), "DELETE, GET, PATCH"),
-                          ("/api/v2/version", "GET"), ("/auth/token", "POST")):
+    for path, methods in (
+        (v2.entries(), "GET, POST"),
+        (v2.entry("k"), "DELETE, GET, PATCH"),
+        ("/api/v2/version", "GET"),
+        ("/auth/token", "POST"),
+    ):
         head, options = client.head(path), client.options(path)
         assert (head.status_code, options.status_code) == (405, 405)
         assert head.headers["Allow"] == ("POST" if path == "/auth/token" else "GET")

@@ -18,22 +18,29 @@ def test_a_server_says_that_it_runs_and_that_it_can_be_sent_requests(client: Fla
     assert client.get("/live").json == {"status": "live"}
     assert client.get("/ready").json == {"status": "ready"}
     assert client.get("/version").json == {
-        "version": __version__, "schema": HEAD, "airflow": {"v1": "2.10.5", "v2": "3.3.2"}}
+        "version": __version__,
+        "schema": HEAD,
+        "airflow": {"v1": "2.10.5", "v2": "3.3.2"},
+    }
 
 
 def test_without_its_database_a_server_lives_is_not_ready_and_says_why(
-        client: FlaskClient, database_url: str) -> None:
+    client: FlaskClient, database_url: str
+) -> None:
     Path(database_url.removeprefix("sqlite:///")).unlink()
 
     assert client.get("/live").status_code == 200
     answer = client.get("/ready")
-    assert (answer.status_code, answer.json) == (503, {
-        "status": "not ready", "reason": "The database does not hold the tables of this server."})
+    assert (answer.status_code, answer.json) == (
+        503,
+        {"status": "not ready", "reason": "The database does not hold the tables of this server."},
+    )
     assert client.get("/health").json["metadatabase"]["status"] == "unhealthy"
 
 
 def test_a_server_that_is_about_to_stop_says_so_and_still_answers(
-        client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shared, "_draining", bytearray(1))
     shared.begin_draining()
 
@@ -51,19 +58,28 @@ def test_a_request_keeps_the_id_that_it_came_with(client: FlaskClient, given: st
 
 @pytest.mark.parametrize("given", [None, "", "a" * 129, "two words", "\u00fc", "a\tb"])
 def test_a_request_without_a_good_id_gets_one(client: FlaskClient, given: str | None) -> None:
-    seen = {client.get(entries(), headers={"X-Request-Id": given} if given is not None else {})
-            .headers["X-Request-Id"] for _ in range(3)}
+    seen = {
+        client.get(entries(), headers={"X-Request-Id": given} if given is not None else {}).headers[
+            "X-Request-Id"
+        ]
+        for _ in range(3)
+    }
 
     assert len(seen) == 3
     assert all(re.fullmatch("[0-9a-f]{32}", each) for each in seen)
 
 
 def test_metrics_count_requests_by_operation_and_status_and_name_no_entry(
-        client: FlaskClient) -> None:
+    client: FlaskClient,
+) -> None:
     def counted() -> dict[str, float]:
         lines = client.get("/metrics").text.splitlines()
-        return {name: float(number) for name, _, number in (
-            line.rpartition(" ") for line in lines if not line.startswith("#"))}
+        return {
+            name: float(number)
+            for name, _, number in (
+                line.rpartition(" ") for line in lines if not line.startswith("#")
+            )
+        }
 
     before = counted()
     create(client)
@@ -86,15 +102,17 @@ def test_metrics_count_requests_by_operation_and_status_and_name_no_entry(
     assert not any("secret-name" in name or "etl" in name for name in after)
 
 
-def test_metrics_whose_files_are_gone_are_a_503(client: FlaskClient, tmp_path: Path,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_whose_files_are_gone_are_a_503(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "nowhere"))
 
     assert client.get("/metrics").status_code == 503
 
 
 def test_connections_that_never_came_about_are_not_given_back(
-        make_client: Callable[..., FlaskClient], tmp_path: Path) -> None:
+    make_client: Callable[..., FlaskClient], tmp_path: Path
+) -> None:
     client = make_client(database_url=f"sqlite:///{tmp_path}/gone/xcom.db")
     used = 'xcom_pool_connections{state="in_use"} 0.0'
 

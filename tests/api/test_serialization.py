@@ -22,17 +22,39 @@ from tests.contract.document import DOCUMENTS
 
 moments = st.datetimes(timezones=st.just(UTC))
 names = st.text()
-entries = st.builds(ListedEntry, names, names, names, st.integers(-1, 2**31 - 1), names, moments,
-                    st.none() | moments, moments)
+entries = st.builds(
+    ListedEntry,
+    names,
+    names,
+    names,
+    st.integers(-1, 2**31 - 1),
+    names,
+    moments,
+    st.none() | moments,
+    moments,
+)
 texts = st.recursive(
     st.none() | st.text(st.characters(exclude_categories=())) | st.integers(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from("abc"), inner).map(
-        lambda given: dict(sorted(given.items()))))
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from("abc"), inner).map(
+            lambda given: dict(sorted(given.items()))
+        )
+    ),
+)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["key", "value", "map_index", "timestamp", "other"]), inner))
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["key", "value", "map_index", "timestamp", "other"]), inner
+        )
+    ),
+)
 
 BODY = resolve_refs(DOCUMENTS["v1"])["components"]["schemas"]["XCom"]
 """What v1 says of bodies."""

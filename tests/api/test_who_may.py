@@ -24,17 +24,23 @@ OPERATIONS: dict[str, Callable[[FlaskClient, Any], Any]] = {
     "get": lambda client, at: client.get(at.entry("k")),
     "create": lambda client, at: client.post(at.entries(), json={"key": "new", "value": "v"}),
     "update": lambda client, at: client.patch(at.entry("k"), json={"value": "new"}),
-    "delete": lambda client, at: client.delete(at.entry("k"))}
+    "delete": lambda client, at: client.delete(at.entry("k")),
+}
 
 
 def table() -> dict[tuple[str, str], str]:
     """Return what docs/access.md says of a role and an operation."""
     text = (ROOT / "docs" / "access.md").read_text(encoding="utf-8")
-    lines = [line.strip("|").split("|") for line in text.split("## Roles")[1].split("\nHealth")[0]
-             .splitlines()
-             if line.startswith("|")]
-    return {(row[0].split()[0].strip("`"), operation.strip()): cell.strip()
-            for row in lines[2:] for operation, cell in zip(lines[0][1:], row[1:], strict=True)}
+    lines = [
+        line.strip("|").split("|")
+        for line in text.split("## Roles")[1].split("\nHealth")[0].splitlines()
+        if line.startswith("|")
+    ]
+    return {
+        (row[0].split()[0].strip("`"), operation.strip()): cell.strip()
+        for row in lines[2:]
+        for operation, cell in zip(lines[0][1:], row[1:], strict=True)
+    }
 
 
 @pytest.fixture
@@ -50,7 +56,8 @@ def signed(client: FlaskClient, name: str | None, version: str = "v1") -> FlaskC
     client.environ_base.pop("HTTP_AUTHORIZATION", None)
     if name is not None:
         client.environ_base["HTTP_AUTHORIZATION"] = (
-            basic(name, name) if version == "v1" else f"Bearer {token(client, name)}")
+            basic(name, name) if version == "v1" else f"Bearer {token(client, name)}"
+        )
     return client
 
 
@@ -66,8 +73,9 @@ def token(client: FlaskClient, name: str, path: str = "/auth/token") -> str:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(("role", "operation"), table())
-def test_a_role_may_do_what_the_table_says(guarded: FlaskClient, role: str, operation: str,
-                                           version: str) -> None:
+def test_a_role_may_do_what_the_table_says(
+    guarded: FlaskClient, role: str, operation: str, version: str
+) -> None:
     client = signed(guarded, None if role == "nobody" else role, version)
 
     answer = OPERATIONS[operation](client, CALLS[version])
@@ -77,44 +85,74 @@ def test_a_role_may_do_what_the_table_says(guarded: FlaskClient, role: str, oper
     assert said in ("yes", str(answer.status_code))
     kept = signed(guarded, "admin").get(v1.entry("k"))
     assert (kept.status_code, kept.get_json().get("value")) == (
-        (404, None) if said == "yes" and operation == "delete"
-        else (200, "new") if said == "yes" and operation == "update" else (200, "v"))
+        (404, None)
+        if said == "yes" and operation == "delete"
+        else (200, "new")
+        if said == "yes" and operation == "update"
+        else (200, "v")
+    )
 
 
 def test_the_table_is_about_every_role_and_operation() -> None:
-    assert set(table()) == {(role, operation) for role in ["nobody", *Role]
-                            for operation in OPERATIONS}
+    assert set(table()) == {
+        (role, operation) for role in ["nobody", *Role] for operation in OPERATIONS
+    }
 
 
 def test_what_answers_without_credentials_is_a_short_list(guarded: FlaskClient) -> None:
-    documented = {(path, method.upper()) for version in VERSIONS
-                  for path, method, operation in operations(version)
-                  if not is_guarded(version, operation)}
-    open_routes = documented | {*((path, "GET") for path in (
-        "/health", "/live", "/ready", "/version", "/metrics")), *(
-        ("/auth/token" + end, method) for end, method in (("", "GET"), ("", "POST"),
-                                                          ("/cli", "POST")))}
+    documented = {
+        (path, method.upper())
+        for version in VERSIONS
+        for path, method, operation in operations(version)
+        if not is_guarded(version, operation)
+    }
+    open_routes = documented | {
+        *((path, "GET") for path in ("/health", "/live", "/ready", "/version", "/metrics")),
+        *(
+            ("/auth/token" + end, method)
+            for end, method in (("", "GET"), ("", "POST"), ("/cli", "POST"))
+        ),
+    }
     for rule in guarded.application.url_map.iter_rules():
         path = re.sub(r"<[^>]+>", "x", rule.rule)
         for method in rule.methods - {"OPTIONS"} - ({"HEAD"} if "/v2/" in path else set()):
             is_document = re.fullmatch(r"/api/v[12]/(openapi\.\w+|ui/x?)", path)
             name = "GET" if method == "HEAD" else method
             if (path, name) not in open_routes and not is_document:
-                answer = guarded.open(path, method=method, json={"key": "k", "value": "v"}
-                                      if method in ("POST", "PATCH") else None)
+                answer = guarded.open(
+                    path,
+                    method=method,
+                    json={"key": "k", "value": "v"} if method in ("POST", "PATCH") else None,
+                )
                 assert answer.status_code == 401, (method, path)
     assert {path for path, _ in documented} == {
-        "/api/v1/health", "/api/v1/version", "/api/v2/monitor/health", "/api/v2/version"}
+        "/api/v1/health",
+        "/api/v1/version",
+        "/api/v2/monitor/health",
+        "/api/v2/version",
+    }
 
 
-@pytest.mark.parametrize(("authorization", "statuses"), [
-    ("", (401, 401)), ("Basic", (401, 401)), ("Basic !!!", (401, 401)), ("Bearer", (401, 401)),
-    ("Bearer abc", (401, 403)), ("Bearer a.b.c", (401, 403)), ("Token abc", (401, 401)),
-    (basic("admin", "wrong"), (401, 401)), (basic("ghost", "admin"), (401, 401)),
-    (basic("", ""), (401, 401)), (basic("admin", "admin"), (200, 401)),
-    ("Basic " + b64encode(b"\xff:\xff").decode(), (401, 401))])
-def test_v1_takes_basic_credentials_and_v2_a_token(guarded: FlaskClient, authorization: str,
-                                                   statuses: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("authorization", "statuses"),
+    [
+        ("", (401, 401)),
+        ("Basic", (401, 401)),
+        ("Basic !!!", (401, 401)),
+        ("Bearer", (401, 401)),
+        ("Bearer abc", (401, 403)),
+        ("Bearer a.b.c", (401, 403)),
+        ("Token abc", (401, 401)),
+        (basic("admin", "wrong"), (401, 401)),
+        (basic("ghost", "admin"), (401, 401)),
+        (basic("", ""), (401, 401)),
+        (basic("admin", "admin"), (200, 401)),
+        ("Basic " + b64encode(b"\xff:\xff").decode(), (401, 401)),
+    ],
+)
+def test_v1_takes_basic_credentials_and_v2_a_token(
+    guarded: FlaskClient, authorization: str, statuses: tuple[int, int]
+) -> None:
     headers = {"Authorization": authorization}
 
     answers = [guarded.get(at.entry("k"), headers=headers) for at in (v1, v2)]
@@ -125,11 +163,16 @@ def test_v1_takes_basic_credentials_and_v2_a_token(guarded: FlaskClient, authori
 
 
 def test_v1_refuses_a_request_before_it_asks_who_sends_it_and_v2_after(
-        guarded: FlaskClient) -> None:
+    guarded: FlaskClient,
+) -> None:
     for query, body in (("limit=x", None), ("", "text")):
         method = "POST" if body else "GET"
-        at_v1, at_v2 = (guarded.open(f"{at.entries()}?{query}", method=method, data=body,
-                                     content_type="text/plain") for at in (v1, v2))
+        at_v1, at_v2 = (
+            guarded.open(
+                f"{at.entries()}?{query}", method=method, data=body, content_type="text/plain"
+            )
+            for at in (v1, v2)
+        )
         assert (at_v1.status_code, at_v2.status_code) == (415 if body else 400, 401)
     broken = guarded.post(v2.entries(), data="{", content_type="application/json")
     assert v2.refused(broken, 422)[0]["type"] == "json_invalid"
@@ -139,30 +182,40 @@ def test_v1_refuses_a_request_before_it_asks_who_sends_it_and_v2_after(
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_any_dag_means_any_that_exists_for_the_user(
-        make_client: Callable[..., FlaskClient], tmp_path: Path, version: str) -> None:
-    users = {"admin": User("admin", Role.ADMIN, hash_password("admin")),
-             "ann": User("ann", Role.USER, hash_password("ann"), frozenset({"etl", "b"})),
-             "none": User("none", Role.USER, hash_password("none"), frozenset())}
+    make_client: Callable[..., FlaskClient], tmp_path: Path, version: str
+) -> None:
+    users = {
+        "admin": User("admin", Role.ADMIN, hash_password("admin")),
+        "ann": User("ann", Role.USER, hash_password("ann"), frozenset({"etl", "b"})),
+        "none": User("none", Role.USER, hash_password("none"), frozenset()),
+    }
     write(tmp_path / "users.json", users)
     client = make_client(auth="users", users_file=str(tmp_path / "users.json"))
     at = CALLS[version]
     for dag_id in ("a", "b", "etl", "f"):
-        signed(client, "admin", version).post(at.entries(dag_id),
-                                              json={"key": dag_id, "value": "v"})
+        signed(client, "admin", version).post(
+            at.entries(dag_id), json={"key": dag_id, "value": "v"}
+        )
 
     found = {}
     for name in users:
         page = signed(client, name, version).get(at.entries("~", "~", "~")).get_json()
         found[name] = [each["key"] for each in page["xcom_entries"]], page["total_entries"]
 
-    assert found == {"admin": (["a", "b", "etl", "f"], 4), "ann": (["b", "etl"], 2),
-                     "none": ([], 0)}
+    assert found == {
+        "admin": (["a", "b", "etl", "f"], 4),
+        "ann": (["b", "etl"], 2),
+        "none": ([], 0),
+    }
     ann = signed(client, "ann", version)
     for dag_id, statuses in (("a", {403}), ("nope", {403}), ("b", {200, 201, 204})):
-        answers = [ann.get(at.entries(dag_id)), ann.get(at.entry(dag_id, dag_id=dag_id)),
-                   ann.patch(at.entry(dag_id, dag_id=dag_id), json={"value": "w"}),
-                   ann.post(at.entries(dag_id), json={"key": "new", "value": "v"}),
-                   ann.delete(at.entry(dag_id, dag_id=dag_id))]
+        answers = [
+            ann.get(at.entries(dag_id)),
+            ann.get(at.entry(dag_id, dag_id=dag_id)),
+            ann.patch(at.entry(dag_id, dag_id=dag_id), json={"value": "w"}),
+            ann.post(at.entries(dag_id), json={"key": "new", "value": "v"}),
+            ann.delete(at.entry(dag_id, dag_id=dag_id)),
+        ]
         assert {answer.status_code for answer in answers} <= statuses
 
 
@@ -185,7 +238,8 @@ def test_too_many_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
     login = guarded.post("/auth/token", json={"username": "viewer", "password": "wrong"})
 
     assert v1.refused(refused, 429, "Too Many Requests") == (
-        "Too many wrong passwords. Try again in 1 s.")
+        "Too many wrong passwords. Try again in 1 s."
+    )
     assert v2.refused(login, 429) == "Too many wrong passwords. Try again in 1 s."
     assert refused.headers["Retry-After"] == login.headers["Retry-After"] == "1"
     right = {"Authorization": basic("op", "op")}
@@ -193,7 +247,8 @@ def test_too_many_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
 
 
 def test_one_password_for_many_names_is_slowed_down_too(
-        guarded: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    guarded: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(passwords, "ADDRESS_ATTEMPTS_BEFORE_BACKOFF", 12)
     for number in range(12):
         headers = {"Authorization": basic(f"user{number}", "Winter2026")}
@@ -204,9 +259,9 @@ def test_one_password_for_many_names_is_slowed_down_too(
     assert refused.status_code == 429
 
 
-def test_a_token_expires_to_the_second(make_client: Callable[..., FlaskClient],
-                                       users_file: Path,
-                                       monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_expires_to_the_second(
+    make_client: Callable[..., FlaskClient], users_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = make_client(auth="users", users_file=str(users_file), token_lifetime_seconds=3600)
     headers = {"Authorization": f"Bearer {token(client, 'viewer')}"}
     claims = jwt.decode(headers["Authorization"][7:], options={"verify_signature": False})
@@ -217,8 +272,9 @@ def test_a_token_expires_to_the_second(make_client: Callable[..., FlaskClient],
     assert v2.refused(client.get(v2.entries(), headers=headers), 401) == "Token Expired"
 
 
-def test_a_token_of_a_removed_user_is_no_good(make_client: Callable[..., FlaskClient],
-                                              users_file: Path, tmp_path: Path) -> None:
+def test_a_token_of_a_removed_user_is_no_good(
+    make_client: Callable[..., FlaskClient], users_file: Path, tmp_path: Path
+) -> None:
     mine = tmp_path / "users.json"
     write(mine, read(users_file))
     client = make_client(auth="users", users_file=str(mine))

@@ -31,24 +31,27 @@ class CountingHasher(PasswordHasher):
         return super().verify(hash, password)
 
 
-def is_refused(gate: PasswordAuthenticator, name: str = "ann", password: str = "wrong",
-               address: str = HOME) -> bool:
+def is_refused(
+    gate: PasswordAuthenticator, name: str = "ann", password: str = "wrong", address: str = HOME
+) -> bool:
     """Say whether a name and a password tell nobody; anything else fails the test."""
     with pytest.raises(Unauthenticated):
         gate.authenticate(name, password, address)
     return True
 
 
-def wait_for(gate: PasswordAuthenticator, name: str = "ann", password: str = "wrong",
-             address: str = HOME) -> int:
+def wait_for(
+    gate: PasswordAuthenticator, name: str = "ann", password: str = "wrong", address: str = HOME
+) -> int:
     """Return the seconds that one is made to wait; fails the test where one is not."""
     with pytest.raises(TooManyAttempts) as error:
         gate.authenticate(name, password, address)
     return error.value.seconds
 
 
-def fail_until_one_waits(gate: PasswordAuthenticator, name: str = "ann",
-                         address: str = HOME) -> None:
+def fail_until_one_waits(
+    gate: PasswordAuthenticator, name: str = "ann", address: str = HOME
+) -> None:
     """Send as many wrong passwords as are allowed without a wait."""
     for _ in range(ATTEMPTS_BEFORE_BACKOFF):
         is_refused(gate, name, address=address)

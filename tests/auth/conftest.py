@@ -20,8 +20,13 @@ def clock() -> Clock:
 def path(tmp_path: Path) -> Path:
     """Return a users file with ann, a viewer of one DAG, and bob, an op of all."""
     path = tmp_path / "users.json"
-    write(path, {"ann": User("ann", Role.VIEWER, CHEAP.hash("ann's"), frozenset({"etl"})),
-                 "bob": User("bob", Role.OP, CHEAP.hash("bob's"))})
+    write(
+        path,
+        {
+            "ann": User("ann", Role.VIEWER, CHEAP.hash("ann's"), frozenset({"etl"})),
+            "bob": User("bob", Role.OP, CHEAP.hash("bob's")),
+        },
+    )
     return path
 
 
@@ -31,13 +36,16 @@ def users(path: Path) -> UsersFile:
 
 
 @pytest.fixture
-def make_gate(users: UsersFile, clock: Clock,
-              monkeypatch: pytest.MonkeyPatch) -> Callable[[], PasswordAuthenticator]:
+def make_gate(
+    users: UsersFile, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], PasswordAuthenticator]:
     """Return a function that makes an authenticator whose hashes are all cheap to check."""
+
     def make() -> PasswordAuthenticator:
         with monkeypatch.context() as patch:
             patch.setattr(passwords, "_hasher", CHEAP)  # it hashes a password for unknown users
             return PasswordAuthenticator(users, clock)
+
     return make
 
 

@@ -33,7 +33,8 @@ TOO_LONG = "x" * (MAX_PASSWORD_BYTES + 1)
 @pytest.mark.parametrize("password", ["x", TOO_LONG])
 @pytest.mark.parametrize("name", ["ann", "nobody"])
 def test_whoever_is_wrong_too_often_waits_twice_as_long_each_time(
-        gate: PasswordAuthenticator, clock: Clock, name: str, password: str) -> None:
+    gate: PasswordAuthenticator, clock: Clock, name: str, password: str
+) -> None:
     fail_until_one_waits(gate, name)
 
     waits = []
@@ -48,7 +49,8 @@ def test_whoever_is_wrong_too_often_waits_twice_as_long_each_time(
 
 
 def test_whoever_waits_is_not_told_whether_the_password_is_right(
-        gate: PasswordAuthenticator, clock: Clock, runs: Callable[[], int]) -> None:
+    gate: PasswordAuthenticator, clock: Clock, runs: Callable[[], int]
+) -> None:
     fail_until_one_waits(gate)
     before = runs()
 
@@ -77,7 +79,8 @@ def test_nobody_else_is_made_to_wait(gate: PasswordAuthenticator) -> None:
 
 
 def test_a_remembered_password_is_never_made_to_wait(
-        gate: PasswordAuthenticator, clock: Clock) -> None:
+    gate: PasswordAuthenticator, clock: Clock
+) -> None:
     gate.authenticate("ann", "ann's", ELSEWHERE)
     fail_until_one_waits(gate)
 
@@ -87,8 +90,9 @@ def test_a_remembered_password_is_never_made_to_wait(
     assert gate.authenticate("ann", "ann's", HOME).name == "ann"
 
 
-def test_a_password_that_is_remembered_no_more_waits_like_any_other(gate: PasswordAuthenticator,
-                                                                    clock: Clock) -> None:
+def test_a_password_that_is_remembered_no_more_waits_like_any_other(
+    gate: PasswordAuthenticator, clock: Clock
+) -> None:
     gate.authenticate("ann", "ann's", ELSEWHERE)
     clock.now += VERIFIED_SECONDS
     fail_until_one_waits(gate)
@@ -172,7 +176,8 @@ def test_the_caches_are_used_by_one_thread_at_a_time(users: UsersFile) -> None:
 
 
 def test_who_was_wrong_is_remembered_of_the_last_ones_alone(
-        make_gate: Callable[[], PasswordAuthenticator], monkeypatch: pytest.MonkeyPatch) -> None:
+    make_gate: Callable[[], PasswordAuthenticator], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(passwords, "MAX_CACHED", 3)  # two names, and their address
     gate = make_gate()
     fail_until_one_waits(gate, "bob")
@@ -186,8 +191,10 @@ def test_who_was_wrong_is_remembered_of_the_last_ones_alone(
 
 
 def test_right_passwords_are_remembered_of_the_last_ones_alone(
-        make_gate: Callable[[], PasswordAuthenticator], runs: Callable[[], int],
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    make_gate: Callable[[], PasswordAuthenticator],
+    runs: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(passwords, "MAX_CACHED", 1)
     gate = make_gate()
     gate.authenticate("ann", "ann's", ELSEWHERE)
@@ -200,7 +207,8 @@ def test_right_passwords_are_remembered_of_the_last_ones_alone(
 
 
 def test_attempts_that_cost_nothing_wipe_out_no_memory_of_others(
-        make_gate: Callable[[], PasswordAuthenticator], monkeypatch: pytest.MonkeyPatch) -> None:
+    make_gate: Callable[[], PasswordAuthenticator], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Otherwise a burst of passwords that are not even checked would end every wait."""
     monkeypatch.setattr(passwords, "MAX_CACHED", 20)
     gate = make_gate()

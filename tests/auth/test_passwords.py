@@ -22,19 +22,45 @@ def test_a_right_password_tells_who_it_is(gate: PasswordAuthenticator) -> None:
     assert gate.authenticate("bob", "bob's", HOME).role is Role.OP
 
 
-@pytest.mark.parametrize(("name", "password"), [
-    ("ann", "bob's"), ("ann", ""), ("ann", "ann's "), ("ann", "Ann's"), ("ANN", "ann's"),
-    ("nobody", "ann's"), ("", ""), ("", "ann's"), ("ann\0", "ann's"), ("ann", "ann's\0"),
-    ("ann:", "x"), ("ann", "a:b"), ("Ünal", "鍵🙂"), ("\ud800", "x"), ("ann", "\ud800"),
-    ("nobody", "\ud800"), ("x" * 10_000, "x")])
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [
+        ("ann", "bob's"),
+        ("ann", ""),
+        ("ann", "ann's "),
+        ("ann", "Ann's"),
+        ("ANN", "ann's"),
+        ("nobody", "ann's"),
+        ("", ""),
+        ("", "ann's"),
+        ("ann\0", "ann's"),
+        ("ann", "ann's\0"),
+        ("ann:", "x"),
+        ("ann", "a:b"),
+        ("Ünal", "鍵🙂"),
+        ("\ud800", "x"),
+        ("ann", "\ud800"),
+        ("nobody", "\ud800"),
+        ("x" * 10_000, "x"),
+    ],
+)
 def test_anything_else_tells_nobody(gate: PasswordAuthenticator, name: str, password: str) -> None:
     for _ in range(2):
         assert is_refused(gate, name, password)
 
 
-@pytest.mark.parametrize("password", [
-    "x", "a:b", " ä ", "鍵🙂", "nul\0nul", "x" * MAX_PASSWORD_BYTES,
-    "ü" * (MAX_PASSWORD_BYTES // 2)])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "x",
+        "a:b",
+        " ä ",
+        "鍵🙂",
+        "nul\0nul",
+        "x" * MAX_PASSWORD_BYTES,
+        "ü" * (MAX_PASSWORD_BYTES // 2),
+    ],
+)
 def test_a_password_may_be_any_text(path: Path, clock: Clock, password: str) -> None:
     write(path, {"eve": User("eve", Role.USER, CHEAP.hash(password))})
     gate = PasswordAuthenticator(UsersFile(path), clock)
@@ -53,7 +79,8 @@ def test_a_new_hash_is_salted_argon2id() -> None:
 
 
 def test_a_right_password_is_checked_once_and_remembered_for_a_while(
-        gate: PasswordAuthenticator, clock: Clock, runs: Callable[[], int]) -> None:
+    gate: PasswordAuthenticator, clock: Clock, runs: Callable[[], int]
+) -> None:
     for address in (HOME, HOME, ELSEWHERE):
         gate.authenticate("ann", "ann's", address)
     assert runs() == 1
@@ -67,7 +94,8 @@ def test_a_right_password_is_checked_once_and_remembered_for_a_while(
 
 
 def test_those_who_bring_the_same_right_password_at_once_are_let_in_by_one_check(
-        gate: PasswordAuthenticator, runs: Callable[[], int]) -> None:
+    gate: PasswordAuthenticator, runs: Callable[[], int]
+) -> None:
     barrier = threading.Barrier(8)
     let_in: list[str] = []
 
@@ -86,7 +114,8 @@ def test_those_who_bring_the_same_right_password_at_once_are_let_in_by_one_check
 
 
 def test_using_a_remembered_password_does_not_make_it_last(
-        gate: PasswordAuthenticator, clock: Clock, runs: Callable[[], int]) -> None:
+    gate: PasswordAuthenticator, clock: Clock, runs: Callable[[], int]
+) -> None:
     for _ in range(4):
         gate.authenticate("ann", "ann's", HOME)
         clock.now += VERIFIED_SECONDS / 3
@@ -105,12 +134,17 @@ def test_a_remembered_password_is_one_users_alone(path: Path, clock: Clock) -> N
     assert is_refused(gate, "asame", "")
 
 
-@pytest.mark.parametrize("change", [
-    lambda path: write(path, {"ann": User("ann", Role.VIEWER, CHEAP.hash("new"))}),
-    lambda path: write(path, {"bob": User("bob", Role.VIEWER, CHEAP.hash("bob's"))}),
-    lambda path: write(path, {})])
-def test_an_old_password_is_no_good_at_once(path: Path, gate: PasswordAuthenticator,
-                                            change: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: write(path, {"ann": User("ann", Role.VIEWER, CHEAP.hash("new"))}),
+        lambda path: write(path, {"bob": User("bob", Role.VIEWER, CHEAP.hash("bob's"))}),
+        lambda path: write(path, {}),
+    ],
+)
+def test_an_old_password_is_no_good_at_once(
+    path: Path, gate: PasswordAuthenticator, change: Callable[[Path], None]
+) -> None:
     gate.authenticate("ann", "ann's", HOME)
 
     change(path)
@@ -119,18 +153,21 @@ def test_an_old_password_is_no_good_at_once(path: Path, gate: PasswordAuthentica
 
 
 def test_a_remembered_password_gives_the_role_that_the_file_has_now(
-        path: Path, gate: PasswordAuthenticator) -> None:
+    path: Path, gate: PasswordAuthenticator
+) -> None:
     ann = gate.authenticate("ann", "ann's", HOME)
 
     write(path, {"ann": User("ann", Role.PUBLIC, ann.password_hash, frozenset())})
 
-    assert gate.authenticate("ann", "ann's", HOME) == User("ann", Role.PUBLIC, ann.password_hash,
-                                                   frozenset())
+    assert gate.authenticate("ann", "ann's", HOME) == User(
+        "ann", Role.PUBLIC, ann.password_hash, frozenset()
+    )
 
 
 @pytest.mark.parametrize("name", ["ann", "nobody"])
 def test_a_wrong_password_costs_an_argon2_run_whoever_it_is_for(
-        gate: PasswordAuthenticator, runs: Callable[[], int], name: str) -> None:
+    gate: PasswordAuthenticator, runs: Callable[[], int], name: str
+) -> None:
     for expected in (1, 2, 3):
         is_refused(gate, name)
         assert runs() == expected
@@ -138,7 +175,8 @@ def test_a_wrong_password_costs_an_argon2_run_whoever_it_is_for(
 
 @pytest.mark.parametrize("name", ["ann", "nobody"])
 def test_a_password_that_is_too_long_is_refused_without_an_argon2_run(
-        gate: PasswordAuthenticator, runs: Callable[[], int], name: str) -> None:
+    gate: PasswordAuthenticator, runs: Callable[[], int], name: str
+) -> None:
     for password in ("x" * (MAX_PASSWORD_BYTES + 1), "ü" * (MAX_PASSWORD_BYTES // 2 + 1)):
         is_refused(gate, name, password)
 

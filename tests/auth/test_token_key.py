@@ -48,8 +48,9 @@ def test_of_many_who_make_a_key_all_get_the_same(tmp_path: Path) -> None:
         barrier = threading.Barrier(8)
         keys: list[bytes] = []
 
-        def begin_together(path: Path = path, barrier: threading.Barrier = barrier,
-                           keys: list[bytes] = keys) -> None:
+        def begin_together(
+            path: Path = path, barrier: threading.Barrier = barrier, keys: list[bytes] = keys
+        ) -> None:
             barrier.wait()
             keys.append(load_or_create_key(path))
 
@@ -64,8 +65,9 @@ def test_of_many_who_make_a_key_all_get_the_same(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 10
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"short", b" " * 200,
-                                     b"k" * (MIN_KEY_BYTES - 1) + b"\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"short", b" " * 200, b"k" * (MIN_KEY_BYTES - 1) + b"\n"]
+)
 def test_a_short_key_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "token.key"
     path.write_bytes(content)
@@ -74,17 +76,25 @@ def test_a_short_key_is_refused_and_left_alone(tmp_path: Path, content: bytes) -
         load_or_create_key(path)
 
     size = len(content.strip())
-    assert str(error.value) == (f"the key file {path} holds {size} bytes, less than 64."
-                                " Remove it, and a new one is made.")
+    assert str(error.value) == (
+        f"the key file {path} holds {size} bytes, less than 64. Remove it, and a new one is made."
+    )
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize(("name", "reason"), [
-    ("", "Is a directory"), ("no/such/folder", "No such file or directory"),
-    ("file/token.key", "Not a directory"), ("dangling", "No such file or directory"),
-    ("x" * 300, "File name too long")])
-def test_a_path_that_cannot_be_used_is_told_in_a_line(tmp_path: Path, name: str,
-                                                      reason: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "Is a directory"),
+        ("no/such/folder", "No such file or directory"),
+        ("file/token.key", "Not a directory"),
+        ("dangling", "No such file or directory"),
+        ("x" * 300, "File name too long"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_told_in_a_line(
+    tmp_path: Path, name: str, reason: str
+) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
 

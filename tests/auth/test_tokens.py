@@ -26,12 +26,21 @@ def tokens(users: UsersFile) -> Tokens:
     return Tokens(KEY, users, SECONDS)
 
 
-def made(*, key: bytes | None = KEY, algorithm: str = "HS512", without: str = "",
-         **claims: Any) -> str:
+def made(
+    *, key: bytes | None = KEY, algorithm: str = "HS512", without: str = "", **claims: Any
+) -> str:
     """Return a token as the server makes it, but for what is given."""
     now = int(time.time())
-    all_claims = {"sub": "ann", "role": "viewer", "jti": "1", "iss": ISSUER, "aud": AUDIENCE,
-                  "iat": now, "nbf": now, "exp": now + SECONDS} | claims
+    all_claims = {
+        "sub": "ann",
+        "role": "viewer",
+        "jti": "1",
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "iat": now,
+        "nbf": now,
+        "exp": now + SECONDS,
+    } | claims
     all_claims.pop(without, None)
     return jwt.api_jws.encode(json.dumps(all_claims).encode(), key, algorithm)  # type: ignore
 
@@ -52,24 +61,32 @@ def test_a_token_says_what_airflows_say(tokens: Tokens, users: UsersFile) -> Non
     claims = jwt.decode(token, KEY, ["HS512"], audience="apache-airflow")
     assert jwt.get_unverified_header(token) == {"alg": "HS512", "kid": "not-used", "typ": "JWT"}
     assert {name: claims[name] for name in ("sub", "role", "teams", "aud", "iss")} == {
-        "sub": "ann", "role": "viewer", "teams": [], "aud": "apache-airflow",
-        "iss": "xcom-server"}
+        "sub": "ann",
+        "role": "viewer",
+        "teams": [],
+        "aud": "apache-airflow",
+        "iss": "xcom-server",
+    }
     assert claims["exp"] - claims["iat"] == SECONDS
     assert before <= claims["iat"] == claims["nbf"] <= time.time()
     assert "argon2" not in json.dumps(claims)
 
 
 def test_no_two_tokens_have_one_id(tokens: Tokens, users: UsersFile) -> None:
-    ids = {jwt.decode(tokens.issue(users.users()["ann"]), KEY, ["HS512"], audience=AUDIENCE)["jti"]
-           for _ in range(20)}
+    ids = {
+        jwt.decode(tokens.issue(users.users()["ann"]), KEY, ["HS512"], audience=AUDIENCE)["jti"]
+        for _ in range(20)
+    }
 
     assert len(ids) == 20
 
 
-@pytest.mark.parametrize(("at_most", "seconds"), [
-    (None, SECONDS), (60, 60), (SECONDS, SECONDS), (SECONDS + 1, SECONDS)])
-def test_a_token_is_good_for_the_shorter_time(tokens: Tokens, users: UsersFile,
-                                              at_most: int | None, seconds: int) -> None:
+@pytest.mark.parametrize(
+    ("at_most", "seconds"), [(None, SECONDS), (60, 60), (SECONDS, SECONDS), (SECONDS + 1, SECONDS)]
+)
+def test_a_token_is_good_for_the_shorter_time(
+    tokens: Tokens, users: UsersFile, at_most: int | None, seconds: int
+) -> None:
     token = tokens.issue(users.users()["ann"], at_most)
 
     claims = jwt.decode(token, KEY, ["HS512"], audience=AUDIENCE)
@@ -82,8 +99,9 @@ def test_a_token_expires(tokens: Tokens, past: int) -> None:
         tokens.verify(made(exp=int(time.time()) - past))
 
 
-def test_a_token_that_was_issued_expires(tokens: Tokens, users: UsersFile,
-                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_that_was_issued_expires(
+    tokens: Tokens, users: UsersFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = time.time()
     monkeypatch.setattr(tokens_module.time, "time", lambda: now - SECONDS)
     token = tokens.issue(users.users()["ann"])
@@ -93,8 +111,9 @@ def test_a_token_that_was_issued_expires(tokens: Tokens, users: UsersFile,
         tokens.verify(token)
 
 
-def test_a_token_that_was_good_before_expires(tokens: Tokens, users: UsersFile,
-                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_that_was_good_before_expires(
+    tokens: Tokens, users: UsersFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     issued = tokens.issue(users.users()["ann"])
     assert tokens.verify(issued).name == "ann"
     later = time.time() + SECONDS + 1
@@ -112,17 +131,22 @@ def test_a_token_is_good_where_the_clock_is_behind(tokens: Tokens) -> None:
 
 
 @pytest.mark.parametrize("expired", [False, True])
-@pytest.mark.parametrize("token", [
-    lambda **claims: made(key=OTHER_KEY, **claims),
-    lambda **claims: made(algorithm="HS256", **claims),
-    lambda **claims: made(algorithm="HS384", **claims),
-    lambda **claims: made(key=None, algorithm="none", **claims),
-    lambda **claims: made(**claims).rpartition(".")[0] + ".",
-    lambda **claims: made(**claims).rpartition(".")[0],
-    lambda **claims: made(**claims) + "A",
-    lambda **claims: part({"alg": "HS512"}) + "." + made(**claims).partition(".")[2]])
+@pytest.mark.parametrize(
+    "token",
+    [
+        lambda **claims: made(key=OTHER_KEY, **claims),
+        lambda **claims: made(algorithm="HS256", **claims),
+        lambda **claims: made(algorithm="HS384", **claims),
+        lambda **claims: made(key=None, algorithm="none", **claims),
+        lambda **claims: made(**claims).rpartition(".")[0] + ".",
+        lambda **claims: made(**claims).rpartition(".")[0],
+        lambda **claims: made(**claims) + "A",
+        lambda **claims: part({"alg": "HS512"}) + "." + made(**claims).partition(".")[2],
+    ],
+)
 def test_a_token_that_is_not_signed_with_the_key_is_never_looked_into(
-        tokens: Tokens, token: Any, expired: bool) -> None:
+    tokens: Tokens, token: Any, expired: bool
+) -> None:
     """Also an expired one: else it would tell that it had been good."""
     claims = {"exp": int(time.time()) - 5} if expired else {}
 
@@ -130,11 +154,28 @@ def test_a_token_that_is_not_signed_with_the_key_is_never_looked_into(
         tokens.verify(token(**claims))
 
 
-@pytest.mark.parametrize("claims", [
-    {"aud": "somebody-else"}, {"aud": []}, {"aud": ["x"]}, {"iss": "somebody-else"}, {"iss": ""},
-    {"iss": [ISSUER, "x"]}, {"exp": "soon"}, {"exp": []}, {"sub": "nobody"}, {"sub": ""},
-    {"sub": 5}, {"sub": ["ann"]}, {"sub": {"ann": 1}}, {"sub": None}, {"sub": "ann "},
-    {"sub": "ANN"}, {"jti": 5}])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": "somebody-else"},
+        {"aud": []},
+        {"aud": ["x"]},
+        {"iss": "somebody-else"},
+        {"iss": ""},
+        {"iss": [ISSUER, "x"]},
+        {"exp": "soon"},
+        {"exp": []},
+        {"sub": "nobody"},
+        {"sub": ""},
+        {"sub": 5},
+        {"sub": ["ann"]},
+        {"sub": {"ann": 1}},
+        {"sub": None},
+        {"sub": "ann "},
+        {"sub": "ANN"},
+        {"jti": 5},
+    ],
+)
 def test_a_token_for_something_else_is_invalid(tokens: Tokens, claims: dict[str, Any]) -> None:
     assert tokens.verify(made()).name == "ann"
 
@@ -148,12 +189,30 @@ def test_a_token_without_a_claim_is_invalid(tokens: Tokens, claim: str) -> None:
         tokens.verify(made(without=claim))
 
 
-@pytest.mark.parametrize("token", [
-    "", " ", ".", "..", "...", "a.b", "a.b.c", "a.b.c.d", "garbage", "é.é.é", "\0.\0.\0",
-    "\ud800", part({"alg": "HS512"}) + "." + part({}) + ".", part([]) + "." + part({}) + ".eA",
-    part({"alg": None}) + "." + part({}) + ".eA", part({"alg": ["HS512"]}) + ".e30.eA",
-    part({"alg": "HS512", "kid": 5}) + ".e30.eA", part("x") + ".e30.eA",
-    base64.urlsafe_b64encode(b"[" * 6000).decode() + ".e30.eA"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        " ",
+        ".",
+        "..",
+        "...",
+        "a.b",
+        "a.b.c",
+        "a.b.c.d",
+        "garbage",
+        "é.é.é",
+        "\0.\0.\0",
+        "\ud800",
+        part({"alg": "HS512"}) + "." + part({}) + ".",
+        part([]) + "." + part({}) + ".eA",
+        part({"alg": None}) + "." + part({}) + ".eA",
+        part({"alg": ["HS512"]}) + ".e30.eA",
+        part({"alg": "HS512", "kid": 5}) + ".e30.eA",
+        part("x") + ".e30.eA",
+        base64.urlsafe_b64encode(b"[" * 6000).decode() + ".e30.eA",
+    ],
+)
 def test_what_is_no_token_is_invalid(tokens: Tokens, token: str) -> None:
     with pytest.raises(InvalidToken):
         tokens.verify(token)

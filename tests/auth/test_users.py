@@ -28,9 +28,15 @@ def text(name: str = "ann", **fields: Any) -> str:
     return json.dumps({"users": {name: {"role": "viewer", "password": HASH} | fields}})
 
 
-@pytest.mark.parametrize("user", [
-    ANN, User("bob", Role.ADMIN, HASH, frozenset()), User("Ünal 鍵", Role.PUBLIC, HASH),
-    User("x" * MAX_NAME_LENGTH, Role.OP, HASH, frozenset({"etl", "ä/🙂 \n", "~a"}))])
+@pytest.mark.parametrize(
+    "user",
+    [
+        ANN,
+        User("bob", Role.ADMIN, HASH, frozenset()),
+        User("Ünal 鍵", Role.PUBLIC, HASH),
+        User("x" * MAX_NAME_LENGTH, Role.OP, HASH, frozenset({"etl", "ä/🙂 \n", "~a"})),
+    ],
+)
 def test_what_is_written_is_read_back(tmp_path: Path, user: User) -> None:
     path = tmp_path / "users.json"
 
@@ -46,10 +52,13 @@ def test_nobody_at_all_can_be_written(tmp_path: Path) -> None:
     assert UsersFile(tmp_path / "users.json").users() == {}
 
 
-@pytest.mark.parametrize(("mode_before", "mode"), [
-    (None, 0o600), (0o600, 0o600), (0o640, 0o640), (0o644, 0o640), (0o666, 0o660)])
+@pytest.mark.parametrize(
+    ("mode_before", "mode"),
+    [(None, 0o600), (0o600, 0o600), (0o640, 0o640), (0o644, 0o640), (0o666, 0o660)],
+)
 def test_its_owner_alone_may_read_the_file_or_whom_its_mode_lets(
-        tmp_path: Path, mode_before: int | None, mode: int) -> None:
+    tmp_path: Path, mode_before: int | None, mode: int
+) -> None:
     path = tmp_path / "users.json"
     if mode_before is not None:
         path.write_text("{}")
@@ -85,7 +94,8 @@ def test_a_write_that_breaks_off_leaves_no_other_file(tmp_path: Path) -> None:
 
 
 def test_a_write_to_a_full_disk_leaves_the_file_and_no_other(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -100,14 +110,22 @@ def test_a_write_to_a_full_disk_leaves_the_file_and_no_other(
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    ("", "not JSON"), ("{bad", "not JSON"), ('{"users": NaN}', "not JSON: NaN"),
-    ('{"users": {"ann": {}, "ann": {}}}', "not JSON: the name 'ann' twice"),
-    ("[" * 100_000, "not JSON: nesting"),
-    ("[]", "no object with the member `users`"), ("{}", "no object with the member `users`"),
-    ('"users"', "no object with the member `users`"), ("null", "no object with the member"),
-    ('{"users": []}', "no object with the member `users`"),
-    ('{"users": null}', "no object with the member `users`")])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "not JSON"),
+        ("{bad", "not JSON"),
+        ('{"users": NaN}', "not JSON: NaN"),
+        ('{"users": {"ann": {}, "ann": {}}}', "not JSON: the name 'ann' twice"),
+        ("[" * 100_000, "not JSON: nesting"),
+        ("[]", "no object with the member `users`"),
+        ("{}", "no object with the member `users`"),
+        ('"users"', "no object with the member `users`"),
+        ("null", "no object with the member"),
+        ('{"users": []}', "no object with the member `users`"),
+        ('{"users": null}', "no object with the member `users`"),
+    ],
+)
 def test_a_file_that_holds_no_users_is_refused(tmp_path: Path, content: str, words: str) -> None:
     path = tmp_path / "users.json"
     path.write_text(content, encoding="utf-8")
@@ -127,31 +145,42 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         UsersFile(path).users()
 
 
-@pytest.mark.parametrize(("fields", "words"), [
-    ({"role": "root"}, "role is not one of public, viewer, user, op, admin"),
-    ({"role": "Viewer"}, "role is not one of"), ({"role": None}, "role is not one of"),
-    ({"role": 1}, "role is not one of"), ({"role": []}, "role is not one of"),
-    ({"role": {}}, "role is not one of"), ({"role": ["viewer"]}, "role is not one of"),
-    ({"password": "secret"}, "password is not an argon2 hash; make it with `xcom-server user add`"),
-    ({"password": ""}, "password is not an argon2 hash"),
-    ({"password": None}, "password is not an argon2 hash"),
-    ({"password": 5}, "password is not an argon2 hash"), ({"password": [HASH]}, "password is not"),
-    ({"dags": "etl"}, "dags is not a list of DAG ids"),
-    ({"dags": {}}, "dags is not a list of DAG ids"),
-    ({"dags": [1]}, "dags is not a list of DAG ids"),
-    ({"dags": ["etl", None]}, "dags is not a list of DAG ids"),
-    ({"dag": ["etl"]}, "not an object of role, password and dags"),
-    ({"Role": "admin"}, "not an object of role, password and dags")])
-def test_a_bad_user_is_named_with_what_is_wrong(tmp_path: Path, fields: dict[str, Any],
-                                                words: str) -> None:
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"role": "root"}, "role is not one of public, viewer, user, op, admin"),
+        ({"role": "Viewer"}, "role is not one of"),
+        ({"role": None}, "role is not one of"),
+        ({"role": 1}, "role is not one of"),
+        ({"role": []}, "role is not one of"),
+        ({"role": {}}, "role is not one of"),
+        ({"role": ["viewer"]}, "role is not one of"),
+        (
+            {"password": "secret"},
+            "password is not an argon2 hash; make it with `xcom-server user add`",
+        ),
+        ({"password": ""}, "password is not an argon2 hash"),
+        ({"password": None}, "password is not an argon2 hash"),
+        ({"password": 5}, "password is not an argon2 hash"),
+        ({"password": [HASH]}, "password is not"),
+        ({"dags": "etl"}, "dags is not a list of DAG ids"),
+        ({"dags": {}}, "dags is not a list of DAG ids"),
+        ({"dags": [1]}, "dags is not a list of DAG ids"),
+        ({"dags": ["etl", None]}, "dags is not a list of DAG ids"),
+        ({"dag": ["etl"]}, "not an object of role, password and dags"),
+        ({"Role": "admin"}, "not an object of role, password and dags"),
+    ],
+)
+def test_a_bad_user_is_named_with_what_is_wrong(
+    tmp_path: Path, fields: dict[str, Any], words: str
+) -> None:
     path = tmp_path / "users.json"
     path.write_text(text("ann", **fields))
 
     with pytest.raises(InvalidUsersFile) as error:
         read(path)
 
-    assert str(error.value).startswith(
-        f"the users file {path} cannot be used: user 'ann': {words}")
+    assert str(error.value).startswith(f"the users file {path} cannot be used: user 'ann': {words}")
     assert "secret" not in str(error.value)
 
 
@@ -160,8 +189,9 @@ def test_a_user_that_is_no_object_is_named(tmp_path: Path, fields: Any) -> None:
     path = tmp_path / "users.json"
     path.write_text(json.dumps({"users": {"ann": fields}}))
 
-    with pytest.raises(InvalidUsersFile,
-                       match="user 'ann': not an object of role, password and dags"):
+    with pytest.raises(
+        InvalidUsersFile, match="user 'ann': not an object of role, password and dags"
+    ):
         read(path)
 
 
@@ -176,8 +206,10 @@ def test_a_user_without_a_role_or_a_password_is_named(tmp_path: Path, missing: s
         read(path)
 
 
-@pytest.mark.parametrize("name", [
-    "", "a:b", ":", "a\n", "a\0", "\x1b[2J", "\u202e", "\ud800", "x" * (MAX_NAME_LENGTH + 1)])
+@pytest.mark.parametrize(
+    "name",
+    ["", "a:b", ":", "a\n", "a\0", "\x1b[2J", "\u202e", "\ud800", "x" * (MAX_NAME_LENGTH + 1)],
+)
 def test_a_name_that_nobody_could_give_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "users.json"
     path.write_text(text(name))
@@ -199,11 +231,17 @@ def test_a_users_repr_never_shows_the_hash() -> None:
     assert "argon2" not in str({"ann": ANN})
 
 
-@pytest.mark.parametrize(("role", "may_read", "may_write"), [
-    ("public", False, False), ("viewer", True, False), ("user", True, True), ("op", True, True),
-    ("admin", True, True)])
-def test_each_role_may_what_those_before_it_may(role: str, may_read: bool,
-                                                may_write: bool) -> None:
+@pytest.mark.parametrize(
+    ("role", "may_read", "may_write"),
+    [
+        ("public", False, False),
+        ("viewer", True, False),
+        ("user", True, True),
+        ("op", True, True),
+        ("admin", True, True),
+    ],
+)
+def test_each_role_may_what_those_before_it_may(role: str, may_read: bool, may_write: bool) -> None:
     assert (Role(role).may_read, Role(role).may_write) == (may_read, may_write)
 
 
@@ -230,12 +268,19 @@ def test_a_file_that_did_not_change_is_read_once(path: Path) -> None:
     assert users.users() is users.users()
 
 
-@pytest.mark.parametrize("harm", [
-    lambda path: path.unlink(), lambda path: path.write_text("{bad"),
-    lambda path: path.write_text(text(role="root")), lambda path: path.write_text(text(role=[])),
-    lambda path: (path.unlink(), path.mkdir())])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_text("{bad"),
+        lambda path: path.write_text(text(role="root")),
+        lambda path: path.write_text(text(role=[])),
+        lambda path: (path.unlink(), path.mkdir()),
+    ],
+)
 def test_a_file_that_goes_bad_leaves_its_last_users_and_a_line(
-        path: Path, caplog: pytest.LogCaptureFixture, harm: Any) -> None:
+    path: Path, caplog: pytest.LogCaptureFixture, harm: Any
+) -> None:
     users = UsersFile(path)
     before = users.users()
     harm(path)
@@ -267,7 +312,8 @@ def test_a_file_that_never_was_is_refused_with_how_to_make_it(tmp_path: Path) ->
 
     assert str(error.value) == (
         f"the users file {tmp_path}/none.json cannot be used: No such file or directory."
-        " Make it with: xcom-server user add NAME --role ROLE")
+        " Make it with: xcom-server user add NAME --role ROLE"
+    )
 
 
 def test_a_broken_file_is_logged_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:

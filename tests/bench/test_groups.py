@@ -18,8 +18,12 @@ child.communicate(b"\\n")
 
 
 def test_memory_is_summed_over_a_group() -> None:
-    with subprocess.Popen([sys.executable, "-c", WITH_CHILD], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, start_new_session=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", WITH_CHILD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdout.readline()
@@ -32,8 +36,12 @@ def test_memory_is_summed_over_a_group() -> None:
 
 def test_cpu_is_that_of_a_group() -> None:
     working = "import time\nwhile time.process_time() < 0.1: pass\nprint(flush=True)\ninput()"
-    with subprocess.Popen([sys.executable, "-c", working], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, start_new_session=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", working],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()
         taken = quiet.seconds_of_cpu(process.pid)

@@ -46,32 +46,45 @@ def test_a_peer_answers_operations_that_the_benchmark_knows(name: str, tmp_path:
 
 
 def test_the_entries_that_sql_makes_are_those_of_the_layout(
-        database: psycopg.Connection[tuple[object, ...]]) -> None:
+    database: psycopg.Connection[tuple[object, ...]],
+) -> None:
     layout = Layout(20_000)
     filling.load_instances(database, layout)
     made = database.execute(f"{filling.ENTRIES} ORDER BY number".encode()).fetchall()
     first = datetime(2024, 1, 1, tzinfo=UTC)
-    assert made == [(number, *layout.instance(number // KEYS), layout.key(number), value(number),
-                     first + timedelta(milliseconds=number)) for number in range(20_000)]
+    assert made == [
+        (
+            number,
+            *layout.instance(number // KEYS),
+            layout.key(number),
+            value(number),
+            first + timedelta(milliseconds=number),
+        )
+        for number in range(20_000)
+    ]
 
 
 def test_settings_of_another_airflow_do_not_reach_a_peer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     variables = environment.variables("airflow2", {"AIRFLOW_HOME": "here"})
-    assert {key: text for key, text in variables.items()
-            if key.startswith(("AIRFLOW", "PYTHON"))} == {"AIRFLOW_HOME": "here"}
+    assert {
+        key: text for key, text in variables.items() if key.startswith(("AIRFLOW", "PYTHON"))
+    } == {"AIRFLOW_HOME": "here"}
 
 
 def test_a_database_is_named_by_what_libpq_understands() -> None:
     assert PostgresServer("127.0.0.1", 5001).conninfo("airflow2") == (
-        "host=127.0.0.1 port=5001 user=postgres dbname=airflow2")
+        "host=127.0.0.1 port=5001 user=postgres dbname=airflow2"
+    )
 
 
 def test_a_server_ends_with_all_that_it_started(tmp_path: Path) -> None:
-    stubborn = (f"import signal, subprocess, sys; signal.signal({signal.SIGTERM:d}, "
-                "lambda *_: sys.exit()); child = subprocess.Popen(['sleep', '300']); "
-                "print(child.pid, flush=True); signal.pause()")
+    stubborn = (
+        f"import signal, subprocess, sys; signal.signal({signal.SIGTERM:d}, "
+        "lambda *_: sys.exit()); child = subprocess.Popen(['sleep', '300']); "
+        "print(child.pid, flush=True); signal.pause()"
+    )
     log = tmp_path / "server.log"
     with serving.process([sys.executable, "-c", stubborn], {}, tmp_path) as started:
         serving.until_answered(started, lambda: log.read_text().endswith("\n"), log)
@@ -81,8 +94,11 @@ def test_a_server_ends_with_all_that_it_started(tmp_path: Path) -> None:
 
 
 def test_a_server_that_ends_before_it_answers_is_an_error_that_shows_its_log(
-        tmp_path: Path) -> None:
+    tmp_path: Path,
+) -> None:
     said = "print('no such option', flush=True)"
-    with serving.process([sys.executable, "-c", said], {}, tmp_path) as started, pytest.raises(
-            RuntimeError, match="no such option"):
+    with (
+        serving.process([sys.executable, "-c", said], {}, tmp_path) as started,
+        pytest.raises(RuntimeError, match="no such option"),
+    ):
         serving.until_answered(started, lambda: False, tmp_path / "server.log")

@@ -27,12 +27,15 @@ def test_who_answered_nothing_is_infinitely_slower() -> None:
     assert ratio([5], [0]).median == float("inf")
 
 
-@pytest.mark.parametrize(("bar", "met"), [
-    (Bar("", "", OURS, THEIRS, least=2), True),
-    (Bar("", "", OURS, THEIRS, least=2.1), False),
-    (Bar("", "", OURS, THEIRS, most=2), True),
-    (Bar("", "", OURS, THEIRS, most=1.9), False),
-])
+@pytest.mark.parametrize(
+    ("bar", "met"),
+    [
+        (Bar("", "", OURS, THEIRS, least=2), True),
+        (Bar("", "", OURS, THEIRS, least=2.1), False),
+        (Bar("", "", OURS, THEIRS, most=2), True),
+        (Bar("", "", OURS, THEIRS, most=1.9), False),
+    ],
+)
 def test_a_bar_is_met_from_its_own_side(bar: Bar, met: bool) -> None:
     measured = bar.measured({OURS: [20, 2, 300], THEIRS: [10, 2, 10]})
     assert measured is not None
@@ -59,8 +62,7 @@ def test_what_bars_compare_through_gunicorn_is_measured_in_the_same_rounds() -> 
 
 
 @pytest.mark.parametrize("name", AS)
-def test_what_bars_compare_with_an_airflow_is_what_is_measured_of_it(
-        name: str) -> None:
+def test_what_bars_compare_with_an_airflow_is_what_is_measured_of_it(name: str) -> None:
     theirs, ours, _ = AS[name]
     for bar in (bar for bar in bars() if bar.section == name):
         assert bar.under is not None
@@ -70,7 +72,8 @@ def test_what_bars_compare_with_an_airflow_is_what_is_measured_of_it(
 
 def test_airflows_are_called_by_their_versions(databases: Databases) -> None:
     assert {name: theirs for name, (theirs, *_) in AS.items()} == {
-        name: f"Airflow {named(name, databases.folder).version}" for name in AS}
+        name: f"Airflow {named(name, databases.folder).version}" for name in AS
+    }
 
 
 def test_the_table_shows_a_figure_beside_its_bar_or_why_there_is_none() -> None:
@@ -78,20 +81,31 @@ def test_the_table_shows_a_figure_beside_its_bar_or_why_there_is_none() -> None:
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown.splitlines()]
     verdicts = {what: rest for what, *rest in lines}
     assert verdicts["requests/s at 8, sqlite: GET entry, this ÷ bare"] == [
-        "0.9 (0.8 to 0.99)", "≥ 0.85", "met"]
+        "0.9 (0.8 to 0.99)",
+        "≥ 0.85",
+        "met",
+    ]
     assert verdicts["GET entry: p50 at 1,000,000 entries ÷ at 1,000"] == [
-        "", "≤ 1.2", "not measured: the disk is full"]
+        "",
+        "≤ 1.2",
+        "not measured: the disk is full",
+    ]
     assert verdicts["256 connections, postgresql: failed requests"] == [
-        "", "≤ 0", "not measured: not asked for"]
+        "",
+        "≤ 0",
+        "not measured: not asked for",
+    ]
 
 
 def test_details_show_medians_by_contender() -> None:
-    assert details({Figure(START, "this", SQLITE): [1.5, 1.25, 9],
-                    Figure(START, "bare", POSTGRESQL): [0.5]}).splitlines()[2:] == [
+    assert details(
+        {Figure(START, "this", SQLITE): [1.5, 1.25, 9], Figure(START, "bare", POSTGRESQL): [0.5]}
+    ).splitlines()[2:] == [
         "|      | sqlite | postgresql |",
         "| ---- | ------ | ---------- |",
         "| this | 1.5    |            |",
-        "| bare |        | 0.5        |"]
+        "| bare |        | 0.5        |",
+    ]
 
 
 def test_a_section_that_fails_leaves_the_others_theirs(databases: Databases) -> None:

@@ -35,26 +35,34 @@ def applications(url: str) -> dict[str, Application]:
 def answer(application: Application, request: Request) -> tuple[int, Any]:
     """Return the status and the body."""
     told: list[str] = []
-    body = b"".join(application(in_process.environ(request),
-                                lambda status, headers, error=None: told.append(status)))
+    body = b"".join(
+        application(
+            in_process.environ(request), lambda status, headers, error=None: told.append(status)
+        )
+    )
     return int(told[0].split()[0]), json.loads(body) if body else None
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_request_is_answered_as_it_should_be(
-        name: str, applications: dict[str, Application]) -> None:
+    name: str, applications: dict[str, Application]
+) -> None:
     number = next(numbers)
-    statuses = {each.name: answer(applications[name], each.request(number))[0]
-                for each in operations(Layout(ENTRIES)).values()}
+    statuses = {
+        each.name: answer(applications[name], each.request(number))[0]
+        for each in operations(Layout(ENTRIES)).values()
+    }
     assert statuses == {each.name: each.status for each in operations(Layout(ENTRIES)).values()}
 
 
 def test_in_v2_every_request_is_answered_as_it_should_be(
-        applications: dict[str, Application]) -> None:
+    applications: dict[str, Application],
+) -> None:
     number = next(numbers)
     wanted = operations(Layout(ENTRIES), V2)
     assert [answer(applications[THIS], each.request(number))[0] for each in wanted.values()] == [
-        each.status for each in wanted.values()]
+        each.status for each in wanted.values()
+    ]
 
 
 @pytest.mark.parametrize("listed", LISTS)
@@ -62,9 +70,12 @@ def test_all_list_the_same_entries(listed: str, applications: dict[str, Applicat
     request = operations(Layout(ENTRIES))[listed].request(5)
     pages = [answer(applications[name], request)[1] for name in NAMES]
     assert [page["total_entries"] for page in pages] == [
-        KEYS if listed == "list of 100" else ENTRIES] * len(NAMES)
-    entries = [[(each["dag_id"], each["task_id"], each["key"]) for each in page["xcom_entries"]]
-               for page in pages]
+        KEYS if listed == "list of 100" else ENTRIES
+    ] * len(NAMES)
+    entries = [
+        [(each["dag_id"], each["task_id"], each["key"]) for each in page["xcom_entries"]]
+        for page in pages
+    ]
     assert len(entries[0]) == KEYS
     assert entries == [entries[0]] * len(NAMES)
 
@@ -76,7 +87,8 @@ def test_all_find_the_same_entry(applications: dict[str, Application]) -> None:
 
 
 def test_what_requests_made_is_removed_and_nothing_else(
-        url: str, applications: dict[str, Application]) -> None:
+    url: str, applications: dict[str, Application]
+) -> None:
     wanted = operations(Layout(ENTRIES))
     assert answer(applications[THIS], wanted["POST"].request(next(numbers)))[0] == 200
     remove_new(url)
@@ -84,14 +96,20 @@ def test_what_requests_made_is_removed_and_nothing_else(
     assert page["total_entries"] == ENTRIES
 
 
-@pytest.mark.parametrize(("entries", "dags", "runs"), [
-    (1000, 1, 1), (10_000, 10, 1), (100_000, 10, 10), (1_000_000, 10, 100)])
+@pytest.mark.parametrize(
+    ("entries", "dags", "runs"),
+    [(1000, 1, 1), (10_000, 10, 1), (100_000, 10, 10), (1_000_000, 10, 100)],
+)
 def test_the_layout_has_its_entries_each_at_a_place_of_its_own(
-        entries: int, dags: int, runs: int) -> None:
+    entries: int, dags: int, runs: int
+) -> None:
     layout = Layout(entries)
     assert (layout.dags, layout.runs) == (dags, runs)
     assert layout.instances * KEYS == entries
     places = [layout.instance(number) for number in range(layout.instances)]
     assert len(set(places)) == dags * runs * TASKS
-    assert places[-1] == (f"dag_{dags - 1}",
-                          f"scheduled__{layout.date(runs - 1).isoformat()}", f"task_{TASKS - 1}")
+    assert places[-1] == (
+        f"dag_{dags - 1}",
+        f"scheduled__{layout.date(runs - 1).isoformat()}",
+        f"task_{TASKS - 1}",
+    )

@@ -30,8 +30,10 @@ def unquoted(text: str) -> bytes:
     return re.sub(rb"\\(\d{3})", lambda digits: bytes([int(digits[1])]), text[1:-1].encode())
 
 
-@pytest.mark.parametrize("text", [
-    b'"quoted" and \\', b"\r\n\0\t7", "ünïcödé ✓".encode(), bytes(range(256)), b"]] --[[ ${}"])
+@pytest.mark.parametrize(
+    "text",
+    [b'"quoted" and \\', b"\r\n\0\t7", "ünïcödé ✓".encode(), bytes(range(256)), b"]] --[[ ${}"],
+)
 def test_any_bytes_survive_a_string_of_lua(text: bytes) -> None:
     quoted = wrk.quoted(text)
     assert re.fullmatch(r'"([ !#-\[\]-~]|\\\d{3})*"', quoted)
@@ -42,20 +44,24 @@ def made(script: str, name: str) -> list[list[bytes]]:
     """Return a script's table of requests, each in its parts."""
     table = re.search(rf"^local {name} = {{(.*?)}}$", script, re.MULTILINE | re.DOTALL)
     assert table is not None
-    return [[unquoted(part) for part in re.findall(r'"[^"]*"', row)]
-            for row in table[1].split("\n")]
+    return [
+        [unquoted(part) for part in re.findall(r'"[^"]*"', row)] for row in table[1].split("\n")
+    ]
 
 
 def test_a_script_asks_for_many_entries() -> None:
     layout = Layout(100_000)
-    script = wrk.script(operations(layout)["GET entry"], URL, {"Authorization": "Basic eDp5"},
-                        itertools.count())
+    script = wrk.script(
+        operations(layout)["GET entry"], URL, {"Authorization": "Basic eDp5"}, itertools.count()
+    )
     requests = [b"".join(parts) for parts in made(script, "requests")]
 
     assert len(set(requests)) == wrk.REQUESTS
     path = operations(layout)["GET entry"].request(wrk.FIRST).path
-    assert requests[0].decode() == (f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
-                                    "Accept: */*\r\nAuthorization: Basic eDp5\r\n\r\n")
+    assert requests[0].decode() == (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
+        "Accept: */*\r\nAuthorization: Basic eDp5\r\n\r\n"
+    )
 
 
 @pytest.mark.parametrize("base", [V1, V2])
@@ -77,8 +83,9 @@ def test_what_is_removed_is_where_it_was_made() -> None:
 
 def test_each_script_makes_keys_of_its_own_and_of_one_length() -> None:
     numbers, post = itertools.count(), operations(Layout(1000))["POST"]
-    firsts = [int(re.findall(r"first = (\d+)", wrk.script(post, URL, {}, numbers))[0])
-              for _ in range(3)]
+    firsts = [
+        int(re.findall(r"first = (\d+)", wrk.script(post, URL, {}, numbers))[0]) for _ in range(3)
+    ]
     assert firsts == [10**15, 10**15 + 10**8, 10**15 + 2 * 10**8]
     assert all(first % wrk.REQUESTS == 0 for first in firsts)
 

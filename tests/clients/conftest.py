@@ -18,26 +18,35 @@ numbers = itertools.count()
 @pytest.fixture(scope="session")
 def guarded(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterator[LiveServer]:
     """Yield gunicorn with two workers that let users in and nobody else."""
-    with LiveServer(tmp_path_factory.mktemp("guarded"), XCOM_AUTH="users",
-                    XCOM_USERS_FILE=str(users_file)) as live:
+    with LiveServer(
+        tmp_path_factory.mktemp("guarded"), XCOM_AUTH="users", XCOM_USERS_FILE=str(users_file)
+    ) as live:
         yield live
 
 
 @pytest.fixture(scope="session")
-def new_clients(guarded: LiveServer, count_case: Callable[..., None],
-                ) -> Iterator[Callable[[str], OfficialClient]]:
+def new_clients(
+    guarded: LiveServer,
+    count_case: Callable[..., None],
+) -> Iterator[Callable[[str], OfficialClient]]:
     """Yield a function that starts the client of a version, once; it acts for `user`."""
     with ExitStack() as stack:
+
         @functools.cache
         def start(version: str) -> OfficialClient:
-            return stack.enter_context(OfficialClient(version, guarded.url, count_case,
-                                                      access_token=token_of(guarded, "user")))
+            return stack.enter_context(
+                OfficialClient(
+                    version, guarded.url, count_case, access_token=token_of(guarded, "user")
+                )
+            )
+
         yield start
 
 
 @pytest.fixture(params=["3.3.2", "3.0.2"])
-def official(request: pytest.FixtureRequest,
-             new_clients: Callable[[str], OfficialClient]) -> OfficialClient:
+def official(
+    request: pytest.FixtureRequest, new_clients: Callable[[str], OfficialClient]
+) -> OfficialClient:
     return new_clients(request.param)
 
 

@@ -13,8 +13,30 @@ import pytest
 from tests.conftest import ROOT
 
 SCRIPT = Path(__file__).with_name("official_client.py")
-KEYS = ["a b", "a/b", "/a", "a/", "a//b", "a/../b", "really?", "a#b", "100%", "%2F", "a+b", "a&b=c",
-        "a;b", "a:b", "a'b\"c", "a\\b", "a\nb", "~", "żółć ☃", "😀", "k" * 512, "☃" * 512]
+KEYS = [
+    "a b",
+    "a/b",
+    "/a",
+    "a/",
+    "a//b",
+    "a/../b",
+    "really?",
+    "a#b",
+    "100%",
+    "%2F",
+    "a+b",
+    "a&b=c",
+    "a;b",
+    "a:b",
+    "a'b\"c",
+    "a\\b",
+    "a\nb",
+    "~",
+    "żółć ☃",
+    "😀",
+    "k" * 512,
+    "☃" * 512,
+]
 """Keys that a URL, a shell or a database could take for something else."""
 
 
@@ -35,8 +57,9 @@ class OfficialClient:
     is the client's own: `username` and `password` of the old ones, `access_token` of the new.
     """
 
-    def __init__(self, version: str, api: str, count: Callable[[str], None],
-                 **configuration: str) -> None:
+    def __init__(
+        self, version: str, api: str, count: Callable[[str], None], **configuration: str
+    ) -> None:
         self.version = version
         self.dag_id = f"clients_{version.replace('.', '_')}"
         self._count = count
@@ -45,12 +68,19 @@ class OfficialClient:
     def __enter__(self) -> "OfficialClient":
         folder = Path(".venvs", f"client-{self.version}")
         if not (ROOT / folder / "done").exists():
-            pytest.fail(f"there is no apache-airflow-client {self.version} here: run"
-                        f" `make {folder}/done`", pytrace=False)
+            pytest.fail(
+                f"there is no apache-airflow-client {self.version} here: run `make {folder}/done`",
+                pytrace=False,
+            )
         # -I: the environment's own packages, whatever the caller's variables say
         command = [str(ROOT / folder / "bin" / "python"), "-I", str(SCRIPT)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -66,8 +96,9 @@ class OfficialClient:
         """Make a call and return what the client says of it."""
         self._count(f"calls of apache-airflow-client {self.version}")
         wanted = json.dumps({"call": call, "args": args, "options": options})
-        print(json.dumps(self._configuration), wanted, sep="\t", file=self._process.stdin,
-              flush=True)
+        print(
+            json.dumps(self._configuration), wanted, sep="\t", file=self._process.stdin, flush=True
+        )
         line = self._process.stdout.readline()
         if not line:
             pytest.fail(f"the client broke at {wanted}:\n{self._process.stderr.read()}")
@@ -86,8 +117,7 @@ class OfficialClient:
         """Return every entry of a place, page by page, until the total is reached."""
         found: list[dict[str, Any]] = []
         for offset in itertools.count(0, limit):
-            page = self.read("get_xcom_entries", *place, limit=limit, offset=offset,
-                             **options)
+            page = self.read("get_xcom_entries", *place, limit=limit, offset=offset, **options)
             found += page["xcom_entries"]
             if offset + limit >= page["total_entries"]:
                 break

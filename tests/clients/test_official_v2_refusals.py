@@ -10,9 +10,11 @@ from tests.clients.official_v2 import ITEM, create, token_of
 from tests.live import LiveServer
 
 READING = {"get_xcom_entry": {"xcom_key": "k"}, "get_xcom_entries": {}}
-WRITING = {"create_xcom_entry": {"x_com_create_body": {"key": "new", "value": "new"}},
-           "update_xcom_entry": {"xcom_key": "k", "x_com_update_body": {"value": "new"}},
-           "delete_xcom_entry": {"xcom_key": "k"}}
+WRITING = {
+    "create_xcom_entry": {"x_com_create_body": {"key": "new", "value": "new"}},
+    "update_xcom_entry": {"xcom_key": "k", "x_com_update_body": {"value": "new"}},
+    "delete_xcom_entry": {"xcom_key": "k"},
+}
 CALLS = {**READING, **WRITING}
 """Calls -> what they need to be told besides a place."""
 NO_ENTRY = "The XCom with key: `nothing` with mentioned task instance doesn't exist."
@@ -20,9 +22,16 @@ NO_ENTRY = "The XCom with key: `nothing` with mentioned task instance doesn't ex
 
 def of_each(calls):
     """Return the mark of a test that makes each call with each client; 3.0.2 cannot delete."""
-    return pytest.mark.parametrize(("official", "call"), [
-        (version, call) for version in ITEM for call in calls
-        if (version, call) != ("3.0.2", "delete_xcom_entry")], indirect=["official"])
+    return pytest.mark.parametrize(
+        ("official", "call"),
+        [
+            (version, call)
+            for version in ITEM
+            for call in calls
+            if (version, call) != ("3.0.2", "delete_xcom_entry")
+        ],
+        indirect=["official"],
+    )
 
 
 def refused(official, call, **options):
@@ -42,12 +51,17 @@ def kept(official, place):
 
 
 @of_each(CALLS)
-@pytest.mark.parametrize(("token", "exception", "status", "detail"), [
-    (None, "UnauthorizedException", 401, "Not authenticated"),
-    ("garbage", "ForbiddenException", 403, "Invalid JWT token")])
+@pytest.mark.parametrize(
+    ("token", "exception", "status", "detail"),
+    [
+        (None, "UnauthorizedException", 401, "Not authenticated"),
+        ("garbage", "ForbiddenException", 403, "Invalid JWT token"),
+    ],
+)
 @pytest.mark.usefixtures("kept")
-def test_whoever_has_no_good_token_is_refused(official, call, place, token, exception, status,
-                                              detail):
+def test_whoever_has_no_good_token_is_refused(
+    official, call, place, token, exception, status, detail
+):
     nobody = official.configured(access_token=token)
     assert refused(nobody, call, **place, **CALLS[call]) == (exception, status, detail)
 
@@ -58,7 +72,10 @@ def test_a_token_that_was_tampered_with_is_forbidden(official, guarded, call, pl
     head, payload, signature = token_of(guarded, "user").split(".")
     forged = official.configured(access_token=f"{head}.{payload}.{signature[::-1]}")
     assert refused(forged, call, **place, **CALLS[call]) == (
-        "ForbiddenException", 403, "Invalid JWT token")
+        "ForbiddenException",
+        403,
+        "Invalid JWT token",
+    )
 
 
 @pytest.mark.usefixtures("kept")
@@ -78,8 +95,13 @@ def test_a_viewer_writes_nothing(official, guarded, call, place):
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory, users_file):
     """Yield a server whose tokens are good for one second."""
-    with LiveServer(tmp_path_factory.mktemp("hasty"), workers=1, XCOM_AUTH="users",
-                    XCOM_USERS_FILE=str(users_file), XCOM_TOKEN_LIFETIME_SECONDS="1") as live:
+    with LiveServer(
+        tmp_path_factory.mktemp("hasty"),
+        workers=1,
+        XCOM_AUTH="users",
+        XCOM_USERS_FILE=str(users_file),
+        XCOM_TOKEN_LIFETIME_SECONDS="1",
+    ) as live:
         yield live
 
 
@@ -95,19 +117,31 @@ def late_token(hasty):
 def test_an_expired_token_is_an_unauthorized_exception(official, hasty, late_token, call, place):
     late = official.configured(host=hasty.url, access_token=late_token)
     assert refused(late, call, **place, **CALLS[call]) == (
-        "UnauthorizedException", 401, "Token Expired")
+        "UnauthorizedException",
+        401,
+        "Token Expired",
+    )
 
 
 @of_each(["get_xcom_entry", "update_xcom_entry", "delete_xcom_entry"])
-@pytest.mark.parametrize("elsewhere", [
-    {"xcom_key": "nothing"}, {"dag_id": "nowhere", "xcom_key": "nothing"},
-    {"dag_run_id": "nowhere", "xcom_key": "nothing"},
-    {"task_id": "nowhere", "xcom_key": "nothing"}], ids=str)
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"xcom_key": "nothing"},
+        {"dag_id": "nowhere", "xcom_key": "nothing"},
+        {"dag_run_id": "nowhere", "xcom_key": "nothing"},
+        {"task_id": "nowhere", "xcom_key": "nothing"},
+    ],
+    ids=str,
+)
 @pytest.mark.usefixtures("kept")
 def test_an_entry_that_is_not_there_is_not_found(official, call, place, elsewhere):
-    detail = ("XCom entry with key: `nothing` not found" if call == "get_xcom_entry" else NO_ENTRY)
+    detail = "XCom entry with key: `nothing` not found" if call == "get_xcom_entry" else NO_ENTRY
     assert refused(official, call, **{**place, **CALLS[call], **elsewhere}) == (
-        "NotFoundException", 404, detail)
+        "NotFoundException",
+        404,
+        detail,
+    )
 
 
 @of_each(["get_xcom_entry", "update_xcom_entry", "delete_xcom_entry"])
@@ -121,44 +155,61 @@ def test_an_entry_of_another_map_index_is_not_found(official, call, place):
 
 
 def test_nothing_is_created_in_any_dag(official, place):
-    assert refused(official, "create_xcom_entry", **{**place, "dag_id": "~"},
-                   x_com_create_body={"key": "k", "value": 1}) == (
-        "NotFoundException", 404, "The Dag with ID: `~` was not found")
+    assert refused(
+        official,
+        "create_xcom_entry",
+        **{**place, "dag_id": "~"},
+        x_com_create_body={"key": "k", "value": 1},
+    ) == ("NotFoundException", 404, "The Dag with ID: `~` was not found")
 
 
 @pytest.mark.usefixtures("kept")
 def test_an_entry_that_is_there_already_is_a_conflict(official, place):
-    assert refused(official, "create_xcom_entry", **place,
-                   x_com_create_body={"key": "k", "value": "new"}) == (
-        "ConflictException", 409,
-        "The XCom with key: `k` with mentioned task instance already exists.")
+    assert refused(
+        official, "create_xcom_entry", **place, x_com_create_body={"key": "k", "value": "new"}
+    ) == (
+        "ConflictException",
+        409,
+        "The XCom with key: `k` with mentioned task instance already exists.",
+    )
 
 
-@pytest.mark.parametrize(("body", "field", "kind"), [
-    ({"key": ""}, "key", "string_too_short"), ({"key": "k" * 513}, "key", "string_too_long"),
-    ({"map_index": -2}, "map_index", "greater_than_equal"),
-    ({"value": {"a": [{"__classname__": "x"}]}}, "value", "value_error")], ids=lambda given: (
-        str(given)[:40]))
+@pytest.mark.parametrize(
+    ("body", "field", "kind"),
+    [
+        ({"key": ""}, "key", "string_too_short"),
+        ({"key": "k" * 513}, "key", "string_too_long"),
+        ({"map_index": -2}, "map_index", "greater_than_equal"),
+        ({"value": {"a": [{"__classname__": "x"}]}}, "value", "value_error"),
+    ],
+    ids=lambda given: str(given)[:40],
+)
 @pytest.mark.usefixtures("kept")
 def test_a_body_that_cannot_be_is_an_unprocessable_entity(official, place, body, field, kind):
-    name, status, errors = refused(official, "create_xcom_entry", **place,
-                                   x_com_create_body={"key": "new", "value": 1, **body})
+    name, status, errors = refused(
+        official, "create_xcom_entry", **place, x_com_create_body={"key": "new", "value": 1, **body}
+    )
     assert (name, status) == ("UnprocessableEntityException", 422)
     assert [(error["type"], error["loc"]) for error in errors] == [(kind, ["body", field])]
 
 
 @only("3.3.2")
 def test_a_date_without_a_zone_is_an_unprocessable_entity(official, place):
-    name, status, errors = refused(official, "get_xcom_entries", **place,
-                                   run_after_gt="2024-01-01T00:00:00")
+    name, status, errors = refused(
+        official, "get_xcom_entries", **place, run_after_gt="2024-01-01T00:00:00"
+    )
     assert (name, status) == ("UnprocessableEntityException", 422)
     assert [(error["type"], error["loc"]) for error in errors] == [
-        ("timezone_aware", ["query", "run_after_gt"])]
+        ("timezone_aware", ["query", "run_after_gt"])
+    ]
 
 
 @only("3.3.2")
 @pytest.mark.parametrize("order_by", [["value"], ["key", "logical_date"], ["Key"]], ids=str)
 def test_an_order_that_is_none_is_a_bad_request(official, place, order_by):
     assert refused(official, "get_xcom_entries", **place, order_by=order_by) == (
-        "BadRequestException", 400, f"Ordering with '{order_by[-1]}' is disallowed or the"
-                                    " attribute does not exist on the model")
+        "BadRequestException",
+        400,
+        f"Ordering with '{order_by[-1]}' is disallowed or the"
+        " attribute does not exist on the model",
+    )

@@ -11,7 +11,8 @@ VERSIONS = ["v1", "v2"]
 
 DOCUMENTS: dict[str, dict[str, Any]] = {
     version: yaml.safe_load((ROOT / "openapi" / f"{version}.yaml").read_text())
-    for version in VERSIONS}
+    for version in VERSIONS
+}
 
 BASE = {"v1": "/api/v1", "v2": ""}
 """What stands before a document's paths."""

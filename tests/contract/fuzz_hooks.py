@@ -14,13 +14,15 @@ import schemathesis
 FIELDS = {"key", "value", "timestamp"}
 
 
-MOMENTS = {f"{moment}_{bound}" for moment in ("logical_date", "run_after")
-           for bound in ("gte", "gt", "lte", "lt")}
+MOMENTS = {
+    f"{moment}_{bound}"
+    for moment in ("logical_date", "run_after")
+    for bound in ("gte", "gt", "lte", "lt")
+}
 
 
 @schemathesis.hook
-def before_call(context: schemathesis.HookContext, case: schemathesis.Case,
-                **kwargs: Any) -> None:
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case, **kwargs: Any) -> None:
     """Give a valid case its meaning, and an invalid one something that is wrong."""
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     if "/api/v2/" not in case.path and is_valid:

@@ -30,19 +30,30 @@ def credentials(server: LiveServer, version: str) -> str:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_schemathesis_finds_nothing(tmp_path: Path, users_file: Path, version: str,
-                                    count_case: Callable[..., None]) -> None:
+def test_schemathesis_finds_nothing(
+    tmp_path: Path, users_file: Path, version: str, count_case: Callable[..., None]
+) -> None:
     # It allows what the document allows, deserialization included.
-    server = LiveServer(tmp_path, XCOM_DESERIALIZE="true", XCOM_AUTH="users",
-                        XCOM_USERS_FILE=str(users_file))
+    server = LiveServer(
+        tmp_path, XCOM_DESERIALIZE="true", XCOM_AUTH="users", XCOM_USERS_FILE=str(users_file)
+    )
     with server:
         found = run(
-            str(Path(sys.executable).with_name("schemathesis")), "--config-file",
-            str(HERE / "schemathesis.toml"), "run",
-            f"{server.url}/api/{version}/openapi.json", "--header",
+            str(Path(sys.executable).with_name("schemathesis")),
+            "--config-file",
+            str(HERE / "schemathesis.toml"),
+            "run",
+            f"{server.url}/api/{version}/openapi.json",
+            "--header",
             f"Authorization: {credentials(server, version)}",
-            "--checks", "all", "--max-examples", EXAMPLES, "--no-color", cwd=tmp_path,
-            env={**os.environ, "SCHEMATHESIS_HOOKS": str(HERE / "fuzz_hooks.py")})
+            "--checks",
+            "all",
+            "--max-examples",
+            EXAMPLES,
+            "--no-color",
+            cwd=tmp_path,
+            env={**os.environ, "SCHEMATHESIS_HOOKS": str(HERE / "fuzz_hooks.py")},
+        )
 
     assert found.returncode == 0, found.stdout[-5000:]
     count = re.search(r"(\d+) generated, (\d+) passed", found.stdout)

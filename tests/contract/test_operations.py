@@ -19,13 +19,25 @@ from tests.contract.document import DOCUMENTS, VERSIONS, operations
 
 STORE = SqlXComStore(open_backend("sqlite://"))
 ACCESS = authorization.OpenAccess(Settings())
-APIS = {"v1": v1.api_version(STORE, Settings(), ACCESS),
-        "v2": v2.api_version(STORE, Settings(), ACCESS)}
+APIS = {
+    "v1": v1.api_version(STORE, Settings(), ACCESS),
+    "v2": v2.api_version(STORE, Settings(), ACCESS),
+}
 
 BESIDE_THE_DOCUMENTS = {
-    "/health", "/live", "/ready", "/version", "/metrics", "/auth/token", "/auth/token/cli",
-    *(f"/api/{version}/{place}" for version in VERSIONS
-      for place in ("openapi.json", "openapi.yaml", "ui/", "ui/<path:path>"))}
+    "/health",
+    "/live",
+    "/ready",
+    "/version",
+    "/metrics",
+    "/auth/token",
+    "/auth/token/cli",
+    *(
+        f"/api/{version}/{place}"
+        for version in VERSIONS
+        for place in ("openapi.json", "openapi.yaml", "ui/", "ui/<path:path>")
+    ),
+}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -43,7 +55,8 @@ def test_an_operation_without_a_handler_stops_the_start() -> None:
 
 
 def test_an_answer_that_breaks_the_document_is_a_failure_when_answers_are_checked(
-        client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(v1, "AIRFLOW_VERSION", 5)
 
     answer = client.get("/api/v1/version")
@@ -52,8 +65,11 @@ def test_an_answer_that_breaks_the_document_is_a_failure_when_answers_are_checke
 
 
 def test_nothing_answers_that_is_not_in_a_document(client: FlaskClient) -> None:
-    documented = {re.sub(r"{((?:xcom_)?key)}", r"{key:\1}", path).translate({123: "<", 125: ">"})
-                  for version in VERSIONS for path, _, _ in operations(version)}
+    documented = {
+        re.sub(r"{((?:xcom_)?key)}", r"{key:\1}", path).translate({123: "<", 125: ">"})
+        for version in VERSIONS
+        for path, _, _ in operations(version)
+    }
     routes = {rule.rule for rule in client.application.url_map.iter_rules()}
 
     assert routes == documented | BESIDE_THE_DOCUMENTS
@@ -68,9 +84,13 @@ def test_the_document_is_valid_openapi(version: str) -> None:
     validate(DOCUMENTS[version])
 
 
-@pytest.mark.parametrize(("version", "releases"), [
-    ("v1", {"2.0.0", "2.4.0", "2.7.0", "2.10.0", "extension"}),
-    ("v2", {"3.1.0", "3.1.8", "3.2.0", "3.2.2", "3.3.1", "extension"})])
+@pytest.mark.parametrize(
+    ("version", "releases"),
+    [
+        ("v1", {"2.0.0", "2.4.0", "2.7.0", "2.10.0", "extension"}),
+        ("v2", {"3.1.0", "3.1.8", "3.2.0", "3.2.2", "3.3.1", "extension"}),
+    ],
+)
 def test_every_later_element_says_when_it_came(version: str, releases: set[str]) -> None:
     marks = set()
 

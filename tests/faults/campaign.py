@@ -51,21 +51,32 @@ class Report:
 
     def findings(self) -> list[str]:
         """Return what must not be, each in a line or more; empty for a good run."""
-        return [*([self.failure] if self.failure else []),
-                *(f"{count} times {text}" for text, count in self.tally.wrong.most_common()),
-                *(f"lost: {key}" for key in self.verdict.lost[:20]),
-                *(f"{key}: {why}" for key, why in self.verdict.not_linearizable.items())]
+        return [
+            *([self.failure] if self.failure else []),
+            *(f"{count} times {text}" for text, count in self.tally.wrong.most_common()),
+            *(f"lost: {key}" for key in self.verdict.lost[:20]),
+            *(f"{key}: {why}" for key, why in self.verdict.not_linearizable.items()),
+        ]
 
     def figures(self) -> str:
         """Return all figures, a line each."""
-        lines = {"operations checked": self.verdict.checked,
-                 "acknowledged writes": self.tally.acknowledged,
-                 "writes with unknown outcome": self.tally.unknown,
-                 **dict(sorted(self.faults().items())), "server restarts": self.restarts,
-                 "acknowledged entries lost": len(self.verdict.lost),
-                 "entries not linearizable": len(self.verdict.not_linearizable)}
-        return "\n".join([*(f"{count:8} {what}" for what, count in lines.items()),
-                          f"{self.seconds:8.1f} seconds", *self._answers(), *self._outages()])
+        lines = {
+            "operations checked": self.verdict.checked,
+            "acknowledged writes": self.tally.acknowledged,
+            "writes with unknown outcome": self.tally.unknown,
+            **dict(sorted(self.faults().items())),
+            "server restarts": self.restarts,
+            "acknowledged entries lost": len(self.verdict.lost),
+            "entries not linearizable": len(self.verdict.not_linearizable),
+        }
+        return "\n".join(
+            [
+                *(f"{count:8} {what}" for what, count in lines.items()),
+                f"{self.seconds:8.1f} seconds",
+                *self._answers(),
+                *self._outages(),
+            ]
+        )
 
     def _answers(self) -> Iterator[str]:
         for status, count in sorted(self.tally.statuses.items()):
@@ -77,9 +88,11 @@ class Report:
             those = [each for each in self.struck if each.fault.kind == kind]
             during = sum((each.during for each in those), Counter())
             answers = ", ".join(f"{answer} x {count}" for answer, count in sorted(during.items()))
-            yield (f"{kind}: a write acknowledged again after"
-                   f" {max(each.recovery for each in those):.2f} s at most"
-                   + (f"; meanwhile {answers}" if answers else ""))
+            yield (
+                f"{kind}: a write acknowledged again after"
+                f" {max(each.recovery for each in those):.2f} s at most"
+                + (f"; meanwhile {answers}" if answers else "")
+            )
 
 
 def judge(history: list[Operation]) -> Verdict:
@@ -117,8 +130,17 @@ def served(database: str, folder: Path) -> Iterator[tuple[LiveServer, Postgres |
 Say = Callable[[float, Tally, list[Struck]], None]
 
 
-def campaign(database: str, folder: Path, *, seed: str, faults: list[Fault], seconds: float,
-             clients: int = 8, say: Say = lambda *_: None, writes: int = 0) -> Report:
+def campaign(
+    database: str,
+    folder: Path,
+    *,
+    seed: str,
+    faults: list[Fault],
+    seconds: float,
+    clients: int = 8,
+    say: Say = lambda *_: None,
+    writes: int = 0,
+) -> Report:
     """Run clients and faults until all faults have been or time is up, and judge.
 
     However slow the machine is, so many writes have been acknowledged in the end.
@@ -130,12 +152,19 @@ def campaign(database: str, folder: Path, *, seed: str, faults: list[Fault], sec
             failure = _work(work, nemesis, faults, seconds, say, writes)
         work.look()
         history = work.told() if failure else work.history()
-    return Report(work.tally, nemesis.struck, nemesis.restarts, judge(history),
-                  time.monotonic() - start, failure)
+    return Report(
+        work.tally,
+        nemesis.struck,
+        nemesis.restarts,
+        judge(history),
+        time.monotonic() - start,
+        failure,
+    )
 
 
-def _work(work: Workload, nemesis: Nemesis, faults: list[Fault], seconds: float, say: Say,
-          writes: int) -> str:
+def _work(
+    work: Workload, nemesis: Nemesis, faults: list[Fault], seconds: float, say: Say, writes: int
+) -> str:
     """Return why work and faults could not go on to the end; empty where they could."""
     stopped = threading.Event()
     start = time.monotonic()

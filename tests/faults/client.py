@@ -78,8 +78,15 @@ def requests(seed: str, number: int) -> Iterator[Request]:
         kind: Kind = "create" if own else source.choices(KINDS, WEIGHTS)[0]
         key = f"own-{number}-{count}" if own else source.choice(KEYS)
         value = f"{number}-{count}" if kind in ("create", "patch") else None
-        yield Request(kind, key, source.choice(["v1", "v2"]), value,
-                      source.uniform(0, 0.016), source.random() < 0.1, source.random() < 0.5)
+        yield Request(
+            kind,
+            key,
+            source.choice(["v1", "v2"]),
+            value,
+            source.uniform(0, 0.016),
+            source.random() < 0.1,
+            source.random() < 0.5,
+        )
 
 
 def padded(value: str) -> str:
@@ -94,8 +101,9 @@ class Connection:
         place = urlsplit(url)
         self._http = HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_SECONDS)
 
-    def send(self, kind: Kind, key: str, version: str, value: str | None,
-             tag: str | None = None) -> Answer:
+    def send(
+        self, kind: Kind, key: str, version: str, value: str | None, tag: str | None = None
+    ) -> Answer:
         """Return the answer; with a tag, on the condition that the entry has it.
 
         Raises Refused, and OSError or HTTPException where it broke.
@@ -113,8 +121,12 @@ class Connection:
             headers = {"Content-Type": "application/json"} | ({"If-Match": tag} if tag else {})
             self._http.request(METHODS[kind], path, body, headers)
             answer = self._http.getresponse()
-            return Answer(answer.status, answer.read(), answer.getheader("Retry-After"),
-                          answer.getheader("ETag"))
+            return Answer(
+                answer.status,
+                answer.read(),
+                answer.getheader("Retry-After"),
+                answer.getheader("ETag"),
+            )
         except (OSError, HTTPException):
             self.close()
             raise
@@ -138,10 +150,20 @@ class Client:
                 return
             if request.anew:
                 self._connection.close()
-            expected, tag = (self._seen.get(request.key, (None, None))
-                             if request.kind == "patch" and request.careful else (None, None))
-            self._write(id=number, event="invoke", kind=request.kind, key=request.key,
-                        version=request.version, value=request.value, expected=expected)
+            expected, tag = (
+                self._seen.get(request.key, (None, None))
+                if request.kind == "patch" and request.careful
+                else (None, None)
+            )
+            self._write(
+                id=number,
+                event="invoke",
+                kind=request.kind,
+                key=request.key,
+                version=request.version,
+                value=request.value,
+                expected=expected,
+            )
             answer = self._answer(request, tag)
             self._write(id=number, **answer)
             if answer["event"] in ("unknown", "dropped") and stopped.wait(0.3):
@@ -149,8 +171,9 @@ class Client:
 
     def _answer(self, request: Request, tag: str | None) -> dict[str, Any]:
         try:
-            answer = self._connection.send(request.kind, request.key, request.version,
-                                           request.value, tag)
+            answer = self._connection.send(
+                request.kind, request.key, request.version, request.value, tag
+            )
         except Refused:
             return {"event": "dropped"}
         except (OSError, HTTPException) as error:
@@ -169,8 +192,11 @@ def told(request: Request, answer: Answer) -> dict[str, Any]:
     """Return what an answer says; `wrong` is added to one that may never be."""
     outcome = classified(request.kind, answer.status)
     shown = stored_value(answer) if answer.status in (200, 201) else None
-    if outcome == "ok" and request.kind != "delete" and (
-            shown is None or request.value not in (None, shown)):
+    if (
+        outcome == "ok"
+        and request.kind != "delete"
+        and (shown is None or request.value not in (None, shown))
+    ):
         outcome = None  # the value of no write, or of another one
     if answer.status == 503 and answer.again is None:
         outcome = None  # whether to come again is promised to be said
@@ -178,8 +204,10 @@ def told(request: Request, answer: Answer) -> dict[str, Any]:
         outcome = "dropped"  # a promise, and it is held against what is read later
     if outcome is None:
         text = " ".join(answer.body[:300].decode(errors="replace").split())
-        return {"event": broken(request.kind),
-                "wrong": f"{answer.status} to {request.version} {request.kind}: {text}"}
+        return {
+            "event": broken(request.kind),
+            "wrong": f"{answer.status} to {request.version} {request.kind}: {text}",
+        }
     return {"event": outcome} | ({"value": shown} if shown is not None else {})
 
 
@@ -200,6 +228,7 @@ def main(url: str, file: str, number: str, seed: str) -> None:
         while os.read(sys.stdin.fileno(), 1):
             pass
         stopped.set()
+
     threading.Thread(target=wait_for_end, daemon=True).start()
     with Path(file).open("w") as output, closing(Connection(url)) as connection:
         Client(connection, output).run(requests(seed, int(number)), stopped)

@@ -50,8 +50,11 @@ class Operation:
         return self.value if self.kind == "get" else self.expected
 
     def __str__(self) -> str:
-        times = f"{self.start / 1e9:.6f}..{self.end / 1e9:.6f}" if self.end else (
-            f"{self.start / 1e9:.6f}..")
+        times = (
+            f"{self.start / 1e9:.6f}..{self.end / 1e9:.6f}"
+            if self.end
+            else (f"{self.start / 1e9:.6f}..")
+        )
         values = " ".join(filter(None, [self.expected and f"{self.expected} to", self.value]))
         return f"{times} client {self.client}: {self.kind} {values} {self.outcome}"
 
@@ -85,16 +88,24 @@ def operations(lines: Iterable[str], client: int = 0) -> list[Operation]:
             begun[event["id"]] = event
         else:
             found.append(_operation(begun.pop(event["id"]), event, client))
-    found += [_operation(event, {"event": broken(event["kind"])}, client)
-              for event in begun.values()]
+    found += [
+        _operation(event, {"event": broken(event["kind"])}, client) for event in begun.values()
+    ]
     return [each for each in found if each.outcome != "dropped"]
 
 
 def _operation(invoke: dict[str, Any], answer: dict[str, Any], client: int) -> Operation:
     outcome = answer["event"]
-    return Operation(invoke["kind"], invoke["key"], answer.get("value", invoke["value"]),
-                     invoke["at"], None if outcome == "unknown" else answer.get("at"), outcome,
-                     client, invoke.get("expected"))
+    return Operation(
+        invoke["kind"],
+        invoke["key"],
+        answer.get("value", invoke["value"]),
+        invoke["at"],
+        None if outcome == "unknown" else answer.get("at"),
+        outcome,
+        client,
+        invoke.get("expected"),
+    )
 
 
 def read(files: Iterable[Path]) -> list[Operation]:
@@ -102,7 +113,7 @@ def read(files: Iterable[Path]) -> list[Operation]:
     found: list[Operation] = []
     for client, path in enumerate(sorted(files)):
         text = path.read_text()
-        found += operations(text[:text.rfind("\n") + 1].splitlines(), client)
+        found += operations(text[: text.rfind("\n") + 1].splitlines(), client)
     return found
 
 

@@ -65,10 +65,12 @@ class Violation:
     read_later: list[Operation]
 
     def __str__(self) -> str:
-        lines = [f"no order explains {self.operation}",
-                 f"  before it: {', '.join(map(str, self.states))}",
-                 *(f"  meanwhile: {each}" for each in self.overlapping),
-                 *(f"  later: {each}" for each in self.read_later)]
+        lines = [
+            f"no order explains {self.operation}",
+            f"  before it: {', '.join(map(str, self.states))}",
+            *(f"  meanwhile: {each}" for each in self.overlapping),
+            *(f"  later: {each}" for each in self.read_later),
+        ]
         return "\n".join(lines)
 
 
@@ -154,13 +156,13 @@ class _Search:
                     if _keep(seen, way, step[1]):
                         open_ways.append((way, step[1]))
             if len(seen) > MOST_STATES:
-                raise TooManyStates(f"more than {MOST_STATES} states at"
-                                    f" {self._operations[number]}")
+                raise TooManyStates(f"more than {MOST_STATES} states at {self._operations[number]}")
         self._end(number)
         return explained
 
-    def _step(self, ordered: Ordered, state: State, creates: int,
-              number: int) -> tuple[State, int] | None:
+    def _step(
+        self, ordered: Ordered, state: State, creates: int, number: int
+    ) -> tuple[State, int] | None:
         """Return the state after an operation and the unread creates used, None if impossible."""
         operation = self._operations[number]
         if needs_presence(operation) != (state is not None):
@@ -171,8 +173,9 @@ class _Search:
                     return None
                 state, creates = UNREAD, creates + 1
             else:
-                if (self._deletes(ordered, state, creates) == self._unknown["delete"]
-                        or self._is_to_read(ordered, state)):
+                if self._deletes(ordered, state, creates) == self._unknown[
+                    "delete"
+                ] or self._is_to_read(ordered, state):
                     return None
                 state = None
         if operation.shown not in (None, state):
@@ -202,12 +205,20 @@ class _Search:
         operation = self._operations[number]
         assert operation.end is not None
         states = sorted({state for _, state in ways}, key=str)
-        others = sorted((each for each in self._operations if each is not operation),
-                        key=lambda each: each.start)
-        overlapping = [each for each in others if each.start <= operation.end
-                       and (each.end is None or each.end >= operation.start)]
-        later = [each for each in others if each.start > operation.end
-                 and each.shown is not None and each.shown in states]
+        others = sorted(
+            (each for each in self._operations if each is not operation),
+            key=lambda each: each.start,
+        )
+        overlapping = [
+            each
+            for each in others
+            if each.start <= operation.end and (each.end is None or each.end >= operation.start)
+        ]
+        later = [
+            each
+            for each in others
+            if each.start > operation.end and each.shown is not None and each.shown in states
+        ]
         return Violation(operation, states, overlapping[-MOST_TOLD:], later[:MOST_TOLD])
 
 
@@ -222,7 +233,8 @@ def _keep(ways: Ways, way: tuple[Ordered, State], creates: int) -> bool:
 def needs_presence(operation: Operation) -> bool:
     """Say whether the entry must have been present for this outcome; absent otherwise."""
     return operation.outcome == "mismatch" or (operation.outcome == "ok") != (
-        operation.kind == "create")
+        operation.kind == "create"
+    )
 
 
 def balance(operation: Operation) -> int:

@@ -18,10 +18,11 @@ from tests.live import LiveServer
 from tests.postgres import Postgres
 from tests.waiting import until
 
-KILLS = {"sqlite": ("kill-worker", "kill-master"),
-         "postgres": ("kill-worker", "kill-master", "kill-database")}
-OTHERS = {"sqlite": ("pause-worker", "full-disk"),
-          "postgres": ("pause-worker", "pause-database")}
+KILLS = {
+    "sqlite": ("kill-worker", "kill-master"),
+    "postgres": ("kill-worker", "kill-master", "kill-database"),
+}
+OTHERS = {"sqlite": ("pause-worker", "full-disk"), "postgres": ("pause-worker", "pause-database")}
 
 RECOVERY_SECONDS = 30
 """How long it may take on a loaded machine until a write is acknowledged again."""
@@ -54,8 +55,10 @@ def schedule(seed: str, database: str, kills: int) -> list[Fault]:
     kinds = [KILLS[database][number % len(KILLS[database])] for number in range(kills)]
     kinds += OTHERS[database] * -(-kills // 5)
     source.shuffle(kinds)
-    return [Fault(kind, source.uniform(0.2, 2), source.uniform(0.3, 2.5), source.random())
-            for kind in kinds]
+    return [
+        Fault(kind, source.uniform(0.2, 2), source.uniform(0.3, 2.5), source.random())
+        for kind in kinds
+    ]
 
 
 class Nemesis:
@@ -73,12 +76,19 @@ class Nemesis:
         """Let a fault happen, and wait until a write is acknowledged afterwards."""
         struck = Struck(fault)
         strikes: dict[str, Callable[[Struck], None]] = {
-            "kill-worker": self._kill_worker, "kill-master": self._kill_master,
-            "kill-database": self._kill_database, "pause-worker": self._pause_worker,
-            "pause-database": self._pause_database, "full-disk": self._fill_disk}
+            "kill-worker": self._kill_worker,
+            "kill-master": self._kill_master,
+            "kill-database": self._kill_database,
+            "pause-worker": self._pause_worker,
+            "pause-database": self._pause_database,
+            "full-disk": self._fill_disk,
+        }
         strikes[fault.kind](struck)
-        struck.recovery = until(lambda: self._probe() in ("200", "201"), RECOVERY_SECONDS,
-                                lambda: f"no write was acknowledged after {fault}")
+        struck.recovery = until(
+            lambda: self._probe() in ("200", "201"),
+            RECOVERY_SECONDS,
+            lambda: f"no write was acknowledged after {fault}",
+        )
         self.struck.append(struck)
 
     def run(self, faults: list[Fault], stopped: threading.Event) -> None:
@@ -98,8 +108,11 @@ class Nemesis:
         self._server.process.wait()
         self._server.start()
         self.restarts += 1
-        until(lambda: all(map(processes.has_ended, orphans)), RECOVERY_SECONDS,
-              lambda: f"workers {orphans} outlived their master")
+        until(
+            lambda: all(map(processes.has_ended, orphans)),
+            RECOVERY_SECONDS,
+            lambda: f"workers {orphans} outlived their master",
+        )
 
     def _kill_database(self, struck: Struck) -> None:
         assert self._postgres is not None
@@ -138,8 +151,11 @@ class Nemesis:
 
     def _workers(self) -> list[int]:
         """Return the server's workers, of which one may be starting again."""
-        until(self._server.workers, RECOVERY_SECONDS,
-              lambda: f"no worker is left\n{self._server.log.read_text()[-2000:]}")
+        until(
+            self._server.workers,
+            RECOVERY_SECONDS,
+            lambda: f"no worker is left\n{self._server.log.read_text()[-2000:]}",
+        )
         return self._server.workers()
 
     def _worker(self, fault: Fault) -> int:

@@ -26,22 +26,34 @@ def arguments() -> argparse.Namespace:
 def say(seconds: float, tally: Tally, struck: list[Struck]) -> None:
     """Print where the run is."""
     kills = sum(each.fault.kind.startswith("kill") for each in struck)
-    print(f"{seconds:6.0f} s {tally.operations:8} operations {tally.acknowledged:8} acknowledged"
-          f" {kills:4} kills {tally.unknown:6} unknown"
-          f"   {struck[-1].fault.kind if struck else ''}", flush=True)
+    print(
+        f"{seconds:6.0f} s {tally.operations:8} operations {tally.acknowledged:8} acknowledged"
+        f" {kills:4} kills {tally.unknown:6} unknown"
+        f"   {struck[-1].fault.kind if struck else ''}",
+        flush=True,
+    )
 
 
 def main() -> int:
     """Run, print the figures, and return 1 where anything was found."""
     given = arguments()
     seed = given.seed or secrets.token_hex(4)
-    repeat = (f"--database {given.database} --seed {seed} --kills {given.kills}"
-              f" --clients {given.clients} --minutes {given.minutes:g}")
+    repeat = (
+        f"--database {given.database} --seed {seed} --kills {given.kills}"
+        f" --clients {given.clients} --minutes {given.minutes:g}"
+    )
     print(f"seed: python -m tests.faults.run {repeat}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix=f"xcom-faults-{given.database}-"))
     faults = schedule(seed, given.database, given.kills)
-    report = campaign(given.database, folder, seed=seed, faults=faults, clients=given.clients,
-                      seconds=given.minutes * 60, say=say)
+    report = campaign(
+        given.database,
+        folder,
+        seed=seed,
+        faults=faults,
+        clients=given.clients,
+        seconds=given.minutes * 60,
+        say=say,
+    )
     print(report.figures())
     if given.database == "sqlite":
         print(*speed.figures(folder / "speed"), sep="\n")

@@ -21,27 +21,36 @@ START_SECONDS = 5
 CONNECTIONS = 12
 
 
-def figures(folder: Path, *, writers: int = 8, seconds: float = 3,
-            rounds: int = 9) -> Iterator[str]:
+def figures(
+    folder: Path, *, writers: int = 8, seconds: float = 3, rounds: int = 9
+) -> Iterator[str]:
     """Yield a line for each figure; what is needed for it is in this new folder."""
     folder.mkdir()
     outcomes = _contend(f"sqlite:///{folder}/writers.db", writers, seconds)
     counts = sorted(count for count, _ in outcomes)
-    yield (f"{writers} processes that write to one SQLite file for {seconds} s: the slowest write"
-           f" took {max(slowest for _, slowest in outcomes):.3f} s; {sum(counts)} writes,"
-           f" {counts[0]} to {counts[-1]} a process")
+    yield (
+        f"{writers} processes that write to one SQLite file for {seconds} s: the slowest write"
+        f" took {max(slowest for _, slowest in outcomes):.3f} s; {sum(counts)} writes,"
+        f" {counts[0]} to {counts[-1]} a process"
+    )
     with LiveServer(folder, workers=2) as server:
         until(lambda: all(_shares(server)))  # the second worker is up
         busier = sorted(max(_shares(server)) for _ in range(rounds))
-    yield (f"of {CONNECTIONS} connections the busier of two workers has, in {rounds} rounds:"
-           f" {', '.join(map(str, busier))}")
+    yield (
+        f"of {CONNECTIONS} connections the busier of two workers has, in {rounds} rounds:"
+        f" {', '.join(map(str, busier))}"
+    )
 
 
 def held(server: LiveServer) -> dict[int, int]:
     """Return how many connections of clients each worker has."""
-    return {worker.pid: sum(each.status == psutil.CONN_ESTABLISHED
-                            and each.laddr.port == server.port for each in worker.net_connections())
-            for worker in psutil.Process(server.process.pid).children()}
+    return {
+        worker.pid: sum(
+            each.status == psutil.CONN_ESTABLISHED and each.laddr.port == server.port
+            for each in worker.net_connections()
+        )
+        for worker in psutil.Process(server.process.pid).children()
+    }
 
 
 def connected(server: LiveServer, stack: ExitStack) -> HTTPConnection:

@@ -31,22 +31,25 @@ WRITES = 50
 
 
 @pytest.mark.parametrize("database", list(KILLED))
-def test_nothing_acknowledged_is_lost_whatever_is_killed(database: str, tmp_path: Path,
-                                                         count_case: Callable[..., None]) -> None:
+def test_nothing_acknowledged_is_lost_whatever_is_killed(
+    database: str, tmp_path: Path, count_case: Callable[..., None]
+) -> None:
     faults = schedule("short", database, KILLED[database])
 
-    report = campaign(database, tmp_path, seed="short", faults=faults, seconds=SECONDS, clients=4,
-                      writes=WRITES)
+    report = campaign(
+        database, tmp_path, seed="short", faults=faults, seconds=SECONDS, clients=4, writes=WRITES
+    )
 
     assert report.findings() == [], report.figures()
     assert len(report.struck) == len(faults)
     assert report.verdict.checked > report.tally.acknowledged >= WRITES
     for kind, count in {
-            "operations checked": report.verdict.checked,
-            "acknowledged writes": report.tally.acknowledged,
-            "kills": sum(each.fault.kind.startswith("kill") for each in report.struck),
-            "other faults": sum(not each.fault.kind.startswith("kill") for each in report.struck),
-            "acknowledged entries lost": len(report.verdict.lost)}.items():
+        "operations checked": report.verdict.checked,
+        "acknowledged writes": report.tally.acknowledged,
+        "kills": sum(each.fault.kind.startswith("kill") for each in report.struck),
+        "other faults": sum(not each.fault.kind.startswith("kill") for each in report.struck),
+        "acknowledged entries lost": len(report.verdict.lost),
+    }.items():
         count_case(f"faults on {database}: {kind}", count)
 
 

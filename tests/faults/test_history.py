@@ -19,18 +19,35 @@ def answered(kind: str, status: int, body: object = None, again: str | None = No
     return "wrong" if "wrong" in found else str(found["event"])
 
 
-@pytest.mark.parametrize(("kind", "status", "outcome"), [
-    ("create", 200, "ok"), ("create", 201, "ok"), ("get", 200, "ok"), ("patch", 200, "ok"),
-    ("delete", 204, "ok"), ("create", 409, "fail"), ("get", 404, "fail"), ("patch", 404, "fail"),
-    ("delete", 404, "fail"), ("create", 404, "wrong"), ("get", 409, "wrong"),
-    ("delete", 200, "wrong"), ("get", 500, "wrong"), ("patch", 500, "wrong"),
-    ("create", 400, "wrong"), ("get", 502, "wrong")])
+@pytest.mark.parametrize(
+    ("kind", "status", "outcome"),
+    [
+        ("create", 200, "ok"),
+        ("create", 201, "ok"),
+        ("get", 200, "ok"),
+        ("patch", 200, "ok"),
+        ("delete", 204, "ok"),
+        ("create", 409, "fail"),
+        ("get", 404, "fail"),
+        ("patch", 404, "fail"),
+        ("delete", 404, "fail"),
+        ("create", 404, "wrong"),
+        ("get", 409, "wrong"),
+        ("delete", 200, "wrong"),
+        ("get", 500, "wrong"),
+        ("patch", 500, "wrong"),
+        ("create", 400, "wrong"),
+        ("get", 502, "wrong"),
+    ],
+)
 def test_a_status_says_what_was_seen_or_is_wrong(kind: str, status: int, outcome: str) -> None:
     assert answered(kind, status) == outcome
 
 
-@pytest.mark.parametrize(("kind", "outcome"), [
-    ("create", "unknown"), ("patch", "unknown"), ("delete", "unknown"), ("get", "dropped")])
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [("create", "unknown"), ("patch", "unknown"), ("delete", "unknown"), ("get", "dropped")],
+)
 def test_a_503_leaves_a_write_open_and_says_when_to_come_again(kind: str, outcome: str) -> None:
     assert answered(kind, 503, again="1") == outcome
     assert answered(kind, 503) == "wrong"
@@ -44,8 +61,9 @@ def test_a_503_that_says_that_nothing_was_changed_is_taken_at_its_word(kind: str
     assert answered(kind, 503, body) == "wrong"
 
 
-@pytest.mark.parametrize("body", [{"value": "3-4"}, {"value": 7}, {"value": "1-2" + "." * 500}, {},
-                                  [], "text"])
+@pytest.mark.parametrize(
+    "body", [{"value": "3-4"}, {"value": 7}, {"value": "1-2" + "." * 500}, {}, [], "text"]
+)
 @pytest.mark.parametrize("kind", ["create", "patch"])
 def test_an_answer_with_another_value_than_was_sent_is_wrong(kind: str, body: object) -> None:
     assert answered(kind, 200, body) == "wrong"
@@ -73,8 +91,9 @@ def test_a_read_without_a_second_line_says_nothing() -> None:
 
 
 def test_what_is_answered_has_two_times() -> None:
-    found = operations(lines({"id": 1, "event": "invoke", "at": 5},
-                             {"id": 1, "event": "ok", "at": 7}))
+    found = operations(
+        lines({"id": 1, "event": "invoke", "at": 5}, {"id": 1, "event": "ok", "at": 7})
+    )
 
     assert [(each.outcome, each.start, each.end) for each in found] == [("ok", 5, 7)]
     assert by_key(found) == {"k": found}

@@ -21,73 +21,132 @@ def history(*told: str) -> list[Operation]:
         times, kind, value, outcome = line.split()
         start, end = times.split("-")
         expected, _, written = value.rpartition(">")
-        found.append(Operation(kind, "k", None if value == "-" else written, int(start),  # type: ignore[arg-type]
-                               int(end) if end else None, outcome,  # type: ignore[arg-type]
-                               expected=expected or None))
+        found.append(
+            Operation(
+                kind,
+                "k",
+                None if value == "-" else written,
+                int(start),  # type: ignore[arg-type]
+                int(end) if end else None,
+                outcome,  # type: ignore[arg-type]
+                expected=expected or None,
+            )
+        )
     return found
 
 
-@pytest.mark.parametrize("told", [
-    (),
-    ("0-1 create a ok", "2-3 get a ok", "4-5 patch b ok", "6-7 get b ok", "8-9 delete - ok",
-     "10-11 get - fail"),
-    # operations that overlap may come in either order
-    ("0-9 create a ok", "1-2 get - fail", "3-4 get a ok"),
-    ("0-1 create a ok", "2-9 patch b ok", "2-9 patch c ok", "10-11 get b ok"),
-    ("0-9 create a ok", "0-9 create b fail", "10-11 get a ok"),
-    ("0-1 create a ok", "2-9 delete - ok", "2-9 patch b ok"),
-    # a conditional patch meets the value that it replaces, or another one
-    ("0-1 create a ok", "2-3 patch a>b ok", "4-5 patch a>c mismatch", "6-7 get b ok"),
-    ("0-1 create a ok", "2-9 patch a>b ok", "2-9 patch a>c mismatch", "10-11 get b ok"),
-    ("0-1 create a ok", "2- patch a>b unknown", "3-4 patch a>c ok", "5-6 get c ok"),
-    ("0-1 create a ok", "2- patch a>b unknown", "3-4 patch a>c mismatch", "5-6 get a ok"),
-    ("0-1 create a ok", "2-3 delete - ok", "4-5 patch a>b fail"),
-    # a write without an answer took effect at once, much later, or never
-    ("0- create a unknown", "1-2 get a ok"),
-    ("0- create a unknown", "1-2 get - fail", "5-6 get - fail", "7-8 get a ok"),
-    ("0- create a unknown", "1-2 get - fail"),
-    ("0-1 create a ok", "2- patch b unknown", "3-4 get a ok", "5-6 get b ok"),
-    ("0-1 create a ok", "2- delete - unknown", "3-4 get a ok", "5-6 get - fail"),
-    ("0-1 create a ok", "2- delete - unknown", "3-4 get a ok", "5-6 create b ok", "7-8 get b ok"),
-    ("0- create a unknown", "1-2 create b fail", "3-4 delete - ok"),
-    ("0-1 create a ok", "2- delete - unknown", "3- create b unknown", "4-5 get b ok"),
-    ("0-1 create a ok", "2- delete - unknown", "3- create b unknown", "4-5 patch c ok"),
-    # the same entry disappears and comes back as often as there are writes without an answer
-    ("0- create a unknown", "0- create b unknown", "0- delete - unknown", "1-2 get - fail",
-     "3-4 create c fail", "5-6 get - fail", "7-8 create d fail"),
-])
+@pytest.mark.parametrize(
+    "told",
+    [
+        (),
+        (
+            "0-1 create a ok",
+            "2-3 get a ok",
+            "4-5 patch b ok",
+            "6-7 get b ok",
+            "8-9 delete - ok",
+            "10-11 get - fail",
+        ),
+        # operations that overlap may come in either order
+        ("0-9 create a ok", "1-2 get - fail", "3-4 get a ok"),
+        ("0-1 create a ok", "2-9 patch b ok", "2-9 patch c ok", "10-11 get b ok"),
+        ("0-9 create a ok", "0-9 create b fail", "10-11 get a ok"),
+        ("0-1 create a ok", "2-9 delete - ok", "2-9 patch b ok"),
+        # a conditional patch meets the value that it replaces, or another one
+        ("0-1 create a ok", "2-3 patch a>b ok", "4-5 patch a>c mismatch", "6-7 get b ok"),
+        ("0-1 create a ok", "2-9 patch a>b ok", "2-9 patch a>c mismatch", "10-11 get b ok"),
+        ("0-1 create a ok", "2- patch a>b unknown", "3-4 patch a>c ok", "5-6 get c ok"),
+        ("0-1 create a ok", "2- patch a>b unknown", "3-4 patch a>c mismatch", "5-6 get a ok"),
+        ("0-1 create a ok", "2-3 delete - ok", "4-5 patch a>b fail"),
+        # a write without an answer took effect at once, much later, or never
+        ("0- create a unknown", "1-2 get a ok"),
+        ("0- create a unknown", "1-2 get - fail", "5-6 get - fail", "7-8 get a ok"),
+        ("0- create a unknown", "1-2 get - fail"),
+        ("0-1 create a ok", "2- patch b unknown", "3-4 get a ok", "5-6 get b ok"),
+        ("0-1 create a ok", "2- delete - unknown", "3-4 get a ok", "5-6 get - fail"),
+        (
+            "0-1 create a ok",
+            "2- delete - unknown",
+            "3-4 get a ok",
+            "5-6 create b ok",
+            "7-8 get b ok",
+        ),
+        ("0- create a unknown", "1-2 create b fail", "3-4 delete - ok"),
+        ("0-1 create a ok", "2- delete - unknown", "3- create b unknown", "4-5 get b ok"),
+        ("0-1 create a ok", "2- delete - unknown", "3- create b unknown", "4-5 patch c ok"),
+        # the same entry disappears and comes back as often as there are writes without an answer
+        (
+            "0- create a unknown",
+            "0- create b unknown",
+            "0- delete - unknown",
+            "1-2 get - fail",
+            "3-4 create c fail",
+            "5-6 get - fail",
+            "7-8 create d fail",
+        ),
+    ],
+)
 def test_a_history_that_one_order_explains_passes(told: tuple[str, ...]) -> None:
     assert violation(history(*told)) is None
 
 
-@pytest.mark.parametrize(("told", "what"), [
-    (("0-1 create a ok", "2-3 patch b ok", "4-5 get a ok"), "a lost update"),
-    (("0-1 create a ok", "2-3 patch b ok", "4-5 get b ok", "6-7 get a ok"), "a stale read"),
-    (("0-1 create a ok", "2-3 create b ok"), "two accepted creates"),
-    (("0-9 create a ok", "0-9 create b ok"), "two accepted creates at once"),
-    (("0-1 create a ok", "2-3 delete - ok", "4-5 get a ok"), "a deleted entry that came back"),
-    (("0-1 create a ok", "2-3 delete - ok", "4-5 create b fail"), "a deleted entry in the way"),
-    (("0-1 create a ok", "2-9 patch b ok", "3-4 get b ok", "5-6 get a ok"), "reads that jump back"),
-    (("0-1 create a ok", "2-3 get - fail"), "a lost create"),
-    (("0-1 create a ok", "2-3 patch b fail"), "a patch that misses the entry"),
-    (("0-1 create a ok", "2-9 patch a>b ok", "2-9 patch a>c ok"), "a lost conditional update"),
-    (("0-1 create a ok", "2-3 patch b ok", "4-5 patch a>c ok"), "a condition that was not held"),
-    (("0-1 create a ok", "2-3 delete - ok", "4-5 patch a>b mismatch"), "a mismatch with nothing"),
-    (("0-1 create a ok", "2- patch a>b unknown", "3-4 get b ok", "5-6 patch a>c ok"),
-     "a condition that an unknown patch broke"),
-    (("0-1 create a fail",), "a create refused for nothing"),
-    (("0-1 get a ok", "2-3 create a ok"), "a value read before it was written"),
-    (("0-1 create a ok", "2-3 create b fail", "4-5 get b ok"), "a refused create that took effect"),
-    (("0-1 delete - ok",), "a delete of nothing"),
-    (("0-1 create a ok", "2-9 delete - ok", "2-9 delete - ok"), "an entry deleted twice"),
-    (("0-1 create a ok", "2- patch b unknown", "3-4 get b ok", "5-6 get a ok"),
-     "an unknown patch undone"),
-    (("0- create a unknown", "1-2 create b fail", "3-4 delete - ok", "5-6 delete - ok"),
-     "an unknown create that took effect twice"),
-    (("0-1 create a ok", "2- delete - unknown", "3-4 get - fail", "5-6 create b ok",
-      "7-8 get - fail"), "an unknown delete that took effect twice"),
-    (("0-1 get - fail", "2-3 create a fail", "4- create b unknown"), "a write before it began"),
-])
+@pytest.mark.parametrize(
+    ("told", "what"),
+    [
+        (("0-1 create a ok", "2-3 patch b ok", "4-5 get a ok"), "a lost update"),
+        (("0-1 create a ok", "2-3 patch b ok", "4-5 get b ok", "6-7 get a ok"), "a stale read"),
+        (("0-1 create a ok", "2-3 create b ok"), "two accepted creates"),
+        (("0-9 create a ok", "0-9 create b ok"), "two accepted creates at once"),
+        (("0-1 create a ok", "2-3 delete - ok", "4-5 get a ok"), "a deleted entry that came back"),
+        (("0-1 create a ok", "2-3 delete - ok", "4-5 create b fail"), "a deleted entry in the way"),
+        (
+            ("0-1 create a ok", "2-9 patch b ok", "3-4 get b ok", "5-6 get a ok"),
+            "reads that jump back",
+        ),
+        (("0-1 create a ok", "2-3 get - fail"), "a lost create"),
+        (("0-1 create a ok", "2-3 patch b fail"), "a patch that misses the entry"),
+        (("0-1 create a ok", "2-9 patch a>b ok", "2-9 patch a>c ok"), "a lost conditional update"),
+        (
+            ("0-1 create a ok", "2-3 patch b ok", "4-5 patch a>c ok"),
+            "a condition that was not held",
+        ),
+        (
+            ("0-1 create a ok", "2-3 delete - ok", "4-5 patch a>b mismatch"),
+            "a mismatch with nothing",
+        ),
+        (
+            ("0-1 create a ok", "2- patch a>b unknown", "3-4 get b ok", "5-6 patch a>c ok"),
+            "a condition that an unknown patch broke",
+        ),
+        (("0-1 create a fail",), "a create refused for nothing"),
+        (("0-1 get a ok", "2-3 create a ok"), "a value read before it was written"),
+        (
+            ("0-1 create a ok", "2-3 create b fail", "4-5 get b ok"),
+            "a refused create that took effect",
+        ),
+        (("0-1 delete - ok",), "a delete of nothing"),
+        (("0-1 create a ok", "2-9 delete - ok", "2-9 delete - ok"), "an entry deleted twice"),
+        (
+            ("0-1 create a ok", "2- patch b unknown", "3-4 get b ok", "5-6 get a ok"),
+            "an unknown patch undone",
+        ),
+        (
+            ("0- create a unknown", "1-2 create b fail", "3-4 delete - ok", "5-6 delete - ok"),
+            "an unknown create that took effect twice",
+        ),
+        (
+            (
+                "0-1 create a ok",
+                "2- delete - unknown",
+                "3-4 get - fail",
+                "5-6 create b ok",
+                "7-8 get - fail",
+            ),
+            "an unknown delete that took effect twice",
+        ),
+        (("0-1 get - fail", "2-3 create a fail", "4- create b unknown"), "a write before it began"),
+    ],
+)
 def test_a_history_that_no_order_explains_is_caught(told: tuple[str, ...], what: str) -> None:
     found = violation(history(*told))
 
@@ -128,12 +187,27 @@ def simulated(seed: int, *, clients: int, count: int, lost_answers: float) -> li
         if lost and (kind == "get" or source.random() < 0.3):
             if kind != "get":
                 shown = None if kind == "delete" else value
-                found.append(Operation(kind, "k", shown, start, None,  # type: ignore[arg-type]
-                                       "unknown", client))
+                found.append(
+                    Operation(
+                        kind,
+                        "k",
+                        shown,
+                        start,
+                        None,  # type: ignore[arg-type]
+                        "unknown",
+                        client,
+                    )
+                )
             continue
         outcome = "ok" if (state is None) == (kind == "create") else "fail"
-        known = max(((when, value) for when, who, value in seen if who == client and value
-                     and when < start), default=(0, None))[1]
+        known = max(
+            (
+                (when, value)
+                for when, who, value in seen
+                if who == client and value and when < start
+            ),
+            default=(0, None),
+        )[1]
         expected = known if kind == "patch" and source.random() < 0.5 else None
         if outcome == "ok" and expected not in (None, state):
             outcome = "mismatch"
@@ -142,8 +216,18 @@ def simulated(seed: int, *, clients: int, count: int, lost_answers: float) -> li
             state = None if kind == "delete" else value
         if outcome == "ok" and not lost:
             seen.append((end, client, state))
-        found.append(Operation(kind, "k", shown, start, None if lost else end,  # type: ignore[arg-type]
-                               "unknown" if lost else outcome, client, expected))  # type: ignore[arg-type]
+        found.append(
+            Operation(
+                kind,
+                "k",
+                shown,
+                start,
+                None if lost else end,  # type: ignore[arg-type]
+                "unknown" if lost else outcome,
+                client,
+                expected,
+            )
+        )  # type: ignore[arg-type]
     return sorted(found, key=lambda each: each.start)
 
 
@@ -159,8 +243,11 @@ def explained_by_trying(operations: list[Operation]) -> bool:
 
 
 def keeps_to_the_clock(order: tuple[Operation, ...]) -> bool:
-    return not any(later.end is not None and later.end < earlier.start
-                   for place, earlier in enumerate(order) for later in order[place + 1:])
+    return not any(
+        later.end is not None and later.end < earlier.start
+        for place, earlier in enumerate(order)
+        for later in order[place + 1 :]
+    )
 
 
 def runs(order: tuple[Operation, ...]) -> bool:
@@ -198,7 +285,7 @@ def mutated(operations: list[Operation], source: random.Random) -> list[Operatio
         changed = replace(one, outcome="fail" if one.outcome == "ok" else "ok")
         if one.kind == "get":
             changed = one
-    return [*operations[:place], changed, *operations[place + 1:]]
+    return [*operations[:place], changed, *operations[place + 1 :]]
 
 
 @settings(max_examples=500)
@@ -222,8 +309,11 @@ def mutations(number: int) -> Iterator[bool]:
     source = random.Random(1)
     for seed in range(number):
         told = simulated(seed, clients=4, count=100, lost_answers=0.05)
-        reads = [place for place, each in enumerate(told)
-                 if each.kind == "get" and each.outcome == "ok" and place > 20]
+        reads = [
+            place
+            for place, each in enumerate(told)
+            if each.kind == "get" and each.outcome == "ok" and place > 20
+        ]
         values = [each.value for each in told[:10] if each.kind in ("create", "patch")]
         if reads and values:
             place = source.choice(reads)
@@ -239,7 +329,8 @@ def test_a_read_of_an_old_value_is_mostly_caught() -> None:
 
 
 def test_a_long_history_with_many_lost_answers_leaves_few_ways_open(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Otherwise the search, which takes 2 s, would take hours."""
     told = simulated(7, clients=8, count=5_000, lost_answers=0.03)
     monkeypatch.setattr(linearizability, "MOST_STATES", 1_000)

@@ -36,13 +36,30 @@ class Workload:
         with self._errors.open("ab") as errors:
             for number, file in enumerate(self._files):
                 file.touch()
-                self._processes.append(subprocess.Popen(
-                    [sys.executable, "-m", "tests.faults.client", self._url, str(file),
-                     str(number), self._seed], cwd=ROOT, stdin=subprocess.PIPE, stderr=errors))
+                self._processes.append(
+                    subprocess.Popen(
+                        [
+                            sys.executable,
+                            "-m",
+                            "tests.faults.client",
+                            self._url,
+                            str(file),
+                            str(number),
+                            self._seed,
+                        ],
+                        cwd=ROOT,
+                        stdin=subprocess.PIPE,
+                        stderr=errors,
+                    )
+                )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for process in self._processes:
             assert process.stdin is not None
             process.stdin.close()

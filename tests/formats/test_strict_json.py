@@ -15,10 +15,25 @@ from xcom_server.formats.strict_json import (
 )
 
 
-@pytest.mark.parametrize("text", [
-    "null", "true", "-0.0", "1.10", "1e308", '"ü🙂"', r'"\u00fc\ud83d\ude42\u0000"', "[]", "[ ]",
-    ' { "a" : [1, {"b": null}] } ', '{"": 0, " ": 0}', '{"a": {"x": 1}, "b": {"x": 1}}',
-    "1180591620717411303424", "[" * MAX_DEPTH + "]" * MAX_DEPTH])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "null",
+        "true",
+        "-0.0",
+        "1.10",
+        "1e308",
+        '"ü🙂"',
+        r'"\u00fc\ud83d\ude42\u0000"',
+        "[]",
+        "[ ]",
+        ' { "a" : [1, {"b": null}] } ',
+        '{"": 0, " ": 0}',
+        '{"a": {"x": 1}, "b": {"x": 1}}',
+        "1180591620717411303424",
+        "[" * MAX_DEPTH + "]" * MAX_DEPTH,
+    ],
+)
 @pytest.mark.parametrize("duplicate_keys", [False, True])
 def test_what_every_reader_takes_is_read(text: str, duplicate_keys: bool) -> None:
     value = strict_json.loads(text, duplicate_keys=duplicate_keys)
@@ -27,9 +42,31 @@ def test_what_every_reader_takes_is_read(text: str, duplicate_keys: bool) -> Non
     assert repr(value) == repr(json.loads(text))
 
 
-@pytest.mark.parametrize("text", [
-    "", " ", "{", "[1,]", '{"a": 1,}', "{'a': 1}", '{"a" 1}', '"a', '"\n"', '"\\x"', "nul", "01",
-    "1.", "+1", "[1] x", "1 2", "\ufeff1", "{1: 2}", "[1\n, 2 3]", '{"ü": "é", x}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "{",
+        "[1,]",
+        '{"a": 1,}',
+        "{'a': 1}",
+        '{"a" 1}',
+        '"a',
+        '"\n"',
+        '"\\x"',
+        "nul",
+        "01",
+        "1.",
+        "+1",
+        "[1] x",
+        "1 2",
+        "\ufeff1",
+        "{1: 2}",
+        "[1\n, 2 3]",
+        '{"ü": "é", x}',
+    ],
+)
 @pytest.mark.parametrize("duplicate_keys", [False, True])
 def test_a_refusal_says_what_pythons_own_reader_says(text: str, duplicate_keys: bool) -> None:
     with pytest.raises(json.JSONDecodeError) as theirs:
@@ -43,19 +80,24 @@ def test_a_refusal_says_what_pythons_own_reader_says(text: str, duplicate_keys: 
     assert str(ours.value) == str(theirs.value)
 
 
-@pytest.mark.parametrize(("text", "kind", "words"), [
-    ("NaN", AmbiguousJson, "NaN, which JSON does not have"),
-    ('{"a": [-Infinity]}', AmbiguousJson, "-Infinity, which JSON does not have"),
-    ("[1e400]", AmbiguousJson, "a number too large for a float"),
-    ("-1e999", AmbiguousJson, "a number too large for a float"),
-    (r'"\ud800"', AmbiguousJson, "a lone surrogate"),
-    (r'{"a": {"\udc00": 1}}', AmbiguousJson, "a lone surrogate"),
-    ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), UnreadableJson, "nesting beyond 64 levels"),
-    ('{"a": ' * 65 + "1" + "}" * 65, UnreadableJson, "nesting beyond 64 levels"),
-    ("[" * 100_000, UnreadableJson, "nesting beyond 64 levels")])
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ("NaN", AmbiguousJson, "NaN, which JSON does not have"),
+        ('{"a": [-Infinity]}', AmbiguousJson, "-Infinity, which JSON does not have"),
+        ("[1e400]", AmbiguousJson, "a number too large for a float"),
+        ("-1e999", AmbiguousJson, "a number too large for a float"),
+        (r'"\ud800"', AmbiguousJson, "a lone surrogate"),
+        (r'{"a": {"\udc00": 1}}', AmbiguousJson, "a lone surrogate"),
+        ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), UnreadableJson, "nesting beyond 64 levels"),
+        ('{"a": ' * 65 + "1" + "}" * 65, UnreadableJson, "nesting beyond 64 levels"),
+        ("[" * 100_000, UnreadableJson, "nesting beyond 64 levels"),
+    ],
+)
 @pytest.mark.parametrize("duplicate_keys", [False, True])
-def test_what_readers_disagree_on_is_refused(text: str, kind: type[InvalidJson], words: str,
-                                             duplicate_keys: bool) -> None:
+def test_what_readers_disagree_on_is_refused(
+    text: str, kind: type[InvalidJson], words: str, duplicate_keys: bool
+) -> None:
     with pytest.raises(InvalidJson, match=words) as error:
         strict_json.loads(text, duplicate_keys=duplicate_keys)
 
@@ -78,8 +120,13 @@ def test_how_deep_is_the_callers_to_say(depth: int) -> None:
         strict_json.loads("[" * depth + "[]" + "]" * depth, depth)
 
 
-REPEATS = ['{"a": 1, "a": 2}', '{"b": {"a": 1, "a": 2}}', '[{"a": 1, "a": 1}]',
-           r'{"a": 1, "\u0061": 2}', '{"": 1, "": 2}']
+REPEATS = [
+    '{"a": 1, "a": 2}',
+    '{"b": {"a": 1, "a": 2}}',
+    '[{"a": 1, "a": 1}]',
+    r'{"a": 1, "\u0061": 2}',
+    '{"": 1, "": 2}',
+]
 
 
 @pytest.mark.parametrize("text", REPEATS)
@@ -96,25 +143,51 @@ def test_the_last_of_a_name_counts_where_that_is_allowed(text: str) -> None:
     assert not isinstance(value, JsonObject) or value.has_duplicate_keys
 
 
-@pytest.mark.parametrize(("text", "kind"), [
-    ('{"a": 1, "a": NaN}', AmbiguousJson), ('{"a": NaN, "a": 1}', AmbiguousJson),
-    ('{"a": 1, "a": 1e400}', AmbiguousJson), (r'{"a": 1, "a": "\ud800"}', AmbiguousJson),
-    ('{"a": 1, "a": 2} x', InvalidJson), ('[{"a": 1, "a": 2}, ', InvalidJson),
-    ('{"a": 1, "a": ' + "[" * 64 + "]" * 64 + "}", UnreadableJson)])
-def test_a_repeated_name_hides_nothing_else_that_is_wrong(text: str,
-                                                          kind: type[InvalidJson]) -> None:
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"a": 1, "a": NaN}', AmbiguousJson),
+        ('{"a": NaN, "a": 1}', AmbiguousJson),
+        ('{"a": 1, "a": 1e400}', AmbiguousJson),
+        (r'{"a": 1, "a": "\ud800"}', AmbiguousJson),
+        ('{"a": 1, "a": 2} x', InvalidJson),
+        ('[{"a": 1, "a": 2}, ', InvalidJson),
+        ('{"a": 1, "a": ' + "[" * 64 + "]" * 64 + "}", UnreadableJson),
+    ],
+)
+def test_a_repeated_name_hides_nothing_else_that_is_wrong(
+    text: str, kind: type[InvalidJson]
+) -> None:
     with pytest.raises(InvalidJson) as error:
         strict_json.loads(text, duplicate_keys=True)
 
     assert type(error.value) is kind
 
 
-@pytest.mark.parametrize("text", [
-    "1.10", "-0.0", "1E5", '{"b":1,"a" : 2}', '"\\u00fc"', '"ü"', "null", "[ ]", '"}, \\"value\\""',
-    "1180591620717411303424"])
-@pytest.mark.parametrize("around", [
-    '{"value": %s}', ' {\t"value"\n:\r %s , "z": 1 } ', r'{"a": {"value": 0}, "v\u0061lue":%s}',
-    '{"a": "\\"value\\": 0", "b": [{"value": 0}], "value":%s}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.10",
+        "-0.0",
+        "1E5",
+        '{"b":1,"a" : 2}',
+        '"\\u00fc"',
+        '"ü"',
+        "null",
+        "[ ]",
+        '"}, \\"value\\""',
+        "1180591620717411303424",
+    ],
+)
+@pytest.mark.parametrize(
+    "around",
+    [
+        '{"value": %s}',
+        ' {\t"value"\n:\r %s , "z": 1 } ',
+        r'{"a": {"value": 0}, "v\u0061lue":%s}',
+        '{"a": "\\"value\\": 0", "b": [{"value": 0}], "value":%s}',
+    ],
+)
 def test_a_members_text_is_had_to_the_letter(text: str, around: str) -> None:
     value = strict_json.loads(around % text)
 
@@ -122,11 +195,16 @@ def test_a_members_text_is_had_to_the_letter(text: str, around: str) -> None:
     assert not value.has_duplicate_keys
 
 
-@pytest.mark.parametrize(("text", "written"), [
-    ('{"value": 1.10, "value": 2.50}', "2.5"), ('{"value": 1, "a": 0, "a": 0}', "1"),
-    ('{"value": {"a": 1, "a": [1,2]}}', '{"a": [1, 2]}'),
-    (r'{"value": {"a": {"__type": 1}, "a": 1}}', '{"a": 1}'),
-    ('{"value": "ü", "value": "🙂"}', r'"\ud83d\ude42"')])
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ('{"value": 1.10, "value": 2.50}', "2.5"),
+        ('{"value": 1, "a": 0, "a": 0}', "1"),
+        ('{"value": {"a": 1, "a": [1,2]}}', '{"a": [1, 2]}'),
+        (r'{"value": {"a": {"__type": 1}, "a": 1}}', '{"a": 1}'),
+        ('{"value": "ü", "value": "🙂"}', r'"\ud83d\ude42"'),
+    ],
+)
 def test_a_text_that_gives_names_twice_is_written_anew(text: str, written: str) -> None:
     value = strict_json.loads(text, duplicate_keys=True)
 

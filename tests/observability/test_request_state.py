@@ -23,9 +23,17 @@ def test_its_clock_starts_when_it_is_first_asked_for() -> None:
         assert before <= request_state.current().started <= time.perf_counter()
 
 
-@pytest.mark.parametrize(("client_id", "is_kept"), [
-    ("a-1", True), ("x" * 128, True), ("x" * 129, False), ("a b", False), ("", False),
-    ("é", False)])
+@pytest.mark.parametrize(
+    ("client_id", "is_kept"),
+    [
+        ("a-1", True),
+        ("x" * 128, True),
+        ("x" * 129, False),
+        ("a b", False),
+        ("", False),
+        ("é", False),
+    ],
+)
 def test_a_valid_id_of_the_client_is_kept(client_id: str, is_kept: bool) -> None:
     with app.test_request_context(headers={"X-Request-Id": client_id}):
         assert (request_state.current().request_id == client_id) is is_kept

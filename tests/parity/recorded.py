@@ -24,9 +24,13 @@ def values(path: Path, status: int) -> list[tuple[str, str, str, Any]]:
     A way is its id, the text that is stored, the form that it is asked for in, and what was shown
     (None for an error). Texts that no JSON reader takes cannot be stored.
     """
-    return [(f"{case['id']}-{form}", case["stored"], form, answer.get("value"))
-            for case in cases(path) if _can_be_stored(case["stored"])
-            for form, answer in case["answers"].items() if answer["status"] == status]
+    return [
+        (f"{case['id']}-{form}", case["stored"], form, answer.get("value"))
+        for case in cases(path)
+        if _can_be_stored(case["stored"])
+        for form, answer in case["answers"].items()
+        if answer["status"] == status
+    ]
 
 
 def _can_be_stored(stored: str) -> bool:
@@ -75,8 +79,12 @@ def send(port: int, case: Case) -> Answer:
     if body is not None and "Content-Length" not in headers:
         headers["Content-Length"] = str(len(body))
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.putrequest(request["method"], request["path"] + query, skip_accept_encoding=True,
-                          skip_host="Host" in headers)
+    connection.putrequest(
+        request["method"],
+        request["path"] + query,
+        skip_accept_encoding=True,
+        skip_host="Host" in headers,
+    )
     for name, value in headers.items():
         connection.putheader(name, value)
     connection.endheaders(body)
@@ -103,8 +111,9 @@ def differences(case: Case, answer: Answer) -> list[str]:
 
 def _same_body(recorded: Any, answer: Answer) -> bool:
     if isinstance(recorded, dict) and "_truncated" in recorded:
-        return (len(answer.body) == recorded["_len"]
-                and answer.body.startswith(recorded["_head"].encode()))
+        return len(answer.body) == recorded["_len"] and answer.body.startswith(
+            recorded["_head"].encode()
+        )
     if isinstance(recorded, str):
         return answer.body.decode() == recorded
     return bool(answer.json() == recorded)

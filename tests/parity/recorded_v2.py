@@ -17,8 +17,10 @@ TOKEN_OF = re.compile(r"<token-of-(\w+)>")
 def with_tokens(case: Case, tokens: dict[str, str]) -> Case:
     """Return the case with tokens of this server's users in its headers."""
     request = case["request"]
-    headers = {name: TOKEN_OF.sub(lambda of: tokens[of[1]], value)
-               for name, value in request["headers"].items()}
+    headers = {
+        name: TOKEN_OF.sub(lambda of: tokens[of[1]], value)
+        for name, value in request["headers"].items()
+    }
     return {**case, "request": {**request, "headers": headers}}
 
 
@@ -31,8 +33,9 @@ def differences(case: Case, answer: Answer) -> list[str]:
     for name in ("content-type", "allow", "vary", "content-encoding", "www-authenticate"):
         # a 204 has no content that could have a type; not every header was recorded always
         if name in recorded["headers"] and answer.headers.get(name) != recorded["headers"][name]:
-            found.append(f"{name} {answer.headers.get(name)!r} instead of"
-                         f" {recorded['headers'][name]!r}")
+            found.append(
+                f"{name} {answer.headers.get(name)!r} instead of {recorded['headers'][name]!r}"
+            )
     if not _same_body(recorded["body"], answer):
         found.append(f"body {answer.body[:1500]!r} instead of {str(recorded['body'])[:1500]}")
     return found
@@ -42,7 +45,8 @@ def _same_body(recorded: Any, answer: Answer) -> bool:
     text = answer.body.decode(errors="replace")
     if isinstance(recorded, dict) and "_truncated" in recorded:
         return len(answer.body) == recorded["_len"] and MOMENT.sub("", text).startswith(
-            MOMENT.sub("", recorded["_head"]))
+            MOMENT.sub("", recorded["_head"])
+        )
     if isinstance(recorded, str) and not text.startswith('"'):
         return text == recorded
     return _same(recorded, answer.json())
@@ -52,13 +56,24 @@ def _same(recorded: Any, found: Any, *, in_value: bool = False) -> bool:
     """Compare as JSON; the order of an entry's own fields counts, that inside a value does not."""
     if isinstance(recorded, dict):
         in_order = in_value or not isinstance(found, dict) or [*recorded] == [*found]
-        return isinstance(found, dict) and recorded.keys() == found.keys() and in_order and all(
-            _same(each, found[name], in_value=in_value or name in ("value", "input"))
-            for name, each in recorded.items())
+        return (
+            isinstance(found, dict)
+            and recorded.keys() == found.keys()
+            and in_order
+            and all(
+                _same(each, found[name], in_value=in_value or name in ("value", "input"))
+                for name, each in recorded.items()
+            )
+        )
     if isinstance(recorded, list):
-        return isinstance(found, list) and len(recorded) == len(found) and all(
-            _same(each, other, in_value=in_value)
-            for each, other in zip(recorded, found, strict=True))
+        return (
+            isinstance(found, list)
+            and len(recorded) == len(found)
+            and all(
+                _same(each, other, in_value=in_value)
+                for each, other in zip(recorded, found, strict=True)
+            )
+        )
     if isinstance(recorded, str) and isinstance(found, str) and not in_value:
         if recorded == "<jwt>":
             return JWT.fullmatch(found) is not None

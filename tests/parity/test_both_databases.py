@@ -22,15 +22,65 @@ Request = dict[str, Any]
 """Method, path, query, headers and body, as in the recordings."""
 
 RANDOM = {"ETag", "X-Request-Id"}
-NAMES = ["a", "A", "b", "B", "ab", "a_b", "a%b", "a\\b", "a b", "a|b", "ä", "Ä", "é", "z", "Z",
-         "~a", "10", "9", "\U0001f642", "\uffee", "-", "_", "%"]
+NAMES = [
+    "a",
+    "A",
+    "b",
+    "B",
+    "ab",
+    "a_b",
+    "a%b",
+    "a\\b",
+    "a b",
+    "a|b",
+    "ä",
+    "Ä",
+    "é",
+    "z",
+    "Z",
+    "~a",
+    "10",
+    "9",
+    "\U0001f642",
+    "\uffee",
+    "-",
+    "_",
+    "%",
+]
 RUNS = ["r", "R", "scheduled__2024-01-01T00:00Z"]
-VALUES = ["null", '"v"', "1.10", "1180591620717411303424", '{"b": 1, "a": [2, null]}', '"ü🙂"',
-          '"\\u0001"', "-0.0", "true", "[]", "{"]
-FIELDS = ["key", "dag_id", "run_id", "task_id", "map_index", "timestamp", "logical_date",
-          "run_after", "dag_display_name", "id", "nonsense"]
-DATES = ["2024-01-01T00:00:00Z", "2024-03-05T06:07:08.9Z", "0001-01-01T00:00:00Z",
-         "9999-12-31T23:59:59.999999Z", "2026-11-25T12:00:00+05:30"]
+VALUES = [
+    "null",
+    '"v"',
+    "1.10",
+    "1180591620717411303424",
+    '{"b": 1, "a": [2, null]}',
+    '"ü🙂"',
+    '"\\u0001"',
+    "-0.0",
+    "true",
+    "[]",
+    "{",
+]
+FIELDS = [
+    "key",
+    "dag_id",
+    "run_id",
+    "task_id",
+    "map_index",
+    "timestamp",
+    "logical_date",
+    "run_after",
+    "dag_display_name",
+    "id",
+    "nonsense",
+]
+DATES = [
+    "2024-01-01T00:00:00Z",
+    "2024-03-05T06:07:08.9Z",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59.999999Z",
+    "2026-11-25T12:00:00+05:30",
+]
 GENERATED = 1500
 
 
@@ -53,8 +103,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
 
 
 @pytest.fixture
-def clients(tmp_path: Path, postgres_url: str,
-            clock: type[Clock]) -> Iterator[Callable[..., list[FlaskClient]]]:
+def clients(
+    tmp_path: Path, postgres_url: str, clock: type[Clock]
+) -> Iterator[Callable[..., list[FlaskClient]]]:
     """Yield a function that returns a client of each kind of database, which hold the same."""
     stores = []
 
@@ -66,6 +117,7 @@ def clients(tmp_path: Path, postgres_url: str,
             stores.append(app.extensions["store"])
             made.append(app.test_client())
         return made
+
     yield make
     for store in stores:
         store.close()
@@ -73,8 +125,12 @@ def clients(tmp_path: Path, postgres_url: str,
 
 def answer(client: FlaskClient, request: Request) -> tuple[int, list[tuple[str, str]], bytes]:
     response = client.open(
-        request["path"], query_string=request["query"], method=request["method"],
-        headers=request["headers"], data=recorded.body_of(request))
+        request["path"],
+        query_string=request["query"],
+        method=request["method"],
+        headers=request["headers"],
+        data=recorded.body_of(request),
+    )
     headers = [(name, value) for name, value in response.headers if name not in RANDOM]
     return response.status_code, headers, response.data
 
@@ -92,13 +148,22 @@ def compare(clients: list[FlaskClient], requests: list[Request]) -> int:
 
 @pytest.mark.parametrize("version", ["2.10.5", "3.3.2"])
 def test_a_recorded_request_gets_the_same_bytes_from_either(
-        clients: Callable[..., list[FlaskClient]], version: str,
-        count_case: Callable[..., None]) -> None:
-    seeds = seed_texts() if version == "2.10.5" else [
-        (PARITY / "parents.json").read_text(), (PARITY / "airflow-3.3.2.seed.json").read_text()]
-    requests = [case["request"] for kind in ("cases", "requests")
-                for case in recorded.cases(PARITY / f"airflow-{version}.{kind}.jsonl")
-                if not case["request"]["path"].startswith("/auth/")]  # tokens are of their moment
+    clients: Callable[..., list[FlaskClient]], version: str, count_case: Callable[..., None]
+) -> None:
+    seeds = (
+        seed_texts()
+        if version == "2.10.5"
+        else [
+            (PARITY / "parents.json").read_text(),
+            (PARITY / "airflow-3.3.2.seed.json").read_text(),
+        ]
+    )
+    requests = [
+        case["request"]
+        for kind in ("cases", "requests")
+        for case in recorded.cases(PARITY / f"airflow-{version}.{kind}.jsonl")
+        if not case["request"]["path"].startswith("/auth/")
+    ]  # tokens are of their moment
 
     assert compare(clients(*seeds), requests) > 0
 
@@ -106,7 +171,8 @@ def test_a_recorded_request_gets_the_same_bytes_from_either(
 
 
 def test_a_generated_request_gets_the_same_bytes_from_either(
-        clients: Callable[..., list[FlaskClient]], count_case: Callable[..., None]) -> None:
+    clients: Callable[..., list[FlaskClient]], count_case: Callable[..., None]
+) -> None:
     chance = random.Random(20261125)
     requests = [generated(chance) for _ in range(GENERATED)]
 
@@ -131,9 +197,14 @@ def generated(chance: random.Random) -> Request:
         member = f'"key": "{names[3]}", '.replace("\\", "\\\\") if kind == "create" else ""
         body = f'{{{member}"value": {value}}}'
     method = {"create": "POST", "patch": "PATCH", "delete": "DELETE"}.get(kind, "GET")
-    return {"method": method, "path": path + ("" if kind in ("create", "list") else f"/{key}"),
-            "query": _query(chance, version) if kind == "list" else "",
-            "headers": {"Content-Type": "application/json"}, "body": body, "body_is_raw": True}
+    return {
+        "method": method,
+        "path": path + ("" if kind in ("create", "list") else f"/{key}"),
+        "query": _query(chance, version) if kind == "list" else "",
+        "headers": {"Content-Type": "application/json"},
+        "body": body,
+        "body_is_raw": True,
+    }
 
 
 def _query(chance: random.Random, version: str) -> str:
@@ -143,11 +214,28 @@ def _query(chance: random.Random, version: str) -> str:
     if chance.random() < 0.2:
         pairs.append(("map_index", str(chance.choice([-1, 0]))))
     if version == "v2" and chance.random() < 0.7:
-        pairs += [("order_by", chance.choice(["", "-"]) + chance.choice(FIELDS))
-                  for _ in range(chance.randint(1, 3))]
-        pairs.append((chance.choice(["xcom_key_pattern", "run_id_pattern", "task_id_pattern",
-                                     "dag_display_name_prefix_pattern"]), chance.choice(NAMES)))
-        pairs.append((chance.choice(["logical_date_gte", "run_after_lt", "logical_date_lte"]),
-                      chance.choice(DATES)))
+        pairs += [
+            ("order_by", chance.choice(["", "-"]) + chance.choice(FIELDS))
+            for _ in range(chance.randint(1, 3))
+        ]
+        pairs.append(
+            (
+                chance.choice(
+                    [
+                        "xcom_key_pattern",
+                        "run_id_pattern",
+                        "task_id_pattern",
+                        "dag_display_name_prefix_pattern",
+                    ]
+                ),
+                chance.choice(NAMES),
+            )
+        )
+        pairs.append(
+            (
+                chance.choice(["logical_date_gte", "run_after_lt", "logical_date_lte"]),
+                chance.choice(DATES),
+            )
+        )
     kept = [pair for pair in pairs if chance.random() < 0.6]
     return "&".join(f"{name}={quote(value)}" for name, value in kept)

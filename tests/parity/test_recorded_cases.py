@@ -16,8 +16,9 @@ from tests.parity import recorded
 DOCUMENT = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
 CASES = recorded.cases(PARITY / "airflow-2.10.5.cases.jsonl")
 PROBES = recorded.cases(PARITY / "airflow-2.10.5.requests.jsonl")
-DIFFERENCES = (recorded.rows(DOCUMENT, "Recorded cases that differ")
-               | recorded.rows(DOCUMENT, "Probed requests that differ"))
+DIFFERENCES = recorded.rows(DOCUMENT, "Recorded cases that differ") | recorded.rows(
+    DOCUMENT, "Probed requests that differ"
+)
 
 
 def holding_the_data_set(url: str) -> str:
@@ -27,13 +28,16 @@ def holding_the_data_set(url: str) -> str:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def databases(request: pytest.FixtureRequest,
-              tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+def databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, str]:
     """Return the URLs of two databases that hold the recorded data set: to read, to write to."""
     if request.param == "sqlite":
         folder = tmp_path_factory.mktemp("parity")
-        return (holding_the_data_set(f"sqlite:///{folder}/read.db"),
-                holding_the_data_set(f"sqlite:///{folder}/written.db"))
+        return (
+            holding_the_data_set(f"sqlite:///{folder}/read.db"),
+            holding_the_data_set(f"sqlite:///{folder}/written.db"),
+        )
     url = request.getfixturevalue("postgres_url")
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -44,9 +48,11 @@ def databases(request: pytest.FixtureRequest,
 
 
 @pytest.fixture(scope="module")
-def ports(databases: tuple[str, str], users_file: Path,
-          tmp_path_factory: pytest.TempPathFactory,
-          ) -> Iterator[Callable[[recorded.Case], int]]:
+def ports(
+    databases: tuple[str, str],
+    users_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[recorded.Case], int]]:
     """Yield a function that returns the port of the live server that a case is for.
 
     Writes go to a server of their own, so that reads find what was seeded; probes, which were
@@ -54,17 +60,28 @@ def ports(databases: tuple[str, str], users_file: Path,
     """
     to_read, to_write = databases
     with ExitStack() as stack:
+
         @functools.cache
         def port(url: str, deserialize: str, auth: str) -> int:
-            return stack.enter_context(LiveServer(
-                tmp_path_factory.mktemp("server"), XCOM_DATABASE_URL=url, XCOM_AUTH=auth,
-                XCOM_USERS_FILE=str(users_file), XCOM_DESERIALIZE=deserialize,
-                XCOM_VALIDATE_RESPONSES="true")).port
+            return stack.enter_context(
+                LiveServer(
+                    tmp_path_factory.mktemp("server"),
+                    XCOM_DATABASE_URL=url,
+                    XCOM_AUTH=auth,
+                    XCOM_USERS_FILE=str(users_file),
+                    XCOM_DESERIALIZE=deserialize,
+                    XCOM_VALIDATE_RESPONSES="true",
+                )
+            ).port
 
         def port_for(case: recorded.Case) -> int:
             reads = case["request"]["method"] in ("GET", "HEAD", "OPTIONS")
-            return port(to_read if reads else to_write, str(case["id"].startswith("deser-on")),
-                        "users" if case in CASES else "none")
+            return port(
+                to_read if reads else to_write,
+                str(case["id"].startswith("deser-on")),
+                "users" if case in CASES else "none",
+            )
+
         yield port_for
 
 
@@ -84,16 +101,16 @@ def hold_against_recording(case: recorded.Case, port: int) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_a_recorded_request_gets_the_recorded_answer(
-        case: recorded.Case, ports: Callable[[recorded.Case], int],
-        count_case: Callable[..., None]) -> None:
+    case: recorded.Case, ports: Callable[[recorded.Case], int], count_case: Callable[..., None]
+) -> None:
     how = hold_against_recording(case, ports(case))
     count_case(f"recorded cases of 2.10.5 {how}")
 
 
 @pytest.mark.parametrize("case", PROBES, ids=[case["id"] for case in PROBES])
 def test_a_probed_request_gets_the_recorded_answer(
-        case: recorded.Case, ports: Callable[[recorded.Case], int],
-        count_case: Callable[..., None]) -> None:
+    case: recorded.Case, ports: Callable[[recorded.Case], int], count_case: Callable[..., None]
+) -> None:
     how = hold_against_recording(case, ports(case))
     count_case(f"probed requests of 2.10.5 {how}")
 
@@ -103,11 +120,13 @@ def test_every_row_names_recorded_cases() -> None:
 
 
 def test_an_answer_without_the_entry_that_cannot_be_stored_differs_by_that_alone(
-        ports: Callable[[recorded.Case], int]) -> None:
+    ports: Callable[[recorded.Case], int],
+) -> None:
     for case in (deepcopy(case) for case in CASES if case["id"] in DIFFERENCES):
         if case["id"].startswith("coll-") and case["response"]["status"] == 200:
             body = case["response"]["body"]
             body["total_entries"] -= 1
-            body["xcom_entries"] = [entry for entry in body["xcom_entries"]
-                                    if entry["key"] != "float_nan"]
+            body["xcom_entries"] = [
+                entry for entry in body["xcom_entries"] if entry["key"] != "float_nan"
+            ]
             assert recorded.differences(case, recorded.send(ports(case), case)) == []

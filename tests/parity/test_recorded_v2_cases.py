@@ -15,23 +15,33 @@ from tests.parity import recorded, recorded_v2
 DOCUMENT = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
 CASES = recorded.cases(PARITY / "airflow-3.3.2.cases.jsonl")
 PROBES = recorded.cases(PARITY / "airflow-3.3.2.requests.jsonl")
-DIFFERENCES = (
-    recorded.rows(DOCUMENT, "v2: recorded cases that differ", [case["id"] for case in CASES])
-    | recorded.rows(DOCUMENT, "v2: probed requests that differ", [case["id"] for case in PROBES]))
+DIFFERENCES = recorded.rows(
+    DOCUMENT, "v2: recorded cases that differ", [case["id"] for case in CASES]
+) | recorded.rows(DOCUMENT, "v2: probed requests that differ", [case["id"] for case in PROBES])
 
 Answers = dict[str, recorded.Answer]
 
 
 def answers(url: str, folder: Path, users_file: Path, cases: list[recorded.Case]) -> Answers:
     """Send recorded requests in their order to a server that holds the recorded data set."""
-    load(emptied(url), (PARITY / "parents.json").read_text(),
-         (PARITY / "airflow-3.3.2.seed.json").read_text())
-    with LiveServer(folder, XCOM_DATABASE_URL=url, XCOM_AUTH="users",
-                    XCOM_USERS_FILE=str(users_file), XCOM_REQUIRE_PARENTS="true",
-                    XCOM_VALIDATE_RESPONSES="true") as server:
+    load(
+        emptied(url),
+        (PARITY / "parents.json").read_text(),
+        (PARITY / "airflow-3.3.2.seed.json").read_text(),
+    )
+    with LiveServer(
+        folder,
+        XCOM_DATABASE_URL=url,
+        XCOM_AUTH="users",
+        XCOM_USERS_FILE=str(users_file),
+        XCOM_REQUIRE_PARENTS="true",
+        XCOM_VALIDATE_RESPONSES="true",
+    ) as server:
         tokens = {str(role): token(server, role) for role in Role}
-        return {case["id"]: recorded.send(server.port, recorded_v2.with_tokens(case, tokens))
-                for case in cases}
+        return {
+            case["id"]: recorded.send(server.port, recorded_v2.with_tokens(case, tokens))
+            for case in cases
+        }
 
 
 def token(server: LiveServer, name: str) -> str:
@@ -77,14 +87,16 @@ def hold_against_recording(case: recorded.Case, answer: recorded.Answer) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_a_recorded_request_gets_the_recorded_answer(
-        case: recorded.Case, to_cases: Answers, count_case: Callable[..., None]) -> None:
+    case: recorded.Case, to_cases: Answers, count_case: Callable[..., None]
+) -> None:
     how = hold_against_recording(case, to_cases[case["id"]])
     count_case(f"recorded cases of 3.3.2 {how}, on two databases")
 
 
 @pytest.mark.parametrize("case", PROBES, ids=[case["id"] for case in PROBES])
 def test_a_probed_request_gets_the_recorded_answer(
-        case: recorded.Case, to_probes: Answers, count_case: Callable[..., None]) -> None:
+    case: recorded.Case, to_probes: Answers, count_case: Callable[..., None]
+) -> None:
     how = hold_against_recording(case, to_probes[case["id"]])
     count_case(f"probed requests of 3.3.2 {how}, on two databases")
 

@@ -14,9 +14,11 @@ from tests.parity import recorded
 VALUES = PARITY / "airflow-3.3.2.values.jsonl"
 SHOWN = recorded.values(VALUES, 200)
 FAILED = recorded.values(VALUES, 500)
-DIFFERENCES = recorded.rows((ROOT / "docs" / "differences.md").read_text(encoding="utf-8"),
-                            "v2: values that differ",
-                            [case[0] for case in SHOWN + FAILED])
+DIFFERENCES = recorded.rows(
+    (ROOT / "docs" / "differences.md").read_text(encoding="utf-8"),
+    "v2: values that differ",
+    [case[0] for case in SHOWN + FAILED],
+)
 
 
 def shown(stored: str, form: str) -> Any:
@@ -24,20 +26,24 @@ def shown(stored: str, form: str) -> Any:
     return str(value) if form.endswith("stringify") and value is not None else value
 
 
-@pytest.mark.parametrize(("case", "stored", "form", "value"), SHOWN,
-                         ids=[case[0] for case in SHOWN])
-def test_a_value_is_shown_as_recorded(case: str, stored: str, form: str, value: Any,
-                                      count_case: Callable[..., None]) -> None:
+@pytest.mark.parametrize(
+    ("case", "stored", "form", "value"), SHOWN, ids=[case[0] for case in SHOWN]
+)
+def test_a_value_is_shown_as_recorded(
+    case: str, stored: str, form: str, value: Any, count_case: Callable[..., None]
+) -> None:
     same = json.dumps(shown(stored, form)) == json.dumps(value)
 
     assert same != (case in DIFFERENCES)
     count_case("recorded answers of 3.3.2 with a stored value")
 
 
-@pytest.mark.parametrize(("case", "stored", "form"), [case[:3] for case in FAILED],
-                         ids=[case[0] for case in FAILED])
+@pytest.mark.parametrize(
+    ("case", "stored", "form"), [case[:3] for case in FAILED], ids=[case[0] for case in FAILED]
+)
 def test_a_value_that_airflow_fails_on_is_shown_all_the_same(
-        case: str, stored: str, form: str, count_case: Callable[..., None]) -> None:
+    case: str, stored: str, form: str, count_case: Callable[..., None]
+) -> None:
     value = shown(stored, form)
 
     assert strict_json.loads(json.dumps(value)) == value

@@ -11,15 +11,20 @@ from xcom_server.values.types import as_json
 from tests.conftest import PARITY, ROOT
 from tests.parity import recorded
 
-URL_HINT = {"default": (False, False), "native": (False, True),
-         "deserialize": (True, False), "deserialize-native": (True, True)}
+URL_HINT = {
+    "default": (False, False),
+    "native": (False, True),
+    "deserialize": (True, False),
+    "deserialize-native": (True, True),
+}
 """How a value is asked for -> whether it is rebuilt, whether it is shown as JSON."""
 
 VALUES = PARITY / "airflow-2.10.5.values.jsonl"
 SHOWN = recorded.values(VALUES, 200)
 FAILED = recorded.values(VALUES, 500)
-DIFFERENCES = recorded.rows((ROOT / "docs" / "differences.md").read_text(encoding="utf-8"),
-                            "Values that differ")
+DIFFERENCES = recorded.rows(
+    (ROOT / "docs" / "differences.md").read_text(encoding="utf-8"), "Values that differ"
+)
 
 
 def shown(stored: str, form: str) -> Any:
@@ -30,20 +35,24 @@ def shown(stored: str, form: str) -> Any:
     return None if value is None else str(value)
 
 
-@pytest.mark.parametrize(("case", "stored", "form", "value"), SHOWN,
-                         ids=[case[0] for case in SHOWN])
-def test_a_value_is_shown_as_recorded(case: str, stored: str, form: str, value: Any,
-                                      count_case: Callable[..., None]) -> None:
+@pytest.mark.parametrize(
+    ("case", "stored", "form", "value"), SHOWN, ids=[case[0] for case in SHOWN]
+)
+def test_a_value_is_shown_as_recorded(
+    case: str, stored: str, form: str, value: Any, count_case: Callable[..., None]
+) -> None:
     same = shown(stored, form) == value
 
     assert same != (case in DIFFERENCES)
     count_case("recorded answers of 2.10.5 with a stored value")
 
 
-@pytest.mark.parametrize(("case", "stored", "form"), [case[:3] for case in FAILED],
-                         ids=[case[0] for case in FAILED])
+@pytest.mark.parametrize(
+    ("case", "stored", "form"), [case[:3] for case in FAILED], ids=[case[0] for case in FAILED]
+)
 def test_a_value_that_airflow_fails_on_is_shown_all_the_same(
-        case: str, stored: str, form: str, count_case: Callable[..., None]) -> None:
+    case: str, stored: str, form: str, count_case: Callable[..., None]
+) -> None:
     value = shown(stored, form)
 
     plain = shown(stored, form.replace("deserialize-", "").replace("deserialize", "default"))

@@ -10,15 +10,24 @@ from tests.conftest import PARITY
 from tests.parity import recorded
 
 FOLLOWED = {
-    *(f"var-{method}-{what}" for method in ("post", "patch")
-      for what in ("malformed", "array", "no-body", "no-ctype", "text-ctype")),
+    *(
+        f"var-{method}-{what}"
+        for method in ("post", "patch")
+        for what in ("malformed", "array", "no-body", "no-ctype", "text-ctype")
+    ),
     *(f"var-post-{what}" for what in ("string", "null", "empty-body", "form-ctype")),
     *(f"var-patch-mask-{what}" for what in ("unknown", "case", "brackets", "key")),
-    "conn-patch-mask-unknown", "conn-patch-malformed", "conn-post-malformed"}
+    "conn-patch-mask-unknown",
+    "conn-patch-malformed",
+    "conn-post-malformed",
+}
 """The recordings that are about bodies and masks in general, not about one resource's fields."""
 
-CASES = [case for case in recorded.cases(PARITY / "airflow-2.10.5.write-conventions.jsonl")
-         if case["id"] in FOLLOWED]
+CASES = [
+    case
+    for case in recorded.cases(PARITY / "airflow-2.10.5.write-conventions.jsonl")
+    if case["id"] in FOLLOWED
+]
 
 
 def test_the_recordings_are_there() -> None:
@@ -26,8 +35,9 @@ def test_the_recordings_are_there() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-def test_a_write_is_refused_in_the_recorded_words(client: FlaskClient, case: recorded.Case,
-                                                  count_case: Callable[..., None]) -> None:
+def test_a_write_is_refused_in_the_recorded_words(
+    client: FlaskClient, case: recorded.Case, count_case: Callable[..., None]
+) -> None:
     create(client, "v1", "old")
     request = case["request"]
     path = entries() if request["method"] == "POST" else entry("v1")
@@ -35,8 +45,12 @@ def test_a_write_is_refused_in_the_recorded_words(client: FlaskClient, case: rec
     if request["body"] is None:
         body = {}
 
-    answer = client.open(f"{path}?{request['query']}", method=request["method"],
-                         content_type=request["headers"].get("Content-Type"), **body)
+    answer = client.open(
+        f"{path}?{request['query']}",
+        method=request["method"],
+        content_type=request["headers"].get("Content-Type"),
+        **body,
+    )
 
     assert answer.status_code == case["response"]["status"]
     assert answer.get_json() == case["response"]["body"]

@@ -42,8 +42,17 @@ for address in json.loads(sys.argv[1]):
         print(json.dumps(refusal.code))
 """
 
-OPEN = [["0.0.0.0", 80], ["::", 80], ["0", 80], ["", 80], ["::ffff:0.0.0.0", 80],
-        ["192.0.2.1", 80], ["fe80::1", 80], "/run/x.sock", "@abstract"]
+OPEN = [
+    ["0.0.0.0", 80],
+    ["::", 80],
+    ["0", 80],
+    ["", 80],
+    ["::ffff:0.0.0.0", 80],
+    ["192.0.2.1", 80],
+    ["fe80::1", 80],
+    "/run/x.sock",
+    "@abstract",
+]
 CLOSED = [["127.0.0.1", 80], ["127.0.0.2", 80], ["localhost", 80], ["::1", 80]]
 
 
@@ -56,8 +65,10 @@ def users_file(tmp_path: Path) -> Path:
 
 def wait_for_start(process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Return once the one worker of a server answers: gunicorn loses what it is told before."""
-    until(lambda: process.poll() is not None or "xcom-server answers at" in log.read_text(),
-          why=log.read_text)
+    until(
+        lambda: process.poll() is not None or "xcom-server answers at" in log.read_text(),
+        why=log.read_text,
+    )
     assert process.poll() is None, log.read_text()
     address = re.search("answers at (http://[^/]+)/", log.read_text())
     assert address is not None, log.read_text()
@@ -67,8 +78,14 @@ def wait_for_start(process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 def refusals(folder: Path, addresses: list[Any], **environ: str) -> dict[str, str | None]:
     """Return why the server would refuse to start at each address, None where it would not."""
-    answer = run(sys.executable, "-c", ON_STARTING, json.dumps(addresses), cwd=folder,
-                 env={**os.environ} | environ)
+    answer = run(
+        sys.executable,
+        "-c",
+        ON_STARTING,
+        json.dumps(addresses),
+        cwd=folder,
+        env={**os.environ} | environ,
+    )
     lines = map(json.loads, answer.stdout.splitlines())
     return dict(zip(map(str, addresses), lines, strict=True))
 
@@ -92,11 +109,15 @@ def test_with_users_every_address_is_taken(tmp_path: Path, users_file: Path) -> 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0", "0:0", "unix:x.sock", "unix:@x"])
 @pytest.mark.parametrize("way", ["option", "variable", "gunicorn"])
-def test_the_server_ends_before_it_listens_beyond_loopback(tmp_path: Path, bind: str,
-                                                           way: str) -> None:
+def test_the_server_ends_before_it_listens_beyond_loopback(
+    tmp_path: Path, bind: str, way: str
+) -> None:
     options = {"option": ["serve", "--bind", bind]}.get(way, ["serve"])
-    environ = {"option": {}, "variable": {"XCOM_BIND": bind},
-               "gunicorn": {"GUNICORN_CMD_ARGS": f"--bind {bind}"}}[way]
+    environ = {
+        "option": {},
+        "variable": {"XCOM_BIND": bind},
+        "gunicorn": {"GUNICORN_CMD_ARGS": f"--bind {bind}"},
+    }[way]
 
     answer = xcom_server(tmp_path, *options, **environ)
 
@@ -112,17 +133,25 @@ def test_the_server_ends_before_it_listens_beyond_loopback(tmp_path: Path, bind:
 @pytest.fixture(params=["0.0.0.0", "::", "unix"])
 def bound(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[socket.socket]:
     """Yield a socket that is bound beyond loopback and listens to nobody."""
-    family, address = {"0.0.0.0": (socket.AF_INET, ("0.0.0.0", 0)),
-                       "::": (socket.AF_INET6, ("::", 0)),
-                       "unix": (socket.AF_UNIX, str(tmp_path / "x.sock"))}[request.param]
+    family, address = {
+        "0.0.0.0": (socket.AF_INET, ("0.0.0.0", 0)),
+        "::": (socket.AF_INET6, ("::", 0)),
+        "unix": (socket.AF_UNIX, str(tmp_path / "x.sock")),
+    }[request.param]
     with socket.socket(family) as made:
         made.bind(address)
         yield made
 
 
 def test_a_socket_handed_over_is_looked_at_too(tmp_path: Path, bound: socket.socket) -> None:
-    answer = run(COMMAND, "serve", "--bind", f"fd://{bound.fileno()}", cwd=tmp_path,
-                 pass_fds=[bound.fileno()])
+    answer = run(
+        COMMAND,
+        "serve",
+        "--bind",
+        f"fd://{bound.fileno()}",
+        cwd=tmp_path,
+        pass_fds=[bound.fileno()],
+    )
 
     assert answer.returncode == 1
     assert REFUSAL in answer.stderr
@@ -154,12 +183,17 @@ def test_a_reload_opens_no_door(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "from xcom_server.server.launch import configure\n"
         "from xcom_server.settings import Settings\n"
-        "globals().update(configure(Settings.from_env()))\nbind = open('bind').read()\n")
+        "globals().update(configure(Settings.from_env()))\nbind = open('bind').read()\n"
+    )
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "own.py", "-w", "1", "wsgi:app"], cwd=tmp_path,
-            stdout=output, stderr=output, env={**os.environ, "PYTHONPATH": str(ROOT)})
+            [sys.executable, "-m", "gunicorn", "-c", "own.py", "-w", "1", "wsgi:app"],
+            cwd=tmp_path,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
     try:
         wait_for_start(process, log)
         (tmp_path / "bind").write_text("unix:x.sock")
@@ -172,10 +206,14 @@ def test_a_reload_opens_no_door(tmp_path: Path) -> None:
     assert REFUSAL in log.read_text()
 
 
-def test_gunicorns_own_way_to_set_variables_is_looked_at(tmp_path: Path,
-                                                         users_file: Path) -> None:
-    answer = xcom_server(tmp_path, "serve", XCOM_AUTH="users", XCOM_BIND="unix:x.sock",
-                         GUNICORN_CMD_ARGS="-e XCOM_AUTH=none")
+def test_gunicorns_own_way_to_set_variables_is_looked_at(tmp_path: Path, users_file: Path) -> None:
+    answer = xcom_server(
+        tmp_path,
+        "serve",
+        XCOM_AUTH="users",
+        XCOM_BIND="unix:x.sock",
+        GUNICORN_CMD_ARGS="-e XCOM_AUTH=none",
+    )
 
     assert answer.returncode == 1
     assert REFUSAL in answer.stderr
@@ -186,8 +224,12 @@ def test_gunicorns_own_way_to_set_variables_is_looked_at(tmp_path: Path,
 def test_the_server_answers_on_loopback_without_users(tmp_path: Path, bind: str) -> None:
     log = tmp_path / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen([COMMAND, "serve", "--bind", bind, "--workers", "1"],
-                                   cwd=tmp_path, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [COMMAND, "serve", "--bind", bind, "--workers", "1"],
+            cwd=tmp_path,
+            stdout=output,
+            stderr=output,
+        )
     try:
         wait_for_start(process, log)
     finally:
@@ -195,14 +237,23 @@ def test_the_server_answers_on_loopback_without_users(tmp_path: Path, bind: str)
         process.wait(20)
 
 
-@pytest.mark.parametrize(("key", "content", "words"), [
-    (None, None, "the users file xcom-users.json cannot be used: No such file or directory."
-     " Make it with: xcom-server user add NAME --role ROLE"),
-    (None, "{bad", "the users file xcom-users.json cannot be used: not JSON"),
-    (None, '{"users": {"ann": {"role": "x"}}}', "user 'ann': role is not one of"),
-    ("short", '{"users": {}}', "the key file xcom-token.key holds 5 bytes, less than 64")])
-def test_users_that_cannot_be_told_are_said_in_a_line(tmp_path: Path, key: str | None,
-                                                      content: str | None, words: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "content", "words"),
+    [
+        (
+            None,
+            None,
+            "the users file xcom-users.json cannot be used: No such file or directory."
+            " Make it with: xcom-server user add NAME --role ROLE",
+        ),
+        (None, "{bad", "the users file xcom-users.json cannot be used: not JSON"),
+        (None, '{"users": {"ann": {"role": "x"}}}', "user 'ann': role is not one of"),
+        ("short", '{"users": {}}', "the key file xcom-token.key holds 5 bytes, less than 64"),
+    ],
+)
+def test_users_that_cannot_be_told_are_said_in_a_line(
+    tmp_path: Path, key: str | None, content: str | None, words: str
+) -> None:
     if content is not None:
         (tmp_path / "xcom-users.json").write_text(content)
     if key is not None:
@@ -222,20 +273,23 @@ def test_a_way_to_tell_users_that_there_is_not_is_refused(tmp_path: Path) -> Non
     assert answer.stderr == "Error: XCOM_AUTH must be none or users, not 'user'.\n"
 
 
-def test_the_key_is_made_at_the_first_start_and_shared_by_the_workers(tmp_path: Path,
-                                                                      users_file: Path) -> None:
+def test_the_key_is_made_at_the_first_start_and_shared_by_the_workers(
+    tmp_path: Path, users_file: Path
+) -> None:
     body = json.dumps({"username": "ann", "password": "secret"}).encode()
     entries = "/api/v2/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
     for _ in range(2):
         with LiveServer(tmp_path, workers=3, XCOM_AUTH="users") as server:
             key = tmp_path / "xcom-token.key"
             assert stat.S_IMODE(key.stat().st_mode) == 0o600
-            with urlopen(Request(f"{server.url}/auth/token", body,
-                                 {"Content-Type": "application/json"})) as answer:
+            with urlopen(
+                Request(f"{server.url}/auth/token", body, {"Content-Type": "application/json"})
+            ) as answer:
                 token = json.loads(answer.read())["access_token"]
             for _ in range(12):
-                with urlopen(Request(server.url + entries, headers={
-                        "Authorization": f"Bearer {token}"})) as answer:
+                with urlopen(
+                    Request(server.url + entries, headers={"Authorization": f"Bearer {token}"})
+                ) as answer:
                     assert answer.status == 200
             made = key.read_bytes()
 

@@ -29,7 +29,8 @@ class Log:
 
     def __getattr__(self, level: str) -> Any:
         return lambda message="", *args, **_: self.lines.append(
-            message % args if args and isinstance(message, str) else message)
+            message % args if args and isinstance(message, str) else message
+        )
 
 
 @pytest.fixture
@@ -78,17 +79,19 @@ def test_command_args(monkeypatch: pytest.MonkeyPatch) -> None:
     gunicorn_adapter.apply_command_args(config)
 
     assert (config.threads, config.env) == (7, {"A": "b"}), (
-        "gunicorn no longer parses GUNICORN_CMD_ARGS as before. "
-        + FIX.format("apply_command_args"))
+        "gunicorn no longer parses GUNICORN_CMD_ARGS as before. " + FIX.format("apply_command_args")
+    )
 
 
 @pytest.mark.parametrize("option", ["--check-config", "--config x.py", "other:app"])
-def test_command_args_that_only_gunicorns_command_knows(option: str,
-                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_args_that_only_gunicorns_command_knows(
+    option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     known = vars(Config().parser().parse_args([]))
     for name in gunicorn_adapter._COMMAND_ONLY:
         assert name in known, f"gunicorn has no option {name} any more. " + FIX.format(
-            "_COMMAND_ONLY")
+            "_COMMAND_ONLY"
+        )
     monkeypatch.setenv("GUNICORN_CMD_ARGS", option)
 
     with pytest.raises(ConfigError):
@@ -98,24 +101,29 @@ def test_command_args_that_only_gunicorns_command_knows(option: str,
 def test_configured_addresses(arbiter: Arbiter) -> None:
     arbiter.cfg.set("bind", ["127.0.0.1:1", "unix:/run/x", "fd://3"])
 
-    assert arbiter.cfg.address == [
-        ("127.0.0.1", 1), "/run/x", 3], (
+    assert arbiter.cfg.address == [("127.0.0.1", 1), "/run/x", 3], (
         "gunicorn's Config.address has another shape: public addresses may pass the bind check."
-        " Adapt on_starting in server/hooks.py and server/preflight.py.")
+        " Adapt on_starting in server/hooks.py and server/preflight.py."
+    )
 
 
 def test_listeners(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arbiter, "init_signals", lambda: None)
     arbiter.cfg.set("bind", "127.0.0.1:0")
     arbiter.start()
-    found = [(listener.getsockname(), str(listener))
-             for listener in gunicorn_adapter.listeners(arbiter)]
+    found = [
+        (listener.getsockname(), str(listener)) for listener in gunicorn_adapter.listeners(arbiter)
+    ]
     arbiter.stop()
 
-    assert [(host, url) for (host, port), url in found] == [
-        ("127.0.0.1", f"http://127.0.0.1:{port}") for (_, port), _ in found[:1]] != [], (
+    assert (
+        [(host, url) for (host, port), url in found]
+        == [("127.0.0.1", f"http://127.0.0.1:{port}") for (_, port), _ in found[:1]]
+        != []
+    ), (
         "gunicorn's Arbiter.LISTENERS does not hold the open sockets: public addresses may pass"
-        " the bind check. " + FIX.format("listeners"))
+        " the bind check. " + FIX.format("listeners")
+    )
 
 
 def test_request_stop(arbiter: Arbiter) -> None:
@@ -123,7 +131,8 @@ def test_request_stop(arbiter: Arbiter) -> None:
 
     assert arbiter.wait_for_signals(0.1) == [signal.SIGTERM], (
         "gunicorn's Arbiter.signal does not queue SIGTERM: a server that drained does not stop. "
-        + FIX.format("request_stop"))
+        + FIX.format("request_stop")
+    )
 
 
 def test_halt(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +144,8 @@ def test_halt(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert (end.type, end.value.args) == (SystemExit, (1,)), (
         "gunicorn's master does not stop with status 1 on HaltServer: a reload may open a public"
-        " address. " + FIX.format("halt"))
+        " address. " + FIX.format("halt")
+    )
     assert "Reason: why" in arbiter.log.lines
 
 
@@ -151,11 +161,13 @@ class Failing:
 
 
 @pytest.mark.parametrize(("already_started", "stops"), [(0, True), (1, True), (2, False)])
-def test_survive_failed_replacement(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch,
-                                    already_started: int, stops: bool) -> None:
+def test_survive_failed_replacement(
+    arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch, already_started: int, stops: bool
+) -> None:
     monkeypatch.setattr("os.fork", lambda: 0)  # this process plays the worker
-    arbiter.cfg.set("post_fork", lambda server, worker:
-                    gunicorn_adapter.survive_failed_replacement(worker))
+    arbiter.cfg.set(
+        "post_fork", lambda server, worker: gunicorn_adapter.survive_failed_replacement(worker)
+    )
     arbiter.pid, arbiter.worker_class, arbiter.worker_age = 0, Failing, already_started
 
     with pytest.raises(SystemExit) as end:
@@ -164,18 +176,21 @@ def test_survive_failed_replacement(arbiter: Arbiter, monkeypatch: pytest.Monkey
     assert (end.value.code == Arbiter.WORKER_BOOT_ERROR) == stops, (
         "gunicorn no longer looks at Worker.booted, or numbers workers otherwise: a replacement"
         " that cannot start stops the server, or a first worker that cannot start is started"
-        " for ever. " + FIX.format("survive_failed_replacement"))
+        " for ever. " + FIX.format("survive_failed_replacement")
+    )
 
 
 def test_worker_number(worker: Counting) -> None:
     assert worker.age == 1, (
         "gunicorn's Worker.age is not the number that the master gave. "
-        + FIX.format("BalancedWorker"))
+        + FIX.format("BalancedWorker")
+    )
 
 
 def test_close_after_response(worker: Counting) -> None:
-    worker.cfg.set("pre_request", lambda worker, request:
-                   gunicorn_adapter.close_after_response(request))
+    worker.cfg.set(
+        "pre_request", lambda worker, request: gunicorn_adapter.close_after_response(request)
+    )
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [("Content-Length", "0")])
@@ -192,7 +207,8 @@ def test_close_after_response(worker: Counting) -> None:
 
     assert b"\r\nConnection: close\r\n" in response, (
         "gunicorn no longer closes a connection after Request.force_close: clients keep"
-        " connections to a server that is about to stop. " + FIX.format("close_after_response"))
+        " connections to a server that is about to stop. " + FIX.format("close_after_response")
+    )
 
 
 def test_redact_invalid_request(worker: Counting) -> None:
@@ -205,13 +221,16 @@ def test_redact_invalid_request(worker: Counting) -> None:
     assert gunicorn_adapter.redact_invalid_request(record)
     assert record.getMessage() == "Invalid request from ip=127.0.0.1", (
         "gunicorn words the line about a request that it cannot parse otherwise: credentials may"
-        " reach the log. " + FIX.format("redact_invalid_request"))
+        " reach the log. " + FIX.format("redact_invalid_request")
+    )
 
 
 def test_a_connection_is_counted_and_reported(worker: Counting) -> None:
     worker.enqueue_req = lambda connection: connection.close()
-    with (socket.create_server(("127.0.0.1", 0)) as listener,
-          socket.create_connection(listener.getsockname())):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()),
+    ):
         worker.sockets = [listener]
         worker.set_accept_enabled(True)
         worker.wait_for_and_dispatch_events(10)
@@ -219,11 +238,13 @@ def test_a_connection_is_counted_and_reported(worker: Counting) -> None:
     assert (worker.accepts, worker.changes, worker.connection_count()) == (1, 1, 1), (
         "gunicorn's gthread worker does not call accept() for a connection, or does not count it in"
         " nr_conns: connections are not balanced. Adapt BalancedWorker in"
-        " server/gunicorn_adapter.py, or set XCOM_BALANCE_CONNECTIONS=false.")
+        " server/gunicorn_adapter.py, or set XCOM_BALANCE_CONNECTIONS=false."
+    )
 
 
 def test_a_worker_reports_in_each_turn_and_ends_when_it_is_not_alive(
-        worker: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stop(self: Counting) -> None:
         self.changes += 1
         self.handle_exit(signal.SIGTERM, None)
@@ -237,4 +258,5 @@ def test_a_worker_reports_in_each_turn_and_ends_when_it_is_not_alive(
     assert (worker.changes > 0, worker.alive) == (True, False), (
         "gunicorn's gthread worker does not call notify() in each turn, or has no `alive`:"
         " connections are not balanced. Adapt BalancedWorker in server/gunicorn_adapter.py, or"
-        " set XCOM_BALANCE_CONNECTIONS=false.")
+        " set XCOM_BALANCE_CONNECTIONS=false."
+    )

@@ -54,8 +54,9 @@ def test_a_folder_is_made_for_the_metrics(tmp_path: Path, monkeypatch: pytest.Mo
     assert os.environ[METRICS_FOLDER] == first
 
 
-def test_a_folder_that_an_operator_named_is_taken(tmp_path: Path,
-                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_an_operator_named_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(METRICS_FOLDER, str(tmp_path / "metrics"))
 
     create_metrics_folder()
@@ -65,7 +66,8 @@ def test_a_folder_that_an_operator_named_is_taken(tmp_path: Path,
 
 
 def test_a_new_master_does_not_take_the_folder_of_the_one_that_it_replaces(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     old = tmp_path / "xcom-server-metrics-1-old"

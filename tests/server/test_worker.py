@@ -43,9 +43,12 @@ def two_workers() -> Iterator[list[BalancedWorker]]:
         release_slot(worker)
 
 
-def connect_to_the_first(workers: list[BalancedWorker], listener: socket.socket,
-                         meanwhile: Callable[[float], None],
-                         monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+def connect_to_the_first(
+    workers: list[BalancedWorker],
+    listener: socket.socket,
+    meanwhile: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> tuple[int, int]:
     """Return how many connections each worker has, when the first is always woken first.
 
     `meanwhile` is what happens while it waits for the other one.
@@ -58,17 +61,18 @@ def connect_to_the_first(workers: list[BalancedWorker], listener: socket.socket,
 
 
 def test_each_worker_has_its_share_of_connections(
-        two_workers: list[BalancedWorker], listener: socket.socket,
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    shares = connect_to_the_first(two_workers, listener,
-                                  lambda _: two_workers[1].accept(listener), monkeypatch)
+    two_workers: list[BalancedWorker], listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = connect_to_the_first(
+        two_workers, listener, lambda _: two_workers[1].accept(listener), monkeypatch
+    )
 
     assert shares == (CONNECTIONS // 2, CONNECTIONS // 2)
 
 
 def test_a_worker_waits_once_for_another_one_and_then_takes_the_connection(
-        two_workers: list[BalancedWorker], listener: socket.socket,
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    two_workers: list[BalancedWorker], listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waits: list[float] = []
 
     shares = connect_to_the_first(two_workers, listener, waits.append, monkeypatch)
@@ -79,16 +83,20 @@ def test_a_worker_waits_once_for_another_one_and_then_takes_the_connection(
 
 @pytest.mark.parametrize("is_gone", [False, True], ids=["leaving", "gone"])
 def test_a_worker_that_is_leaving_or_gone_is_not_waited_for(
-        two_workers: list[BalancedWorker], listener: socket.socket,
-        monkeypatch: pytest.MonkeyPatch, is_gone: bool) -> None:
+    two_workers: list[BalancedWorker],
+    listener: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    is_gone: bool,
+) -> None:
     if is_gone:
         release_slot(two_workers[1])
     else:
         two_workers[1].alive = False
         two_workers[1].publish_count()
 
-    shares = connect_to_the_first(two_workers, listener, lambda _: pytest.fail("it waits"),
-                                  monkeypatch)
+    shares = connect_to_the_first(
+        two_workers, listener, lambda _: pytest.fail("it waits"), monkeypatch
+    )
 
     assert shares == (CONNECTIONS, 0)
 
@@ -108,8 +116,7 @@ def test_a_worker_that_hangs_keeps_the_other_from_nothing(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("balance", "chosen"), [("true", BALANCED), ("false", "gthread")])
 def test_the_setting_chooses_the_worker(tmp_path: Path, balance: str, chosen: str) -> None:
-    with (LiveServer(tmp_path, XCOM_BALANCE_CONNECTIONS=balance) as server,
-          ExitStack() as stack):
+    with LiveServer(tmp_path, XCOM_BALANCE_CONNECTIONS=balance) as server, ExitStack() as stack:
         for _ in range(CONNECTIONS):
             connected(server, stack)
 

@@ -27,8 +27,7 @@ def backend(request: pytest.FixtureRequest, database_url: str) -> Iterator[Backe
 
 @pytest.fixture
 def make_store(backend: Backend) -> MakeStore:
-    """Return a function that opens the store of each kind; the contract tests know no more of it.
-    """
+    """Return a function that opens a store; the contract tests know no more about the store."""
     return partial(SqlXComStore, backend)
 
 

@@ -35,6 +35,7 @@ def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(postgres_url
     def lose_commits(connection: Any, *_: Any) -> None:
         def commit() -> None:
             raise psycopg.OperationalError("server closed the connection unexpectedly")
+
         connection.commit = commit
 
     with pytest.raises(Unavailable) as lost:
@@ -45,7 +46,8 @@ def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(postgres_url
 
 
 def test_a_connection_that_is_lost_while_it_commits_leaves_the_change_in_doubt(
-        postgres_url: str) -> None:
+    postgres_url: str,
+) -> None:
     backend, other = open_backend(emptied(postgres_url)), open_backend(postgres_url)
     store = SqlXComStore(backend)
     store.create(NAME, "1")
@@ -58,6 +60,7 @@ def test_a_connection_that_is_lost_while_it_commits_leaves_the_change_in_doubt(
             with other.engine.connect() as killer:
                 killer.execute(select(func.pg_terminate_backend(process, 5000)))
             commit(connection)
+
         connection.commit = terminated_commit
 
     with pytest.raises(Unavailable, match="connection to the database was lost") as lost:
@@ -105,8 +108,9 @@ class Forgetful:
                 there.connect(self._place)
                 self.sockets += [here, there]
                 for each in ((here, there), (there, here)):
-                    threading.Thread(target=self._pass_on, args=(*each, self.forgotten),
-                                     daemon=True).start()
+                    threading.Thread(
+                        target=self._pass_on, args=(*each, self.forgotten), daemon=True
+                    ).start()
 
     @staticmethod
     def _pass_on(source: socket.socket, target: socket.socket, gone: threading.Event) -> None:
@@ -117,11 +121,14 @@ class Forgetful:
 
 
 def test_of_connections_that_were_lost_in_silence_the_first_condemns_the_others(
-        postgres_url: str) -> None:
+    postgres_url: str,
+) -> None:
     real = make_url(emptied(postgres_url))
     way = Forgetful(f"{real.query['host']}/.s.PGSQL.{real.port or 5432}")
-    backend = open_backend(f"postgresql+psycopg://postgres@127.0.0.1:{way.port}/postgres",
-                         limited(statement_timeout_seconds=1))
+    backend = open_backend(
+        f"postgresql+psycopg://postgres@127.0.0.1:{way.port}/postgres",
+        limited(statement_timeout_seconds=1),
+    )
     store = SqlXComStore(backend)
     store.create(NAME, "1")
     with ExitStack() as used:
@@ -142,22 +149,22 @@ USES: dict[str, Callable[[SqlXComStore, Executor], Any]] = {
     "read": lambda store, _: store.get(NAME),
     "change": lambda store, _: store.replace_value(NAME, "2"),
     "transaction": lambda _, executor: executor.transaction(
-        lambda connection: connection.execute(text("SELECT 1")).scalar()),
+        lambda connection: connection.execute(text("SELECT 1")).scalar()
+    ),
 }
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 def test_lost_connections_are_replaced_without_anybody_noticing(
-        postgres_url: str, use: Callable[[SqlXComStore, Executor], Any]) -> None:
+    postgres_url: str, use: Callable[[SqlXComStore, Executor], Any]
+) -> None:
     backend, other = open_backend(emptied(postgres_url)), open_backend(postgres_url)
     executor = Executor(backend, Observer())
     store = SqlXComStore(backend)
     store.create(NAME, "1")
     with ExitStack() as used:  # as many connections as it takes to outlast all attempts
-        connections = [used.enter_context(backend.engine.connect())
-                       for _ in range(ATTEMPTS + 1)]
-        processes = [connection.scalar(select(func.pg_backend_pid()))
-                     for connection in connections]
+        connections = [used.enter_context(backend.engine.connect()) for _ in range(ATTEMPTS + 1)]
+        processes = [connection.scalar(select(func.pg_backend_pid())) for connection in connections]
     with other.engine.connect() as connection:
         for process in processes:
             connection.execute(select(func.pg_terminate_backend(process, 5000)))
@@ -180,13 +187,15 @@ def test_two_stale_connections_in_a_row_are_no_failure_of_the_server(database_ur
 
 
 def test_a_store_that_cannot_be_prepared_keeps_no_connection_over_a_fork(
-        postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backend = open_backend(postgres_url)
 
     def time_out(backend: Backend) -> None:
         with backend.engine.connect() as connection:
             connection.execute(text("SET statement_timeout = 1"))
             connection.execute(text("SELECT pg_sleep(60)"))
+
     monkeypatch.setattr(schema, "ensure_current", time_out)
 
     with pytest.raises(Unavailable, match="takes too long"):

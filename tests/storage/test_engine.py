@@ -12,16 +12,22 @@ from xcom_server.storage.sql import schema
 
 
 def test_a_driver_that_is_not_installed_is_named_with_what_brings_it(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
 
-    with pytest.raises(DatabaseUnusable, match=r"; pip install '\.\[postgres\]' brings it$"), \
-            connected_backend("postgresql://u@127.0.0.1:1/x"):
+    with (
+        pytest.raises(DatabaseUnusable, match=r"; pip install '\.\[postgres\]' brings it$"),
+        connected_backend("postgresql://u@127.0.0.1:1/x"),
+    ):
         pass
 
 
 def test_a_database_that_does_not_answer_is_told_without_the_password() -> None:
-    with pytest.raises(DatabaseUnusable) as error, connected_backend("postgresql://u:hunter2@127.0.0.1:1/x"):
+    with (
+        pytest.raises(DatabaseUnusable) as error,
+        connected_backend("postgresql://u:hunter2@127.0.0.1:1/x"),
+    ):
         pass
 
     assert "Connection refused" in str(error.value)

@@ -37,11 +37,13 @@ def failing(errors: list[Exception]) -> Callable[[Connection], str]:
         if errors:
             raise errors.pop(0)
         return "done"
+
     return work
 
 
 def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_told_soon(
-        postgres_url: str) -> None:
+    postgres_url: str,
+) -> None:
     backend = open_backend(postgres_url)
     executor = Executor(backend, Observer())
     silence, asked = threading.Event(), threading.Event()
@@ -55,6 +57,7 @@ def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_t
     def first(work: Callable[[Connection], Any]) -> None:
         with pytest.raises(Unavailable, match="does not answer"):
             executor.transaction(work)
+
     silence.set()
     first(wait)  # from now on it is known
     silence.clear()
@@ -92,8 +95,11 @@ def test_a_rolled_back_attempt_leaves_nothing_and_a_retry_stores_once(backend: B
     undone = [transient_error(backend)[0]]
 
     def work(connection: Connection) -> None:
-        connection.execute(dag_run.insert().values(
-            dag_id="d", run_id="r", run_after=datetime(2024, 1, 1, tzinfo=UTC)))
+        connection.execute(
+            dag_run.insert().values(
+                dag_id="d", run_id="r", run_after=datetime(2024, 1, 1, tzinfo=UTC)
+            )
+        )
         if undone:
             raise undone.pop()
 
@@ -106,6 +112,7 @@ def test_a_rolled_back_attempt_leaves_nothing_and_a_retry_stores_once(backend: B
 def test_a_commit_that_nobody_heard_of_is_in_doubt(backend: Backend) -> None:
     def lose(connection: Connection) -> None:
         raise lost_connection(backend)
+
     event.listen(backend.engine, "commit", lose)
 
     with pytest.raises(Unavailable) as lost:
@@ -116,11 +123,16 @@ def test_a_commit_that_nobody_heard_of_is_in_doubt(backend: Backend) -> None:
     assert (lost.value.in_doubt, refused.value.in_doubt) == (True, False)
 
 
-@pytest.mark.parametrize(("statement", "limits"), [
-    ("SELECT pg_sleep(60)", limited(statement_timeout_seconds=0.2, lock_timeout_seconds=30)),
-    ("SELECT 1", limited(statement_timeout_seconds=30, lock_timeout_seconds=0.1))])
+@pytest.mark.parametrize(
+    ("statement", "limits"),
+    [
+        ("SELECT pg_sleep(60)", limited(statement_timeout_seconds=0.2, lock_timeout_seconds=30)),
+        ("SELECT 1", limited(statement_timeout_seconds=30, lock_timeout_seconds=0.1)),
+    ],
+)
 def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
-        postgres_url: str, statement: str, limits: Limits) -> None:
+    postgres_url: str, statement: str, limits: Limits
+) -> None:
     backend = open_backend(postgres_url, limits)
     other = open_backend(postgres_url)
 
@@ -133,22 +145,30 @@ def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
         with pytest.raises(Unavailable) as error:
             Executor(backend, Observer()).transaction(work)
 
-    assert error.value.reason == ("The database takes too long." if "sleep" in statement
-                                  else "The database is locked by another writer.")
+    assert error.value.reason == (
+        "The database takes too long."
+        if "sleep" in statement
+        else "The database is locked by another writer."
+    )
     for each in (backend, other):
         each.close()
 
 
 def test_by_default_every_wait_of_a_request_ends_within_two_seconds() -> None:
     limits = limited()
-    waits = [limits.pool_timeout_seconds, limits.connect_timeout_seconds,
-             limits.lock_timeout_seconds, limits.statement_timeout_seconds + GRACE_SECONDS]
+    waits = [
+        limits.pool_timeout_seconds,
+        limits.connect_timeout_seconds,
+        limits.lock_timeout_seconds,
+        limits.statement_timeout_seconds + GRACE_SECONDS,
+    ]
 
     assert all(0 < wait < 2 for wait in waits)
 
 
 def test_a_sqlite_file_that_somebody_else_locks_can_be_read_and_not_written(
-        database_url: str) -> None:
+    database_url: str,
+) -> None:
     store = SqlXComStore(open_backend(database_url, QUICK))
     store.create(NAME, "1")
     foreign = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
@@ -191,7 +211,8 @@ def test_a_read_only_database_is_read_and_not_written(database_url: str) -> None
 
 
 def test_nothing_is_stored_in_a_file_that_was_removed_or_replaced(
-        database_url: str, empty_database: Path) -> None:
+    database_url: str, empty_database: Path
+) -> None:
     path = Path(database_url.removeprefix("sqlite:///"))
     store = SqlXComStore(open_backend(database_url))
     store.create(NAME, "1")
@@ -209,7 +230,8 @@ def test_nothing_is_stored_in_a_file_that_was_removed_or_replaced(
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b""])
 def test_a_file_that_is_no_database_is_told_as_damaged_or_without_tables(
-        tmp_path: Path, content: bytes) -> None:
+    tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / "odd.db").write_bytes(content)
     store = SqlXComStore(open_backend(f"sqlite:///{tmp_path}/odd.db"))
 
@@ -240,8 +262,9 @@ class Recorder(Observer):
         self._times.append((kind, seconds))
 
 
-def test_each_statement_and_transaction_is_timed(backend: Backend,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_statement_and_transaction_is_timed(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By a clock that goes on by a second whenever it is looked at."""
     monkeypatch.setattr(database_module, "time", SimpleNamespace(perf_counter=count().__next__))
     times: list[tuple[str, float]] = []
@@ -282,8 +305,15 @@ def test_of_many_that_create_one_name_exactly_one_is_accepted(backend: Backend) 
     assert SqlXComStore(backend).get(NAME).value == str(accepted[0])
 
 
-@pytest.mark.parametrize("text", ["2024-01-02 03:04:05.000000", "2024-01-02 03:04:05",
-                                  "2024-01-02 05:04:05.000+02:00", "2024-01-02T03:04:05Z"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-01-02 03:04:05.000000",
+        "2024-01-02 03:04:05",
+        "2024-01-02 05:04:05.000+02:00",
+        "2024-01-02T03:04:05Z",
+    ],
+)
 def test_a_moment_that_others_wrote_into_sqlite_is_read(database_url: str, text: str) -> None:
     backend = open_backend(database_url)
     store = SqlXComStore(backend)

@@ -13,30 +13,42 @@ POSTGRES = open_backend("postgresql+psycopg://")
 SQLITE = open_backend("sqlite://")
 
 
-@pytest.mark.parametrize(("kind", "reason"), [
-    (psycopg.errors.DiskFull, "The disk of the database is full."),
-    (psycopg.errors.ReadOnlySqlTransaction, "The database is read-only."),
-    (psycopg.errors.LockNotAvailable, "The database is locked by another writer."),
-    (psycopg.errors.QueryCanceled, "The database takes too long."),
-    (psycopg.errors.InsufficientPrivilege, "The database does not permit it."),
-    (psycopg.errors.UndefinedTable, "The database does not hold the tables of this server."),
-    (psycopg.errors.IoError, "The disk of the database fails."),
-    (psycopg.errors.OutOfMemory, "The database has no resources left."),
-    (psycopg.errors.SerializationFailure, "Too many clients change the same entries at once."),
-    (psycopg.OperationalError, "The database cannot be reached.")])
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (psycopg.errors.DiskFull, "The disk of the database is full."),
+        (psycopg.errors.ReadOnlySqlTransaction, "The database is read-only."),
+        (psycopg.errors.LockNotAvailable, "The database is locked by another writer."),
+        (psycopg.errors.QueryCanceled, "The database takes too long."),
+        (psycopg.errors.InsufficientPrivilege, "The database does not permit it."),
+        (psycopg.errors.UndefinedTable, "The database does not hold the tables of this server."),
+        (psycopg.errors.IoError, "The disk of the database fails."),
+        (psycopg.errors.OutOfMemory, "The database has no resources left."),
+        (psycopg.errors.SerializationFailure, "Too many clients change the same entries at once."),
+        (psycopg.OperationalError, "The database cannot be reached."),
+    ],
+)
 def test_an_error_of_postgresql_is_a_sentence_that_reveals_nothing(
-        kind: type[psycopg.Error], reason: str) -> None:
+    kind: type[psycopg.Error], reason: str
+) -> None:
     fault = POSTGRES.classify(driver_error(kind))
 
     assert fault is not None
     assert fault.reason == reason
 
 
-@pytest.mark.parametrize(("message", "reason"), [
-    ("FATAL:  sorry, too many clients already", "The database takes no more connections."),
-    ("FATAL:  remaining connection slots are reserved", "The database takes no more connections."),
-    ("FATAL:  the database system is starting up", "The database is starting."),
-    ("FATAL:  the database system is shutting down", "The database is shutting down.")])
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("FATAL:  sorry, too many clients already", "The database takes no more connections."),
+        (
+            "FATAL:  remaining connection slots are reserved",
+            "The database takes no more connections.",
+        ),
+        ("FATAL:  the database system is starting up", "The database is starting."),
+        ("FATAL:  the database system is shutting down", "The database is shutting down."),
+    ],
+)
 def test_what_postgresql_says_to_a_new_connection_is_classified(message: str, reason: str) -> None:
     fault = POSTGRES.classify(OperationalError("", {}, psycopg.OperationalError(message)))
 
@@ -44,14 +56,18 @@ def test_what_postgresql_says_to_a_new_connection_is_classified(message: str, re
     assert fault.reason == reason
 
 
-@pytest.mark.parametrize(("name", "reason"), [
-    ("SQLITE_BUSY_SNAPSHOT", "The database is locked by another writer."),
-    ("SQLITE_FULL", "The disk of the database is full."),
-    ("SQLITE_READONLY_DBMOVED", "The database is read-only."),
-    ("SQLITE_CANTOPEN", "The file of the database cannot be opened."),
-    ("SQLITE_IOERR_WRITE", "The disk of the database fails or is full."),
-    ("SQLITE_NOTADB", "The file of the database is damaged."),
-    ("SQLITE_ERROR", "The database cannot be reached.")])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("SQLITE_BUSY_SNAPSHOT", "The database is locked by another writer."),
+        ("SQLITE_FULL", "The disk of the database is full."),
+        ("SQLITE_READONLY_DBMOVED", "The database is read-only."),
+        ("SQLITE_CANTOPEN", "The file of the database cannot be opened."),
+        ("SQLITE_IOERR_WRITE", "The disk of the database fails or is full."),
+        ("SQLITE_NOTADB", "The file of the database is damaged."),
+        ("SQLITE_ERROR", "The database cannot be reached."),
+    ],
+)
 def test_an_error_of_sqlite_is_a_sentence_that_reveals_nothing(name: str, reason: str) -> None:
     error = sqlite3.OperationalError("words with a path")
     error.sqlite_errorname = name
@@ -62,9 +78,14 @@ def test_an_error_of_sqlite_is_a_sentence_that_reveals_nothing(name: str, reason
     assert fault.reason == reason
 
 
-@pytest.mark.parametrize("error", [
-    ProgrammingError("SELEC", {}, psycopg.errors.SyntaxError("no")),
-    IntegrityError("", {}, psycopg.errors.ForeignKeyViolation("")), ValueError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ProgrammingError("SELEC", {}, psycopg.errors.SyntaxError("no")),
+        IntegrityError("", {}, psycopg.errors.ForeignKeyViolation("")),
+        ValueError(),
+    ],
+)
 def test_an_error_of_this_server_is_not_a_fault_of_the_database(error: Exception) -> None:
     assert POSTGRES.classify(error) is None
     assert SQLITE.classify(error) is None

@@ -13,8 +13,11 @@ from xcom_server.storage.store import XComStore
 from tests.storage.support import MakeStore
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
-RUNS = {"r1": (MOMENT, MOMENT), "r2": (None, MOMENT + timedelta(hours=1)),
-        "R3": (MOMENT - timedelta(days=1), MOMENT + timedelta(microseconds=1))}
+RUNS = {
+    "r1": (MOMENT, MOMENT),
+    "r2": (None, MOMENT + timedelta(hours=1)),
+    "R3": (MOMENT - timedelta(days=1), MOMENT + timedelta(microseconds=1)),
+}
 
 
 def entry(key: str, run: str = "r1", dag: str = "etl", **fields: Any) -> dict[str, Any]:
@@ -24,21 +27,42 @@ def entry(key: str, run: str = "r1", dag: str = "etl", **fields: Any) -> dict[st
 @pytest.fixture
 def filled(make_store: MakeStore) -> XComStore:
     """Return a store with three runs, one of which belongs to no date, and six entries."""
-    texts = [[entry("a", "r2"), entry("b"), entry("B", "R3"), entry("c", task_id="T"),
-              entry("d", map_index=2), entry("e", dag="other", timestamp="2001-02-03T04:05:06Z")]]
-    runs = [{"dag_id": dag, "run_id": run, "logical_date": date and date.isoformat(),
-             "run_after": after.isoformat()}
-            for run, (date, after) in RUNS.items() for dag in ("etl", "other")]
+    texts = [
+        [
+            entry("a", "r2"),
+            entry("b"),
+            entry("B", "R3"),
+            entry("c", task_id="T"),
+            entry("d", map_index=2),
+            entry("e", dag="other", timestamp="2001-02-03T04:05:06Z"),
+        ]
+    ]
+    runs = [
+        {
+            "dag_id": dag,
+            "run_id": run,
+            "logical_date": date and date.isoformat(),
+            "run_after": after.isoformat(),
+        }
+        for run, (date, after) in RUNS.items()
+        for dag in ("etl", "other")
+    ]
     for text in ({"dag_runs": runs}, *texts):
         make_store().load(read(json.dumps(text)))
     return make_store()
 
 
-def keys(store: XComStore, *conditions: Sequence[Sequence[Comparison]], order: Sequence[Order] = (),
-         **fields: Any) -> str:
+def keys(
+    store: XComStore,
+    *conditions: Sequence[Sequence[Comparison]],
+    order: Sequence[Order] = (),
+    **fields: Any,
+) -> str:
     """Return the keys listed, and check that as many are counted."""
-    wanted = XComFilter(**fields, conditions=tuple(
-        tuple(tuple(each) for each in condition) for condition in conditions))
+    wanted = XComFilter(
+        **fields,
+        conditions=tuple(tuple(tuple(each) for each in condition) for condition in conditions),
+    )
     page = store.list(wanted, limit=99, order=order)
     assert page.total_entries == len(page.entries)
     assert store.list(wanted, limit=1, offset=1, order=order).total_entries == len(page.entries)
@@ -49,15 +73,38 @@ def only(field: Any, operator: Any, operand: Any) -> list[list[Comparison]]:
     return [[Comparison(field, operator, operand)]]
 
 
-@pytest.mark.parametrize(("pattern", "found"), [
-    ("report", ["report"]), ("REPORT", ["report"]), ("re%", ["report", "re%x", "re_x", "re\\x"]),
-    ("RE%X", ["re%x", "re_x", "re\\x"]), ("%port", ["report"]), ("re_x", ["re%x", "re_x", "re\\x"]),
-    (r"re\_x", ["re_x"]), (r"re\%x", ["re%x"]), (r"re\\x", ["re\\x"]), (r"%\\%", ["re\\x"]),
-    ("r_x", []), ("", []), ("%é%", ["été"]), ("%É%", ["ÉTÉ"]), ("%ÉTÉ", ["ÉTÉ"]), ("éTé", ["été"]),
-    ("ss", []), ("k", []), ("_", ["\u212a", "ß", "🙂"]), ("%[a-z]%", []), ("*", []), ("%'%", []),
-    ("r\\eport", ["report"]), ("_" * 6, ["report"])])
-def test_a_pattern_finds_the_same_on_every_database(store: XComStore, pattern: str,
-                                                    found: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("report", ["report"]),
+        ("REPORT", ["report"]),
+        ("re%", ["report", "re%x", "re_x", "re\\x"]),
+        ("RE%X", ["re%x", "re_x", "re\\x"]),
+        ("%port", ["report"]),
+        ("re_x", ["re%x", "re_x", "re\\x"]),
+        (r"re\_x", ["re_x"]),
+        (r"re\%x", ["re%x"]),
+        (r"re\\x", ["re\\x"]),
+        (r"%\\%", ["re\\x"]),
+        ("r_x", []),
+        ("", []),
+        ("%é%", ["été"]),
+        ("%É%", ["ÉTÉ"]),
+        ("%ÉTÉ", ["ÉTÉ"]),
+        ("éTé", ["été"]),
+        ("ss", []),
+        ("k", []),
+        ("_", ["\u212a", "ß", "🙂"]),
+        ("%[a-z]%", []),
+        ("*", []),
+        ("%'%", []),
+        ("r\\eport", ["report"]),
+        ("_" * 6, ["report"]),
+    ],
+)
+def test_a_pattern_finds_the_same_on_every_database(
+    store: XComStore, pattern: str, found: list[str]
+) -> None:
     """In any ASCII case; the Kelvin sign is no k, and é no É."""
     for key in ("report", "re%x", "re_x", "re\\x", "été", "ÉTÉ", "ß", "\u212a", "🙂"):
         store.create(XComKey("etl", "r1", "t", -1, key), "1")
@@ -75,22 +122,36 @@ def test_every_name_can_be_held_against_a_pattern(filled: XComStore, field: str)
     assert keys(filled, only(field, "like", "no%")) == ""
 
 
-@pytest.mark.parametrize(("field", "operator", "operand", "found"), [
-    ("key", "eq", "b", "b"), ("key", "gte", "b", "bcde"), ("key", "gt", "b", "cde"),
-    ("key", "lte", "b", "Bab"), ("key", "lt", "b", "Ba"), ("key", "lt", "\U0010ffff", "Babcde"),
-    ("map_index", "eq", 2, "d"), ("map_index", "gte", -1, "Babcde"), ("map_index", "gt", -1, "d"),
-    ("map_index", "eq", MAX_MAP_INDEX + 1, ""), ("map_index", "eq", -2, ""),
-    ("map_index", "eq", 10**30, ""),
-    ("logical_date", "eq", MOMENT, "bcde"), ("logical_date", "lt", MOMENT, "B"),
-    ("logical_date", "gte", datetime(1, 1, 1, tzinfo=UTC), "Bbcde"),
-    ("logical_date", "lte", datetime(9999, 12, 31, 23, 59, 59, 999999, UTC), "Bbcde"),
-    ("run_after", "gt", MOMENT, "Ba"), ("run_after", "gte", MOMENT, "Babcde"),
-    ("run_after", "gt", MOMENT + timedelta(microseconds=1), "a"),
-    ("run_after", "lte", MOMENT + timedelta(microseconds=1), "Bbcde"),
-    ("timestamp", "lt", datetime(2020, 1, 1, tzinfo=UTC), "e"),
-    ("timestamp", "eq", datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC), "e")])
-def test_a_field_can_be_held_against_a_bound(filled: XComStore, field: str, operator: str,
-                                             operand: Any, found: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "operator", "operand", "found"),
+    [
+        ("key", "eq", "b", "b"),
+        ("key", "gte", "b", "bcde"),
+        ("key", "gt", "b", "cde"),
+        ("key", "lte", "b", "Bab"),
+        ("key", "lt", "b", "Ba"),
+        ("key", "lt", "\U0010ffff", "Babcde"),
+        ("map_index", "eq", 2, "d"),
+        ("map_index", "gte", -1, "Babcde"),
+        ("map_index", "gt", -1, "d"),
+        ("map_index", "eq", MAX_MAP_INDEX + 1, ""),
+        ("map_index", "eq", -2, ""),
+        ("map_index", "eq", 10**30, ""),
+        ("logical_date", "eq", MOMENT, "bcde"),
+        ("logical_date", "lt", MOMENT, "B"),
+        ("logical_date", "gte", datetime(1, 1, 1, tzinfo=UTC), "Bbcde"),
+        ("logical_date", "lte", datetime(9999, 12, 31, 23, 59, 59, 999999, UTC), "Bbcde"),
+        ("run_after", "gt", MOMENT, "Ba"),
+        ("run_after", "gte", MOMENT, "Babcde"),
+        ("run_after", "gt", MOMENT + timedelta(microseconds=1), "a"),
+        ("run_after", "lte", MOMENT + timedelta(microseconds=1), "Bbcde"),
+        ("timestamp", "lt", datetime(2020, 1, 1, tzinfo=UTC), "e"),
+        ("timestamp", "eq", datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC), "e"),
+    ],
+)
+def test_a_field_can_be_held_against_a_bound(
+    filled: XComStore, field: str, operator: str, operand: Any, found: str
+) -> None:
     assert "".join(sorted(keys(filled, only(field, operator, operand)))) == found
 
 
@@ -107,19 +168,31 @@ def test_of_every_condition_one_alternative_is_met(filled: XComStore) -> None:
     assert keys(filled, [[Comparison("key", "eq", "b")], []]) == keys(filled)
 
 
-@pytest.mark.parametrize(("dag_ids", "found"), [
-    (None, "cBbdae"), (frozenset(), ""), (frozenset({"etl"}), "cBbda"),
-    (frozenset({"other"}), "e"), (frozenset({"other", "nope"}), "e"), (frozenset({"ETL"}), ""),
-    (frozenset({"etl", "other"}), "cBbdae"), (frozenset({"~"}), "")])
-def test_entries_of_other_dags_do_not_exist(filled: XComStore, dag_ids: frozenset[str] | None,
-                                            found: str) -> None:
+@pytest.mark.parametrize(
+    ("dag_ids", "found"),
+    [
+        (None, "cBbdae"),
+        (frozenset(), ""),
+        (frozenset({"etl"}), "cBbda"),
+        (frozenset({"other"}), "e"),
+        (frozenset({"other", "nope"}), "e"),
+        (frozenset({"ETL"}), ""),
+        (frozenset({"etl", "other"}), "cBbdae"),
+        (frozenset({"~"}), ""),
+    ],
+)
+def test_entries_of_other_dags_do_not_exist(
+    filled: XComStore, dag_ids: frozenset[str] | None, found: str
+) -> None:
     assert keys(filled, dag_ids=dag_ids) == found
     assert keys(filled, dag_ids=dag_ids, dag_id="etl") == keys(filled, dag_ids=dag_ids).replace(
-        "e", "")
+        "e", ""
+    )
 
 
-@pytest.mark.parametrize("field", ["dag_id", "run_id", "task_id", "map_index", "key", "timestamp",
-                                   "run_after"])
+@pytest.mark.parametrize(
+    "field", ["dag_id", "run_id", "task_id", "map_index", "key", "timestamp", "run_after"]
+)
 def test_a_list_can_be_ordered_by_every_field(filled: XComStore, field: Any) -> None:
     natural = filled.list(XComFilter(), limit=99).entries
 
@@ -128,12 +201,15 @@ def test_a_list_can_be_ordered_by_every_field(filled: XComStore, field: Any) -> 
 
     assert up == sorted(natural, key=lambda each: getattr(each, field))
     assert down == up[::-1]
-    assert [*filled.list(XComFilter(), limit=2, order=[Order(field)]).entries,
-            *filled.list(XComFilter(), limit=99, offset=2, order=[Order(field)]).entries] == up
+    assert [
+        *filled.list(XComFilter(), limit=2, order=[Order(field)]).entries,
+        *filled.list(XComFilter(), limit=99, offset=2, order=[Order(field)]).entries,
+    ] == up
 
 
 def test_what_is_left_equal_keeps_the_natural_order_turned_round_with_the_first_field(
-        filled: XComStore) -> None:
+    filled: XComStore,
+) -> None:
     assert keys(filled) == "cBbdae"
     assert keys(filled, order=[Order("dag_id")]) == "cBbdae"
     assert keys(filled, order=[Order("dag_id", True)]) == "eadbBc"

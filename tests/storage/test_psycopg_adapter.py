@@ -25,45 +25,56 @@ def connection(url: str) -> Iterator[psycopg.Connection[Any]]:
 
 def test_wait_takes_a_generator_an_interval_and_a_timeout() -> None:
     assert [*inspect.signature(psycopg.Connection.wait).parameters][:4] == [
-        "self", "gen", "interval", "timeout"], (
-        f"psycopg.Connection.wait has other parameters now; {SEE}")
+        "self",
+        "gen",
+        "interval",
+        "timeout",
+    ], f"psycopg.Connection.wait has other parameters now; {SEE}"
 
 
 def test_every_statement_waits_through_the_connection(
-        connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     waits: list[object] = []
     wait = connection.wait
-    monkeypatch.setattr(connection, "wait", lambda *args, **options: (
-        waits.append(args), wait(*args, **options))[1])
+    monkeypatch.setattr(
+        connection, "wait", lambda *args, **options: (waits.append(args), wait(*args, **options))[1]
+    )
 
     connection.execute("SELECT 1")
     connection.commit()
 
     assert len(waits) >= 2, (
-        f"psycopg does not wait for the server through Connection.wait any more; {SEE}")
+        f"psycopg does not wait for the server through Connection.wait any more; {SEE}"
+    )
 
 
 def test_a_wait_that_times_out_raises_no_answer_and_closes_the_connection(
-        connection: psycopg.Connection[Any]) -> None:
+    connection: psycopg.Connection[Any],
+) -> None:
     with pytest.raises(psycopg_adapter.NoAnswer):
         connection.execute("SELECT pg_sleep(60)")
 
     assert connection.closed, (
         "pgconn.finish() does not close the connection any more, so that a late answer could be"
-        f" taken for another statement's; {SEE}")
+        f" taken for another statement's; {SEE}"
+    )
 
 
 def test_an_error_of_the_server_is_not_taken_for_silence(
-        connection: psycopg.Connection[Any]) -> None:
+    connection: psycopg.Connection[Any],
+) -> None:
     with pytest.raises(psycopg.errors.SyntaxError):
         connection.execute("SELEC")
 
     assert connection.pgconn.transaction_status == TransactionStatus.INERROR, (
-        f"pgconn.transaction_status does not tell a failed transaction any more; {SEE}")
+        f"pgconn.transaction_status does not tell a failed transaction any more; {SEE}"
+    )
 
 
 def test_an_open_transaction_is_seen_without_a_round_trip(
-        connection: psycopg.Connection[Any]) -> None:
+    connection: psycopg.Connection[Any],
+) -> None:
     before = psycopg_adapter.is_in_transaction(connection)
     connection.execute("SELECT 1")
     during = psycopg_adapter.is_in_transaction(connection)
@@ -71,4 +82,5 @@ def test_an_open_transaction_is_seen_without_a_round_trip(
     after = psycopg_adapter.is_in_transaction(connection)
 
     assert (before, during, after) == (False, True, False), (
-        "pgconn.transaction_status does not follow transactions any more; see is_in_transaction")
+        "pgconn.transaction_status does not follow transactions any more; see is_in_transaction"
+    )

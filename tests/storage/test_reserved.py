@@ -14,8 +14,16 @@ from xcom_server.values.reserved import refuse_reserved
 
 from tests.storage.support import MakeStore, exported_runs
 
-NAMES = ["__classname__", "__version__", "__data__", "__id__", "__cache__", "__type", "__source",
-         "__var"]
+NAMES = [
+    "__classname__",
+    "__version__",
+    "__data__",
+    "__id__",
+    "__cache__",
+    "__type",
+    "__source",
+    "__var",
+]
 NAME = XComKey("etl", "r", "extract", -1, "k")
 Write = Callable[[XComStore, str], object]
 
@@ -28,10 +36,17 @@ def refused(text: str) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("around", "place"), [
-    ("{%s}", "value"), ('{"a": {%s}}', "value.a"), ("[{%s}]", "value[0]"),
-    ('{"a": [0, {%s}]}', "value.a[1]"), ('[[{"b": {%s}}]]', "value[0][0].b"),
-    ('{"": {"a.b": {%s}}}', "value..a.b")])
+@pytest.mark.parametrize(
+    ("around", "place"),
+    [
+        ("{%s}", "value"),
+        ('{"a": {%s}}', "value.a"),
+        ("[{%s}]", "value[0]"),
+        ('{"a": [0, {%s}]}', "value.a[1]"),
+        ('[[{"b": {%s}}]]', "value[0][0].b"),
+        ('{"": {"a.b": {%s}}}', "value..a.b"),
+    ],
+)
 def test_a_reserved_name_is_found_at_any_depth(name: str, around: str, place: str) -> None:
     assert refused(around % f'"x": 1, "{name}": null') == (place, [name])
 
@@ -47,13 +62,24 @@ def test_a_string_that_holds_an_object_or_a_list_counts_as_that(name: str) -> No
     assert refused(json.dumps([json.dumps([json.dumps([held])])])) == ("value[0][0][0]", [name])
 
 
-@pytest.mark.parametrize("text", [
-    r'{"\u005f\u005ftype": 1}', r'{"_\u005Ftype": 1}', r'{"\u005f_type": 1}',
-    r'{"\u005f\u005f\u0074\u0079\u0070\u0065": 1}', r'{"__t\u0079pe": 1}',
-    r'"{\"\\u005f\\u005ftype\": 1}"', r'"{\"\u005f\u005ftype\": 1}"',
-    r'"{\"\u005cu005f\u005cu005ftype\": 1}"', r'"\u007b\u0022\u005f_type\u0022:1}"',
-    r'"{\"\\u005c\": 0, \"\\u005f_type\": 1}"', r'"{\"_\\u005ftype\": NaN}"',
-    r'{"__type": 1, "__type": 2}', ' \t\r\n{"__type": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'{"\u005f\u005ftype": 1}',
+        r'{"_\u005Ftype": 1}',
+        r'{"\u005f_type": 1}',
+        r'{"\u005f\u005f\u0074\u0079\u0070\u0065": 1}',
+        r'{"__t\u0079pe": 1}',
+        r'"{\"\\u005f\\u005ftype\": 1}"',
+        r'"{\"\u005f\u005ftype\": 1}"',
+        r'"{\"\u005cu005f\u005cu005ftype\": 1}"',
+        r'"\u007b\u0022\u005f_type\u0022:1}"',
+        r'"{\"\\u005c\": 0, \"\\u005f_type\": 1}"',
+        r'"{\"_\\u005ftype\": NaN}"',
+        r'{"__type": 1, "__type": 2}',
+        ' \t\r\n{"__type": 1}',
+    ],
+)
 def test_another_spelling_of_a_reserved_name_is_found(text: str) -> None:
     assert refused(text) == ("value", ["__type"])
 
@@ -66,32 +92,64 @@ def test_escapes_of_escapes_are_found_as_deep_as_strings_are_held() -> None:
     assert refused(text) == ("value" + "[0]" * 5, ["__type"])
 
 
-@pytest.mark.parametrize("value", [
-    json.dumps(json.dumps({"__type": 1})), [json.dumps(json.dumps([{"__type": 1}]))],
-    "__type", ["__type"], {"a": "__type"}, {"__Type": 1}, {"__type__": 1}, {"_type": 1},
-    {"type": 1}, {"__classname": 1}, {" __type": 1}, {"__type\0": 1}, {"__typе": 1}, {"__": 1},
-    {"___type": 1}, '{"__type": 1', "{'__type': 1}", '{"__type": 1} x', '\ufeff{"__type": 1}',
-    "x{\"__type\": 1}", "\\u005f", 5, None, True, "", [], {}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        json.dumps(json.dumps({"__type": 1})),
+        [json.dumps(json.dumps([{"__type": 1}]))],
+        "__type",
+        ["__type"],
+        {"a": "__type"},
+        {"__Type": 1},
+        {"__type__": 1},
+        {"_type": 1},
+        {"type": 1},
+        {"__classname": 1},
+        {" __type": 1},
+        {"__type\0": 1},
+        {"__typе": 1},
+        {"__": 1},
+        {"___type": 1},
+        '{"__type": 1',
+        "{'__type': 1}",
+        '{"__type": 1} x',
+        '\ufeff{"__type": 1}',
+        'x{"__type": 1}',
+        "\\u005f",
+        5,
+        None,
+        True,
+        "",
+        [],
+        {},
+    ],
+)
 def test_whatever_is_no_reserved_name_passes(value: Any) -> None:
     """Also a string that holds a string that holds an object, as in Airflow."""
     refuse_reserved(json.dumps(value))
     refuse_reserved(json.dumps(value, ensure_ascii=False))
 
 
-@pytest.mark.parametrize(("value", "place", "names"), [
-    ({"__var": 1, "__type": 2, "__data__": 3}, "value", ["__data__", "__type", "__var"]),
-    ({"a": {"__var": 1}, "__type": 2}, "value", ["__type"]),
-    ({"a": {"b": {"__var": 1}}, "c": {"__type": 2}}, "value.a.b", ["__var"]),
-    ([{"x": 0}, {"__id__": 1}, {"__type": 2}], "value[1]", ["__id__"]),
-    ({"a": '{"__var": 1}', "b": {"__type": 2}}, "value.a", ["__var"]),
-    ({"a": [[], {}, {"c": {"__var": {"__type": 2}}}]}, "value.a[2].c", ["__var"])])
-def test_the_first_object_is_told_with_its_names_in_order(value: Any, place: str,
-                                                          names: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("value", "place", "names"),
+    [
+        ({"__var": 1, "__type": 2, "__data__": 3}, "value", ["__data__", "__type", "__var"]),
+        ({"a": {"__var": 1}, "__type": 2}, "value", ["__type"]),
+        ({"a": {"b": {"__var": 1}}, "c": {"__type": 2}}, "value.a.b", ["__var"]),
+        ([{"x": 0}, {"__id__": 1}, {"__type": 2}], "value[1]", ["__id__"]),
+        ({"a": '{"__var": 1}', "b": {"__type": 2}}, "value.a", ["__var"]),
+        ({"a": [[], {}, {"c": {"__var": {"__type": 2}}}]}, "value.a[2].c", ["__var"]),
+    ],
+)
+def test_the_first_object_is_told_with_its_names_in_order(
+    value: Any, place: str, names: list[str]
+) -> None:
     assert refused(json.dumps(value)) == (place, names)
 
 
-@pytest.mark.parametrize("held", [
-    "[" * 10_000 + "]" * 10_000, '{"__a": ' * 10_000 + "1" + "}" * 10_000, "[" * 10_000])
+@pytest.mark.parametrize(
+    "held", ["[" * 10_000 + "]" * 10_000, '{"__a": ' * 10_000 + "1" + "}" * 10_000, "[" * 10_000]
+)
 def test_a_string_of_any_depth_can_be_looked_at(held: str) -> None:
     refuse_reserved(json.dumps({"__": held}))
 
@@ -109,14 +167,19 @@ def test_looking_for_places_takes_no_more_memory_than_the_value() -> None:
     assert peak < 20_000_000
 
 
-@pytest.mark.parametrize("write", [
-    lambda store, text: store.create(NAME, text),
-    lambda store, text: store.create(XComKey("etl", "r", "extract", -1, "old"), text),
-    lambda store, text: store.replace_value(XComKey("etl", "r", "extract", -1, "old"), text),
-    lambda store, text: store.replace_value(NAME, text)])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store, text: store.create(NAME, text),
+        lambda store, text: store.create(XComKey("etl", "r", "extract", -1, "old"), text),
+        lambda store, text: store.replace_value(XComKey("etl", "r", "extract", -1, "old"), text),
+        lambda store, text: store.replace_value(NAME, text),
+    ],
+)
 @pytest.mark.parametrize("text", ['{"__type": 1}', r'"[{\"\\u005f_var\": 1}]"'])
-def test_a_write_of_a_reserved_name_stores_nothing(store: XComStore, write: Write,
-                                                   text: str) -> None:
+def test_a_write_of_a_reserved_name_stores_nothing(
+    store: XComStore, write: Write, text: str
+) -> None:
     old = store.create(XComKey("etl", "r", "extract", -1, "old"), "1")
 
     with pytest.raises(ReservedKeys):

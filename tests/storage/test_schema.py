@@ -52,7 +52,10 @@ def test_a_database_of_the_first_released_schema_keeps_its_entries(backend: Back
     store = SqlXComStore(backend)
     entry = store.get(XComKey("d", "r", "t", -1, "k"))
     assert (entry.value, entry.timestamp, entry.etag) == (
-        '{"a": 1}', datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC), 0)
+        '{"a": 1}',
+        datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC),
+        0,
+    )
     assert store.list(XComFilter(dag_id="d"), limit=1).total_entries == 2
     assert schema.differences(backend) == []
 

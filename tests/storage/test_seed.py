@@ -47,8 +47,10 @@ def test_a_stored_entry_is_replaced(make_store: MakeStore) -> None:
     assert make_store().get(XComKey("d", "r", "t", -1, "k")).value == "2"
 
 
-@pytest.mark.parametrize("value", ["1180591620717411303424", "1.10", "-0.0", '{"b":1,"a" : 2}',
-                                   '"\\u00fc"', "null", "[ ]"])
+@pytest.mark.parametrize(
+    "value",
+    ["1180591620717411303424", "1.10", "-0.0", '{"b":1,"a" : 2}', '"\\u00fc"', "null", "[ ]"],
+)
 def test_a_value_is_kept_to_the_letter(make_store: MakeStore, value: str) -> None:
     rows = f'[ {json.dumps(ENTRY)[:-4]} : {value} , "map_index": 3}} ]'
     make_store().load(read(rows.replace('"value"  :', '"value":')))
@@ -82,22 +84,34 @@ def test_rows_without_entries_are_registered(make_store: MakeStore) -> None:
     assert strict.create(XComKey("d", "r", "t", 2, "k"), "1").run_date.year == 2024
 
 
-@pytest.mark.parametrize(("fields", "words"), [
-    ({"dag_id": None}, "dag_id must be a string"), ({"dag_id": ""}, "dag_id must be a string"),
-    ({"task_id": "x" * 251}, "task_id must be"), ({"key": "x" * 513}, "key must be"),
-    ({"key": "a\0"}, "key must be"), ({"run_id": "~"}, "stands for any"),
-    ({"map_index": -2}, "map_index must be"), ({"map_index": True}, "map_index must be"),
-    ({"map_index": 2**31}, "map_index must be"), ({"bogus": 1}, "unknown field 'bogus'"),
-    ({"timestamp": "2024-01-01"}, "timestamp must be an RFC 3339"),
-    ({"logical_date": 5}, "logical_date must be an RFC 3339"),
-    ({"stored": "{bad"}, "it holds"), ({"stored": "NaN"}, "it holds NaN"),
-    ({"stored": 5}, "stored must be a string"), ({"timestamp": ""}, "timestamp must be"),
-    ({"value": float("nan")}, "it holds NaN"),
-    ({"key": "first"}, "has the same name as entry 1"),
-    ({"dag_id": "鍵" * 250, "run_id": "鍵" * 250, "key": "鍵" * 512}, "bytes together"),
-    ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one")])
-def test_a_bad_row_is_named_and_nothing_is_stored(make_store: MakeStore, fields: dict[str, Any],
-                                                  words: str) -> None:
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"dag_id": None}, "dag_id must be a string"),
+        ({"dag_id": ""}, "dag_id must be a string"),
+        ({"task_id": "x" * 251}, "task_id must be"),
+        ({"key": "x" * 513}, "key must be"),
+        ({"key": "a\0"}, "key must be"),
+        ({"run_id": "~"}, "stands for any"),
+        ({"map_index": -2}, "map_index must be"),
+        ({"map_index": True}, "map_index must be"),
+        ({"map_index": 2**31}, "map_index must be"),
+        ({"bogus": 1}, "unknown field 'bogus'"),
+        ({"timestamp": "2024-01-01"}, "timestamp must be an RFC 3339"),
+        ({"logical_date": 5}, "logical_date must be an RFC 3339"),
+        ({"stored": "{bad"}, "it holds"),
+        ({"stored": "NaN"}, "it holds NaN"),
+        ({"stored": 5}, "stored must be a string"),
+        ({"timestamp": ""}, "timestamp must be"),
+        ({"value": float("nan")}, "it holds NaN"),
+        ({"key": "first"}, "has the same name as entry 1"),
+        ({"dag_id": "鍵" * 250, "run_id": "鍵" * 250, "key": "鍵" * 512}, "bytes together"),
+        ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one"),
+    ],
+)
+def test_a_bad_row_is_named_and_nothing_is_stored(
+    make_store: MakeStore, fields: dict[str, Any], words: str
+) -> None:
     with pytest.raises((InvalidSeedFile, SeedConflict), match="entry 2: ") as error:
         make_store().load(read(entry_text(**fields)))
 
@@ -105,12 +119,17 @@ def test_a_bad_row_is_named_and_nothing_is_stored(make_store: MakeStore, fields:
     assert make_store().list(XComFilter(), limit=9).total_entries == 0
 
 
-@pytest.mark.parametrize(("run", "words"), [
-    ({"run_id": 5}, "run_id must be"), ({"bogus": 1}, "unknown field 'bogus'"),
-    ({"task_instances": {}}, "task_instances is not a list"),
-    ({"task_instances": [{"task_id": ""}]}, "task_id must be"),
-    ({"run_after": "now"}, "run_after must be"),
-    ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one")])
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ({"run_id": 5}, "run_id must be"),
+        ({"bogus": 1}, "unknown field 'bogus'"),
+        ({"task_instances": {}}, "task_instances is not a list"),
+        ({"task_instances": [{"task_id": ""}]}, "task_id must be"),
+        ({"run_after": "now"}, "run_after must be"),
+        ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one"),
+    ],
+)
 def test_a_bad_run_is_named(make_store: MakeStore, run: dict[str, Any], words: str) -> None:
     with pytest.raises((InvalidSeedFile, SeedConflict), match="DAG run 2: ") as error:
         make_store().load(read(json.dumps({"dag_runs": [RUN, {**RUN, **run}]})))
@@ -118,9 +137,26 @@ def test_a_bad_run_is_named(make_store: MakeStore, run: dict[str, Any], words: s
     assert words in str(error.value)
 
 
-@pytest.mark.parametrize("text", [
-    "", "{bad", "5", "{}", "[{}]", '{"dag_runs": {}}', "[1", "[1 2]", "[5]", '[{"a": 1},', "[[]]",
-    "[] x", f"[{json.dumps(ENTRY)}] x", f"[{json.dumps(ENTRY)},]", "[,]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{bad",
+        "5",
+        "{}",
+        "[{}]",
+        '{"dag_runs": {}}',
+        "[1",
+        "[1 2]",
+        "[5]",
+        '[{"a": 1},',
+        "[[]]",
+        "[] x",
+        f"[{json.dumps(ENTRY)}] x",
+        f"[{json.dumps(ENTRY)},]",
+        "[,]",
+    ],
+)
 def test_a_file_that_is_no_seed_is_refused(text: str) -> None:
     with pytest.raises(InvalidSeedFile):
         read(text)

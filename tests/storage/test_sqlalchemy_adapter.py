@@ -27,42 +27,54 @@ class Cursor:
 
 def executed(url: str, **parameters: Any) -> Cursor:
     """Return what reaches the driver of a query by date and key."""
-    query = select(xcom.c.value).where(xcom.c.timestamp == bindparam("date", None),
-                                       xcom.c.key == bindparam("key", None))
+    query = select(xcom.c.value).where(
+        xcom.c.timestamp == bindparam("date", None), xcom.c.key == bindparam("key", None)
+    )
     cursor = Cursor()
     sqlalchemy_adapter.CompiledStatement(query, create_engine(url).dialect, list).run(
-        cursor, parameters)
+        cursor, parameters
+    )
     return cursor
 
 
 def test_positional_parameters_are_in_order_and_converted() -> None:
     assert executed("sqlite://", key="k", date=DATE).parameters == [
-        "2024-01-01 00:00:00.000000", "k"], (
+        "2024-01-01 00:00:00.000000",
+        "k",
+    ], (
         "Compiled.positiontup does not list the parameters of SQLite in order any more, or"
         " Compiled.bind_names and TypeEngine.dialect_impl().bind_processor() do not convert"
-        f" datetimes; {ADAPTER}")
+        f" datetimes; {ADAPTER}"
+    )
 
 
 def test_named_parameters_are_named_in_the_text() -> None:
     cursor = executed("postgresql+psycopg://", key="k", date=DATE)
 
     assert "%(date)s" in cursor.text, (
-        f"psycopg's parameters are not named in the compiled text any more; {ADAPTER}")
+        f"psycopg's parameters are not named in the compiled text any more; {ADAPTER}"
+    )
     assert cursor.parameters == {"key": "k", "date": DATE}, (
-        f"Compiled.positiontup is not None for named parameters any more; {ADAPTER}")
+        f"Compiled.positiontup is not None for named parameters any more; {ADAPTER}"
+    )
 
 
 def test_a_parameter_that_is_not_given_has_its_default() -> None:
     assert executed("sqlite://", date=DATE).parameters[1] is None, (
-        f"Compiled.params does not contain the defaults any more; {ADAPTER}")
+        f"Compiled.params does not contain the defaults any more; {ADAPTER}"
+    )
 
 
-@pytest.mark.parametrize(("url", "driver"), [
-    ("sqlite://", sqlite3), ("postgresql+psycopg://", psycopg)], ids=["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [("sqlite://", sqlite3), ("postgresql+psycopg://", psycopg)],
+    ids=["sqlite", "postgresql"],
+)
 def test_the_errors_of_a_driver_are_found(url: str, driver: Any) -> None:
     assert sqlalchemy_adapter.driver_errors(create_engine(url)) == (
-        driver.Error, (driver.OperationalError, driver.InterfaceError)), (
-        "Dialect.loaded_dbapi is not the driver's module any more; see driver_errors")
+        driver.Error,
+        (driver.OperationalError, driver.InterfaceError),
+    ), "Dialect.loaded_dbapi is not the driver's module any more; see driver_errors"
 
 
 def test_an_error_of_a_closed_connection_is_a_disconnect() -> None:
@@ -70,12 +82,15 @@ def test_an_error_of_a_closed_connection_is_a_disconnect() -> None:
     connection = engine.raw_connection()
     closed = sqlite3.ProgrammingError("Cannot operate on a closed database.")
 
-    found = [sqlalchemy_adapter.is_disconnect(engine, error, connection)
-             for error in (closed, sqlite3.OperationalError("locked"))]
+    found = [
+        sqlalchemy_adapter.is_disconnect(engine, error, connection)
+        for error in (closed, sqlite3.OperationalError("locked"))
+    ]
 
     connection.close()
     assert found == [True, False], (
-        "Dialect.is_disconnect does not recognise a closed connection any more; see is_disconnect")
+        "Dialect.is_disconnect does not recognise a closed connection any more; see is_disconnect"
+    )
 
 
 def test_a_pool_that_finds_two_stale_connections_raises_what_the_adapter_recognises() -> None:
@@ -89,4 +104,5 @@ def test_a_pool_that_finds_two_stale_connections_raises_what_the_adapter_recogni
         engine.raw_connection()
     assert sqlalchemy_adapter.is_stale_connection(error.value), (
         f"the pool's error for stale connections has another text now: {error.value};"
-        " see is_stale_connection")
+        " see is_stale_connection"
+    )

@@ -66,13 +66,13 @@ def statements(backend: Backend) -> Iterator[list[Statement]]:
 
 CALLS: dict[str, tuple[Callable[[SqlXComStore], Any], int]] = {
     "get": (lambda store: store.get(NAME), 1),
-    "create, of a known task instance": (
-        lambda store: store.create(NEW, "1"), 1),
-    "create, of an unknown run": (
-        lambda store: store.create(ELSEWHERE, "1"), 7),
+    "create, of a known task instance": (lambda store: store.create(NEW, "1"), 1),
+    "create, of an unknown run": (lambda store: store.create(ELSEWHERE, "1"), 7),
     "patch": (lambda store: store.replace_value(NAME, "2"), 1),
     "patch, by ETag": (
-        lambda store: store.replace_value(NAME, "2", if_match=[store.get(NAME).etag]), 2),
+        lambda store: store.replace_value(NAME, "2", if_match=[store.get(NAME).etag]),
+        2,
+    ),
     "delete": (lambda store: store.delete(NAME), 1),
     "list": (lambda store: store.list(XComFilter("dag1"), limit=100), 1),
     "list, of any DAG": (lambda store: store.list(XComFilter(), limit=100), 1),
@@ -93,10 +93,12 @@ def test_an_operation_costs_a_fixed_number_of_statements(backend: Backend, call:
     assert len(sent) == number, sent
 
 
-@pytest.mark.parametrize("change", [
-    lambda store: store.replace_value(NAME, "2"), lambda store: store.delete(NAME)])
+@pytest.mark.parametrize(
+    "change", [lambda store: store.replace_value(NAME, "2"), lambda store: store.delete(NAME)]
+)
 def test_a_change_of_what_is_not_there_reads_no_more_than_why(
-        backend: Backend, change: Callable[[SqlXComStore], Any]) -> None:
+    backend: Backend, change: Callable[[SqlXComStore], Any]
+) -> None:
     with statements(backend) as sent, pytest.raises(EntryNotFound):
         change(SqlXComStore(backend))
 
@@ -115,26 +117,30 @@ def test_a_list_asks_for_no_value(backend: Backend) -> None:
 
 def fill(connection: Connection) -> None:
     """Store 100,000 entries: ten DAGs of a hundred runs of ten tasks, each with ten keys."""
-    numbers = {name: "SELECT 0 n" + "".join(f" UNION ALL SELECT {n}" for n in range(1, end))
-               for name, end in (("d", 10), ("r", 100), ("t", 10), ("k", 10))}
+    numbers = {
+        name: "SELECT 0 n" + "".join(f" UNION ALL SELECT {n}" for n in range(1, end))
+        for name, end in (("d", 10), ("r", 100), ("t", 10), ("k", 10))
+    }
     run = f"'{RUN.format('')}' || r.n"
     instance = f"({numbers['d']}) d, ({numbers['r']}) r, ({numbers['t']}) t"
     moment = "'2024-01-01 00:00:00.000000'"
     if connection.dialect.name == "postgresql":
         moment += "::timestamptz"
     for statement in (
-            f"INSERT INTO dag_run SELECT 'dag' || d.n, {run}, {moment}, {moment}"
-            f" FROM ({numbers['d']}) d, ({numbers['r']}) r",
-            f"INSERT INTO task_instance SELECT 'dag' || d.n, 'task' || t.n, {run}, -1"
-            f" FROM {instance}",
-            f"INSERT INTO xcom SELECT 'dag' || d.n, 'task' || t.n, {run}, -1, 'key' || k.n,"
-            f" {moment}, '\"a value\"', 1 FROM {instance}, ({numbers['k']}) k"):
+        f"INSERT INTO dag_run SELECT 'dag' || d.n, {run}, {moment}, {moment}"
+        f" FROM ({numbers['d']}) d, ({numbers['r']}) r",
+        f"INSERT INTO task_instance SELECT 'dag' || d.n, 'task' || t.n, {run}, -1 FROM {instance}",
+        f"INSERT INTO xcom SELECT 'dag' || d.n, 'task' || t.n, {run}, -1, 'key' || k.n,"
+        f" {moment}, '\"a value\"', 1 FROM {instance}, ({numbers['k']}) k",
+    ):
         connection.exec_driver_sql(statement)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory,
-         ) -> Iterator[Backend]:
+def full(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Backend]:
     """Yield each kind of database with 100,000 entries, and with what it knows of them."""
     if request.param == "postgresql":
         url = emptied(request.getfixturevalue("postgres_url"))
@@ -163,28 +169,44 @@ def plan(connection: Connection, statement: str, parameters: Any) -> list[str]:
     """
     explain = "EXPLAIN " if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN "
     lines = [str(row[-1]) for row in connection.exec_driver_sql(explain + statement, parameters)]
-    return [line for line in lines if re.search("(scan|search) .*(xcom|task_instance)", line,
-                                                re.IGNORECASE)]
+    return [
+        line
+        for line in lines
+        if re.search("(scan|search) .*(xcom|task_instance)", line, re.IGNORECASE)
+    ]
 
 
 LISTS: list[tuple[XComFilter, int]] = [
-    (XComFilter("dag1", RUN.format(5), "task3"), 10), (XComFilter("dag1", RUN.format(5)), 100),
-    (XComFilter("dag1", None, "task3"), 1000), (XComFilter("dag1"), 10_000),
-    (XComFilter(), ENTRIES), (XComFilter(run_id=RUN.format(5)), 1000),
-    (XComFilter(task_id="task3"), 10_000), (XComFilter(key="key7"), 10_000),
-    (XComFilter("dag1", key="key7"), 1000), (XComFilter("dag1", map_index=3), 0),
+    (XComFilter("dag1", RUN.format(5), "task3"), 10),
+    (XComFilter("dag1", RUN.format(5)), 100),
+    (XComFilter("dag1", None, "task3"), 1000),
+    (XComFilter("dag1"), 10_000),
+    (XComFilter(), ENTRIES),
+    (XComFilter(run_id=RUN.format(5)), 1000),
+    (XComFilter(task_id="task3"), 10_000),
+    (XComFilter(key="key7"), 10_000),
+    (XComFilter("dag1", key="key7"), 1000),
+    (XComFilter("dag1", map_index=3), 0),
     (XComFilter(dag_ids=frozenset({"dag1", "dag2"})), 20_000),
     (XComFilter("dag1", conditions=(((Comparison("key", "like", "%EY7"),),),)), 1000),
 ]
 """Filters, and how many entries meet each."""
 
 
-@pytest.mark.parametrize("call", [
-    *(run for run, _ in CALLS.values()),
-    *(lambda store, wanted=wanted, offset=offset: store.list(wanted, limit=100, offset=offset)
-      for wanted, _ in LISTS for offset in (0, 5000))])
+@pytest.mark.parametrize(
+    "call",
+    [
+        *(run for run, _ in CALLS.values()),
+        *(
+            lambda store, wanted=wanted, offset=offset: store.list(wanted, limit=100, offset=offset)
+            for wanted, _ in LISTS
+            for offset in (0, 5000)
+        ),
+    ],
+)
 def test_every_statement_reads_by_an_index(
-        full: Backend, call: Callable[[SqlXComStore], Any]) -> None:
+    full: Backend, call: Callable[[SqlXComStore], Any]
+) -> None:
     with statements(full) as sent, _undone(full) as store:
         call(store)
 
@@ -210,7 +232,8 @@ def _undone(backend: Backend) -> Iterator[SqlXComStore]:
 
 @pytest.mark.parametrize(("wanted", "matching"), LISTS)
 def test_the_count_is_of_the_filter_whatever_the_page(
-        full: Backend, wanted: XComFilter, matching: int) -> None:
+    full: Backend, wanted: XComFilter, matching: int
+) -> None:
     store = SqlXComStore(full)
 
     for limit, offset in ((1, 0), (100, 0), (7, 3), (100, 2 * ENTRIES)):

@@ -19,13 +19,27 @@ NAME = XComKey("etl", RUN, "extract", -1, "k")
 
 
 def named(**fields: Any) -> XComKey:
-    return XComKey(**{"dag_id": "etl", "run_id": RUN, "task_id": "extract", "map_index": -1,
-                      "key": "k"} | fields)
+    return XComKey(
+        **{"dag_id": "etl", "run_id": RUN, "task_id": "extract", "map_index": -1, "key": "k"}
+        | fields
+    )
 
 
-@pytest.mark.parametrize("value", [
-    "null", '"v"', "1180591620717411303424", "1.10", "-0.0", '{"b": 1, "a": 2}', ' { "a" : 1 } ',
-    '"\\u0000"', '"ü🙂"', '"' + "x" * 300_000 + '"'])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "null",
+        '"v"',
+        "1180591620717411303424",
+        "1.10",
+        "-0.0",
+        '{"b": 1, "a": 2}',
+        ' { "a" : 1 } ',
+        '"\\u0000"',
+        '"ü🙂"',
+        '"' + "x" * 300_000 + '"',
+    ],
+)
 def test_a_value_is_kept_to_the_letter(store: XComStore, value: str) -> None:
     store.create(NAME, value)
 
@@ -37,14 +51,32 @@ def test_an_entry_carries_its_name_and_dates(store: XComStore) -> None:
 
     created = store.create(NAME, "1", timestamp=moment)
 
-    assert created == store.get(NAME) == XComEntry(
-        "etl", RUN, "extract", -1, "k", timestamp=moment, logical_date=RUN_DATE,
-        run_after=RUN_DATE, value="1", etag=created.etag)
+    assert (
+        created
+        == store.get(NAME)
+        == XComEntry(
+            "etl",
+            RUN,
+            "extract",
+            -1,
+            "k",
+            timestamp=moment,
+            logical_date=RUN_DATE,
+            run_after=RUN_DATE,
+            value="1",
+            etag=created.etag,
+        )
+    )
 
 
-@pytest.mark.parametrize("moment", [
-    datetime(1, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, 59, 59, 999999, UTC),
-    datetime(9999, 12, 31, 23, 59, 59, 999999, UTC)])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 999999, UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999999, UTC),
+    ],
+)
 def test_every_moment_can_be_kept(store: XComStore, moment: datetime) -> None:
     store.create(NAME, "1", timestamp=moment)
 
@@ -72,9 +104,18 @@ def test_names_as_long_as_allowed_can_be_stored(store: XComStore) -> None:
         store.create(XComKey(name.dag_id, name.run_id, name.task_id, -1, noise[600:867]), "1")
 
 
-@pytest.mark.parametrize("other", [
-    {"dag_id": "ETL"}, {"run_id": "r"}, {"task_id": "load"}, {"map_index": 0}, {"key": "K"},
-    {"key": "k "}, {"key": "ḱ"}])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"dag_id": "ETL"},
+        {"run_id": "r"},
+        {"task_id": "load"},
+        {"map_index": 0},
+        {"key": "K"},
+        {"key": "k "},
+        {"key": "ḱ"},
+    ],
+)
 def test_names_that_differ_anywhere_are_different(store: XComStore, other: dict[str, Any]) -> None:
     store.create(NAME, "1")
     store.create(named(**other), "2")
@@ -83,14 +124,21 @@ def test_names_that_differ_anywhere_are_different(store: XComStore, other: dict[
     assert store.get(named(**other)).value == "2"
 
 
-@pytest.mark.parametrize("operation", [
-    lambda store, name: store.get(name), lambda store, name: store.delete(name),
-    lambda store, name: store.replace_value(name, "1")], ids=["get", "delete", "replace"])
-@pytest.mark.parametrize("name", [
-    NAME, named(map_index=-2), named(map_index=MAX_MAP_INDEX + 1), named(map_index=10**30)])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda store, name: store.get(name),
+        lambda store, name: store.delete(name),
+        lambda store, name: store.replace_value(name, "1"),
+    ],
+    ids=["get", "delete", "replace"],
+)
+@pytest.mark.parametrize(
+    "name", [NAME, named(map_index=-2), named(map_index=MAX_MAP_INDEX + 1), named(map_index=10**30)]
+)
 def test_an_entry_nobody_stored_is_not_found(
-        store: XComStore, operation: Callable[[XComStore, XComKey], object],
-        name: XComKey) -> None:
+    store: XComStore, operation: Callable[[XComStore, XComKey], object], name: XComKey
+) -> None:
     with pytest.raises(EntryNotFound):
         operation(store, name)
 
@@ -140,18 +188,32 @@ def test_replacing_under_another_date_changes_nothing(store: XComStore, field: s
 
 
 def test_a_list_is_in_the_order_of_bytes(store: XComStore) -> None:
-    names = [named(dag_id=dag, task_id=task, run_id=run, map_index=index, key=key)
-             for dag in "aBé" for task in ("t", "T") for run in ("r2", "r10")
-             for index in (-1, 10, 9) for key in ("k", "K", "ä", "🙂", "\uffee")]
+    names = [
+        named(dag_id=dag, task_id=task, run_id=run, map_index=index, key=key)
+        for dag in "aBé"
+        for task in ("t", "T")
+        for run in ("r2", "r10")
+        for index in (-1, 10, 9)
+        for key in ("k", "K", "ä", "🙂", "\uffee")
+    ]
     for name in names:
         store.create(name, "1")
-    in_order = sorted(names, key=lambda n: (n.dag_id.encode(), n.task_id.encode(),
-                                            n.run_id.encode(), n.map_index, n.key.encode()))
+    in_order = sorted(
+        names,
+        key=lambda n: (
+            n.dag_id.encode(),
+            n.task_id.encode(),
+            n.run_id.encode(),
+            n.map_index,
+            n.key.encode(),
+        ),
+    )
 
     page = store.list(XComFilter(), limit=1000)
 
     assert [(e.dag_id, e.task_id, e.run_id, e.map_index, e.key) for e in page.entries] == [
-        (n.dag_id, n.task_id, n.run_id, n.map_index, n.key) for n in in_order]
+        (n.dag_id, n.task_id, n.run_id, n.map_index, n.key) for n in in_order
+    ]
     assert page.total_entries == len(names)
 
 

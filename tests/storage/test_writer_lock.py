@@ -31,7 +31,8 @@ SPAWN = multiprocessing.get_context("spawn")
 WRITES: dict[str, Callable[[SqlXComStore], object]] = {
     "create": lambda store: store.create(NAME, "2"),
     "update": lambda store: store.replace_value(NAME, "2"),
-    "delete": lambda store: store.delete(NAME)}
+    "delete": lambda store: store.delete(NAME),
+}
 
 
 def is_waited_for(path: str) -> bool:
@@ -75,7 +76,8 @@ def test_two_processes_that_write_all_the_time_alternate(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("write", WRITES)
 def test_a_write_that_waits_is_done_before_whoever_had_the_turn_has_it_again(
-        database_url: str, write: str) -> None:
+    database_url: str, write: str
+) -> None:
     path = database_url.removeprefix("sqlite:///")
     store = SqlXComStore(open_backend(database_url))
     store.create(replace(NAME, key="other"), "1")  # so that the task instance is known
@@ -103,8 +105,10 @@ def test_whoever_gets_no_turn_is_told_in_time(tmp_path: Path) -> None:
 
 
 def test_the_turn_of_a_process_that_died_is_over(tmp_path: Path) -> None:
-    hold = ("import sys, time; from xcom_server.storage.database.writer_lock import WriterLock\n"
-            "with WriterLock(sys.argv[1], 1).acquire(): print(flush=True); time.sleep(60)")
+    hold = (
+        "import sys, time; from xcom_server.storage.database.writer_lock import WriterLock\n"
+        "with WriterLock(sys.argv[1], 1).acquire(): print(flush=True); time.sleep(60)"
+    )
     path = str(tmp_path / "xcom.db")
     with subprocess.Popen([sys.executable, "-c", hold, path], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
@@ -118,13 +122,18 @@ def test_the_turn_of_a_process_that_died_is_over(tmp_path: Path) -> None:
 
 
 def test_whatever_name_a_database_is_known_by_its_writers_take_turns(
-        tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = Path(database_url.removeprefix("sqlite:///"))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "link.db").symlink_to(path)
     monkeypatch.chdir(path.parent)
-    urls = ["sqlite:///xcom.db", f"sqlite:///{tmp_path}/elsewhere/link.db",
-            f"sqlite:///file:{path}?uri=true", f"sqlite:///file://localhost{path}?uri=true"]
+    urls = [
+        "sqlite:///xcom.db",
+        f"sqlite:///{tmp_path}/elsewhere/link.db",
+        f"sqlite:///file:{path}?uri=true",
+        f"sqlite:///file://localhost{path}?uri=true",
+    ]
     backends = [open_backend(url, limited(lock_timeout_seconds=0.02)) for url in urls]
 
     with open_backend(database_url).writer_lock():
@@ -154,6 +163,9 @@ def test_the_locks_can_be_used_by_whoever_can_use_the_database(tmp_path: Path) -
 def test_whoever_waited_before_waits_no_longer_in_all(tmp_path: Path) -> None:
     patient = WriterLock(str(tmp_path / "xcom.db"), 3600)
 
-    with patient.acquire(), pytest.raises(WriterLockTimeout), \
-            patient.acquire(since=time.monotonic() - 3600):
+    with (
+        patient.acquire(),
+        pytest.raises(WriterLockTimeout),
+        patient.acquire(since=time.monotonic() - 3600),
+    ):
         pass

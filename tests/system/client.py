@@ -13,6 +13,7 @@ ENTRIES = "dags/etl/dagRuns/manual/taskInstances/extract/xcomEntries"
 SECONDS = 30
 """How long an answer is waited for: a guard against waiting for ever."""
 
+
 @dataclass(frozen=True)
 class Operation:
     """What is called, and the status that says it was done."""
@@ -23,11 +24,17 @@ class Operation:
     done: int
 
 
-OPERATIONS = {(version, name): Operation(version, name, method, done)
-              for version, created in (("v1", 200), ("v2", 201))
-              for name, method, done in (("list", "GET", 200), ("get", "GET", 200),
-                                         ("create", "POST", created), ("update", "PATCH", 200),
-                                         ("delete", "DELETE", 204))}
+OPERATIONS = {
+    (version, name): Operation(version, name, method, done)
+    for version, created in (("v1", 200), ("v2", 201))
+    for name, method, done in (
+        ("list", "GET", 200),
+        ("get", "GET", 200),
+        ("create", "POST", created),
+        ("update", "PATCH", 200),
+        ("delete", "DELETE", 204),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,12 @@ class Client:
     def __enter__(self) -> "Client":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._session.close()
 
     def login(self, user: str) -> str:
@@ -83,12 +94,14 @@ class Client:
         url = self._urls[self._calls % len(self._urls)] + path
         self._calls += 1
         start = time.monotonic()
-        answer = self._session.request(method, url, json=body, timeout=SECONDS,
-                                       **self._credentials(path))
+        answer = self._session.request(
+            method, url, json=body, timeout=SECONDS, **self._credentials(path)
+        )
         seconds = time.monotonic() - start
         is_json = answer.content and "json" in answer.headers.get("Content-Type", "")
-        return Answer(answer.status_code, answer.headers,
-                      answer.json() if is_json else answer.text, seconds)
+        return Answer(
+            answer.status_code, answer.headers, answer.json() if is_json else answer.text, seconds
+        )
 
     def _credentials(self, path: str) -> dict[str, Any]:
         if path.startswith("/api/v1/") and self.user is not None:
@@ -103,8 +116,9 @@ def status(url: str, user: str = "", password: str = "") -> int:
     with requests.Session() as session:
         session.trust_env = False
         try:
-            return session.get(url, auth=(user, password) if user else None,
-                               timeout=SECONDS).status_code
+            return session.get(
+                url, auth=(user, password) if user else None, timeout=SECONDS
+            ).status_code
         except requests.ConnectionError:
             return 0
 

@@ -68,8 +68,9 @@ def copy_context(target: Path) -> None:
     target.mkdir()
     for name in context():
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, target / name,
-                            ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         else:
             shutil.copy(ROOT / name, target)
 

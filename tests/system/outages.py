@@ -32,18 +32,22 @@ def paused(postgres: Postgres) -> Iterator[None]:
 @contextmanager
 def cut_off(postgres: Postgres) -> Iterator[None]:
     """An administrator ends all connections."""
-    postgres.execute("SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity"
-                     " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
+    postgres.execute(
+        "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
     yield
 
 
 @contextmanager
 def configured(postgres: Postgres, name: str, value: str) -> Iterator[None]:
     """Every connection has this setting."""
+
     def become(change: str, value: str) -> None:
         postgres.execute(f"ALTER SYSTEM {change}")
         postgres.execute("SELECT pg_reload_conf()")
         until(lambda: postgres.execute(f"SHOW {name}") == [(value,)])
+
     [(before,)] = postgres.execute(f"SHOW {name}")
     become(f"SET {name} = '{value}'", value)
     try:

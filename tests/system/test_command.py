@@ -64,14 +64,14 @@ def test_a_row_of_several_files_is_named_by_its_file(tmp_path: Path) -> None:
 
     seeded = xcom_server(tmp_path, "seed", one, two)
 
-    assert seeded.stderr == ("Error: two.json: entry 2: has the same name as"
-                             " one.json: entry 1\n")
+    assert seeded.stderr == ("Error: two.json: entry 2: has the same name as one.json: entry 1\n")
 
 
 def test_loading_many_entries_shows_progress(tmp_path: Path) -> None:
     row = {"dag_id": "d", "run_id": "r", "task_id": "t", "value": 1}
-    many = write(tmp_path, "many.json",
-                 json.dumps([{**row, "key": str(number)} for number in range(10_001)]))
+    many = write(
+        tmp_path, "many.json", json.dumps([{**row, "key": str(number)} for number in range(10_001)])
+    )
     few = write(tmp_path, "few.json", json.dumps([{**row, "key": "k"}]))
 
     assert "Seeding" in xcom_server(tmp_path, "seed", many).stderr
@@ -87,38 +87,70 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
     assert first.stdout == f"Upgraded from schema none to {HEAD}.\n"
     assert second.stdout == f"The database is at schema {HEAD}.\n"
     assert [each.stdout for each in before] == ["none\n", ""]
-    assert before[1].stderr == (f"Error: The database is at schema none, this server needs {HEAD}."
-                                " Run: xcom-server db upgrade\n")
+    assert before[1].stderr == (
+        f"Error: The database is at schema none, this server needs {HEAD}."
+        " Run: xcom-server db upgrade\n"
+    )
     assert [each.stdout for each in after] == [
-        f"{HEAD}\n", f"The database is at schema {HEAD}, and its tables are as they should be.\n"]
+        f"{HEAD}\n",
+        f"The database is at schema {HEAD}, and its tables are as they should be.\n",
+    ]
     assert [each.returncode for each in (*before, first, second, *after)] == [0, 1, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize(("arguments", "environ", "words"), [
-    (["seed", "nope.json"], {}, "nope.json"),
-    (["serve"], {"XCOM_WORKER": "1"}, "Error: XCOM_WORKER is not a setting. Did you mean"),
-    (["serve", "--workers", "two"], {}, "Error: XCOM_WORKERS must be a whole number"),
-    (["serve", "--auth", "None"], {}, "Error: XCOM_AUTH must be none or users, not 'None'."),
-    (["serve", "--token-lifetime-seconds", "0"], {},
-     "Error: XCOM_TOKEN_LIFETIME_SECONDS must be a whole number"),
-    (["serve"], {"XCOM_DATABASE_URL": "sqlite://"}, "sqlite:// is a database in memory, which each"
-     " of the 2 workers would have for itself. Run one worker (--workers 1), or store in a file."),
-    (["export"], {"XCOM_DATABASE_URL": "nonsense"}, "Error: XCOM_DATABASE_URL cannot be used: not"
-     " a database URL; use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"),
-    (["export"], {"XCOM_DATABASE_URL": "postgresql+nope://u@h/d"}, "use sqlite:///FILE or"),
-    (["serve"], {"XCOM_DATABASE_URL": "nonsense"}, "xcom-server: XCOM_DATABASE_URL cannot be"),
-    (["export"], {"XCOM_DATABASE_URL": "nodb://x"}, "Error: XCOM_DATABASE_URL cannot be used"),
-    (["serve"], {"XCOM_DATABASE_URL": "nodb://x"}, "xcom-server: XCOM_DATABASE_URL cannot be used"),
-    (["export"], {"XCOM_DATABASE_URL": "sqlite:////nope/nope/x.db"}, "cannot be used"),
-    (["serve"], {"XCOM_DATABASE_URL": "sqlite:////nope/nope/x.db"}, "cannot be used"),
-    (["db", "upgrade"], {"XCOM_DATABASE_URL": "sqlite:///junk.db"}, "file is not a database"),
-    (["serve"], {"XCOM_DATABASE_URL": "postgresql://u:p@h:port/db"}, "cannot be used"),
-    (["export"], {"XCOM_DATABASE_URL": "postgresql+psycopg://xcom:SECRET"}, "not a database URL"),
-    (["export"], {"XCOM_DATABASE_URL": "postgresql+psycopg://x:p@SECRET@h/d"},
-     "write an @ in the password as %40"),
-    (["serve"], {"XCOM_DATABASE_URL": "sqlite:///file::memory:?uri=true"}, "in memory")])
-def test_what_cannot_work_is_said_in_a_line(tmp_path: Path, arguments: list[str],
-                                            environ: dict[str, str], words: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "environ", "words"),
+    [
+        (["seed", "nope.json"], {}, "nope.json"),
+        (["serve"], {"XCOM_WORKER": "1"}, "Error: XCOM_WORKER is not a setting. Did you mean"),
+        (["serve", "--workers", "two"], {}, "Error: XCOM_WORKERS must be a whole number"),
+        (["serve", "--auth", "None"], {}, "Error: XCOM_AUTH must be none or users, not 'None'."),
+        (
+            ["serve", "--token-lifetime-seconds", "0"],
+            {},
+            "Error: XCOM_TOKEN_LIFETIME_SECONDS must be a whole number",
+        ),
+        (
+            ["serve"],
+            {"XCOM_DATABASE_URL": "sqlite://"},
+            "sqlite:// is a database in memory, which each"
+            " of the 2 workers would have for itself. Run one worker (--workers 1), or store in a"
+            " file.",
+        ),
+        (
+            ["export"],
+            {"XCOM_DATABASE_URL": "nonsense"},
+            "Error: XCOM_DATABASE_URL cannot be used: not"
+            " a database URL; use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME",
+        ),
+        (["export"], {"XCOM_DATABASE_URL": "postgresql+nope://u@h/d"}, "use sqlite:///FILE or"),
+        (["serve"], {"XCOM_DATABASE_URL": "nonsense"}, "xcom-server: XCOM_DATABASE_URL cannot be"),
+        (["export"], {"XCOM_DATABASE_URL": "nodb://x"}, "Error: XCOM_DATABASE_URL cannot be used"),
+        (
+            ["serve"],
+            {"XCOM_DATABASE_URL": "nodb://x"},
+            "xcom-server: XCOM_DATABASE_URL cannot be used",
+        ),
+        (["export"], {"XCOM_DATABASE_URL": "sqlite:////nope/nope/x.db"}, "cannot be used"),
+        (["serve"], {"XCOM_DATABASE_URL": "sqlite:////nope/nope/x.db"}, "cannot be used"),
+        (["db", "upgrade"], {"XCOM_DATABASE_URL": "sqlite:///junk.db"}, "file is not a database"),
+        (["serve"], {"XCOM_DATABASE_URL": "postgresql://u:p@h:port/db"}, "cannot be used"),
+        (
+            ["export"],
+            {"XCOM_DATABASE_URL": "postgresql+psycopg://xcom:SECRET"},
+            "not a database URL",
+        ),
+        (
+            ["export"],
+            {"XCOM_DATABASE_URL": "postgresql+psycopg://x:p@SECRET@h/d"},
+            "write an @ in the password as %40",
+        ),
+        (["serve"], {"XCOM_DATABASE_URL": "sqlite:///file::memory:?uri=true"}, "in memory"),
+    ],
+)
+def test_what_cannot_work_is_said_in_a_line(
+    tmp_path: Path, arguments: list[str], environ: dict[str, str], words: str
+) -> None:
     write(tmp_path, "junk.db", "this is no database" * 1000)
 
     answer = xcom_server(tmp_path, *arguments, **environ)
@@ -129,8 +161,9 @@ def test_what_cannot_work_is_said_in_a_line(tmp_path: Path, arguments: list[str]
     assert "SECRET" not in answer.stderr + answer.stdout
 
 
-def test_what_a_database_does_not_permit_is_said_in_a_line(tmp_path: Path,
-                                                           postgres_url: str) -> None:
+def test_what_a_database_does_not_permit_is_said_in_a_line(
+    tmp_path: Path, postgres_url: str
+) -> None:
     engine = create_engine(emptied(postgres_url), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql("DROP ROLE IF EXISTS poor")
@@ -150,8 +183,9 @@ def test_gunicorn_serves_the_checkout_with_the_same_settings(tmp_path: Path) -> 
     gunicorn = str(Path(sys.executable).with_name("gunicorn"))
 
     refused = run(gunicorn, "wsgi:app", env={**os.environ, **environ})
-    checked = run(gunicorn, "wsgi:app", "--check-config", "--workers", "1",
-                  env={**os.environ, **environ})
+    checked = run(
+        gunicorn, "wsgi:app", "--check-config", "--workers", "1", env={**os.environ, **environ}
+    )
 
     assert "sqlite:// is a database in memory" in refused.stderr
     assert checked.returncode == 0
@@ -184,7 +218,14 @@ def test_help_lists_every_setting(tmp_path: Path) -> None:
 
     for spec in fields(Settings):
         assert f"--{spec.name.replace('_', '-')} " in text
-    for option in ("--bind HOST:PORT", "--workers N", "--database-url URL", "--auth none|users",
-                   "--users-file FILE", "--token-key-file FILE", "--token-lifetime-seconds N",
-                   "--require-parents true|false"):
+    for option in (
+        "--bind HOST:PORT",
+        "--workers N",
+        "--database-url URL",
+        "--auth none|users",
+        "--users-file FILE",
+        "--token-key-file FILE",
+        "--token-lifetime-seconds N",
+        "--require-parents true|false",
+    ):
         assert option in text

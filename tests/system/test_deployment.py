@@ -16,9 +16,11 @@ from tests.system.dockerfile import context, stages
 
 COMMANDS = Path(sys.executable).parent
 ENTRIES = "/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
-LINTERS = {"Dockerfile": ("hadolint",),
-           "compose.yaml": ("check-jsonschema", "--builtin-schema", "vendor.compose-spec"),
-           "deploy/kubernetes.yaml": ("kubernetes-validate", "--strict")}
+LINTERS = {
+    "Dockerfile": ("hadolint",),
+    "compose.yaml": ("check-jsonschema", "--builtin-schema", "vendor.compose-spec"),
+    "deploy/kubernetes.yaml": ("kubernetes-validate", "--strict"),
+}
 DOCUMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 IMAGE = stages()[-1]
 
@@ -39,19 +41,29 @@ PORT = int(IMAGE.only("EXPOSE"))
 def unit() -> list[tuple[str, str]]:
     """Return the lines of the service for systemd, where a name may stand several times."""
     lines = (ROOT / "deploy" / "xcom-server.service").read_text(encoding="utf-8").splitlines()
-    return [(name, value) for name, equals, value in (line.partition("=") for line in lines)
-            if equals and not name.startswith("#")]
+    return [
+        (name, value)
+        for name, equals, value in (line.partition("=") for line in lines)
+        if equals and not name.startswith("#")
+    ]
 
 
 def kubernetes_environ(container: dict[str, Any]) -> dict[str, str]:
     return {each["name"]: each.get("value", "from a secret") for each in container["env"]}
 
 
-ENVIRONS = {"image": IMAGE.environ} | {
-    f"compose {name}": IMAGE.environ | service.get("environment", {})
-    for name, service in COMPOSE["services"].items() if service["image"].startswith("xcom")} | {
-    f"kubernetes {each['name']}": IMAGE.environ | kubernetes_environ(each)
-    for each in (CONTAINER, MIGRATE)}
+ENVIRONS = (
+    {"image": IMAGE.environ}
+    | {
+        f"compose {name}": IMAGE.environ | service.get("environment", {})
+        for name, service in COMPOSE["services"].items()
+        if service["image"].startswith("xcom")
+    }
+    | {
+        f"kubernetes {each['name']}": IMAGE.environ | kubernetes_environ(each)
+        for each in (CONTAINER, MIGRATE)
+    }
+)
 SYSTEMD = dict(value.split("=", 1) for name, value in unit() if name == "Environment")
 
 
@@ -71,12 +83,17 @@ def test_the_linter_of_a_file_finds_nothing(name: str) -> None:
     assert lint(name, ROOT / name) == ""
 
 
-@pytest.mark.parametrize(("name", "good", "bad", "words"), [
-    ("Dockerfile", "${PYTHON}-slim-trixie", "latest", "DL3007"),
-    ("compose.yaml", "read_only", "readonly", "readonly"),
-    ("deploy/kubernetes.yaml", "failureThreshold", "failuresThreshold", "failuresThreshold")])
-def test_the_linter_of_a_file_finds_a_mistake(name: str, good: str, bad: str, words: str,
-                                              tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "good", "bad", "words"),
+    [
+        ("Dockerfile", "${PYTHON}-slim-trixie", "latest", "DL3007"),
+        ("compose.yaml", "read_only", "readonly", "readonly"),
+        ("deploy/kubernetes.yaml", "failureThreshold", "failuresThreshold", "failuresThreshold"),
+    ],
+)
+def test_the_linter_of_a_file_finds_a_mistake(
+    name: str, good: str, bad: str, words: str, tmp_path: Path
+) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert good in text
     file = tmp_path / Path(name).name
@@ -93,7 +110,9 @@ def test_every_variable_is_a_setting_and_lets_users_alone_in(place: str) -> None
 
 def test_the_server_is_the_same_everywhere() -> None:
     images = {service["image"] for service in COMPOSE["services"].values()} | {
-        CONTAINER["image"], MIGRATE["image"]}
+        CONTAINER["image"],
+        MIGRATE["image"],
+    }
 
     assert images == {f"xcom-server:{__version__}", COMPOSE["services"]["db"]["image"]}
     assert [name for name, service in COMPOSE["services"].items() if "build" in service] == ["xcom"]
@@ -115,7 +134,8 @@ def test_what_is_asked_for_is_there(client: FlaskClient) -> None:
     probes = [CONTAINER[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")]
     paths = {probe["path"] for probe in probes} | {
         POD["metadata"]["annotations"]["prometheus.io/path"],
-        *re.findall(r"'(/\w+)'", IMAGE.healthcheck[-1])}
+        *re.findall(r"'(/\w+)'", IMAGE.healthcheck[-1]),
+    }
 
     assert paths == {"/live", "/ready", "/metrics"}
     for path in sorted(paths):
@@ -131,8 +151,7 @@ def test_nobody_is_killed_before_the_last_request_is_answered() -> None:
 
     assert int(grace) > needed("compose xcom")
     assert sleep == "sleep"
-    assert (POD["spec"]["terminationGracePeriodSeconds"]
-            > int(seconds) + needed("kubernetes xcom"))
+    assert POD["spec"]["terminationGracePeriodSeconds"] > int(seconds) + needed("kubernetes xcom")
 
 
 def test_systemd_tells_the_master_alone_to_stop_and_lets_it_finish() -> None:
@@ -140,11 +159,13 @@ def test_systemd_tells_the_master_alone_to_stop_and_lets_it_finish() -> None:
     settings = Settings.from_env(SYSTEMD)
 
     assert service["KillMode"] == "mixed"
-    assert (int(service["TimeoutStopSec"])
-            > settings.drain_seconds + settings.graceful_timeout_seconds)
+    assert (
+        int(service["TimeoutStopSec"]) > settings.drain_seconds + settings.graceful_timeout_seconds
+    )
     assert settings.auth == "users"
     assert {Path(settings.users_file).parent, Path(settings.token_key_file).parent} == {
-        Path("/var/lib") / service["StateDirectory"]}
+        Path("/var/lib") / service["StateDirectory"]
+    }
 
 
 def test_no_server_is_root_or_may_write_to_its_image() -> None:
@@ -157,8 +178,10 @@ def test_no_server_is_root_or_may_write_to_its_image() -> None:
     assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
     for container in (CONTAINER, MIGRATE):
         assert container["securityContext"] == {
-            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]}}
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
     for name in ("xcom", "migrate"):
         service = COMPOSE["services"][name]
         assert service["read_only"]
@@ -168,8 +191,11 @@ def test_no_server_is_root_or_may_write_to_its_image() -> None:
 
 def test_what_the_server_writes_is_in_a_volume() -> None:
     home = IMAGE.only("WORKDIR")
-    kept = [setting for setting in ("USERS_FILE", "TOKEN_KEY_FILE", "DATABASE_URL")
-            if IMAGE.environ[f"XCOM_{setting}"].removeprefix("sqlite:///").startswith(f"{home}/")]
+    kept = [
+        setting
+        for setting in ("USERS_FILE", "TOKEN_KEY_FILE", "DATABASE_URL")
+        if IMAGE.environ[f"XCOM_{setting}"].removeprefix("sqlite:///").startswith(f"{home}/")
+    ]
 
     assert kept == ["USERS_FILE", "TOKEN_KEY_FILE", "DATABASE_URL"]
     assert f"data:{home}" in SERVER["volumes"]
@@ -181,12 +207,15 @@ def test_a_secret_holds_what_the_pods_share() -> None:
     (mount,) = CONTAINER["volumeMounts"]
     names = {f"{mount['mountPath']}/{item['path']}" for item in volume["secret"]["items"]}
 
-    assert {settings("kubernetes xcom").users_file,
-            settings("kubernetes xcom").token_key_file} == names
+    assert {
+        settings("kubernetes xcom").users_file,
+        settings("kubernetes xcom").token_key_file,
+    } == names
     assert volume["secret"]["secretName"] == "xcom"
     for container in (CONTAINER, MIGRATE):
         assert container["env"][0]["valueFrom"] == {
-            "secretKeyRef": {"name": "xcom", "key": "database-url"}}
+            "secretKeyRef": {"name": "xcom", "key": "database-url"}
+        }
 
 
 def test_one_pod_at_least_serves_while_others_go() -> None:
@@ -195,8 +224,11 @@ def test_one_pod_at_least_serves_while_others_go() -> None:
 
     assert deployment["replicas"] > budget["maxUnavailable"]
     assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
-    assert (deployment["selector"] == budget["selector"]
-            == {"matchLabels": RESOURCES["Service"]["spec"]["selector"]})
+    assert (
+        deployment["selector"]
+        == budget["selector"]
+        == {"matchLabels": RESOURCES["Service"]["spec"]["selector"]}
+    )
 
 
 def test_a_build_sees_what_is_there_and_nothing_that_is_ignored() -> None:

@@ -35,8 +35,12 @@ def server(tmp_path: Path, pair: tuple[Postgres, Standby]) -> Iterator[LiveServe
 
 @pytest.mark.parametrize("die", PAST, ids=PAST.get)
 def test_writes_go_on_after_the_standby_takes_over_and_none_is_lost(
-        pair: tuple[Postgres, Standby], server: LiveServer, die: Callable[[Postgres], None],
-        figure: Callable[[str, float], None], count_case: Callable[..., None]) -> None:
+    pair: tuple[Postgres, Standby],
+    server: LiveServer,
+    die: Callable[[Postgres], None],
+    figure: Callable[[str, float], None],
+    count_case: Callable[..., None],
+) -> None:
     """A paused primary stands for a host that cannot be reached, and refuses no connection."""
     primary, standby = pair
     with Writers(lambda: Client(server.url)) as writers:

@@ -40,12 +40,15 @@ class Image:
 
     def environ(self, port: int = 8080, /, **more: str) -> dict[str, str]:
         """Return the variables of a container, which listens on loopback and not everywhere."""
-        environ = {name: moved(text, self.root).replace("$PATH", os.environ["PATH"])
-                   for name, text in FINAL.environ.items()}
+        environ = {
+            name: moved(text, self.root).replace("$PATH", os.environ["PATH"])
+            for name, text in FINAL.environ.items()
+        }
         return {**environ, "XCOM_BIND": f"127.0.0.1:{port}", **more}
 
-    def run(self, environ: Mapping[str, str], *command: str,
-            stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, environ: Mapping[str, str], *command: str, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         return run(*self.found(command), env=environ, cwd=self.home, input=stdin)
 
     def found(self, command: tuple[str, ...] | list[str]) -> list[str]:
@@ -109,7 +112,8 @@ def is_healthy(image: Image, environ: Mapping[str, str]) -> bool:
 
 @pytest.mark.parametrize("database", ["its own SQLite", "PostgreSQL, as in compose.yaml"])
 def test_a_container_serves_its_users_and_stops_when_it_is_told_to(
-        image: Image, database: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    image: Image, database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     with reserved_port() as port:
         environ = image.environ(port, XCOM_USERS_FILE=str(tmp_path / "users.json"))
         entrypoint = FINAL.entrypoint
@@ -117,14 +121,16 @@ def test_a_container_serves_its_users_and_stops_when_it_is_told_to(
             environ["XCOM_DATABASE_URL"] = emptied(request.getfixturevalue("postgres_url"))
             migrated = image.run(environ, *entrypoint, *COMPOSE["migrate"]["command"])
             assert migrated.returncode == 0, migrated.stderr
-        added = image.run(environ, *entrypoint, "user", "add", "ann", "--role", "viewer",
-                          stdin=PASSWORD)
+        added = image.run(
+            environ, *entrypoint, "user", "add", "ann", "--role", "viewer", stdin=PASSWORD
+        )
         assert added.returncode == 0, added.stderr
 
         assert not is_healthy(image, environ)
         with container(image, environ) as process:
-            until(lambda: process.poll() is not None or is_healthy(image, environ),
-                  PATIENCE_SECONDS)
+            until(
+                lambda: process.poll() is not None or is_healthy(image, environ), PATIENCE_SECONDS
+            )
             assert process.poll() is None
             entries = f"http://127.0.0.1:{port}{ENTRIES}"
             assert status(entries) == 401
@@ -145,8 +151,14 @@ def test_an_image_without_users_says_what_it_needs(image: Image, tmp_path: Path)
 
 def test_the_wheel_serves_from_another_folder(image: Image, tmp_path: Path) -> None:
     with LiveServer(tmp_path, command=Path(image.found(["xcom-server"])[0])) as server:
-        for path in ("/openapi.json", "/openapi.yaml", "/ui/", "/ui/swagger-ui-bundle.js",
-                     "/health", "/version"):
+        for path in (
+            "/openapi.json",
+            "/openapi.yaml",
+            "/ui/",
+            "/ui/swagger-ui-bundle.js",
+            "/health",
+            "/version",
+        ):
             with urlopen(server.api + path) as answer:
                 assert answer.status == 200, path
     assert (tmp_path / "xcom.db").exists()

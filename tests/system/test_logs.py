@@ -15,8 +15,11 @@ SECRETS = ("hunter2", "opensesame", "bGV0bWU6aW4=")
 
 
 def ask(server: LiveServer, path: str, body: object = None, **headers: str) -> int:
-    request = Request(server.api + path, headers={"X-Request-Id": "from-the-client", **headers},
-                      data=None if body is None else json.dumps(body).encode())
+    request = Request(
+        server.api + path,
+        headers={"X-Request-Id": "from-the-client", **headers},
+        data=None if body is None else json.dumps(body).encode(),
+    )
     try:
         with urlopen(request, timeout=30) as answer:
             return int(answer.status)
@@ -37,7 +40,8 @@ def talk(server: LiveServer) -> None:
 
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_requests_are_logged_in_a_line_each_and_nothing_secret_with_them(
-        tmp_path: Path, form: str) -> None:
+    tmp_path: Path, form: str
+) -> None:
     with LiveServer(tmp_path, XCOM_LOG_FORMAT=form, XCOM_LOG_REQUESTS="true") as server:
         talk(server)
     log = server.log.read_text()
@@ -50,18 +54,33 @@ def test_requests_are_logged_in_a_line_each_and_nothing_secret_with_them(
         events = [json.loads(line) for line in log.splitlines()]
         assert {"level", "logger", "pid", "message", "timestamp"} <= set(events[0])
         created = next(event for event in events if event.get("method") == "POST")
-        assert created.items() >= {
-            "request_id": "from-the-client", "path": "/api/v1" + ENTRIES, "status": 200,
-            "user": "Anonymous", "client": "127.0.0.1"}.items()
+        assert (
+            created.items()
+            >= {
+                "request_id": "from-the-client",
+                "path": "/api/v1" + ENTRIES,
+                "status": 200,
+                "user": "Anonymous",
+                "client": "127.0.0.1",
+            }.items()
+        )
         assert created["milliseconds"] > 0
 
 
 def test_a_database_that_fails_is_logged_with_the_request_and_without_its_values(
-        tmp_path: Path) -> None:
+    tmp_path: Path,
+) -> None:
     with LiveServer(tmp_path, XCOM_LOG_FORMAT="json") as server:
         (tmp_path / "xcom.db").unlink()
-        assert ask(server, ENTRIES, {"key": "k", "value": "hunter2"},
-                   **{"Content-Type": "application/json"}) == 503
+        assert (
+            ask(
+                server,
+                ENTRIES,
+                {"key": "k", "value": "hunter2"},
+                **{"Content-Type": "application/json"},
+            )
+            == 503
+        )
     events = [json.loads(line) for line in server.log.read_text().splitlines()]
 
     told = [event for event in events if event.get("request_id") == "from-the-client"]
@@ -71,8 +90,10 @@ def test_a_database_that_fails_is_logged_with_the_request_and_without_its_values
 
 
 def test_a_header_that_gunicorn_refuses_is_not_written_down(tmp_path: Path) -> None:
-    with (LiveServer(tmp_path) as server,
-          socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection):
+    with (
+        LiveServer(tmp_path) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection,
+    ):
         connection.sendall(b"GET /live HTTP/1.1\r\nAuthorization Basic hunter2\r\n\r\n")
         assert b" 400 " in connection.recv(1000)
 

@@ -38,9 +38,11 @@ def file(server: LiveServer) -> Path:
 @pytest.fixture
 def call(server: LiveServer) -> Call:
     """Return a function that calls an operation; there is an entry `old`, and none `new`."""
+
     def made(*arguments: Any) -> Answer:
         with Client(server.url) as client:
             return client.call(*arguments)
+
     for key in ("old", "new"):
         made("v2", "delete", key)
     assert made("v2", "create", "old", "as it was").status == 201
@@ -51,6 +53,7 @@ def refused(call: Call, operations: list[tuple[str, str]], value: str = "never")
     def ask(operation: tuple[str, str]) -> Answer:
         key = "new" if operation[1] == "create" else "old"
         return call(*operation, key, value)
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for (version, _), answer in zip(operations, pool.map(ask, operations), strict=True):
             says_unavailable(version, answer)
@@ -58,9 +61,11 @@ def refused(call: Call, operations: list[tuple[str, str]], value: str = "never")
 
 def is_as_before(call: Call) -> bool:
     """Say whether nothing was stored that was refused, and writes are accepted again."""
-    return (call("v2", "get", "old").body["value"] == "as it was"
-            and [call(version, "create", "new").status for version in ("v1", "v2")] == [200, 409]
-            and call("v1", "update", "old").status == 200)
+    return (
+        call("v2", "get", "old").body["value"] == "as it was"
+        and [call(version, "create", "new").status for version in ("v1", "v2")] == [200, 409]
+        and call("v1", "update", "old").status == 200
+    )
 
 
 def readiness(server: LiveServer) -> Answer:
@@ -84,8 +89,9 @@ def largest_file(server: LiveServer, size: int) -> Iterator[None]:
         limit_files(pids, resource.RLIM_INFINITY)
 
 
-def test_writes_that_do_not_fit_on_the_disk_are_refused(server: LiveServer, file: Path,
-                                                        call: Call) -> None:
+def test_writes_that_do_not_fit_on_the_disk_are_refused(
+    server: LiveServer, file: Path, call: Call
+) -> None:
     before = workers(server)
     larger = "x" * 500_000
 
@@ -98,7 +104,8 @@ def test_writes_that_do_not_fit_on_the_disk_are_refused(server: LiveServer, file
 
 
 def test_a_file_that_somebody_else_writes_to_is_read_and_not_waited_for_long(
-        file: Path, call: Call) -> None:
+    file: Path, call: Call
+) -> None:
     """Somebody who does not know of the turns that the server's writers take."""
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -143,8 +150,8 @@ def turned_to_junk(file: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("outage", [removed, without_its_folder, turned_to_junk])
 def test_without_its_file_the_server_refuses_all_and_invents_nothing(
-        server: LiveServer, file: Path, call: Call,
-        outage: Callable[[Path], Any]) -> None:
+    server: LiveServer, file: Path, call: Call, outage: Callable[[Path], Any]
+) -> None:
     with outage(file):
         refused(call, list(OPERATIONS))
         ready = readiness(server)
@@ -155,8 +162,9 @@ def test_without_its_file_the_server_refuses_all_and_invents_nothing(
     assert readiness(server).status == 200
 
 
-def test_a_file_that_replaces_the_old_one_is_used_at_once(file: Path, call: Call,
-                                                         empty_database: Path) -> None:
+def test_a_file_that_replaces_the_old_one_is_used_at_once(
+    file: Path, call: Call, empty_database: Path
+) -> None:
     """What is stored from then on is in the new file."""
     new = file.with_name("new.db")
     for leftover in file.parent.glob("xcom.db-*"):
@@ -175,6 +183,7 @@ def test_a_file_that_may_be_read_alone_is_read(tmp_path: Path, empty_database: P
     shutil.copy(empty_database, tmp_path / "xcom.db")
     url = f"sqlite:///file:{tmp_path}/xcom.db?mode=ro&uri=true"
     with LiveServer(tmp_path, workers=1, XCOM_DATABASE_URL=url) as server:
+
         def call(*arguments: Any) -> Answer:
             with Client(server.url) as client:
                 return client.call(*arguments)

@@ -25,8 +25,7 @@ FIRST_CALLS, DEPLOYMENT = README.split("## Deployment\n")
 def session() -> list[tuple[str, str]]:
     """Return the README's first calls, each with the output it shows."""
     blocks = re.findall(r"```console\n(.*?)```", FIRST_CALLS, re.DOTALL)
-    steps = re.findall(r"^\$ ([^\n]*)\n(.*?)(?=^\$ |\Z)", "".join(blocks),
-                       re.MULTILINE | re.DOTALL)
+    steps = re.findall(r"^\$ ([^\n]*)\n(.*?)(?=^\$ |\Z)", "".join(blocks), re.MULTILINE | re.DOTALL)
     return [(command, output) for command, output in steps if command != "make serve"]
 
 
@@ -45,18 +44,24 @@ def test_the_first_calls_give_the_answers_that_are_shown(tmp_path: Path) -> None
 
 
 def test_the_commands_of_the_deployment_serve_users_from_postgresql(
-        tmp_path: Path, postgres_url: str) -> None:
+    tmp_path: Path, postgres_url: str
+) -> None:
     """The first one is left out: tests/system/test_image.py does the same with pip."""
     _, settings, start = re.findall(r"^\$ (.*)$", DEPLOYMENT.split("```")[1], re.MULTILINE)
     drop_tables(postgres_url)
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         place = f"127.0.0.1:{free.getsockname()[1]}"
     settings = re.sub(r"postgresql\S+", f"'{postgres_url}'", settings)
-    start = start.replace("0.0.0.0:8080", place).replace("&& xcom-server serve",
-                                                         "&& exec xcom-server serve")
+    start = start.replace("0.0.0.0:8080", place).replace(
+        "&& xcom-server serve", "&& exec xcom-server serve"
+    )
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    with subprocess.Popen(["bash", "-c", f"{settings}\n{start}"], stdin=subprocess.PIPE,
-                          cwd=tmp_path, env={**os.environ, "PATH": path}) as server:
+    with subprocess.Popen(
+        ["bash", "-c", f"{settings}\n{start}"],
+        stdin=subprocess.PIPE,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+    ) as server:
         assert server.stdin is not None
         server.stdin.write(b"correct horse\n")
         server.stdin.close()
@@ -80,9 +85,15 @@ def test_the_first_commands_come_early() -> None:
     assert len(lines) <= 120
 
 
-@pytest.mark.parametrize("document", [
-    path.relative_to(ROOT) for folder in (".", "docs", "openapi", "tests/parity", "docs/decisions")
-    for path in sorted((ROOT / folder).glob("*.md"))], ids=str)
+@pytest.mark.parametrize(
+    "document",
+    [
+        path.relative_to(ROOT)
+        for folder in (".", "docs", "openapi", "tests/parity", "docs/decisions")
+        for path in sorted((ROOT / folder).glob("*.md"))
+    ],
+    ids=str,
+)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)\)", text):

@@ -33,8 +33,9 @@ class Load:
     def __init__(self, port: int) -> None:
         self._port = port
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(number,))
-                         for number in range(CLIENTS)]
+        self._threads = [
+            threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)
+        ]
         self.answered = 0
         self.failed: list[str] = []
 
@@ -77,7 +78,9 @@ class Load:
     def _exchange(self, connection: http.client.HTTPConnection, key: str) -> None:
         body = json.dumps({"key": key, "value": key})
         for method, path, sent, expected in (
-                ("POST", ENTRIES, body, 201), ("GET", f"{ENTRIES}/{key}", None, 200)):
+            ("POST", ENTRIES, body, 201),
+            ("GET", f"{ENTRIES}/{key}", None, 200),
+        ):
             connection.request(method, path, sent, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             text = answer.read()
@@ -91,14 +94,19 @@ def replace_by_reload(server: LiveServer) -> None:
 def replace_one_by_one(server: LiveServer) -> None:
     for worker in server.workers():
         os.kill(worker, signal.SIGTERM)
-        until(lambda worker=worker: worker not in server.workers() and len(server.workers()) == 2,
-              SECONDS)
+        until(
+            lambda worker=worker: worker not in server.workers() and len(server.workers()) == 2,
+            SECONDS,
+        )
 
 
 @pytest.mark.parametrize("replace", [replace_by_reload, replace_one_by_one])
 def test_workers_are_replaced_under_load_and_no_request_fails(
-        tmp_path: Path, replace: Callable[[LiveServer], None],
-        figure: Callable[[str, float], None], count_case: Callable[..., None]) -> None:
+    tmp_path: Path,
+    replace: Callable[[LiveServer], None],
+    figure: Callable[[str, float], None],
+    count_case: Callable[..., None],
+) -> None:
     with LiveServer(tmp_path) as server, Load(server.port).running() as load:
         load.wait_for(20)
         before = set(server.workers())
@@ -118,8 +126,12 @@ def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path, int]]
     command = str(Path(sys.executable).with_name("xcom-server"))
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [command, "serve", "--bind", "127.0.0.1:0"], cwd=folder, stdout=output, stderr=output,
-            env={**os.environ, "TMPDIR": str(folder), "XCOM_DRAIN_SECONDS": "0"})
+            [command, "serve", "--bind", "127.0.0.1:0"],
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "TMPDIR": str(folder), "XCOM_DRAIN_SECONDS": "0"},
+        )
     with process:
         try:
             until(lambda: "xcom-server answers at" in log.read_text(), SECONDS, log.read_text)
@@ -129,7 +141,8 @@ def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path, int]]
 
 
 def test_sigusr2_starts_a_second_master_that_takes_over_under_load(
-        tmp_path: Path, count_case: Callable[..., None]) -> None:
+    tmp_path: Path, count_case: Callable[..., None]
+) -> None:
     with serving(tmp_path) as (first, log, port), Load(port).running() as load:
         load.wait_for(20)
         first.send_signal(signal.SIGUSR2)
@@ -154,10 +167,12 @@ def test_sigusr2_starts_a_second_master_that_takes_over_under_load(
 
 
 def test_workers_that_answered_enough_are_replaced_and_no_request_fails(
-        tmp_path: Path, figure: Callable[[str, float], None],
-        count_case: Callable[..., None]) -> None:
-    with (LiveServer(tmp_path, XCOM_MAX_REQUESTS="100") as server,
-          Load(server.port).running() as load):
+    tmp_path: Path, figure: Callable[[str, float], None], count_case: Callable[..., None]
+) -> None:
+    with (
+        LiveServer(tmp_path, XCOM_MAX_REQUESTS="100") as server,
+        Load(server.port).running() as load,
+    ):
         before = set(server.workers())
         until(lambda: not before & set(server.workers()), SECONDS)
         load.wait_for(20)
@@ -173,7 +188,8 @@ def connected(server: LiveServer) -> "closing[http.client.HTTPConnection]":
 
 
 def test_a_server_that_is_told_to_stop_is_first_not_ready_and_finishes_what_it_began(
-        tmp_path: Path) -> None:
+    tmp_path: Path,
+) -> None:
     """A second signal ends the wait for balancers, however long the first assertions took."""
     with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="600") as server, connected(server) as slow:
         body = json.dumps({"key": "slow", "value": 1})
@@ -202,9 +218,12 @@ def test_a_server_that_is_told_to_stop_does_so_by_itself_after_a_while(tmp_path:
 
 
 def test_connections_are_closed_behind_their_answer_while_a_server_drains(tmp_path: Path) -> None:
-    with (LiveServer(tmp_path, XCOM_DRAIN_SECONDS="600",
-                     GUNICORN_CMD_ARGS="--keep-alive 600") as server,
-          connected(server) as kept):
+    with (
+        LiveServer(
+            tmp_path, XCOM_DRAIN_SECONDS="600", GUNICORN_CMD_ARGS="--keep-alive 600"
+        ) as server,
+        connected(server) as kept,
+    ):
         kept.request("GET", "/live")
         assert kept.getresponse().read()
         assert kept.sock is not None

@@ -15,8 +15,9 @@ def test_settings_come_from_the_environment() -> None:
     assert Settings.from_env(environ) == Settings(workers=3, deserialize=True, bind="h:1")
 
 
-@pytest.mark.parametrize("bind", ["0.0.0.0:0", "localhost:65535", "[::1]:8080", "unix:/run/x",
-                                  "fd://3"])
+@pytest.mark.parametrize(
+    "bind", ["0.0.0.0:0", "localhost:65535", "[::1]:8080", "unix:/run/x", "fd://3"]
+)
 def test_an_address_to_listen_on_is_taken(bind: str) -> None:
     assert Settings.from_env({"XCOM_BIND": bind}).bind == bind
 
@@ -27,17 +28,27 @@ def test_settings_can_be_handed_on() -> None:
     assert Settings.from_env(settings.to_env()) == settings
 
 
-@pytest.mark.parametrize(("name", "text", "words"), [
-    ("XCOM_DESERIALIZE", "maybe", "XCOM_DESERIALIZE must be true or false, not 'maybe'"),
-    ("XCOM_WORKERS", "two", "XCOM_WORKERS must be a whole number of at least 1, not 'two'"),
-    ("XCOM_WORKERS", "0", "XCOM_WORKERS must be"), ("XCOM_WORKERS", "1_0", "XCOM_WORKERS must be"),
-    ("XCOM_WORKERS", "٢", "XCOM_WORKERS must be"), ("XCOM_THREADS", "", "XCOM_THREADS must be"),
-    ("XCOM_DATABSE_URL", "x", "XCOM_DATABSE_URL is not a setting. Did you mean XCOM_DATABASE_URL?"),
-    ("XCOM_BIND", "8080", "XCOM_BIND must be HOST:PORT, with a port up to 65535, not '8080'"),
-    ("XCOM_BIND", "127.0.0.1", "XCOM_BIND must be HOST:PORT"),
-    ("XCOM_BIND", "127.0.0.1:99999", "XCOM_BIND must be HOST:PORT"),
-    ("XCOM_BIND", "localhost:", "XCOM_BIND must be HOST:PORT"),
-    ("XCOM_ZZZZ", "x", "XCOM_ZZZZ is not a setting.")])
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("XCOM_DESERIALIZE", "maybe", "XCOM_DESERIALIZE must be true or false, not 'maybe'"),
+        ("XCOM_WORKERS", "two", "XCOM_WORKERS must be a whole number of at least 1, not 'two'"),
+        ("XCOM_WORKERS", "0", "XCOM_WORKERS must be"),
+        ("XCOM_WORKERS", "1_0", "XCOM_WORKERS must be"),
+        ("XCOM_WORKERS", "٢", "XCOM_WORKERS must be"),
+        ("XCOM_THREADS", "", "XCOM_THREADS must be"),
+        (
+            "XCOM_DATABSE_URL",
+            "x",
+            "XCOM_DATABSE_URL is not a setting. Did you mean XCOM_DATABASE_URL?",
+        ),
+        ("XCOM_BIND", "8080", "XCOM_BIND must be HOST:PORT, with a port up to 65535, not '8080'"),
+        ("XCOM_BIND", "127.0.0.1", "XCOM_BIND must be HOST:PORT"),
+        ("XCOM_BIND", "127.0.0.1:99999", "XCOM_BIND must be HOST:PORT"),
+        ("XCOM_BIND", "localhost:", "XCOM_BIND must be HOST:PORT"),
+        ("XCOM_ZZZZ", "x", "XCOM_ZZZZ is not a setting."),
+    ],
+)
 def test_a_setting_that_cannot_be_is_refused_by_name(name: str, text: str, words: str) -> None:
     with pytest.raises(SettingsError) as error:
         Settings.from_env({name: text})
@@ -49,6 +60,9 @@ def test_every_setting_is_documented_as_it_is() -> None:
     table = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     documented = dict(re.findall(r"^\| `(XCOM_\w+)` \| `([^`]*)` \|", table, re.MULTILINE))
 
-    assert documented == {f"XCOM_{spec.name.upper()}": str(spec.default).lower()
-                          if isinstance(spec.default, bool) else str(spec.default)
-                          for spec in fields(Settings)}
+    assert documented == {
+        f"XCOM_{spec.name.upper()}": str(spec.default).lower()
+        if isinstance(spec.default, bool)
+        else str(spec.default)
+        for spec in fields(Settings)
+    }

@@ -41,11 +41,16 @@ def hosts(tmp_path_factory: pytest.TempPathFactory, users: Path) -> Iterator[Hos
     """Yield two servers that share a database, their users and the key of their tokens."""
     with ExitStack() as stack:
         postgres = stack.enter_context(Postgres(users.parent))
-        settings = {"XCOM_DATABASE_URL": emptied(postgres.url), "XCOM_AUTH": "users",
-                    "XCOM_USERS_FILE": str(users),
-                    "XCOM_TOKEN_KEY_FILE": str(users.with_name("token.key"))}
-        one, two = (stack.enter_context(LiveServer(tmp_path_factory.mktemp("host"), **settings))
-                    for _ in range(2))
+        settings = {
+            "XCOM_DATABASE_URL": emptied(postgres.url),
+            "XCOM_AUTH": "users",
+            "XCOM_USERS_FILE": str(users),
+            "XCOM_TOKEN_KEY_FILE": str(users.with_name("token.key")),
+        }
+        one, two = (
+            stack.enter_context(LiveServer(tmp_path_factory.mktemp("host"), **settings))
+            for _ in range(2)
+        )
         yield one, two
 
 
@@ -55,8 +60,10 @@ def clients(hosts: Hosts) -> Iterator[list[Client]]:
     one, two = (host.url for host in hosts)
     with ExitStack() as stack:
         token = stack.enter_context(Client(one)).login("admin")
-        yield [stack.enter_context(Client(*urls, user="admin", token=token))
-               for urls in 2 * [(one, two), (two, one)]]
+        yield [
+            stack.enter_context(Client(*urls, user="admin", token=token))
+            for urls in 2 * [(one, two), (two, one)]
+        ]
 
 
 def user(name: str, role: Role) -> User:
@@ -78,21 +85,37 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 def race(clients: list[Client], name: str, key: str) -> list[Answer]:
     """Return the answers to one operation that all clients call at once, in both versions."""
-    return at_once(*(lambda client=client, number=number: client.call(
-        VERSIONS[number // 2], name, key, f"value {number}")
-        for number, client in enumerate(clients)))
+    return at_once(
+        *(
+            lambda client=client, number=number: client.call(
+                VERSIONS[number // 2], name, key, f"value {number}"
+            )
+            for number, client in enumerate(clients)
+        )
+    )
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_client_does_not_see_that_there_are_two(clients: list[Client], version: str) -> None:
     """Every step is answered by the host that did not take the step before."""
     client, key = clients[0], f"life in {version}"
-    steps = [("get", None), ("create", "1"), ("get", "1"), ("list", None), ("update", "2"),
-             ("get", "2"), ("create", "3"), ("get", "2"), ("delete", None), ("get", None)]
+    steps = [
+        ("get", None),
+        ("create", "1"),
+        ("get", "1"),
+        ("list", None),
+        ("update", "2"),
+        ("get", "2"),
+        ("create", "3"),
+        ("get", "2"),
+        ("delete", None),
+        ("get", None),
+    ]
     found = [(name, client.call(version, name, key, value)) for name, value in steps]
     statuses = [answer.status for _, answer in found]
-    values = [answer.body["value"] for name, answer in found
-              if name == "get" and answer.status == 200]
+    values = [
+        answer.body["value"] for name, answer in found if name == "get" and answer.status == 200
+    ]
 
     created = 200 if version == "v1" else 201
     assert statuses == [404, created, 200, 200, 200, 200, 409, 200, 204, 404]
@@ -100,8 +123,9 @@ def test_a_client_does_not_see_that_there_are_two(clients: list[Client], version
     assert key in [entry["key"] for entry in found[3][1].body["xcom_entries"]]
 
 
-def test_of_many_who_create_an_entry_at_once_one_does(clients: list[Client],
-                                                      count_case: Callable[..., None]) -> None:
+def test_of_many_who_create_an_entry_at_once_one_does(
+    clients: list[Client], count_case: Callable[..., None]
+) -> None:
     for number in range(RACES):
         key = f"created {number}"
         answers = race(clients, "create", key)
@@ -109,12 +133,14 @@ def test_of_many_who_create_an_entry_at_once_one_does(clients: list[Client],
 
         assert sorted(each.status for each in answers)[1:] == [409] * 3, answers
         assert [client.call("v2", "get", key).body["value"] for client in clients] == (
-            [accepted[0].body["value"]] * 4)
+            [accepted[0].body["value"]] * 4
+        )
     count_case("races of two hosts", RACES)
 
 
-def test_of_many_who_delete_an_entry_at_once_one_does(clients: list[Client],
-                                                      count_case: Callable[..., None]) -> None:
+def test_of_many_who_delete_an_entry_at_once_one_does(
+    clients: list[Client], count_case: Callable[..., None]
+) -> None:
     for number in range(RACES):
         key = f"deleted {number}"
         clients[0].call("v2", "create", key)
@@ -126,13 +152,18 @@ def test_of_many_who_delete_an_entry_at_once_one_does(clients: list[Client],
 
 
 def test_of_many_who_change_an_entry_at_once_the_last_one_wins(
-        clients: list[Client], count_case: Callable[..., None]) -> None:
+    clients: list[Client], count_case: Callable[..., None]
+) -> None:
     """What is read is the last value that some client was told is stored."""
     clients[0].call("v2", "create", "changed")
 
     def change(number: int) -> list[int]:
-        return [clients[number].call(VERSIONS[number % 2], "update", "changed",
-                                     f"{number} {turn}").status for turn in range(RACES)]
+        return [
+            clients[number]
+            .call(VERSIONS[number % 2], "update", "changed", f"{number} {turn}")
+            .status
+            for turn in range(RACES)
+        ]
 
     statuses = at_once(*(lambda number=number: change(number) for number in range(4)))
     read = {client.call("v1", "get", "changed").body["value"] for client in clients}
@@ -173,8 +204,16 @@ def test_a_user_who_is_added_or_removed_is_so_at_both(hosts: Hosts, users: Path)
 def test_hosts_may_upgrade_the_database_at_once(tmp_path: Path) -> None:
     with Postgres(tmp_path) as postgres:
         environ = {**os.environ, "XCOM_DATABASE_URL": postgres.url}
-        upgrades = [subprocess.Popen([COMMAND, "db", "upgrade"], cwd=tmp_path, env=environ,
-                                     stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        upgrades = [
+            subprocess.Popen(
+                [COMMAND, "db", "upgrade"],
+                cwd=tmp_path,
+                env=environ,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
         said = [upgrade.communicate(timeout=60)[0] for upgrade in upgrades]
 
         assert [upgrade.returncode for upgrade in upgrades] == [0, 0], said

@@ -28,12 +28,19 @@ from tests.waiting import until
 SECRET = "correct: horse ü"
 
 
-def user(folder: Path, *arguments: str | bytes, password: str | bytes = SECRET + "\n",
-         **environ: str) -> CompletedProcess[str]:
+def user(
+    folder: Path, *arguments: str | bytes, password: str | bytes = SECRET + "\n", **environ: str
+) -> CompletedProcess[str]:
     """Run a `user` command with a password on its standard input."""
     given = password if isinstance(password, bytes) else password.encode()
-    done = subprocess.run([COMMAND, "user", *arguments], cwd=folder, input=given, timeout=60,
-                          env={**os.environ, **environ}, capture_output=True)
+    done = subprocess.run(
+        [COMMAND, "user", *arguments],
+        cwd=folder,
+        input=given,
+        timeout=60,
+        env={**os.environ, **environ},
+        capture_output=True,
+    )
     return CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -41,15 +48,25 @@ def stored(folder: Path) -> dict[str, User]:
     return dict(read(folder / "xcom-users.json"))
 
 
-def typed(folder: Path, arguments: Sequence[str], lines: Sequence[str],
-          meanwhile: Callable[[], object] = lambda: None) -> tuple[int, str]:
+def typed(
+    folder: Path,
+    arguments: Sequence[str],
+    lines: Sequence[str],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> tuple[int, str]:
     """Run a `user` command on a terminal, answer its prompts, and return what it showed.
 
     What happens meanwhile happens before the first prompt is answered.
     """
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([COMMAND, "user", *arguments], cwd=folder, stdin=theirs,
-                               stdout=theirs, stderr=theirs, start_new_session=True)
+    process = subprocess.Popen(
+        [COMMAND, "user", *arguments],
+        cwd=folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
     os.close(theirs)
     shown, answers = b"", iter(lines)
     try:
@@ -80,9 +97,17 @@ def test_a_user_is_added_with_the_password_on_standard_input(tmp_path: Path) -> 
     assert [each.name for each in tmp_path.iterdir()] == ["xcom-users.json"]
 
 
-@pytest.mark.parametrize(("given", "password"), [
-    ("secret", "secret"), ("secret\n", "secret"), ("secret\r\n", "secret"),
-    ("one\ntwo\n", "one"), (" spaces \n", " spaces "), ("x" * 1024 + "\n", "x" * 1024)])
+@pytest.mark.parametrize(
+    ("given", "password"),
+    [
+        ("secret", "secret"),
+        ("secret\n", "secret"),
+        ("secret\r\n", "secret"),
+        ("one\ntwo\n", "one"),
+        (" spaces \n", " spaces "),
+        ("x" * 1024 + "\n", "x" * 1024),
+    ],
+)
 def test_the_first_line_is_the_password(tmp_path: Path, given: str, password: str) -> None:
     assert user(tmp_path, "add", "ann", "--role", "op", password=given).returncode == 0
 
@@ -107,8 +132,9 @@ def test_on_a_terminal_a_password_is_asked_for_twice_and_never_shown(tmp_path: P
 
 
 def test_on_a_terminal_two_that_differ_are_asked_for_again(tmp_path: Path) -> None:
-    status, shown = typed(tmp_path, ["add", "ann", "--role", "op"],
-                          ["secret", "other", "second", "second"])
+    status, shown = typed(
+        tmp_path, ["add", "ann", "--role", "op"], ["secret", "other", "second", "second"]
+    )
 
     assert status == 0
     assert shown.count("Password: ") == 2
@@ -120,8 +146,12 @@ def test_on_a_terminal_two_that_differ_are_asked_for_again(tmp_path: Path) -> No
 def test_what_happens_while_a_password_is_typed_is_not_undone(tmp_path: Path) -> None:
     user(tmp_path, "add", "ann", "--role", "admin")
 
-    status, _ = typed(tmp_path, ["add", "bob", "--role", "op"], ["secret"] * 2,
-                      meanwhile=lambda: user(tmp_path, "remove", "ann"))
+    status, _ = typed(
+        tmp_path,
+        ["add", "bob", "--role", "op"],
+        ["secret"] * 2,
+        meanwhile=lambda: user(tmp_path, "remove", "ann"),
+    )
 
     assert status == 0
     assert list(stored(tmp_path)) == ["bob"]
@@ -141,7 +171,9 @@ def test_a_user_that_there_is_is_replaced_on_request_alone(tmp_path: Path) -> No
 
     refused = user(tmp_path, "add", "ann", "--role", "admin", password="new\n")
     assert (refused.returncode, refused.stderr) == (
-        1, "Error: there is a user 'ann' already; --replace changes them\n")
+        1,
+        "Error: there is a user 'ann' already; --replace changes them\n",
+    )
     assert stored(tmp_path) == before
 
     changed = user(tmp_path, "add", "ann", "--role", "admin", "--replace", password="new\n")
@@ -161,19 +193,24 @@ def test_users_are_listed_and_removed(tmp_path: Path) -> None:
     assert user(tmp_path, "list").stdout == "ann viewer\n"
 
 
-@pytest.mark.parametrize(("arguments", "password", "words"), [
-    (["remove", "ann"], "", "there is no user 'ann'"),
-    (["add", "a:b", "--role", "op"], "x\n", "a user's name is 1 to 250 printable characters"),
-    (["add", "", "--role", "op"], "x\n", "a user's name is 1 to 250 printable characters"),
-    (["add", b"\xff", "--role", "op"], "x\n", "a user's name is 1 to 250 printable characters"),
-    (["add", "ann", "--role", "op"], "", "a password has 1 to 1024 bytes"),
-    (["add", "ann", "--role", "op"], "\n", "a password has 1 to 1024 bytes"),
-    (["add", "ann", "--role", "op"], "x" * 1025, "a password has 1 to 1024 bytes"),
-    (["add", "ann", "--role", "op"], "ü" * 513, "a password has 1 to 1024 bytes"),
-    (["add", "ann", "--role", "op"], b"\xff\xfe\n", "password"),
-    (["add", "ann", "--role", "op", "--dag", b"\xff"], "x\n", "")])
-def test_what_cannot_be_is_said_in_a_line(tmp_path: Path, arguments: list[str | bytes],
-                                          password: str | bytes, words: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "password", "words"),
+    [
+        (["remove", "ann"], "", "there is no user 'ann'"),
+        (["add", "a:b", "--role", "op"], "x\n", "a user's name is 1 to 250 printable characters"),
+        (["add", "", "--role", "op"], "x\n", "a user's name is 1 to 250 printable characters"),
+        (["add", b"\xff", "--role", "op"], "x\n", "a user's name is 1 to 250 printable characters"),
+        (["add", "ann", "--role", "op"], "", "a password has 1 to 1024 bytes"),
+        (["add", "ann", "--role", "op"], "\n", "a password has 1 to 1024 bytes"),
+        (["add", "ann", "--role", "op"], "x" * 1025, "a password has 1 to 1024 bytes"),
+        (["add", "ann", "--role", "op"], "ü" * 513, "a password has 1 to 1024 bytes"),
+        (["add", "ann", "--role", "op"], b"\xff\xfe\n", "password"),
+        (["add", "ann", "--role", "op", "--dag", b"\xff"], "x\n", ""),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(
+    tmp_path: Path, arguments: list[str | bytes], password: str | bytes, words: str
+) -> None:
     answer = user(tmp_path, *arguments, password=password)
 
     assert answer.returncode == 1
@@ -184,13 +221,24 @@ def test_what_cannot_be_is_said_in_a_line(tmp_path: Path, arguments: list[str | 
 
 
 @pytest.mark.parametrize("command", [["list"], ["add", "ann", "--role", "op"], ["remove", "ann"]])
-@pytest.mark.parametrize(("content", "words"), [
-    ("{bad", "not JSON"), ("{}", "no object with the member `users`"),
-    ('{"users": {"bob": {"role": "root", "password": "$argon2"}}}',
-     "user 'bob': role is not one of"),
-    ('{"users": {"bob": {"role": [], "password": "$argon2"}}}', "user 'bob': role is not one of")])
-def test_a_bad_file_is_named_and_left_alone(tmp_path: Path, command: list[str], content: str,
-                                            words: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{bad", "not JSON"),
+        ("{}", "no object with the member `users`"),
+        (
+            '{"users": {"bob": {"role": "root", "password": "$argon2"}}}',
+            "user 'bob': role is not one of",
+        ),
+        (
+            '{"users": {"bob": {"role": [], "password": "$argon2"}}}',
+            "user 'bob': role is not one of",
+        ),
+    ],
+)
+def test_a_bad_file_is_named_and_left_alone(
+    tmp_path: Path, command: list[str], content: str, words: str
+) -> None:
     path = tmp_path / "bad.json"
     path.write_text(content)
 
@@ -224,9 +272,12 @@ def test_a_running_server_sees_a_change_at_once(tmp_path: Path) -> None:
         credentials = b64encode(f"{name}:{SECRET}".encode()).decode()
         entry = f"{server.api}/dags/etl/dagRuns/r/taskInstances/t/xcomEntries"
         body = {"key": name, "value": "1"} if method == "POST" else None
-        request = Request(entry, json.dumps(body).encode() if body else None, method=method,
-                          headers={"Authorization": f"Basic {credentials}",
-                                   "Content-Type": "application/json"})
+        request = Request(
+            entry,
+            json.dumps(body).encode() if body else None,
+            method=method,
+            headers={"Authorization": f"Basic {credentials}", "Content-Type": "application/json"},
+        )
         try:
             with urlopen(request) as answer:
                 return int(answer.status)

@@ -17,24 +17,53 @@ from tests.contract.document import VERSIONS, operations
 
 PACKAGE = ROOT / "app" / "xcom_server"
 
-FORBIDDEN = {"pickle", "cPickle", "dill", "marshal", "shelve", "cloudpickle", "eval", "exec",
-             "compile", "__import__", "import_module", "import_string", "literal_eval", "unpickle",
-             "PickleType", "JSON", "getattr"}
-ALLOWED = {("api/openapi.py", "getattr"), ("settings.py", "getattr"), ("factory.py", "getattr"),
-           ("api/json_io.py", "JSON"), ("api/v1/xcom.py", "JSON"), ("api/v1/xcom.py", "getattr"),
-           ("api/v2/xcom.py", "JSON"), ("api/v2/login.py", "JSON"),
-           ("observability/logs.py", "getattr"), ("storage/database/backend.py", "getattr"),
-           ("storage/database/postgres.py", "getattr"), ("storage/database/sqlite.py", "getattr"),
-           ("storage/database/sqlalchemy_adapter.py", "compile"),
-           ("storage/sql/listing.py", "getattr")}
+FORBIDDEN = {
+    "pickle",
+    "cPickle",
+    "dill",
+    "marshal",
+    "shelve",
+    "cloudpickle",
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "import_module",
+    "import_string",
+    "literal_eval",
+    "unpickle",
+    "PickleType",
+    "JSON",
+    "getattr",
+}
+ALLOWED = {
+    ("api/openapi.py", "getattr"),
+    ("settings.py", "getattr"),
+    ("factory.py", "getattr"),
+    ("api/json_io.py", "JSON"),
+    ("api/v1/xcom.py", "JSON"),
+    ("api/v1/xcom.py", "getattr"),
+    ("api/v2/xcom.py", "JSON"),
+    ("api/v2/login.py", "JSON"),
+    ("observability/logs.py", "getattr"),
+    ("storage/database/backend.py", "getattr"),
+    ("storage/database/postgres.py", "getattr"),
+    ("storage/database/sqlite.py", "getattr"),
+    ("storage/database/sqlalchemy_adapter.py", "compile"),
+    ("storage/sql/listing.py", "getattr"),
+}
 """Where a name stands for something that no value reaches: a loader, settings, a media type, what
 a driver's error or a line of the log carries, a statement of SQLAlchemy's."""
 
 SERIALIZED = json.dumps({"__classname__": "os.system", "__version__": 1, "__data__": "touch pwned"})
 """What Airflow's serializer would have written, had there been such a class: tasks alone may."""
 
-PAYLOADS = ["cos\nsystem\n(S'touch pwned'\ntR.", "__import__('os').system('touch pwned')",
-            SERIALIZED, "!!python/object/apply:os.system ['touch pwned']"]
+PAYLOADS = [
+    "cos\nsystem\n(S'touch pwned'\ntR.",
+    "__import__('os').system('touch pwned')",
+    SERIALIZED,
+    "!!python/object/apply:os.system ['touch pwned']",
+]
 
 
 def names_in(source: Path) -> Iterator[str]:
@@ -49,8 +78,12 @@ def names_in(source: Path) -> Iterator[str]:
 
 
 def test_the_source_names_nothing_that_could_run_a_value() -> None:
-    found = {(str(source.relative_to(PACKAGE)), name) for source in PACKAGE.rglob("*.py")
-             for name in names_in(source) if name in FORBIDDEN}
+    found = {
+        (str(source.relative_to(PACKAGE)), name)
+        for source in PACKAGE.rglob("*.py")
+        for name in names_in(source)
+        if name in FORBIDDEN
+    }
 
     assert found == ALLOWED
 
@@ -75,14 +108,21 @@ WRITE_PATHS = ["v1 POST", "v1 PATCH", "v2 POST", "v2 PATCH", "seed"]
 @pytest.mark.parametrize("path", WRITE_PATHS)
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_a_payload_is_text_whatever_the_way_in(
-        client: FlaskClient, database_url: str, path: str, payload: str, tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    client: FlaskClient,
+    database_url: str,
+    path: str,
+    payload: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.chdir(tmp_path)
 
     status = write(client, database_url, path, payload)
 
-    shown = {client.get(at.entry("k"), query_string=query).get_json().get("value")
-             for at, query in ((v1, {"stringify": "false"}), (v1, {}), (v2, {}))}
+    shown = {
+        client.get(at.entry("k"), query_string=query).get_json().get("value")
+        for at, query in ((v1, {"stringify": "false"}), (v1, {}), (v2, {}))
+    }
     if payload == SERIALIZED and path != "seed":
         assert status in (400, 422)
         assert shown == ({"old"} if "PATCH" in path else {None})
@@ -94,10 +134,25 @@ def test_a_payload_is_text_whatever_the_way_in(
 
 
 def test_the_write_paths_are_all_there_are() -> None:
-    of_the_api = {f"{version} {method.upper()}" for version in VERSIONS
-                  for _, method, operation in operations(version) if "requestBody" in operation}
+    of_the_api = {
+        f"{version} {method.upper()}"
+        for version in VERSIONS
+        for _, method, operation in operations(version)
+        if "requestBody" in operation
+    }
     of_the_store = {name for name in vars(XComStore) if not name.startswith("_")}
 
     assert of_the_api | {"seed"} == set(WRITE_PATHS)
-    assert of_the_store == {"create", "get", "list", "replace_value", "delete", "load",
-                            "export_entries", "export_runs", "check", "prepare", "close"}
+    assert of_the_store == {
+        "create",
+        "get",
+        "list",
+        "replace_value",
+        "delete",
+        "load",
+        "export_entries",
+        "export_runs",
+        "check",
+        "prepare",
+        "close",
+    }

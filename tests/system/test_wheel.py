@@ -24,8 +24,16 @@ RAISES = "raise RuntimeError('imported from the current folder')\n"
 
 def build(source: Path, target: Path) -> Path:
     """Build a wheel without a network."""
-    done = run(*PIP, "wheel", "--no-deps", "--no-build-isolation", "--no-index",
-               "--wheel-dir", str(target), str(source))
+    done = run(
+        *PIP,
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--wheel-dir",
+        str(target),
+        str(source),
+    )
     assert done.returncode == 0, done.stderr
     (wheel,) = target.glob("*.whl")
     return wheel
@@ -53,8 +61,18 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (other / "setup.py").write_text(OTHER_APP)
     venv.create(folder / "venv", with_pip=False)
     python = folder / "venv" / "bin" / "python"
-    done = run(sys.executable, "-m", "pip", "--python", str(python), "install", "--no-index",
-               "--no-deps", str(wheel), str(build(other, folder / "wheels")))
+    done = run(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--no-index",
+        "--no-deps",
+        str(wheel),
+        str(build(other, folder / "wheels")),
+    )
     assert done.returncode == 0, done.stderr
     (site_packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
     (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -66,18 +84,28 @@ def test_the_wheel_holds_one_package_its_types_and_both_documents(wheel: Path) -
         names = set(archive.namelist())
 
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"xcom_server"}
-    assert {"xcom_server/py.typed", "xcom_server/openapi/v1.yaml",
-            "xcom_server/openapi/v2.yaml"} <= names
+    assert {
+        "xcom_server/py.typed",
+        "xcom_server/openapi/v1.yaml",
+        "xcom_server/openapi/v2.yaml",
+    } <= names
     assert [name for name in names if "test" in name] == []
 
 
 def test_the_metadata_say_what_it_is(environment: Path) -> None:
-    shown = run(str(environment / "python"), "-c",
-                "from importlib.metadata import metadata; print(metadata('xcom-server'))",
-                cwd=environment).stdout
+    shown = run(
+        str(environment / "python"),
+        "-c",
+        "from importlib.metadata import metadata; print(metadata('xcom-server'))",
+        cwd=environment,
+    ).stdout
 
-    for line in ("Author: xcom-server contributors", "License: Apache-2.0",
-                 "Classifier: Framework :: Flask", "Classifier: Typing :: Typed"):
+    for line in (
+        "Author: xcom-server contributors",
+        "License: Apache-2.0",
+        "Classifier: Framework :: Flask",
+        "Classifier: Typing :: Typed",
+    ):
         assert f"{line}\n" in shown
     for label in ("Source", "Issues", "Changelog"):
         assert f"Project-URL: {label}, https://" in shown

@@ -69,8 +69,12 @@ class Writers:
             thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for writer in self._writers:
             writer.stop.set()
         for thread in self._threads:
@@ -78,8 +82,12 @@ class Writers:
 
     def writes(self, since: float = 0) -> list[Write]:
         """Return the writes that began after a moment and have ended."""
-        return [write for writer in self._writers for write in list(writer.writes)
-                if write.began > since]
+        return [
+            write
+            for writer in self._writers
+            for write in list(writer.writes)
+            if write.began > since
+        ]
 
     def accepted(self, since: float = 0) -> list[Write]:
         """Return those of the writes that the server said are stored."""
@@ -92,13 +100,18 @@ class Writers:
     def are_accepted(self, since: float, writes: int = 30) -> bool:
         """Say whether the last writes of each writer began after a moment and were accepted."""
         last = [list(writer.writes)[-writes:] for writer in self._writers]
-        return all(len(each) == writes and all(
-            write.accepted and write.began > since for write in each) for each in last)
+        return all(
+            len(each) == writes and all(write.accepted and write.began > since for write in each)
+            for each in last
+        )
 
     def lost(self, stored: dict[str, str]) -> set[str]:
         """Return the keys of accepted writes that are not among what is stored: key -> value."""
-        return {write.key for write in self.accepted() if stored.get(write.key)
-                != f'"{value_of(write.key)}"'}
+        return {
+            write.key
+            for write in self.accepted()
+            if stored.get(write.key) != f'"{value_of(write.key)}"'
+        }
 
 
 def value_of(key: str) -> str:

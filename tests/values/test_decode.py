@@ -22,11 +22,17 @@ def rebuilt(value: Any) -> Any:
     return decode_v1(json.dumps(value), rebuild=True)
 
 
-@pytest.mark.parametrize(("inside", "shown"), [
-    (DATE, "datetime.date(2024, 2, 29)"), (DECIMAL, "Decimal('1.5')"),
-    (PENDULUM, "DateTime(1970, 1, 1, 1, 0, tzinfo=Timezone('Europe/Warsaw'))"),
-    (written("builtins.frozenset", []), "frozenset()"), (written("builtins.set", []), "set()"),
-    (written("pendulum.tz.timezone.FixedTimezone", 3600), 'FixedTimezone(3600, name="+01:00")')])
+@pytest.mark.parametrize(
+    ("inside", "shown"),
+    [
+        (DATE, "datetime.date(2024, 2, 29)"),
+        (DECIMAL, "Decimal('1.5')"),
+        (PENDULUM, "DateTime(1970, 1, 1, 1, 0, tzinfo=Timezone('Europe/Warsaw'))"),
+        (written("builtins.frozenset", []), "frozenset()"),
+        (written("builtins.set", []), "set()"),
+        (written("pendulum.tz.timezone.FixedTimezone", 3600), 'FixedTimezone(3600, name="+01:00")'),
+    ],
+)
 def test_an_object_in_a_list_is_shown_by_its_repr(inside: Any, shown: str) -> None:
     assert str(rebuilt([inside])) == f"[{shown}]"
 
@@ -39,7 +45,8 @@ def test_an_object_in_a_set_is_written_as_it_was_stored(inside: Any) -> None:
 
 
 def test_a_moment_without_a_zone_is_one_in_utc_wherever_the_server_runs(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     naive = written("datetime.datetime", {"timestamp": -62135596800.0, "tz": None}, 2)
     of_one = written("builtins.set", [naive])
 
@@ -55,8 +62,9 @@ def test_the_text_of_an_object_ends_somewhere() -> None:
     assert len(decode_v1(json.dumps(value))) < 3 * MAX_TEXT
 
 
-@pytest.mark.parametrize("digits", ["1E+4001", "1E-4001", "NaN", "-Infinity", "sNaN",
-                                    "1" * 400 + ".5"])
+@pytest.mark.parametrize(
+    "digits", ["1E+4001", "1E-4001", "NaN", "-Infinity", "sNaN", "1" * 400 + ".5"]
+)
 def test_a_decimal_that_json_has_no_number_for_is_a_string(digits: str) -> None:
     assert as_json(rebuilt(written("decimal.Decimal", digits))) == digits
 
@@ -68,41 +76,78 @@ def test_a_zone_that_is_none_leaves_the_value_text(zone: str) -> None:
     assert rebuilt(value) == f"pendulum.tz.timezone.Timezone@version=1({zone})"
 
 
-@pytest.mark.parametrize("data", [None, 5, "x", [], {}, {"timestamp": 1e300, "tz": None},
-                                  {"timestamp": 0, "tz": ["UTC"]}, {"timestamp": 0, "tz": 5}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        5,
+        "x",
+        [],
+        {},
+        {"timestamp": 1e300, "tz": None},
+        {"timestamp": 0, "tz": ["UTC"]},
+        {"timestamp": 0, "tz": 5},
+    ],
+)
 def test_data_that_no_datetime_was_made_of_stays_text(data: Any) -> None:
     value = rebuilt(written("datetime.datetime", data, 2))
 
     assert value.startswith("datetime.datetime@version=2(")
 
 
-@pytest.mark.parametrize(("value", "shown"), [
-    (DATE, "datetime.date@version=2(2024-02-29)"), (DECIMAL, "decimal.Decimal@version=1(1.5)"),
-    ({"a": [DATE]}, {"a": ["datetime.date@version=2(2024-02-29)"]}),
-    (written("builtins.tuple", ["a", 1, DATE]), "(a,1,datetime.date@version=2(2024-02-29))"),
-    (written("a.B", {"x": "y", "z": 1}), "a.B@version=1(x='y', z=1)"),
-    (written("a.B", {"x": DATE}), "a.B@version=1(x=datetime.date@version=2(2024-02-29))"),
-    (written("a.B", None), "a.B@version=1()"), (written("a.B", [1, "b"]), "a.B@version=1(1,b)"),
-    (written("unusual_prefix_" + "0" * 40 + "_dag.B", 1), "dag.B@version=1(1)"),
-    ({"__type": "dict", "__var": {"a": DATE}}, {"a": "datetime.date@version=2(2024-02-29)"}),
-    ({"__type": "set", "__var": [1]}, "set@version=0(1)"),
-    ({"__classname__": "", "__version__": 1}, {"__classname__": "", "__version__": 1}),
-    ("text", "text"), (None, None), (5, 5), ([], [])])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (DATE, "datetime.date@version=2(2024-02-29)"),
+        (DECIMAL, "decimal.Decimal@version=1(1.5)"),
+        ({"a": [DATE]}, {"a": ["datetime.date@version=2(2024-02-29)"]}),
+        (written("builtins.tuple", ["a", 1, DATE]), "(a,1,datetime.date@version=2(2024-02-29))"),
+        (written("a.B", {"x": "y", "z": 1}), "a.B@version=1(x='y', z=1)"),
+        (written("a.B", {"x": DATE}), "a.B@version=1(x=datetime.date@version=2(2024-02-29))"),
+        (written("a.B", None), "a.B@version=1()"),
+        (written("a.B", [1, "b"]), "a.B@version=1(1,b)"),
+        (written("unusual_prefix_" + "0" * 40 + "_dag.B", 1), "dag.B@version=1(1)"),
+        ({"__type": "dict", "__var": {"a": DATE}}, {"a": "datetime.date@version=2(2024-02-29)"}),
+        ({"__type": "set", "__var": [1]}, "set@version=0(1)"),
+        ({"__classname__": "", "__version__": 1}, {"__classname__": "", "__version__": 1}),
+        ("text", "text"),
+        (None, None),
+        (5, 5),
+        ([], []),
+    ],
+)
 def test_a_newer_airflow_shows_objects_by_text(value: Any, shown: Any) -> None:
     assert decode_v2(json.dumps(value)) == shown
     assert decode_v2(json.dumps(json.dumps(value))) == shown
 
 
-@pytest.mark.parametrize("value", [
-    written("airflow.sdk.Asset", {"name": "x"}), {"a": [DATE, written("airflow.x.Y", 1)]},
-    {"__type": "airflow.x.Y", "__var": 1}, written("a.B", [written("airflow.x.Y", 1)])])
+@pytest.mark.parametrize(
+    "value",
+    [
+        written("airflow.sdk.Asset", {"name": "x"}),
+        {"a": [DATE, written("airflow.x.Y", 1)]},
+        {"__type": "airflow.x.Y", "__var": 1},
+        written("a.B", [written("airflow.x.Y", 1)]),
+    ],
+)
 def test_a_value_with_an_object_of_airflows_own_stays_as_it_is(value: Any) -> None:
     assert decode_v2(json.dumps(value)) == value
     assert decode_v2(json.dumps(json.dumps(value))) == json.dumps(value)
 
 
-@pytest.mark.parametrize("held", ["{bad", "NaN", "[1e400]", "[" * 100_000, "1" * 5000,
-                                  '{"a": ' * 65 + "1" + "}" * 65, '"\\ud800"', ""])
+@pytest.mark.parametrize(
+    "held",
+    [
+        "{bad",
+        "NaN",
+        "[1e400]",
+        "[" * 100_000,
+        "1" * 5000,
+        '{"a": ' * 65 + "1" + "}" * 65,
+        '"\\ud800"',
+        "",
+    ],
+)
 def test_a_string_that_holds_no_strict_json_stays_a_string(held: str) -> None:
     assert decode_v2(json.dumps(held)) == held
 

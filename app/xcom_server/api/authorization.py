@@ -31,8 +31,11 @@ class Access:
         users = UsersFile(settings.users_file)
         users.users()
         self._passwords = PasswordAuthenticator(users)
-        self.tokens = Tokens(load_or_create_key(Path(settings.token_key_file)), users,
-                             settings.token_lifetime_seconds)
+        self.tokens = Tokens(
+            load_or_create_key(Path(settings.token_key_file)),
+            users,
+            settings.token_lifetime_seconds,
+        )
 
     def authenticate_basic(self) -> User:
         """Return the user of the current request's Basic credentials."""
@@ -59,8 +62,11 @@ class OpenAccess(Access):
     is_enforced = False
 
     def __init__(self, settings: Settings) -> None:
-        self.tokens = Tokens(secrets.token_bytes(MIN_KEY_BYTES), UsersFile(settings.users_file),
-                             settings.token_lifetime_seconds)
+        self.tokens = Tokens(
+            secrets.token_bytes(MIN_KEY_BYTES),
+            UsersFile(settings.users_file),
+            settings.token_lifetime_seconds,
+        )
 
     def login(self, name: str = "", password: str = "") -> User:
         """Return an admin."""

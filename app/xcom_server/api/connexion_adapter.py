@@ -70,10 +70,12 @@ class RequestCheck(ABC):
 
     def __call__(self, next_step: Step) -> Step:
         """Return the next step with this check before it."""
+
         @functools.wraps(next_step)
         def checked(request: SpecRequest) -> Response:
             self.check(request)
             return next_step(request)
+
         return checked
 
 
@@ -83,19 +85,29 @@ class ParameterCheck(RequestCheck):
     `defaults` holds the value of each parameter that has one.
     """
 
-    def __init__(self, parameters: list[dict[str, Any]], api: "SpecApi",
-                 strict_validation: bool = False) -> None:
+    def __init__(
+        self, parameters: list[dict[str, Any]], api: "SpecApi", strict_validation: bool = False
+    ) -> None:
         self.parameters = parameters
-        self.defaults = {each["name"]: each["schema"]["default"] for each in parameters
-                         if "default" in each["schema"]}
+        self.defaults = {
+            each["name"]: each["schema"]["default"]
+            for each in parameters
+            if "default" in each["schema"]
+        }
 
 
 class BodyCheck(RequestCheck):
     """Checks a body; runs before the parameter check, for operations that take a body."""
 
-    def __init__(self, schema: Schema, consumes: list[str], api: "SpecApi",
-                 is_null_value_valid: bool = False, validator: Any = None,
-                 strict_validation: bool = False) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        consumes: list[str],
+        api: "SpecApi",
+        is_null_value_valid: bool = False,
+        validator: Any = None,
+        strict_validation: bool = False,
+    ) -> None:
         self.schema = schema
 
 
@@ -108,11 +120,13 @@ class ResponseValidator:
 
     def __call__(self, handler: Callable[[Any], Response]) -> Callable[[Any], Response]:
         """Return the handler with this check after it."""
+
         @functools.wraps(handler)
         def checked(request: Any) -> Response:
             response = handler(request)
             self.check(response)
             return response
+
         return checked
 
     def check(self, response: Response) -> None:
@@ -144,10 +158,19 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
     LookupError, naming the operation, for one without a handler.
     """
 
-    def __init__(self, document: Mapping[str, Any], base_path: str, handlers: Handlers,
-                 checks: Mapping[str, type], *, validate_responses: bool) -> None:
-        paths = {re.sub(r"\{(\w+)\}$", r"<key:\1>", path): item  # a last parameter is a key
-                 for path, item in document["paths"].items()}
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        base_path: str,
+        handlers: Handlers,
+        checks: Mapping[str, type],
+        *,
+        validate_responses: bool,
+    ) -> None:
+        paths = {
+            re.sub(r"\{(\w+)\}$", r"<key:\1>", path): item  # a last parameter is a key
+            for path, item in document["paths"].items()
+        }
         # Connexion would validate the document, which takes 50 ms at every start; it ships with the
         # server, and tests/contract validates it.
         openapi_schema = OpenAPISpecification.openapi_schema
@@ -155,12 +178,17 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
         try:
             super().__init__(
                 # Connexion would check credentials before everything else, even for v1.
-                {**document, "paths": paths, "security": []}, base_path,
+                {**document, "paths": paths, "security": []},
+                base_path,
                 resolver=_HandlerResolver(handlers.get),
                 validator_map={"response": ResponseValidator, **checks},
                 validate_responses=validate_responses,
-                options={"serve_spec": False, "swagger_ui": False,
-                         "uri_parser_class": _NoURIParser})
+                options={
+                    "serve_spec": False,
+                    "swagger_ui": False,
+                    "uri_parser_class": _NoURIParser,
+                },
+            )
         finally:
             OpenAPISpecification.openapi_schema = openapi_schema
 
@@ -175,8 +203,9 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
         return SpecRequest(path_params)
 
     @classmethod
-    def get_response(cls, response: Response, mimetype: str | None = None,
-                     request: SpecRequest | None = None) -> Response:
+    def get_response(
+        cls, response: Response, mimetype: str | None = None, request: SpecRequest | None = None
+    ) -> Response:
         """Return the response of a handler, which is Flask's already."""
         return response
 

@@ -77,8 +77,9 @@ def _parse(body: bytes, duplicate_keys: bool) -> Any:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise strict_json.UnreadableJson("bytes that are not UTF-8") from None
-    return strict_json.loads(text, current_app.config["MAX_JSON_DEPTH"],
-                             duplicate_keys=duplicate_keys)
+    return strict_json.loads(
+        text, current_app.config["MAX_JSON_DEPTH"], duplicate_keys=duplicate_keys
+    )
 
 
 def compact_json(data: Any, status: int = 200) -> Response:

@@ -47,21 +47,32 @@ def mount(app: Flask, version: ApiVersion, *, validate_responses: bool) -> None:
     Raises LookupError, naming the operation, if one has no handler.
     """
     source, document = _read(version.name)
-    public = {operation["operationId"]
-              for item in document["paths"].values() for operation in item.values()
-              if isinstance(operation, dict) and operation.get("security") == []}
+    public = {
+        operation["operationId"]
+        for item in document["paths"].values()
+        for operation in item.values()
+        if isinstance(operation, dict) and operation.get("security") == []
+    }
     handlers = version.handlers
     if not version.authorize_before_validation:
-        handlers = {operation_id: handler if operation_id in public
-                    else _guarded(version.authorize, handler)
-                    for operation_id, handler in handlers.items()}
+        handlers = {
+            operation_id: handler
+            if operation_id in public
+            else _guarded(version.authorize, handler)
+            for operation_id, handler in handlers.items()
+        }
     base_path = document.get("servers", [{"url": ""}])[0]["url"]
-    api = SpecApi(document, base_path, handlers, version.checks,
-                  validate_responses=validate_responses)
+    api = SpecApi(
+        document, base_path, handlers, version.checks, validate_responses=validate_responses
+    )
     if version.authorize_before_validation:
         api.blueprint.before_request(
-            lambda: None if (flask.request.endpoint or "").rpartition(".")[2] in public
-            else version.authorize())
+            lambda: (
+                None
+                if (flask.request.endpoint or "").rpartition(".")[2] in public
+                else version.authorize()
+            )
+        )
     api.register(app, version.name)
     _serve(app, version.name, source, document)
 
@@ -73,22 +84,34 @@ def _read(name: str) -> tuple[bytes, dict[str, Any]]:
     return source, yaml.load(source, _SAFE_LOADER)
 
 
-def _guarded(authorize: Callable[[], None], handler: Callable[..., Response],
-             ) -> Callable[..., Response]:
+def _guarded(
+    authorize: Callable[[], None],
+    handler: Callable[..., Response],
+) -> Callable[..., Response]:
     @functools.wraps(handler)
     def guarded(*args: Any, **arguments: Any) -> Response:
         authorize()
         return handler(*args, **arguments)
+
     return guarded
 
 
 def _serve(app: Flask, name: str, source: bytes, document: dict[str, Any]) -> None:
     """Serve a document as JSON and YAML, and a page of Swagger UI that shows it."""
     base_path = f"/api/{name}"
-    app.add_url_rule(f"{base_path}/openapi.json", f"{name}_openapi_json",
-                     lambda: json_io.indented_json(document))
-    app.add_url_rule(f"{base_path}/openapi.yaml", f"{name}_openapi_yaml",
-                     lambda: Response(source, content_type="text/yaml"))
-    app.register_blueprint(get_swaggerui_blueprint(
-        f"{base_path}/ui", f"{base_path}/openapi.json",
-        config={"app_name": document["info"]["title"]}, blueprint_name=f"{name}_ui"))
+    app.add_url_rule(
+        f"{base_path}/openapi.json", f"{name}_openapi_json", lambda: json_io.indented_json(document)
+    )
+    app.add_url_rule(
+        f"{base_path}/openapi.yaml",
+        f"{name}_openapi_yaml",
+        lambda: Response(source, content_type="text/yaml"),
+    )
+    app.register_blueprint(
+        get_swaggerui_blueprint(
+            f"{base_path}/ui",
+            f"{base_path}/openapi.json",
+            config={"app_name": document["info"]["title"]},
+            blueprint_name=f"{name}_ui",
+        )
+    )

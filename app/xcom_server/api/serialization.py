@@ -27,8 +27,10 @@ def compile_dump(schema: Schema) -> Callable[[Sequence[Any]], list[dict[str, Any
     Values of String and Integer fields are not converted. Raises TypeError for other fields,
     except UtcDateTimeField.
     """
-    columns = [(field.data_key or name, attrgetter(field.attribute or name), _formatter(field))
-               for name, field in schema.dump_fields.items()]
+    columns = [
+        (field.data_key or name, attrgetter(field.attribute or name), _formatter(field))
+        for name, field in schema.dump_fields.items()
+    ]
     blank = dict.fromkeys(name for name, _, _ in columns)
 
     def dump(entries: Sequence[Any]) -> list[dict[str, Any]]:
@@ -37,6 +39,7 @@ def compile_dump(schema: Schema) -> Callable[[Sequence[Any]], list[dict[str, Any
             for row, value in zip(rows, format_many([*map(get, entries)]), strict=True):
                 row[name] = value
         return rows
+
     return dump
 
 

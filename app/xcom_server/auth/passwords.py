@@ -63,7 +63,8 @@ class PasswordAuthenticator:
         self._cache_lock = threading.Lock()  # a TTLCache is not thread-safe
         self._verified: TTLCache[bytes, bool, float] = TTLCache(MAX_CACHED, VERIFIED_SECONDS, clock)
         self._failures: TTLCache[_FailureKey, _Failures, float] = TTLCache(
-            MAX_CACHED, FAILURE_WINDOW_SECONDS, clock)
+            MAX_CACHED, FAILURE_WINDOW_SECONDS, clock
+        )
 
     def authenticate(self, name: str, password: str, address: str) -> User:
         """Return the user with this name and password; `address` is the client's.
@@ -104,8 +105,10 @@ class PasswordAuthenticator:
 
     def _refuse_blocked(self, name: str, address: str) -> None:
         with self._cache_lock:
-            for key, allowed in (((address, name), ATTEMPTS_BEFORE_BACKOFF),
-                                 ((address, None), ADDRESS_ATTEMPTS_BEFORE_BACKOFF)):
+            for key, allowed in (
+                ((address, name), ATTEMPTS_BEFORE_BACKOFF),
+                ((address, None), ADDRESS_ATTEMPTS_BEFORE_BACKOFF),
+            ):
                 failures = self._failures.get(key, _Failures())
                 wait = failures.blocked_until(allowed) - self._clock()
                 if wait > 0:

@@ -18,8 +18,11 @@ AUDIENCE = "apache-airflow"
 ISSUER = "xcom-server"
 _ALGORITHM = "HS512"
 # `iat` and `nbf` are not compared with the clock: the issuer's clock may be ahead of ours.
-_OPTIONS: Any = {"require": ["sub", "aud", "iss", "iat", "nbf", "exp", "jti"],
-                 "verify_iat": False, "verify_nbf": False}
+_OPTIONS: Any = {
+    "require": ["sub", "aud", "iss", "iat", "nbf", "exp", "jti"],
+    "verify_iat": False,
+    "verify_nbf": False,
+}
 
 
 class InvalidKeyFile(OperatorError):
@@ -40,7 +43,8 @@ def load_or_create_key(path: Path) -> bytes:
     if len(key) < MIN_KEY_BYTES:
         raise InvalidKeyFile(
             f"the key file {path} holds {len(key)} bytes, less than {MIN_KEY_BYTES}."
-            " Remove it, and a new one is made.")
+            " Remove it, and a new one is made."
+        )
     return key
 
 
@@ -58,9 +62,17 @@ class Tokens:
         """Return a new token for a user, valid for `at_most` seconds if that is shorter."""
         now = int(time.time())
         seconds = min(self._seconds, at_most or self._seconds)
-        claims = {"sub": user.name, "role": str(user.role), "teams": [],
-                  "jti": secrets.token_hex(16), "iss": ISSUER, "aud": AUDIENCE, "nbf": now,
-                  "exp": now + seconds, "iat": now}
+        claims = {
+            "sub": user.name,
+            "role": str(user.role),
+            "teams": [],
+            "jti": secrets.token_hex(16),
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "nbf": now,
+            "exp": now + seconds,
+            "iat": now,
+        }
         return jwt.encode(claims, self._key, _ALGORITHM, headers={"kid": "not-used"})
 
     def verify(self, token: str) -> User:
@@ -78,8 +90,9 @@ class Tokens:
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:
-            return jwt.decode(token, self._key, [_ALGORITHM], _OPTIONS, audience=AUDIENCE,
-                              issuer=ISSUER)
+            return jwt.decode(
+                token, self._key, [_ALGORITHM], _OPTIONS, audience=AUDIENCE, issuer=ISSUER
+            )
         except jwt.ExpiredSignatureError:
             raise TokenExpired from None
         except (jwt.InvalidTokenError, ValueError):

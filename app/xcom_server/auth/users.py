@@ -108,7 +108,8 @@ def validate_username(name: str) -> None:
     if not 1 <= len(name) <= MAX_NAME_LENGTH or ":" in name or not name.isprintable():
         raise InvalidUsersFile(
             f"a user's name is 1 to {MAX_NAME_LENGTH} printable characters without a colon,"
-            f" not {name[:MAX_NAME_LENGTH]!r}")
+            f" not {name[:MAX_NAME_LENGTH]!r}"
+        )
 
 
 @contextmanager
@@ -118,8 +119,11 @@ def _naming_file(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, InvalidUsersFile) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        hint = (". Make it with: xcom-server user add NAME --role ROLE"
-                if isinstance(error, FileNotFoundError) else "")
+        hint = (
+            ". Make it with: xcom-server user add NAME --role ROLE"
+            if isinstance(error, FileNotFoundError)
+            else ""
+        )
         raise InvalidUsersFile(f"the users file {path} cannot be used: {reason}{hint}") from None
 
 
@@ -151,10 +155,12 @@ def _user(name: str, fields: Any) -> User:
     if role not in list(Role):
         raise InvalidUsersFile(f"user {name!r}: role is not one of {', '.join(Role)}")
     if not isinstance(password, str) or not password.startswith("$argon2"):
-        raise InvalidUsersFile(f"user {name!r}: password is not an argon2 hash; make it with"
-                               " `xcom-server user add`")
+        raise InvalidUsersFile(
+            f"user {name!r}: password is not an argon2 hash; make it with `xcom-server user add`"
+        )
     if not isinstance(dags, list | None) or not all(
-            isinstance(each, str) and each not in ("", "~") for each in dags or ()):
+        isinstance(each, str) and each not in ("", "~") for each in dags or ()
+    ):
         raise InvalidUsersFile(f"user {name!r}: dags is not a list of DAG ids")
     return User(name, Role(role), password, None if dags is None else frozenset(dags))
 

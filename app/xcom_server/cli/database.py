@@ -32,8 +32,11 @@ def upgrade() -> None:
         before = schema.current(backend)
         schema.upgrade(backend)
     after = schema.HEAD
-    click.echo(f"The database is at schema {after}."
-               if before == after else f"Upgraded from schema {before or 'none'} to {after}.")
+    click.echo(
+        f"The database is at schema {after}."
+        if before == after
+        else f"Upgraded from schema {before or 'none'} to {after}."
+    )
 
 
 @db.command()
@@ -68,8 +71,10 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
             store.load(rows, bar.update)
     entries = sum(isinstance(row, SeedEntry) for row in rows)
     runs = len(rows) - entries
-    click.echo(f"Seeded {entries} {'entry' if entries == 1 else 'entries'} and {runs} DAG"
-               f" {'run' if runs == 1 else 'runs'}.")
+    click.echo(
+        f"Seeded {entries} {'entry' if entries == 1 else 'entries'} and {runs} DAG"
+        f" {'run' if runs == 1 else 'runs'}."
+    )
 
 
 @click.command()
@@ -77,8 +82,11 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
 def export(dag_runs: bool) -> None:
     """Write all entries to standard output, as a file that `seed` takes."""
     with _store() as store:
-        rows = (map(seed_file.run_as_row, store.export_runs()) if dag_runs
-                else map(seed_file.entry_as_row, store.export_entries()))
+        rows = (
+            map(seed_file.run_as_row, store.export_runs())
+            if dag_runs
+            else map(seed_file.entry_as_row, store.export_entries())
+        )
         click.echo('{"dag_runs": [' if dag_runs else "[", nl=False)
         for number, row in enumerate(rows):
             click.echo((",\n" if number else "\n") + json.dumps(row), nl=False)

@@ -10,8 +10,13 @@ from xcom_server import __version__, errors
 from xcom_server.cli import database, users
 from xcom_server.settings import CHOICES, PREFIX, Settings
 
-_METAVARS = {"bind": "HOST:PORT", "database_url": "URL", "users_file": "FILE",
-             "token_key_file": "FILE", **{name: "|".join(CHOICES[name]) for name in CHOICES}}
+_METAVARS = {
+    "bind": "HOST:PORT",
+    "database_url": "URL",
+    "users_file": "FILE",
+    "token_key_file": "FILE",
+    **{name: "|".join(CHOICES[name]) for name in CHOICES},
+}
 
 
 class Commands(click.Group):
@@ -46,9 +51,10 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
     for spec in reversed(fields(Settings)):
         word = "true|false" if isinstance(spec.default, bool) else "N"
         command = click.option(
-            "--" + spec.name.replace("_", "-"), metavar=_METAVARS.get(spec.name, word),
+            "--" + spec.name.replace("_", "-"),
+            metavar=_METAVARS.get(spec.name, word),
             help=f"{spec.metadata['help']}"
-                 f" [{PREFIX}{spec.name.upper()}, default {str(spec.default).lower()}]",
+            f" [{PREFIX}{spec.name.upper()}, default {str(spec.default).lower()}]",
         )(command)
     return command
 

@@ -22,12 +22,20 @@ def users() -> None:
 
 @users.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice([str(role) for role in Role]), required=True,
-              help="public: nothing; viewer: read; user, op, admin: read and write.")
-@click.option("--dag", "dag_ids", multiple=True, metavar="DAG_ID",
-              help="Limit the user to this DAG; repeatable.")
-@click.option("--all-dags", is_flag=True,
-              help="Remove the DAG limit (with --replace).")
+@click.option(
+    "--role",
+    type=click.Choice([str(role) for role in Role]),
+    required=True,
+    help="public: nothing; viewer: read; user, op, admin: read and write.",
+)
+@click.option(
+    "--dag",
+    "dag_ids",
+    multiple=True,
+    metavar="DAG_ID",
+    help="Limit the user to this DAG; repeatable.",
+)
+@click.option("--all-dags", is_flag=True, help="Remove the DAG limit (with --replace).")
 @click.option("--replace", is_flag=True, help="Change an existing user.")
 def add(name: str, role: str, dag_ids: tuple[str, ...], all_dags: bool, replace: bool) -> None:
     """Add the user NAME; the password is prompted for, or read from standard input."""

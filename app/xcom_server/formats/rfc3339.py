@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?"
-    r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII | re.IGNORECASE)
+    r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def parse_rfc3339(text: str) -> datetime:

@@ -108,7 +108,8 @@ def split_array(text: str) -> list[str]:
             position = _skip_whitespace(text, position + 1)
         if after not in (",", "]") or (after == "," and text[position : position + 1] == "]"):
             raise InvalidJson(
-                f"element {len(elements)}: expecting ',' and another, or ']' after it")
+                f"element {len(elements)}: expecting ',' and another, or ']' after it"
+            )
     if _skip_whitespace(text, position + 1) < len(text):
         raise InvalidJson("something after the array")
     return elements
@@ -177,7 +178,8 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-_STRICT = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite,
-                           object_pairs_hook=_unique_keys)
+_STRICT = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys
+)
 _LAST_DUPLICATE_WINS = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _LENIENT = json.JSONDecoder()

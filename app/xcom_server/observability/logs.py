@@ -35,12 +35,19 @@ def write_to_stderr(log: logging.Logger, kind: str) -> None:
     """Make a logger write to standard error; `kind` is `console` or `json`."""
     handler = logging.StreamHandler()
     if kind == "json":
-        handler.setFormatter(JsonFormatter(
-            "%(levelname)s %(name)s %(process)d %(message)s", timestamp=True,
-            rename_fields={"levelname": "level", "name": "logger", "process": "pid"}))
+        handler.setFormatter(
+            JsonFormatter(
+                "%(levelname)s %(name)s %(process)d %(message)s",
+                timestamp=True,
+                rename_fields={"levelname": "level", "name": "logger", "process": "pid"},
+            )
+        )
     else:
-        handler.setFormatter(_ConsoleFormatter(
-            "%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]"))
+        handler.setFormatter(
+            _ConsoleFormatter(
+                "%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
+            )
+        )
     handler.addFilter(_add_request_id)
     log.handlers = [handler]
     log.setLevel(logging.INFO)
@@ -48,6 +55,7 @@ def write_to_stderr(log: logging.Logger, kind: str) -> None:
 
 def add_request_ids(app: Flask, *, log_them: bool) -> None:
     """Give each request of an application an id, return it in a header, and log the request."""
+
     @app.before_request
     def start_clock() -> None:
         request_state.current()
@@ -58,11 +66,16 @@ def add_request_ids(app: Flask, *, log_them: bool) -> None:
         response.headers[request_state.REQUEST_ID_HEADER] = state.request_id
         if log_them:
             fields = {
-                "method": request.method, "path": quoted_path(), "status": response.status_code,
+                "method": request.method,
+                "path": quoted_path(),
+                "status": response.status_code,
                 "milliseconds": round((time.perf_counter() - state.started) * 1000, 1),
-                "user": state.user_name, "client": request.remote_addr}
-            _log.info("%(method)s %(path)s %(status)d in %(milliseconds).1f ms", fields,
-                      extra=fields)
+                "user": state.user_name,
+                "client": request.remote_addr,
+            }
+            _log.info(
+                "%(method)s %(path)s %(status)d in %(milliseconds).1f ms", fields, extra=fields
+            )
         return response
 
 

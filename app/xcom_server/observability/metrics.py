@@ -24,14 +24,23 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)  #
 
 REQUESTS = Counter("xcom_requests_total", "Requests answered.", ["operation", "status"])
 REQUEST_DURATION = Histogram(
-    "xcom_request_duration_seconds", "Time to answer a request.", ["operation"], buckets=_BUCKETS)
+    "xcom_request_duration_seconds", "Time to answer a request.", ["operation"], buckets=_BUCKETS
+)
 STORE_DURATION = Histogram(
-    "xcom_store_duration_seconds", "Time of a statement or transaction, with waits for locks.",
-    ["kind"], buckets=_BUCKETS)
-POOL = Gauge("xcom_pool_connections", "Connections to the database: in use by requests (in_use),"
-             " and allowed to the workers (max).", ["state"], multiprocess_mode="livesum")
-BUILD_INFO = Gauge("xcom_build_info", "The version of the server.", ["version"],
-                   multiprocess_mode="max")
+    "xcom_store_duration_seconds",
+    "Time of a statement or transaction, with waits for locks.",
+    ["kind"],
+    buckets=_BUCKETS,
+)
+POOL = Gauge(
+    "xcom_pool_connections",
+    "Connections to the database: in use by requests (in_use), and allowed to the workers (max).",
+    ["state"],
+    multiprocess_mode="livesum",
+)
+BUILD_INFO = Gauge(
+    "xcom_build_info", "The version of the server.", ["version"], multiprocess_mode="max"
+)
 
 
 class StoreMetrics(Observer):
@@ -89,7 +98,9 @@ def _metrics() -> Response:
         if shared.METRICS_FOLDER in os.environ:
             registry = prometheus_client.CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return Response(prometheus_client.generate_latest(registry),
-                        content_type=prometheus_client.CONTENT_TYPE_LATEST)
+        return Response(
+            prometheus_client.generate_latest(registry),
+            content_type=prometheus_client.CONTENT_TYPE_LATEST,
+        )
     except (OSError, ValueError, struct.error):  # a file written in part, or no folder
         return Response("The files of the metrics cannot be read.\n", 503, mimetype="text/plain")

@@ -18,8 +18,16 @@ from gunicorn.workers.gthread import ThreadWorker
 
 WORKER_SLOTS = 64  # workers whose numbers differ by 64 share a slot
 YIELD_SECONDS = 0.001  # how long a busier worker waits, also for a worker that hangs
-_COMMAND_ONLY = ("args", "chdir", "check_config", "config", "daemon", "print_config", "pythonpath",
-                 "spew")
+_COMMAND_ONLY = (
+    "args",
+    "chdir",
+    "check_config",
+    "config",
+    "daemon",
+    "print_config",
+    "pythonpath",
+    "spew",
+)
 
 # Shared by all workers.  Each writes the number of its connections plus 1; 0 is a free slot.
 _connection_counts = memoryview(mmap.mmap(-1, WORKER_SLOTS * 4)).cast("I")
@@ -111,4 +119,5 @@ class BalancedWorker(ThreadWorker):  # type: ignore[misc]
     def publish_count(self) -> None:
         """Tell the other workers how many connections are open, or that this worker ends."""
         _connection_counts[self.age % WORKER_SLOTS] = (
-            self.connection_count() + 1 if self.alive else 0)
+            self.connection_count() + 1 if self.alive else 0
+        )

@@ -26,8 +26,9 @@ def when_ready(server: Arbiter) -> None:
         settings = Settings.from_env()
         preflight.check_addresses(settings, _open_addresses(server))
     places = ", ".join(map(str, gunicorn_adapter.listeners(server)))
-    server.log.info("xcom-server answers at %s/api/v1 and /api/v2 (page: %s/api/v2/ui/)",
-                    places, places)
+    server.log.info(
+        "xcom-server answers at %s/api/v1 and /api/v2 (page: %s/api/v2/ui/)", places, places
+    )
     _drain_on_sigterm(server, settings.drain_seconds)
 
 
@@ -70,9 +71,19 @@ def child_exit(server: Arbiter, worker: Worker) -> None:
     shared.mark_process_dead(worker.pid)
 
 
-BY_NAME = {hook.__name__: hook for hook in (
-    on_starting, when_ready, on_reload, pre_fork, post_fork, post_worker_init, pre_request,
-    child_exit)}
+BY_NAME = {
+    hook.__name__: hook
+    for hook in (
+        on_starting,
+        when_ready,
+        on_reload,
+        pre_fork,
+        post_fork,
+        post_worker_init,
+        pre_request,
+        child_exit,
+    )
+}
 
 
 def _open_addresses(server: Arbiter) -> list[Any]:

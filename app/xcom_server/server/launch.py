@@ -53,8 +53,11 @@ def configure(settings: Settings) -> dict[str, Any]:
     return {
         "bind": settings.bind,
         "workers": settings.workers,
-        "worker_class": ("xcom_server.server.gunicorn_adapter.BalancedWorker"
-                         if settings.balance_connections else "gthread"),
+        "worker_class": (
+            "xcom_server.server.gunicorn_adapter.BalancedWorker"
+            if settings.balance_connections
+            else "gthread"
+        ),
         "threads": settings.threads,
         "max_requests": settings.max_requests,
         "max_requests_jitter": settings.max_requests // 10,  # not all workers at the same time

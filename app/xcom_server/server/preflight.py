@@ -34,7 +34,8 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
         if backend.is_in_memory and workers > 1:
             raise DatabaseUnusable(
                 f"{url} is a database in memory, which each of the {workers} workers would have"
-                " for itself. Run one worker (--workers 1), or store in a file.")
+                " for itself. Run one worker (--workers 1), or store in a file."
+            )
         schema.ensure_current(backend)
 
 
@@ -50,7 +51,8 @@ def check_addresses(settings: Settings, addresses: Iterable[Any]) -> None:
             raise InsecureBind(
                 f"refusing to listen on {place}: with XCOM_AUTH=none everyone is an admin, so only"
                 " loopback addresses are allowed. Listen on 127.0.0.1, or add users (xcom-server"
-                " user add NAME --role ROLE) and set XCOM_AUTH=users.")
+                " user add NAME --role ROLE) and set XCOM_AUTH=users."
+            )
 
 
 @contextmanager

@@ -76,8 +76,9 @@ class XComEntry(XComKey):
         return self.logical_date or self.run_after
 
 
-Field = Literal["dag_id", "run_id", "task_id", "map_index", "key", "timestamp", "logical_date",
-                "run_after"]
+Field = Literal[
+    "dag_id", "run_id", "task_id", "map_index", "key", "timestamp", "logical_date", "run_after"
+]
 """What a list can be filtered and ordered by; the last two are the DAG run's."""
 
 Operator = Literal["eq", "gte", "gt", "lte", "lt", "like"]
@@ -122,9 +123,17 @@ class XComFilter:
     conditions: tuple[Condition, ...] = ()
 
     @classmethod
-    def of(cls, dag_id: str, run_id: str, task_id: str, *, map_index: int | None = None,
-           key: str | None = None, dag_ids: frozenset[str] | None = None,
-           conditions: tuple[Condition, ...] = ()) -> Self:
+    def of(
+        cls,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        *,
+        map_index: int | None = None,
+        key: str | None = None,
+        dag_ids: frozenset[str] | None = None,
+        conditions: tuple[Condition, ...] = (),
+    ) -> Self:
         """Return a filter in which a name that is WILDCARD stands for any."""
         dag, run, task = (None if name == WILDCARD else name for name in (dag_id, run_id, task_id))
         return cls(dag, run, task, map_index, key, dag_ids, conditions)

@@ -17,15 +17,21 @@ from xcom_server.storage.store import Observer, XComStore
 URL_HINT = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
 
 # For commands, where no client is waiting for an answer.
-COMMAND_LIMITS = Limits(pool_size=10, pool_timeout_seconds=30, connect_timeout_seconds=10,
-                        statement_timeout_seconds=0, lock_timeout_seconds=30,
-                        prepared_statements=True)
+COMMAND_LIMITS = Limits(
+    pool_size=10,
+    pool_timeout_seconds=30,
+    connect_timeout_seconds=10,
+    statement_timeout_seconds=0,
+    lock_timeout_seconds=30,
+    prepared_statements=True,
+)
 
 _BACKENDS: dict[str, type[Backend]] = {"sqlite": SqliteBackend, "postgresql": PostgresBackend}
 
 
-def open_store(url: str, limits: Limits, *, require_parents: bool = False,
-               observer: Observer | None = None) -> XComStore:
+def open_store(
+    url: str, limits: Limits, *, require_parents: bool = False, observer: Observer | None = None
+) -> XComStore:
     """Return the store at a URL, unconnected.  Raises DatabaseUnusable for an unsupported URL."""
     backend = open_backend(url, limits)
     if observer is not None:

@@ -17,8 +17,14 @@ class XComStore(Protocol):
 
     schema_version: str
 
-    def create(self, key: XComKey, value: str, *, timestamp: datetime | None = None,
-               run_date: datetime | None = None) -> XComEntry:
+    def create(
+        self,
+        key: XComKey,
+        value: str,
+        *,
+        timestamp: datetime | None = None,
+        run_date: datetime | None = None,
+    ) -> XComEntry:
         """Store a new entry whose value is the JSON text `value`.
 
         Registers an unknown DAG run or task instance, or raises NotFound for it if parents are
@@ -29,17 +35,25 @@ class XComStore(Protocol):
     def get(self, key: XComKey) -> XComEntry:
         """Return one entry.  Raises EntryNotFound."""
 
-    def list(self, filter_: XComFilter, *, limit: int, offset: int = 0,
-             order: Sequence[Order] = ()) -> Page:
+    def list(
+        self, filter_: XComFilter, *, limit: int, offset: int = 0, order: Sequence[Order] = ()
+    ) -> Page:
         """Return a page of the entries that match, without values, and how many match in all.
 
         The total and the page are of one point in time.  The order is by DAG, task, run, map
         index and key, each byte by byte, after the fields that `order` names.
         """
 
-    def replace_value(self, key: XComKey, value: str, *, timestamp: datetime | None = None,
-                      run_date: datetime | None = None, new_timestamp: datetime | None = None,
-                      if_match: Collection[int] | None = None) -> XComEntry:
+    def replace_value(
+        self,
+        key: XComKey,
+        value: str,
+        *,
+        timestamp: datetime | None = None,
+        run_date: datetime | None = None,
+        new_timestamp: datetime | None = None,
+        if_match: Collection[int] | None = None,
+    ) -> XComEntry:
         """Give an entry a new value, the JSON text `value`, and optionally a new timestamp.
 
         A `timestamp` or `run_date` must be the stored one, else DateMismatch is raised; and the
@@ -52,8 +66,11 @@ class XComStore(Protocol):
         Raises EntryNotFound, and PreconditionFailed if its ETag is not one of `if_match`.
         """
 
-    def load(self, rows: Sequence[SeedRow], advance: Callable[[int], None] = lambda count: None,
-             ) -> None:
+    def load(
+        self,
+        rows: Sequence[SeedRow],
+        advance: Callable[[int], None] = lambda count: None,
+    ) -> None:
         """Store all rows or none; an entry that is already stored is replaced.
 
         Calls `advance` with how many rows were processed since the last call.  Raises

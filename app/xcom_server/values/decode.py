@@ -40,8 +40,9 @@ def decode_v2(text: str) -> Any:
     """
     stored = json.loads(text)
     try:
-        value = (strict_json.loads(stored, duplicate_keys=True) if isinstance(stored, str)
-                 else stored)
+        value = (
+            strict_json.loads(stored, duplicate_keys=True) if isinstance(stored, str) else stored
+        )
         return _convert(value, _v2_text)
     except (strict_json.InvalidJson, _AirflowClass):
         return stored
@@ -91,9 +92,10 @@ def _v2_text(classname: str, version: int, data: Any) -> str:
     if classname.startswith("airflow."):
         raise _AirflowClass
     if isinstance(data, dict):
-        inside = ", ".join(f"{key}={each!r}" if isinstance(each, str)
-                           else f"{key}={_convert(each, _v2_text)}"
-                           for key, each in data.items())
+        inside = ", ".join(
+            f"{key}={each!r}" if isinstance(each, str) else f"{key}={_convert(each, _v2_text)}"
+            for key, each in data.items()
+        )
     elif isinstance(data, list):
         inside = ",".join(str(_convert(each, _v2_text)) for each in data)
         if classname in types.COLLECTIONS:

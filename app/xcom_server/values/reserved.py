@@ -10,8 +10,18 @@ from typing import Any
 
 from xcom_server.errors import ReservedKeys
 
-RESERVED = frozenset({"__classname__", "__version__", "__data__", "__id__", "__cache__",
-                      "__type", "__source", "__var"})
+RESERVED = frozenset(
+    {
+        "__classname__",
+        "__version__",
+        "__data__",
+        "__id__",
+        "__cache__",
+        "__type",
+        "__source",
+        "__var",
+    }
+)
 
 # The path to a value: the path to its parent, and its key or index there.  Only an error formats
 # it: as text for each value, long keys above a long list would take too much memory.
@@ -42,8 +52,11 @@ def _objects(value: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
             children = [(f".{key}", each) for key, each in value.items()]
         elif isinstance(value, list):
             children = [*enumerate(value)]
-        stack += [((path, step), each) for step, each in reversed(children)
-                  if isinstance(each, dict | list | str)]
+        stack += [
+            ((path, step), each)
+            for step, each in reversed(children)
+            if isinstance(each, dict | list | str)
+        ]
 
 
 def _format(path: Path) -> str:

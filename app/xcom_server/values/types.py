@@ -22,8 +22,13 @@ _FIXED_TIMEZONE = "pendulum.tz.timezone.FixedTimezone"
 _ZONEINFO = "zoneinfo.ZoneInfo"
 
 # Zone names that version 1 wrote and no time zone database has: offset in seconds or zone.
-_DAYLIGHT_SAVING = {"EDT": -4 * 3600, "CDT": -5 * 3600, "MDT": -6 * 3600, "PDT": -7 * 3600,
-                    "CEST": "CET"}
+_DAYLIGHT_SAVING = {
+    "EDT": -4 * 3600,
+    "CDT": -5 * 3600,
+    "MDT": -6 * 3600,
+    "PDT": -7 * 3600,
+    "CEST": "CET",
+}
 
 
 class Zone(ZoneInfo):
@@ -60,8 +65,9 @@ class PendulumDateTime(datetime):
     """A datetime with pendulum's repr."""
 
     def __repr__(self) -> str:
-        return "DateTime" + repr(datetime(*self.timetuple()[:6], self.microsecond,
-                                          self.tzinfo)).removeprefix("datetime.datetime")
+        return "DateTime" + repr(
+            datetime(*self.timetuple()[:6], self.microsecond, self.tzinfo)
+        ).removeprefix("datetime.datetime")
 
 
 class OrderedSet(tuple[Any, ...]):
@@ -174,8 +180,11 @@ def _serialize(value: Any) -> Any:
             return _envelope(classname, 1, name)
         case datetime():
             zone = value.tzinfo and _serialize((*_zone_name(value.tzinfo), 1, True))
-            classname = ("pendulum.datetime.DateTime" if isinstance(value, PendulumDateTime)
-                         else "datetime.datetime")
+            classname = (
+                "pendulum.datetime.DateTime"
+                if isinstance(value, PendulumDateTime)
+                else "datetime.datetime"
+            )
             aware = value if value.tzinfo else value.replace(tzinfo=UTC)
             return _envelope(classname, 2, {"timestamp": aware.timestamp(), "tz": zone})
         case date():

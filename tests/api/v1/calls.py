@@ -18,9 +18,14 @@ entries, entry, create = _calls.entries, _calls.entry, _calls.create
 def stored_values(client: FlaskClient) -> dict[str, Any]:
     """Return every key that is stored, whatever its task -> its value as JSON."""
     listed = client.get(entries("~", "~", "~")).get_json()["xcom_entries"]
-    return {each["key"]: client.get(entry(each["key"]), query_string={
-        "map_index": each["map_index"], "stringify": "false"}).get_json().get("value")
-        for each in listed}
+    return {
+        each["key"]: client.get(
+            entry(each["key"]), query_string={"map_index": each["map_index"], "stringify": "false"}
+        )
+        .get_json()
+        .get("value")
+        for each in listed
+    }
 
 
 def refused(answer: TestResponse, status: int, title: str | None = "Bad Request") -> str | None:

@@ -19,12 +19,26 @@ def write(client: FlaskClient, method: str, path: str, body: Any, **options: Any
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-@pytest.mark.parametrize("body", [
-    "{bad", '{"key": "k", ', "'k'", '{"key": "k"} x', '{"key": "k",}', "null", " ", "nul",
-    '{"key": "k", "value": "a\nb"}', '{"key": "k", "value": %s}' % ("1" * 5000),
-    "[" * 100_000, '{"a":' * 100_000])
-def test_a_malformed_body_is_refused(client: FlaskClient, method: str, path: str,
-                                     body: str) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{bad",
+        '{"key": "k", ',
+        "'k'",
+        '{"key": "k"} x',
+        '{"key": "k",}',
+        "null",
+        " ",
+        "nul",
+        '{"key": "k", "value": "a\nb"}',
+        '{"key": "k", "value": %s}' % ("1" * 5000),
+        "[" * 100_000,
+        '{"a":' * 100_000,
+    ],
+)
+def test_a_malformed_body_is_refused(
+    client: FlaskClient, method: str, path: str, body: str
+) -> None:
     detail = refused(write(client, method, path, body), 400)
 
     assert detail is not None
@@ -33,20 +47,26 @@ def test_a_malformed_body_is_refused(client: FlaskClient, method: str, path: str
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-@pytest.mark.parametrize(("body", "reason"), [
-    ('{"key": "k", "value": NaN}', "NaN"), ('{"key": "k", "value": -Infinity}', "-Infinity"),
-    ('{"key": "k", "value": 1e400}', "a number too large"),
-    ('{"key": "k", "value": "a", "value": "b"}', "the name 'value' twice"),
-    ('{"key": "k", "value": "v", "x": {"a": 1, "a": 1}}', "the name 'a' twice"),
-    ('{"key": "k", "value": "\\ud800"}', "a lone surrogate"),
-    ('{"key": "k", "value": "v", "\\udc00": 1}', "a lone surrogate"),
-    (b'{"key": "k", "value": "\xff"}', "bytes that are not UTF-8"),
-    (b'{"key": "k", "value": "\xed\xa0\x80"}', "bytes that are not UTF-8"),
-    ('{"key": "k", "value": "v"}'.encode("utf-16"), "bytes that are not UTF-8"),
-    ('{"key": "k", "value": ' + "[" * DEEP + "]" * DEEP + "}", "nesting beyond 64"),
-    ("[" * (DEEP + 1) + "]" * (DEEP + 1), "nesting beyond 64")])
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"key": "k", "value": NaN}', "NaN"),
+        ('{"key": "k", "value": -Infinity}', "-Infinity"),
+        ('{"key": "k", "value": 1e400}', "a number too large"),
+        ('{"key": "k", "value": "a", "value": "b"}', "the name 'value' twice"),
+        ('{"key": "k", "value": "v", "x": {"a": 1, "a": 1}}', "the name 'a' twice"),
+        ('{"key": "k", "value": "\\ud800"}', "a lone surrogate"),
+        ('{"key": "k", "value": "v", "\\udc00": 1}', "a lone surrogate"),
+        (b'{"key": "k", "value": "\xff"}', "bytes that are not UTF-8"),
+        (b'{"key": "k", "value": "\xed\xa0\x80"}', "bytes that are not UTF-8"),
+        ('{"key": "k", "value": "v"}'.encode("utf-16"), "bytes that are not UTF-8"),
+        ('{"key": "k", "value": ' + "[" * DEEP + "]" * DEEP + "}", "nesting beyond 64"),
+        ("[" * (DEEP + 1) + "]" * (DEEP + 1), "nesting beyond 64"),
+    ],
+)
 def test_a_body_that_readers_could_read_differently_is_refused(
-        client: FlaskClient, method: str, path: str, body: str | bytes, reason: str) -> None:
+    client: FlaskClient, method: str, path: str, body: str | bytes, reason: str
+) -> None:
     detail = refused(write(client, method, path, body), 400)
 
     assert detail is not None
@@ -64,38 +84,59 @@ def test_a_body_as_deep_as_allowed_is_read(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-@pytest.mark.parametrize(("body", "shown"), [
-    ("[]", "[]"), ('"str"', "'str'"), ("5", "5"), ("true", "True"), ("[1, 2]", "[1, 2]")])
-def test_a_body_that_is_no_object_is_refused(client: FlaskClient, method: str, path: str,
-                                             body: str, shown: str) -> None:
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [("[]", "[]"), ('"str"', "'str'"), ("5", "5"), ("true", "True"), ("[1, 2]", "[1, 2]")],
+)
+def test_a_body_that_is_no_object_is_refused(
+    client: FlaskClient, method: str, path: str, body: str, shown: str
+) -> None:
     assert refused(write(client, method, path, body), 400) == f"{shown} is not of type 'object'"
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
-def test_an_empty_body_is_refused(client: FlaskClient, method: str, path: str,
-                                  content_type: str | None) -> None:
+def test_an_empty_body_is_refused(
+    client: FlaskClient, method: str, path: str, content_type: str | None
+) -> None:
     answer = write(client, method, path, b"", content_type=content_type)
 
     assert refused(answer, 400) == "Request body must not be empty"
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-@pytest.mark.parametrize("content_type", [
-    "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "json",
-    "application/xml", "text/json", None])
-def test_a_body_of_another_media_type_is_refused(client: FlaskClient, method: str, path: str,
-                                                 content_type: str | None) -> None:
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=b",
+        "json",
+        "application/xml",
+        "text/json",
+        None,
+    ],
+)
+def test_a_body_of_another_media_type_is_refused(
+    client: FlaskClient, method: str, path: str, content_type: str | None
+) -> None:
     answer = write(client, method, path, '{"key": "k", "value": "v"}', content_type=content_type)
 
     assert refused(answer, 415, "Unsupported Media Type") == (
-        f"Invalid Content-type ({content_type or ''}), expected JSON data")
+        f"Invalid Content-type ({content_type or ''}), expected JSON data"
+    )
     assert stored_values(client) == {}
 
 
-@pytest.mark.parametrize("content_type", [
-    "application/json", "application/json; charset=utf-8", "APPLICATION/JSON",
-    "application/merge-patch+json"])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "APPLICATION/JSON",
+        "application/merge-patch+json",
+    ],
+)
 def test_a_json_media_type_is_taken(client: FlaskClient, content_type: str) -> None:
     body = "\ufeff" + '{"key": "k", "value": "v"}'
 
@@ -103,15 +144,17 @@ def test_a_json_media_type_is_taken(client: FlaskClient, content_type: str) -> N
 
 
 def test_a_malformed_body_is_refused_whatever_the_charset(client: FlaskClient) -> None:
-    answer = write(client, "POST", entries(), "{bad",
-                   content_type="application/json; charset=utf-8")
+    answer = write(
+        client, "POST", entries(), "{bad", content_type="application/json; charset=utf-8"
+    )
 
     assert refused(answer, 400) == "Request body is not valid JSON"
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-def test_a_body_over_the_limit_is_refused(make_client: Callable[..., FlaskClient], method: str,
-                                          path: str) -> None:
+def test_a_body_over_the_limit_is_refused(
+    make_client: Callable[..., FlaskClient], method: str, path: str
+) -> None:
     client = make_client(max_body_bytes=1000)
     fitting = '{"key": "k", "value": "%s"}' % ("x" * 900)
 
@@ -120,9 +163,16 @@ def test_a_body_over_the_limit_is_refused(make_client: Callable[..., FlaskClient
     assert write(client, "POST", entries(), fitting).status_code == 200
 
 
-@pytest.mark.parametrize(("key", "words"), [
-    ("", "non-empty"), ("x" * 513, "is too long - 'key'"), ("a\0b", "does not match"),
-    (5, "5 is not of type 'string' - 'key'"), (None, "None is not of type 'string' - 'key'")])
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("", "non-empty"),
+        ("x" * 513, "is too long - 'key'"),
+        ("a\0b", "does not match"),
+        (5, "5 is not of type 'string' - 'key'"),
+        (None, "None is not of type 'string' - 'key'"),
+    ],
+)
 def test_a_key_that_cannot_be_is_refused(client: FlaskClient, key: Any, words: str) -> None:
     detail = refused(create(client, key), 400)
 
@@ -134,26 +184,34 @@ def test_a_key_that_cannot_be_is_refused(client: FlaskClient, key: Any, words: s
 
 @pytest.mark.parametrize("name", ["x" * 251, "a\0b"])
 @pytest.mark.parametrize("field", ["dag_id", "dag_run_id", "task_id"])
-def test_an_id_that_cannot_be_is_refused_everywhere(client: FlaskClient, field: str,
-                                                    name: str) -> None:
-    for method, path, body in (("GET", entries, None), ("POST", entries, {"key": "k"}),
-                               ("GET", lambda **n: entry("k", **n), None)):
-        answer = client.open(path(**{field: name}), method=method,
-                             json={**body, "value": "v"} if body else None)
-        assert refused(answer, 400) == (f"Wrong length or character in path parameter '{field}':"
-                                        " 1 to 250 characters, none of them NUL.")
+def test_an_id_that_cannot_be_is_refused_everywhere(
+    client: FlaskClient, field: str, name: str
+) -> None:
+    for method, path, body in (
+        ("GET", entries, None),
+        ("POST", entries, {"key": "k"}),
+        ("GET", lambda **n: entry("k", **n), None),
+    ):
+        answer = client.open(
+            path(**{field: name}), method=method, json={**body, "value": "v"} if body else None
+        )
+        assert refused(answer, 400) == (
+            f"Wrong length or character in path parameter '{field}':"
+            " 1 to 250 characters, none of them NUL."
+        )
     assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 @pytest.mark.parametrize("key", ["x" * 513, "a\0b"])
-def test_a_path_with_a_key_that_cannot_be_is_refused(client: FlaskClient, method: str,
-                                                     key: str) -> None:
+def test_a_path_with_a_key_that_cannot_be_is_refused(
+    client: FlaskClient, method: str, key: str
+) -> None:
     body = {"value": "v"} if method == "PATCH" else None
 
     assert refused(client.open(entry(key), method=method, json=body), 400) == (
-        "Wrong length or character in path parameter 'key':"
-        " 1 to 512 characters, none of them NUL.")
+        "Wrong length or character in path parameter 'key': 1 to 512 characters, none of them NUL."
+    )
 
 
 @pytest.mark.parametrize("part", ["%ff", "%ed%a0%80", "%c0%af", "a%e2%82"])
@@ -173,13 +231,16 @@ def test_a_query_that_is_not_utf8_is_refused(client: FlaskClient, query: str) ->
 
 
 @pytest.mark.parametrize("parameter", ["limit", "offset", "map_index"])
-@pytest.mark.parametrize("text", ["", " 1", "1 ", "+1", "1_0", "1.0", "1e2", "0x5", "١", "５",
-                                  "--1", "true", "1\n", "9" * 4001])
+@pytest.mark.parametrize(
+    "text",
+    ["", " 1", "1 ", "+1", "1_0", "1.0", "1e2", "0x5", "١", "５", "--1", "true", "1\n", "9" * 4001],
+)
 def test_an_integer_is_ascii_digits(client: FlaskClient, parameter: str, text: str) -> None:
     answer = client.get(f"{entries()}?{parameter}={quote(text)}")
 
     assert refused(answer, 400) == (
-        f"Wrong type, expected 'integer' for query parameter '{parameter}'")
+        f"Wrong type, expected 'integer' for query parameter '{parameter}'"
+    )
 
 
 @pytest.mark.parametrize("parameter", ["stringify", "deserialize"])
@@ -188,13 +249,16 @@ def test_a_boolean_is_true_or_false(client: FlaskClient, parameter: str, text: s
     answer = client.get(f"{entry('k')}?{parameter}={quote(text)}")
 
     assert refused(answer, 400) == (
-        f"Wrong type, expected 'boolean' for query parameter '{parameter}'")
+        f"Wrong type, expected 'boolean' for query parameter '{parameter}'"
+    )
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", entries()), ("GET", entry("k")), *WRITES,
-                                              ("DELETE", entry("k"))])
-def test_unknown_parameters_are_refused_by_name(client: FlaskClient, method: str,
-                                                path: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", entries()), ("GET", entry("k")), *WRITES, ("DELETE", entry("k"))]
+)
+def test_unknown_parameters_are_refused_by_name(
+    client: FlaskClient, method: str, path: str
+) -> None:
     body = None if method in ("GET", "DELETE") else {"key": "k", "value": "v"}
     answer = client.open(f"{path}?zz=1&LIMIT=2&bogus", method=method, json=body)
 
@@ -202,14 +266,19 @@ def test_unknown_parameters_are_refused_by_name(client: FlaskClient, method: str
     assert stored_values(client) == {}
 
 
-@pytest.mark.parametrize(("method", "path", "allowed"), [
-    ("PUT", entries(), {"GET", "HEAD", "OPTIONS", "POST"}),
-    ("DELETE", entries(), {"GET", "HEAD", "OPTIONS", "POST"}),
-    ("PUT", entry("k"), {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH"}),
-    ("POST", entry("k"), {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH"}),
-    ("POST", "/api/v1/health", {"GET", "HEAD", "OPTIONS"})])
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", entries(), {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("DELETE", entries(), {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("PUT", entry("k"), {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH"}),
+        ("POST", entry("k"), {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH"}),
+        ("POST", "/api/v1/health", {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
 def test_a_method_that_is_not_allowed_is_refused_with_those_that_are(
-        client: FlaskClient, method: str, path: str, allowed: set[str]) -> None:
+    client: FlaskClient, method: str, path: str, allowed: set[str]
+) -> None:
     answer = client.open(path, method=method, json={"key": "k", "value": "v"})
 
     refused(answer, 405, "Method Not Allowed")
@@ -217,12 +286,12 @@ def test_a_method_that_is_not_allowed_is_refused_with_those_that_are(
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-def test_a_body_of_too_many_members_is_refused(client: FlaskClient, method: str,
-                                               path: str) -> None:
+def test_a_body_of_too_many_members_is_refused(client: FlaskClient, method: str, path: str) -> None:
     body = {"value": "v"} | {str(number): 1 for number in range(100)}
 
     assert refused(client.open(path, method=method, json=body), 400) == (
-        "Request body has 101 members, more than 100")
+        "Request body has 101 members, more than 100"
+    )
 
 
 def test_a_long_refused_name_is_not_repeated_at_length(client: FlaskClient) -> None:

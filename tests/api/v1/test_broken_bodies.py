@@ -36,12 +36,21 @@ TYPE = "Content-Type: application/json\r\n"
 CHUNKED = f"{TYPE}Transfer-Encoding: chunked\r\n"
 
 
-@pytest.mark.parametrize("body", [
-    b"zz\r\n{}\r\n0\r\n\r\n", b"-5\r\n{}\r\n0\r\n\r\n", b"0x5\r\n{}\r\n0\r\n\r\n",
-    b"\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX0\r\n\r\n", b"5\r\n{}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"zz\r\n{}\r\n0\r\n\r\n",
+        b"-5\r\n{}\r\n0\r\n\r\n",
+        b"0x5\r\n{}\r\n0\r\n\r\n",
+        b"\r\n{}\r\n0\r\n\r\n",
+        b"2\r\n{}XX0\r\n\r\n",
+        b"5\r\n{}",
+    ],
+)
 @pytest.mark.parametrize("method", ["POST", "PATCH", "GET", "DELETE"])
-def test_malformed_chunks_are_never_a_failure_of_the_server(server: LiveServer, method: str,
-                                                            body: bytes) -> None:
+def test_malformed_chunks_are_never_a_failure_of_the_server(
+    server: LiveServer, method: str, body: bytes
+) -> None:
     path = PATH if method == "POST" else entry("k", dag_id="broken-bodies")
 
     status = exchange(server, method, path, CHUNKED, body)
@@ -60,8 +69,9 @@ def test_a_body_that_breaks_off_is_refused(server: LiveServer) -> None:
 
 
 @pytest.mark.parametrize("tail", [b"", b"GARBAGE", b" " * LIMIT])
-def test_a_chunked_body_over_the_limit_is_refused_and_not_cut(server: LiveServer,
-                                                              tail: bytes) -> None:
+def test_a_chunked_body_over_the_limit_is_refused_and_not_cut(
+    server: LiveServer, tail: bytes
+) -> None:
     body = chunked(JSON + b" " * (LIMIT - len(JSON)), b" " + tail)
 
     assert b" 413 " in exchange(server, "POST", PATH, CHUNKED, body)

@@ -15,9 +15,19 @@ def test_a_created_entry_is_answered_and_found(client: FlaskClient) -> None:
     answer = create(client, "k", "v", timestamp="2024-05-06T07:08:09.123456+00:00")
 
     assert answer.status_code == 200
-    assert answer.get_json() == client.get(entry("k")).get_json() == {
-        "dag_id": "etl", "execution_date": RUN_DATE, "key": "k", "map_index": -1,
-        "task_id": "extract", "timestamp": "2024-05-06T07:08:09.123456+00:00", "value": "v"}
+    assert (
+        answer.get_json()
+        == client.get(entry("k")).get_json()
+        == {
+            "dag_id": "etl",
+            "execution_date": RUN_DATE,
+            "key": "k",
+            "map_index": -1,
+            "task_id": "extract",
+            "timestamp": "2024-05-06T07:08:09.123456+00:00",
+            "value": "v",
+        }
+    )
 
 
 def test_creating_an_entry_twice_is_refused_and_keeps_the_first_value(client: FlaskClient) -> None:
@@ -29,8 +39,9 @@ def test_creating_an_entry_twice_is_refused_and_keeps_the_first_value(client: Fl
     assert stored_values(client) == {"k": "first"}
 
 
-@pytest.mark.parametrize("value", [
-    "", "plain", '{"a": 1}', "żółć ☃ 🙂", "a\0b", " \n\t", "x" * 100_000, None])
+@pytest.mark.parametrize(
+    "value", ["", "plain", '{"a": 1}', "żółć ☃ 🙂", "a\0b", " \n\t", "x" * 100_000, None]
+)
 def test_a_value_comes_back_as_it_was_sent(client: FlaskClient, value: str | None) -> None:
     assert create(client, "k", value).get_json()["value"] == value
     assert stored_values(client) == {"k": value}
@@ -44,10 +55,13 @@ def test_a_value_that_is_no_string_is_refused(client: FlaskClient, value: Any) -
     assert stored_values(client) == {}
 
 
-@pytest.mark.parametrize(("body", "missing"), [
-    ({"value": "v"}, ["key"]), ({"key": "k"}, ["value"]), ({}, ["key", "value"])])
-def test_a_missing_field_is_named(client: FlaskClient, body: dict[str, str],
-                                  missing: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [({"value": "v"}, ["key"]), ({"key": "k"}, ["value"]), ({}, ["key", "value"])],
+)
+def test_a_missing_field_is_named(
+    client: FlaskClient, body: dict[str, str], missing: list[str]
+) -> None:
     detail = refused(client.post(entries(), json=body), 400)
 
     assert detail == str({field: ["Missing data for required field."] for field in missing})
@@ -75,37 +89,60 @@ def test_a_whole_entry_can_be_created_as_it_was_read(client: FlaskClient) -> Non
     assert client.post(entries(), json=read).get_json() == read
 
 
-@pytest.mark.parametrize(("given", "shown"), [
-    ("2024-05-06T07:08:09+00:00", "2024-05-06T07:08:09+00:00"),
-    ("2024-05-06T07:08:09Z", "2024-05-06T07:08:09+00:00"),
-    ("2024-05-06t09:08:09.5+02:00", "2024-05-06T07:08:09.500000+00:00"),
-    ("2024-05-06T07:08:09.123456789Z", "2024-05-06T07:08:09.123456+00:00"),
-    ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00"),
-    ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999+00:00")])
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("2024-05-06T07:08:09+00:00", "2024-05-06T07:08:09+00:00"),
+        ("2024-05-06T07:08:09Z", "2024-05-06T07:08:09+00:00"),
+        ("2024-05-06t09:08:09.5+02:00", "2024-05-06T07:08:09.500000+00:00"),
+        ("2024-05-06T07:08:09.123456789Z", "2024-05-06T07:08:09.123456+00:00"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00"),
+        ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999+00:00"),
+    ],
+)
 def test_a_given_timestamp_is_kept(client: FlaskClient, given: str, shown: str) -> None:
     assert create(client, timestamp=given).get_json()["timestamp"] == shown
     assert client.get(entry("k")).get_json()["timestamp"] == shown
 
 
 @pytest.mark.parametrize("field", ["timestamp", "execution_date"])
-@pytest.mark.parametrize("text", [
-    "", "now", "2024-01-01", "2024-01-01T00:00:00", "2024-01-01T00:00Z", "2024-13-01T00:00:00Z",
-    "2024-01-01T25:00:00Z", "2024-01-01T00:00:00+25:00", "20240101T000000Z", "1704067200",
-    "2024-01-01T00:00:00+00:60", "2024-01-01T00:60:00Z", "2024-01-01T24:00:00Z",
-    "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "٢٠٢٤-01-01T00:00:00Z",
-    "2024-01-01T00:00:00Z "])
-def test_a_date_that_is_no_date_with_a_zone_is_refused(client: FlaskClient, field: str,
-                                                       text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "now",
+        "2024-01-01",
+        "2024-01-01T00:00:00",
+        "2024-01-01T00:00Z",
+        "2024-13-01T00:00:00Z",
+        "2024-01-01T25:00:00Z",
+        "2024-01-01T00:00:00+25:00",
+        "20240101T000000Z",
+        "1704067200",
+        "2024-01-01T00:00:00+00:60",
+        "2024-01-01T00:60:00Z",
+        "2024-01-01T24:00:00Z",
+        "0001-01-01T00:00:00+05:00",
+        "9999-12-31T23:59:59-05:00",
+        "٢٠٢٤-01-01T00:00:00Z",
+        "2024-01-01T00:00:00Z ",
+    ],
+)
+def test_a_date_that_is_no_date_with_a_zone_is_refused(
+    client: FlaskClient, field: str, text: str
+) -> None:
     assert refused(create(client, **{field: text}), 400) == (
-        f"{{'{field}': ['Not a valid datetime.']}}")
+        f"{{'{field}': ['Not a valid datetime.']}}"
+    )
     assert stored_values(client) == {}
 
 
 def test_a_date_that_contradicts_the_run_is_refused(client: FlaskClient) -> None:
     detail = refused(create(client, execution_date="2024-01-02T00:00:00+00:00"), 400)
 
-    assert detail == ("execution_date from request body doesn't match the DAG run's,"
-                      f" which is {RUN_DATE}")
+    assert detail == (
+        f"execution_date from request body doesn't match the DAG run's, which is {RUN_DATE}"
+    )
     assert stored_values(client) == {}
 
 
@@ -115,14 +152,19 @@ def test_a_date_that_says_the_same_in_another_zone_is_taken(client: FlaskClient)
     assert answer.get_json()["execution_date"] == RUN_DATE
 
 
-@pytest.mark.parametrize(("run_id", "given", "date"), [
-    ("manual__2024-02-03T04:05:06.789000+00:00", None, "2024-02-03T04:05:06.789000+00:00"),
-    ("dataset_triggered__2024-02-03T06:05:06+02:00", None, "2024-02-03T04:05:06+00:00"),
-    ("manual__2024-02-03T04:05:06+00:00_Ab12", None, "2024-02-03T04:05:06+00:00"),
-    ("My_run2__2024-02-03T04:05:06+00:00", None, "2024-02-03T04:05:06+00:00"),
-    ("my run", "2024-05-06T00:00:00Z", "2024-05-06T00:00:00+00:00")])
+@pytest.mark.parametrize(
+    ("run_id", "given", "date"),
+    [
+        ("manual__2024-02-03T04:05:06.789000+00:00", None, "2024-02-03T04:05:06.789000+00:00"),
+        ("dataset_triggered__2024-02-03T06:05:06+02:00", None, "2024-02-03T04:05:06+00:00"),
+        ("manual__2024-02-03T04:05:06+00:00_Ab12", None, "2024-02-03T04:05:06+00:00"),
+        ("My_run2__2024-02-03T04:05:06+00:00", None, "2024-02-03T04:05:06+00:00"),
+        ("my run", "2024-05-06T00:00:00Z", "2024-05-06T00:00:00+00:00"),
+    ],
+)
 def test_a_new_run_gets_its_date_from_its_id_or_the_body(
-        client: FlaskClient, run_id: str, given: str | None, date: str) -> None:
+    client: FlaskClient, run_id: str, given: str | None, date: str
+) -> None:
     body = {"key": "k", "value": "v"} | ({"execution_date": given} if given else {})
 
     assert client.post(entries(dag_run_id=run_id), json=body).get_json()["execution_date"] == date
@@ -136,11 +178,11 @@ def test_a_new_run_without_a_date_gets_the_present_one(client: FlaskClient, run_
     assert first["execution_date"] == second["execution_date"] == first["timestamp"]
 
 
-@pytest.mark.parametrize("names", [
-    {"dag_id": "~"}, {"dag_run_id": "~"}, {"task_id": "~"}])
+@pytest.mark.parametrize("names", [{"dag_id": "~"}, {"dag_run_id": "~"}, {"task_id": "~"}])
 def test_any_is_never_written_to(client: FlaskClient, names: dict[str, str]) -> None:
-    detail = refused(client.post(entries(**names), json={"key": "k", "value": "v"}), 404,
-                     "Not Found")
+    detail = refused(
+        client.post(entries(**names), json={"key": "k", "value": "v"}), 404, "Not Found"
+    )
 
     assert detail is not None
     assert "'~' stands for any" in detail
@@ -152,8 +194,9 @@ def test_any_is_never_written_to(client: FlaskClient, names: dict[str, str]) -> 
 def test_a_mapped_entry_is_written_by_its_index(client: FlaskClient) -> None:
     path = entries()
     for index in (0, 1):
-        client.post(path, json={"key": "k", "value": f"v{index}"},
-                    query_string={"map_index": index})
+        client.post(
+            path, json={"key": "k", "value": f"v{index}"}, query_string={"map_index": index}
+        )
     client.patch(entry("k"), json={"value": "new"}, query_string={"map_index": 1})
     client.delete(entry("k"), query_string={"map_index": 0})
 
@@ -164,25 +207,44 @@ def test_a_mapped_entry_is_written_by_its_index(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("map_index", ["-2", "2147483648", "99999999999999999999", "x", ""])
 def test_a_map_index_that_cannot_be_is_refused(client: FlaskClient, map_index: str) -> None:
-    answer = client.post(entries(), json={"key": "k", "value": "v"},
-                         query_string={"map_index": map_index})
+    answer = client.post(
+        entries(), json={"key": "k", "value": "v"}, query_string={"map_index": map_index}
+    )
 
     refused(answer, 400)
     assert stored_values(client) == {}
 
 
-@pytest.mark.parametrize(("names", "title", "detail"), [
-    ({"dag_id": "nope"}, "DAG not found", "The DAG with dag_id: nope was not found"),
-    ({"dag_run_id": "nope"}, "DAGRun not found",
-     "DAGRun with DAG ID: 'etl' and DagRun ID: 'nope' not found"),
-    ({"task_id": "nope"}, "Task instance not found",
-     "Task instance with task_id: 'nope' and map_index: -1 not found in DagRun ID: 'r'"
-     " of DAG ID: 'etl'")])
-def test_a_missing_parent_is_named(make_client: Callable[..., FlaskClient], database_url: str,
-                                   names: dict[str, str], title: str, detail: str) -> None:
+@pytest.mark.parametrize(
+    ("names", "title", "detail"),
+    [
+        ({"dag_id": "nope"}, "DAG not found", "The DAG with dag_id: nope was not found"),
+        (
+            {"dag_run_id": "nope"},
+            "DAGRun not found",
+            "DAGRun with DAG ID: 'etl' and DagRun ID: 'nope' not found",
+        ),
+        (
+            {"task_id": "nope"},
+            "Task instance not found",
+            "Task instance with task_id: 'nope' and map_index: -1 not found in DagRun ID: 'r'"
+            " of DAG ID: 'etl'",
+        ),
+    ],
+)
+def test_a_missing_parent_is_named(
+    make_client: Callable[..., FlaskClient],
+    database_url: str,
+    names: dict[str, str],
+    title: str,
+    detail: str,
+) -> None:
     client = make_client(require_parents=True)
-    load(database_url, '{"dag_runs": [{"dag_id": "etl", "run_id": "r", "task_instances":'
-                       ' [{"task_id": "extract"}]}]}')
+    load(
+        database_url,
+        '{"dag_runs": [{"dag_id": "etl", "run_id": "r", "task_instances":'
+        ' [{"task_id": "extract"}]}]}',
+    )
     known = {"dag_run_id": "r"}
 
     missing = client.post(entries(**known | names), json={"key": "k", "value": "v"})
@@ -192,10 +254,13 @@ def test_a_missing_parent_is_named(make_client: Callable[..., FlaskClient], data
     assert found.status_code == 200
 
 
-@pytest.mark.parametrize(("key", "status"), [
-    ("k" * 10 + "鍵" * 280, 200), ("k" * 11 + "鍵" * 280, 400), ("鍵" * 512, 400)])
-def test_names_that_are_too_long_together_are_refused(client: FlaskClient, key: str,
-                                                      status: int) -> None:
+@pytest.mark.parametrize(
+    ("key", "status"),
+    [("k" * 10 + "鍵" * 280, 200), ("k" * 11 + "鍵" * 280, 400), ("鍵" * 512, 400)],
+)
+def test_names_that_are_too_long_together_are_refused(
+    client: FlaskClient, key: str, status: int
+) -> None:
     names = {"dag_id": "é" * 250, "dag_run_id": "é" * 250, "task_id": "鍵" * 250}
 
     answer = client.post(entries(**names), json={"key": key, "value": "v"})
@@ -204,7 +269,8 @@ def test_names_that_are_too_long_together_are_refused(client: FlaskClient, key: 
     if status == 400:
         size = 1750 + len(key.encode())
         assert refused(answer, 400) == (
-            f"dag_id, dag_run_id, task_id and key are {size} bytes together, more than 2600")
+            f"dag_id, dag_run_id, task_id and key are {size} bytes together, more than 2600"
+        )
 
 
 def test_a_refused_entry_registers_no_parents(client: FlaskClient) -> None:

@@ -36,5 +36,6 @@ def test_an_unknown_parameter_of_a_deletion_is_refused(client: FlaskClient) -> N
     create(client)
 
     assert refused(client.delete(entry("k"), query_string={"x": 1}), 400, None) == (
-        "Extra query parameter(s) x not in spec")
+        "Extra query parameter(s) x not in spec"
+    )
     assert stored_values(client) == {"k": "v"}

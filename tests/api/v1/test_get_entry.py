@@ -12,8 +12,19 @@ from tests.api.calls import RUN
 from tests.api.v1.calls import create, entry, refused
 from tests.conftest import load
 
-VALUES = ['{"b": 1, "a": [1, null, true]}', "[]", "1180591620717411303424", "1.10", "-0.0", "1e2",
-          "true", '"text"', '"\\u00fc\\ud83d\\ude42"', "9007199254740993", '{"b":1,"a":2}']
+VALUES = [
+    '{"b": 1, "a": [1, null, true]}',
+    "[]",
+    "1180591620717411303424",
+    "1.10",
+    "-0.0",
+    "1e2",
+    "true",
+    '"text"',
+    '"\\u00fc\\ud83d\\ude42"',
+    "9007199254740993",
+    '{"b":1,"a":2}',
+]
 
 
 def with_value(client: FlaskClient, database_url: str, value: str) -> str:
@@ -24,8 +35,9 @@ def with_value(client: FlaskClient, database_url: str, value: str) -> str:
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_a_value_is_shown_as_python_writes_it(client: FlaskClient, database_url: str,
-                                              value: str) -> None:
+def test_a_value_is_shown_as_python_writes_it(
+    client: FlaskClient, database_url: str, value: str
+) -> None:
     path = with_value(client, database_url, value)
 
     shown = client.get(path).get_json()["value"]
@@ -36,8 +48,9 @@ def test_a_value_is_shown_as_python_writes_it(client: FlaskClient, database_url:
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_a_value_is_shown_as_json_on_request(client: FlaskClient, database_url: str,
-                                             value: str) -> None:
+def test_a_value_is_shown_as_json_on_request(
+    client: FlaskClient, database_url: str, value: str
+) -> None:
     path = with_value(client, database_url, value)
 
     answer = client.get(path, query_string={"stringify": "false"})
@@ -56,7 +69,9 @@ def test_null_is_null_either_way(client: FlaskClient) -> None:
 def test_an_answer_is_written_as_airflow_writes_it(client: FlaskClient) -> None:
     create(client, "k", "ü", timestamp="2024-05-06T07:08:09Z")
 
-    assert client.get(entry("k")).data == b"""{
+    assert (
+        client.get(entry("k")).data
+        == b"""{
   "dag_id": "etl",
   "execution_date": "2024-01-01T00:00:00+00:00",
   "key": "k",
@@ -66,10 +81,12 @@ def test_an_answer_is_written_as_airflow_writes_it(client: FlaskClient) -> None:
   "value": "\\u00fc"
 }
 """
+    )
 
 
 def test_deserialization_is_refused_unless_it_is_allowed(
-        make_client: Callable[..., FlaskClient], database_url: str) -> None:
+    make_client: Callable[..., FlaskClient], database_url: str
+) -> None:
     date = '{"__classname__": "datetime.date", "__version__": 2, "__data__": "2024-02-29"}'
     path = with_value(make_client(), database_url, date)
     query = {"deserialize": "true"}
@@ -85,22 +102,28 @@ def test_deserialization_is_refused_unless_it_is_allowed(
 @pytest.mark.parametrize("classname", ["os.system", "builtins.eval", "subprocess.Popen", "a.B"])
 @pytest.mark.parametrize("allowed", [True, False])
 def test_a_class_that_is_not_in_the_table_stays_text(
-        make_client: Callable[..., FlaskClient], database_url: str, classname: str,
-        allowed: bool) -> None:
+    make_client: Callable[..., FlaskClient], database_url: str, classname: str, allowed: bool
+) -> None:
     value = json.dumps({"__classname__": classname, "__version__": 1, "__data__": "touch /tmp/x"})
     client = make_client(deserialize=allowed)
     path = with_value(client, database_url, value)
 
     for stringify in ("true", "false"):
-        answer = client.get(path, query_string={"deserialize": str(allowed).lower(),
-                                                "stringify": stringify})
+        answer = client.get(
+            path, query_string={"deserialize": str(allowed).lower(), "stringify": stringify}
+        )
         assert answer.get_json()["value"] == f"{classname}@version=1(touch /tmp/x)"
 
 
-def test_a_run_without_a_date_is_told_by_when_it_could_run(client: FlaskClient,
-                                                           database_url: str) -> None:
-    run: dict[str, Any] = {"dag_id": "etl", "run_id": RUN, "logical_date": None,
-                           "run_after": "2024-03-04T05:06:07Z"}
+def test_a_run_without_a_date_is_told_by_when_it_could_run(
+    client: FlaskClient, database_url: str
+) -> None:
+    run: dict[str, Any] = {
+        "dag_id": "etl",
+        "run_id": RUN,
+        "logical_date": None,
+        "run_after": "2024-03-04T05:06:07Z",
+    }
     load(database_url, json.dumps({"dag_runs": [run]}))
 
     created = create(client).get_json()
@@ -109,9 +132,18 @@ def test_a_run_without_a_date_is_told_by_when_it_could_run(client: FlaskClient,
     assert client.patch(entry("k"), json={**created, "value": "new"}).status_code == 200
 
 
-@pytest.mark.parametrize("names", [
-    {"dag_id": "nope"}, {"dag_run_id": "nope"}, {"task_id": "nope"}, {"dag_id": "ETL"},
-    {"dag_id": "~"}, {"dag_run_id": "~"}, {"task_id": "~"}])
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"dag_id": "nope"},
+        {"dag_run_id": "nope"},
+        {"task_id": "nope"},
+        {"dag_id": "ETL"},
+        {"dag_id": "~"},
+        {"dag_run_id": "~"},
+        {"task_id": "~"},
+    ],
+)
 def test_an_entry_nobody_stored_is_not_found(client: FlaskClient, names: dict[str, str]) -> None:
     create(client)
 

@@ -13,10 +13,41 @@ from hypothesis import strategies as st
 from tests.api.v1.calls import create, entries, entry
 from tests.live import LiveServer
 
-KEYS = ["key with spaces", "a/b", "/lead", "a//b", "trail/", "/", "//", "a%2Fb", "100%", "a+b",
-        "k?q=1&x#y", "#", "?", "~", ".", "..", "semi;colon", "quote'\"", "back\\slash", "star*",
-        "ключ", "鍵", "emoji-🙂", "e\u0301", "\u00e9", " lead", "trail ", "line\nfeed", "tab\t",
-        "<script>", "{key}", "x" * 512, "🙂" * 512]
+KEYS = [
+    "key with spaces",
+    "a/b",
+    "/lead",
+    "a//b",
+    "trail/",
+    "/",
+    "//",
+    "a%2Fb",
+    "100%",
+    "a+b",
+    "k?q=1&x#y",
+    "#",
+    "?",
+    "~",
+    ".",
+    "..",
+    "semi;colon",
+    "quote'\"",
+    "back\\slash",
+    "star*",
+    "ключ",
+    "鍵",
+    "emoji-🙂",
+    "e\u0301",
+    "\u00e9",
+    " lead",
+    "trail ",
+    "line\nfeed",
+    "tab\t",
+    "<script>",
+    "{key}",
+    "x" * 512,
+    "🙂" * 512,
+]
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -30,10 +61,15 @@ def test_a_key_comes_back_as_it_was_stored(client: FlaskClient, key: str) -> Non
     assert client.delete(entry(key)).status_code == 204
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-          derandomize=True)
-@given(key=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
-                   min_size=1, max_size=512))
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    derandomize=True,
+)
+@given(
+    key=st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=512
+    )
+)
 def test_any_text_comes_back_as_it_was_stored(client: FlaskClient, key: str) -> None:
     assert create(client, key).get_json()["key"] == key
     assert client.get(entry(key)).get_json()["key"] == key
@@ -58,7 +94,8 @@ def minimal(key: str) -> str:
 @pytest.mark.parametrize("encode", [lower_hex, without_slashes, minimal])
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_is_found_through_gunicorn_however_it_is_encoded(
-        server: LiveServer, key: str, encode: Callable[[str], str]) -> None:
+    server: LiveServer, key: str, encode: Callable[[str], str]
+) -> None:
     path = entries(dag_id=f"keys-{encode.__name__}")
     connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
 

@@ -10,17 +10,27 @@ from flask.testing import FlaskClient
 from tests.api.v1.calls import create, entries, entry, refused
 from tests.conftest import load
 
-NAMES = [("a", "r1", "t1", -1, "k"), ("a", "r1", "t1", 0, "k"), ("a", "r1", "t1", 0, "K"),
-         ("a", "r2", "t1", -1, "é"), ("a", "r2", "t1", -1, "z"), ("b", "r1", "t2", 10, "k"),
-         ("b", "r1", "t2", 9, "k"), ("B", "r1", "t1", -1, "k"), ("a", "r1", "t0", -1, "~")]
+NAMES = [
+    ("a", "r1", "t1", -1, "k"),
+    ("a", "r1", "t1", 0, "k"),
+    ("a", "r1", "t1", 0, "K"),
+    ("a", "r2", "t1", -1, "é"),
+    ("a", "r2", "t1", -1, "z"),
+    ("b", "r1", "t2", 10, "k"),
+    ("b", "r1", "t2", 9, "k"),
+    ("B", "r1", "t1", -1, "k"),
+    ("a", "r1", "t0", -1, "~"),
+]
 
 
 @pytest.fixture
 def seeded(client: FlaskClient, database_url: str) -> FlaskClient:
     """Return a client of a server that holds NAMES."""
     fields = ("dag_id", "run_id", "task_id", "map_index", "key")
-    load(database_url, json.dumps([dict(zip(fields, name, strict=True)) | {"value": "v"}
-                                   for name in NAMES]))
+    load(
+        database_url,
+        json.dumps([dict(zip(fields, name, strict=True)) | {"value": "v"} for name in NAMES]),
+    )
     return client
 
 
@@ -40,28 +50,54 @@ def test_entries_are_in_the_order_of_their_names_byte_by_byte(seeded: FlaskClien
     in_order = sorted(NAMES, key=lambda name: (name[0], name[2], name[1], name[3], name[4]))
 
     assert listed(seeded, entries("~", "~", "~")) == [
-        (dag, task, index, key) for dag, run, task, index, key in in_order]
+        (dag, task, index, key) for dag, run, task, index, key in in_order
+    ]
 
 
-@pytest.mark.parametrize(("dag", "run", "task"), [
-    ("~", "~", "~"), ("a", "~", "~"), ("~", "r1", "~"), ("~", "~", "t1"), ("a", "r1", "t1"),
-    ("a", "~", "t1"), ("nope", "~", "~")])
-def test_any_stands_for_every_dag_run_and_task(seeded: FlaskClient, dag: str, run: str,
-                                               task: str) -> None:
-    matching = [name for name in NAMES
-                if dag in ("~", name[0]) and run in ("~", name[1]) and task in ("~", name[2])]
+@pytest.mark.parametrize(
+    ("dag", "run", "task"),
+    [
+        ("~", "~", "~"),
+        ("a", "~", "~"),
+        ("~", "r1", "~"),
+        ("~", "~", "t1"),
+        ("a", "r1", "t1"),
+        ("a", "~", "t1"),
+        ("nope", "~", "~"),
+    ],
+)
+def test_any_stands_for_every_dag_run_and_task(
+    seeded: FlaskClient, dag: str, run: str, task: str
+) -> None:
+    matching = [
+        name
+        for name in NAMES
+        if dag in ("~", name[0]) and run in ("~", name[1]) and task in ("~", name[2])
+    ]
 
     answer = seeded.get(entries(dag, run, task)).get_json()
 
     assert answer["total_entries"] == len(answer["xcom_entries"]) == len(matching)
 
 
-@pytest.mark.parametrize(("query", "count"), [
-    ({"map_index": 0}, 2), ({"map_index": -1}, 5), ({"map_index": 99}, 0), ({"map_index": -5}, 0),
-    ({"map_index": 2**31}, 0), ({"map_index": 10**30}, 0), ({"xcom_key": "k"}, 5),
-    ({"xcom_key": "~"}, 1), ({"xcom_key": ""}, 0), ({"xcom_key": "k", "map_index": 0}, 1)])
-def test_entries_are_filtered_by_key_and_map_index(seeded: FlaskClient, query: dict[str, Any],
-                                                   count: int) -> None:
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({"map_index": 0}, 2),
+        ({"map_index": -1}, 5),
+        ({"map_index": 99}, 0),
+        ({"map_index": -5}, 0),
+        ({"map_index": 2**31}, 0),
+        ({"map_index": 10**30}, 0),
+        ({"xcom_key": "k"}, 5),
+        ({"xcom_key": "~"}, 1),
+        ({"xcom_key": ""}, 0),
+        ({"xcom_key": "k", "map_index": 0}, 1),
+    ],
+)
+def test_entries_are_filtered_by_key_and_map_index(
+    seeded: FlaskClient, query: dict[str, Any], count: int
+) -> None:
     answer = seeded.get(entries("~", "~", "~"), query_string=query).get_json()
 
     assert answer["total_entries"] == len(answer["xcom_entries"]) == count
@@ -70,18 +106,22 @@ def test_entries_are_filtered_by_key_and_map_index(seeded: FlaskClient, query: d
 @pytest.mark.parametrize("limit", [1, 2, 4, 100])
 def test_walking_the_pages_meets_every_entry_once(seeded: FlaskClient, limit: int) -> None:
     path = entries("~", "~", "~")
-    walked = [name for offset in range(0, len(NAMES) + limit, limit)
-              for name in listed(seeded, path, limit=limit, offset=offset)]
+    walked = [
+        name
+        for offset in range(0, len(NAMES) + limit, limit)
+        for name in listed(seeded, path, limit=limit, offset=offset)
+    ]
 
     assert walked == listed(seeded, path)
     assert seeded.get(path, query_string={"limit": limit}).get_json()["total_entries"] == 9
 
 
-@pytest.mark.parametrize(("limit", "size"), [
-    (None, 4), ("0", 4), ("3", 3), ("7", 5), ("99999999999999999999", 5)])
+@pytest.mark.parametrize(
+    ("limit", "size"), [(None, 4), ("0", 4), ("3", 3), ("7", 5), ("99999999999999999999", 5)]
+)
 def test_the_page_size_has_a_default_and_a_maximum(
-        make_client: Callable[..., FlaskClient], seeded: FlaskClient, limit: str | None,
-        size: int) -> None:
+    make_client: Callable[..., FlaskClient], seeded: FlaskClient, limit: str | None, size: int
+) -> None:
     client = make_client(maximum_page_limit=5, fallback_page_limit=4)
     query = {"limit": limit or 0}
 
@@ -89,9 +129,15 @@ def test_the_page_size_has_a_default_and_a_maximum(
 
 
 def test_no_limit_means_a_hundred(client: FlaskClient, database_url: str) -> None:
-    load(database_url, json.dumps([
-        {"dag_id": "a", "run_id": "r", "task_id": "t", "key": f"{number}", "value": number}
-        for number in range(150)]))
+    load(
+        database_url,
+        json.dumps(
+            [
+                {"dag_id": "a", "run_id": "r", "task_id": "t", "key": f"{number}", "value": number}
+                for number in range(150)
+            ]
+        ),
+    )
 
     assert len(listed(client, entries("a", "r", "t"))) == 100
 
@@ -102,9 +148,13 @@ def test_a_negative_limit_is_refused(client: FlaskClient) -> None:
     assert refused(answer, 400, "Page limit must be a positive integer") is None
 
 
-@pytest.mark.parametrize(("offset", "words"), [
-    ("-1", "-1 is less than the minimum of 0"),
-    ("9223372036854775808", "9223372036854775808 is greater than the maximum of")])
+@pytest.mark.parametrize(
+    ("offset", "words"),
+    [
+        ("-1", "-1 is less than the minimum of 0"),
+        ("9223372036854775808", "9223372036854775808 is greater than the maximum of"),
+    ],
+)
 def test_an_offset_that_cannot_be_is_refused(client: FlaskClient, offset: str, words: str) -> None:
     detail = refused(client.get(entries(), query_string={"offset": offset}), 400)
 

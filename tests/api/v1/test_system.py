@@ -15,7 +15,8 @@ HEALTHY = {
     "dag_processor": {"latest_dag_processor_heartbeat": None, "status": None},
     "metadatabase": {"status": "healthy"},
     "scheduler": {"latest_scheduler_heartbeat": None, "status": "unhealthy"},
-    "triggerer": {"latest_triggerer_heartbeat": None, "status": None}}
+    "triggerer": {"latest_triggerer_heartbeat": None, "status": None},
+}
 
 
 @pytest.mark.parametrize("path", ["/api/v1/health", "/health"])
@@ -24,8 +25,9 @@ def test_health_says_that_the_database_answers(client: FlaskClient, path: str) -
 
 
 @pytest.mark.parametrize("path", ["/api/v1/health", "/health"])
-def test_health_says_that_the_database_does_not_answer(client: FlaskClient, database_url: str,
-                                                       path: str) -> None:
+def test_health_says_that_the_database_does_not_answer(
+    client: FlaskClient, database_url: str, path: str
+) -> None:
     file = database_url.removeprefix("sqlite:///")
     with open(file, "wb") as database:
         database.write(b"this is no database" * 1000)
@@ -62,12 +64,25 @@ def test_the_page_shows_the_document_and_needs_no_other_host(client: FlaskClient
             assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/v1", "/api/v1/", "/api/v1/nope",
-                                  "/api/v1//health", "/api/v1/health/", "/api/v3/x", "/authx"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api",
+        "/api/v1",
+        "/api/v1/",
+        "/api/v1/nope",
+        "/api/v1//health",
+        "/api/v1/health/",
+        "/api/v3/x",
+        "/authx",
+    ],
+)
 def test_an_unknown_path_is_a_problem(client: FlaskClient, path: str) -> None:
     assert refused(client.get(path), 404, "Not Found") == (
         "The requested URL was not found on the server. If you entered the URL manually please"
-        " check your spelling and try again.")
+        " check your spelling and try again."
+    )
 
 
 @pytest.mark.parametrize("path", ["/api/v1/version", entries(), entry("nope"), "/api/v1/nope"])

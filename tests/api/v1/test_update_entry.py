@@ -15,8 +15,9 @@ def created(client: FlaskClient) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("value", ["new", "", None, "żółć"])
-def test_an_update_changes_the_value_alone(client: FlaskClient, created: dict[str, Any],
-                                           value: str | None) -> None:
+def test_an_update_changes_the_value_alone(
+    client: FlaskClient, created: dict[str, Any], value: str | None
+) -> None:
     answer = client.patch(entry("k"), json={"value": value})
 
     assert answer.status_code == 200
@@ -26,17 +27,27 @@ def test_an_update_changes_the_value_alone(client: FlaskClient, created: dict[st
 def test_what_was_read_can_be_sent_back(client: FlaskClient, created: dict[str, Any]) -> None:
     for mask in (None, ""):
         query = {} if mask is None else {"update_mask": mask}
-        answer = client.patch(entry("k"), json={**created, "value": f"new {mask}"},
-                              query_string=query)
+        answer = client.patch(
+            entry("k"), json={**created, "value": f"new {mask}"}, query_string=query
+        )
 
         assert answer.get_json() == {**created, "value": f"new {mask}"}
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("key", "other"), ("dag_id", "other"), ("task_id", "other"), ("map_index", 0),
-    ("execution_date", "2024-01-02T00:00:00Z"), ("timestamp", "2024-01-02T00:00:00Z")])
-def test_a_field_that_would_change_is_refused(client: FlaskClient, created: dict[str, Any],
-                                              field: str, value: Any) -> None:
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("key", "other"),
+        ("dag_id", "other"),
+        ("task_id", "other"),
+        ("map_index", 0),
+        ("execution_date", "2024-01-02T00:00:00Z"),
+        ("timestamp", "2024-01-02T00:00:00Z"),
+    ],
+)
+def test_a_field_that_would_change_is_refused(
+    client: FlaskClient, created: dict[str, Any], field: str, value: Any
+) -> None:
     detail = refused(client.patch(entry("k"), json={"value": "new", field: value}), 400)
 
     assert detail == f"'{field}' is unknown or cannot be updated."
@@ -44,8 +55,9 @@ def test_a_field_that_would_change_is_refused(client: FlaskClient, created: dict
 
 
 @pytest.mark.parametrize("body", [{}, {"key": "k"}])
-def test_a_body_without_a_value_is_refused(client: FlaskClient, created: dict[str, Any],
-                                           body: dict[str, str]) -> None:
+def test_a_body_without_a_value_is_refused(
+    client: FlaskClient, created: dict[str, Any], body: dict[str, str]
+) -> None:
     detail = refused(client.patch(entry("k"), json=body), 400)
 
     assert detail == "{'value': ['Missing data for required field.']}"
@@ -58,32 +70,59 @@ def test_an_unknown_field_is_refused(client: FlaskClient, created: dict[str, Any
     assert stored_values(client) == {"k": "old"}
 
 
-@pytest.mark.parametrize("mask", ["value", "%20value%20", "value,value", "value%2Cvalue",
-                                  "key&update_mask=value", "value,%20value"])
-def test_a_mask_that_names_the_value_is_taken(client: FlaskClient, created: dict[str, Any],
-                                              mask: str) -> None:
+@pytest.mark.parametrize(
+    "mask",
+    [
+        "value",
+        "%20value%20",
+        "value,value",
+        "value%2Cvalue",
+        "key&update_mask=value",
+        "value,%20value",
+    ],
+)
+def test_a_mask_that_names_the_value_is_taken(
+    client: FlaskClient, created: dict[str, Any], mask: str
+) -> None:
     answer = client.patch(f"{entry('k')}?update_mask={mask}", json={"value": "new"})
 
     assert answer.get_json() == {**created, "value": "new"}
 
 
-def test_the_rest_of_a_body_is_ignored_under_a_mask(client: FlaskClient,
-                                                    created: dict[str, Any]) -> None:
+def test_the_rest_of_a_body_is_ignored_under_a_mask(
+    client: FlaskClient, created: dict[str, Any]
+) -> None:
     rest = {"key": "other", "dag_id": "other", "timestamp": "1999-01-01T00:00:00Z", "bogus": 1}
 
-    answer = client.patch(entry("k"), json={"value": "new", **rest},
-                          query_string={"update_mask": "value"})
+    answer = client.patch(
+        entry("k"), json={"value": "new", **rest}, query_string={"update_mask": "value"}
+    )
 
     assert answer.get_json() == {**created, "value": "new"}
 
 
-@pytest.mark.parametrize(("mask", "name"), [
-    ("foo", "foo"), ("key", "key"), ("dag_id", "dag_id"), ("timestamp", "timestamp"),
-    ("execution_date", "execution_date"), ("map_index", "map_index"), ("Value", "Value"),
-    ("value,foo", "foo"), ("foo,value", "foo"), ("value%2Ckey", "key"), ("value,", ""),
-    (",value", ""), ("value&update_mask=foo", "foo"), ("%20foo%20", "foo")])
-def test_a_mask_that_names_anything_else_is_refused(client: FlaskClient, created: dict[str, Any],
-                                                    mask: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("mask", "name"),
+    [
+        ("foo", "foo"),
+        ("key", "key"),
+        ("dag_id", "dag_id"),
+        ("timestamp", "timestamp"),
+        ("execution_date", "execution_date"),
+        ("map_index", "map_index"),
+        ("Value", "Value"),
+        ("value,foo", "foo"),
+        ("foo,value", "foo"),
+        ("value%2Ckey", "key"),
+        ("value,", ""),
+        (",value", ""),
+        ("value&update_mask=foo", "foo"),
+        ("%20foo%20", "foo"),
+    ],
+)
+def test_a_mask_that_names_anything_else_is_refused(
+    client: FlaskClient, created: dict[str, Any], mask: str, name: str
+) -> None:
     answer = client.patch(f"{entry('k')}?update_mask={mask}", json={**created, "value": "new"})
 
     assert refused(answer, 400) == f"'{name}' is unknown or cannot be updated."
@@ -91,7 +130,8 @@ def test_a_mask_that_names_anything_else_is_refused(client: FlaskClient, created
 
 
 def test_a_mask_that_names_a_field_missing_from_the_body_is_refused(
-        client: FlaskClient, created: dict[str, Any]) -> None:
+    client: FlaskClient, created: dict[str, Any]
+) -> None:
     answer = client.patch(entry("k"), json={"key": "k"}, query_string={"update_mask": "value"})
 
     assert refused(answer, 400) == "'value' is unknown or cannot be updated."
@@ -99,5 +139,6 @@ def test_a_mask_that_names_a_field_missing_from_the_body_is_refused(
 
 def test_an_entry_nobody_stored_is_not_found(client: FlaskClient, created: dict[str, Any]) -> None:
     for path in (entry("other"), entry("k", task_id="other"), entry("k", dag_run_id="other")):
-        assert refused(client.patch(path, json={"value": "new"}), 404,
-                       "XCom entry not found") is None
+        assert (
+            refused(client.patch(path, json={"value": "new"}), 404, "XCom entry not found") is None
+        )

@@ -17,10 +17,18 @@ entries, entry, create = _calls.entries, _calls.entry, _calls.create
 def stored_values(client: FlaskClient) -> dict[str, Any]:
     """Return every key that is stored, whatever its task -> its value."""
     listed = client.get(entries("~", "~", "~")).get_json()["xcom_entries"]
-    return {each["key"]: client.get(
-        entry(each["key"], dag_id=each["dag_id"], dag_run_id=each["run_id"],
-              task_id=each["task_id"]),
-        query_string={"map_index": each["map_index"]}).get_json()["value"] for each in listed}
+    return {
+        each["key"]: client.get(
+            entry(
+                each["key"],
+                dag_id=each["dag_id"],
+                dag_run_id=each["run_id"],
+                task_id=each["task_id"],
+            ),
+            query_string={"map_index": each["map_index"]},
+        ).get_json()["value"]
+        for each in listed
+    }
 
 
 def refused(answer: TestResponse, status: int) -> Any:

@@ -17,96 +17,157 @@ def write(client: FlaskClient, method: str, path: str, body: Any, **options: Any
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-@pytest.mark.parametrize(("body", "position", "reason"), [
-    ("{bad", 1, "Expecting property name enclosed in double quotes"), ("[1] x", 4, "Extra data"),
-    ('\ufeff{"key": ', 8, "Expecting value"), (" ", 1, "Expecting value"),
-    ('{"a": "\n"}', 7, "Invalid control character at"),
-    ('{"a": "b', 6, "Unterminated string starting at")])
+@pytest.mark.parametrize(
+    ("body", "position", "reason"),
+    [
+        ("{bad", 1, "Expecting property name enclosed in double quotes"),
+        ("[1] x", 4, "Extra data"),
+        ('\ufeff{"key": ', 8, "Expecting value"),
+        (" ", 1, "Expecting value"),
+        ('{"a": "\n"}', 7, "Invalid control character at"),
+        ('{"a": "b', 6, "Unterminated string starting at"),
+    ],
+)
 def test_a_malformed_body_is_refused_where_it_breaks(
-        client: FlaskClient, method: str, path: str, body: str, position: int,
-        reason: str) -> None:
+    client: FlaskClient, method: str, path: str, body: str, position: int, reason: str
+) -> None:
     assert refused(write(client, method, path, body), 422) == [
-        {"type": "json_invalid", "loc": ["body", position], "msg": "JSON decode error",
-         "input": {}, "ctx": {"error": reason}}]
+        {
+            "type": "json_invalid",
+            "loc": ["body", position],
+            "msg": "JSON decode error",
+            "input": {},
+            "ctx": {"error": reason},
+        }
+    ]
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-@pytest.mark.parametrize(("body", "reason"), [
-    ('{"key": "k", "value": NaN}', "it holds NaN, which JSON does not have"),
-    ('{"key": "k", "value": [-Infinity]}', "it holds -Infinity, which JSON does not have"),
-    ('{"key": "k", "value": 1e400}', "it holds a number too large for a float"),
-    ('{"key": "k", "value": "\\ud800"}', "it holds a lone surrogate, which is no character")])
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"key": "k", "value": NaN}', "it holds NaN, which JSON does not have"),
+        ('{"key": "k", "value": [-Infinity]}', "it holds -Infinity, which JSON does not have"),
+        ('{"key": "k", "value": 1e400}', "it holds a number too large for a float"),
+        ('{"key": "k", "value": "\\ud800"}', "it holds a lone surrogate, which is no character"),
+    ],
+)
 def test_a_body_that_is_json_to_some_readers_only_is_refused(
-        client: FlaskClient, method: str, path: str, body: str, reason: str) -> None:
+    client: FlaskClient, method: str, path: str, body: str, reason: str
+) -> None:
     errors = refused(write(client, method, path, body), 422)
 
-    assert [(each["type"], each["ctx"]) for each in errors] == [
-        ("json_invalid", {"error": reason})]
+    assert [(each["type"], each["ctx"]) for each in errors] == [("json_invalid", {"error": reason})]
     assert stored_values(client) == {}
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-@pytest.mark.parametrize("body", [
-    "[" * 100_000, '{"value": ' + "[" * 64 + "]" * 64 + "}", b'{"value": "\xff"}',
-    '{"value": "v"}'.encode("utf-16"), '{"value": %s}' % ("1" * 5000)])
-def test_a_body_that_cannot_be_read_is_refused(client: FlaskClient, method: str, path: str,
-                                               body: str | bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" * 100_000,
+        '{"value": ' + "[" * 64 + "]" * 64 + "}",
+        b'{"value": "\xff"}',
+        '{"value": "v"}'.encode("utf-16"),
+        '{"value": %s}' % ("1" * 5000),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused(
+    client: FlaskClient, method: str, path: str, body: str | bytes
+) -> None:
     detail = refused(write(client, method, path, body), 400)
 
     assert detail == "There was an error parsing the body"
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-@pytest.mark.parametrize(("body", "content_type", "given"), [
-    ("[]", "application/json", []), ('"x"', "application/json", "x"), ("5", "application/json", 5),
-    ('{"value": 1}', "text/plain", '{"value": 1}'), ('{"value": 1}', None, '{"value": 1}'),
-    ("value=1", "application/x-www-form-urlencoded", "value=1"),
-    ("\ufffd", "text/json", "\ufffd")])
-def test_a_body_that_is_no_object_is_refused(client: FlaskClient, method: str, path: str, body: str,
-                                             content_type: str | None, given: Any) -> None:
+@pytest.mark.parametrize(
+    ("body", "content_type", "given"),
+    [
+        ("[]", "application/json", []),
+        ('"x"', "application/json", "x"),
+        ("5", "application/json", 5),
+        ('{"value": 1}', "text/plain", '{"value": 1}'),
+        ('{"value": 1}', None, '{"value": 1}'),
+        ("value=1", "application/x-www-form-urlencoded", "value=1"),
+        ("\ufffd", "text/json", "\ufffd"),
+    ],
+)
+def test_a_body_that_is_no_object_is_refused(
+    client: FlaskClient, method: str, path: str, body: str, content_type: str | None, given: Any
+) -> None:
     answer = write(client, method, path, body, content_type=content_type)
 
     assert refused(answer, 422) == [
-        {"type": "model_attributes_type", "loc": ["body"], "input": given, "msg":
-         "Input should be a valid dictionary or object to extract fields from"}]
+        {
+            "type": "model_attributes_type",
+            "loc": ["body"],
+            "input": given,
+            "msg": "Input should be a valid dictionary or object to extract fields from",
+        }
+    ]
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
 @pytest.mark.parametrize("body", [b"", b"null"])
-def test_a_body_that_is_not_there_is_missed(client: FlaskClient, method: str, path: str,
-                                            body: bytes) -> None:
+def test_a_body_that_is_not_there_is_missed(
+    client: FlaskClient, method: str, path: str, body: bytes
+) -> None:
     assert refused(write(client, method, path, body), 422) == [
-        {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}]
+        {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}
+    ]
 
 
-@pytest.mark.parametrize("content_type", [
-    "application/json", "application/json; charset=utf-8", "APPLICATION/JSON",
-    "application/merge-patch+json", "application/vnd.api+json"])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "APPLICATION/JSON",
+        "application/merge-patch+json",
+        "application/vnd.api+json",
+    ],
+)
 def test_a_json_media_type_is_taken(client: FlaskClient, content_type: str) -> None:
     body = "\ufeff" + '{"key": "k", "value": "v"}'
 
     assert write(client, "POST", entries(), body, content_type=content_type).status_code == 201
 
 
-@pytest.mark.parametrize(("body", "found"), [
-    ({}, [("missing", "key"), ("missing", "value")]), ({"value": 1}, [("missing", "key")]),
-    ({"key": None, "value": 1}, [("string_type", "key")]),
-    ({"key": 5, "value": 1, "map_index": "x", "b": 1, "a": 2},
-     [("string_type", "key"), ("int_parsing", "map_index"), ("extra_forbidden", "a"),
-      ("extra_forbidden", "b")]),
-    ({"key": "", "value": 1}, [("string_too_short", "key")]),
-    ({"key": "x" * 513, "value": 1}, [("string_too_long", "key")]),
-    ({"key": "a\0b", "value": 1}, [("string_pattern_mismatch", "key")]),
-    ({"key": "k", "value": 1, "map_index": 3.5}, [("int_from_float", "map_index")]),
-    ({"key": "k", "value": 1, "map_index": None}, [("int_type", "map_index")]),
-    ({"key": "k", "value": 1, "map_index": -2}, [("greater_than_equal", "map_index")]),
-    ({"key": "k", "value": 1, "map_index": 2**31}, [("less_than_equal", "map_index")]),
-    ({"key": "k", "value": {"a": ["\0"]}}, [("value_error", "value")]),
-    ({"key": "k", "value": {"\0": 1}}, [("value_error", "value")]),
-    ({"value": {"__var": 1}, "x": 1},
-     [("missing", "key"), ("value_error", "value"), ("extra_forbidden", "x")])], ids=repr)
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ({}, [("missing", "key"), ("missing", "value")]),
+        ({"value": 1}, [("missing", "key")]),
+        ({"key": None, "value": 1}, [("string_type", "key")]),
+        (
+            {"key": 5, "value": 1, "map_index": "x", "b": 1, "a": 2},
+            [
+                ("string_type", "key"),
+                ("int_parsing", "map_index"),
+                ("extra_forbidden", "a"),
+                ("extra_forbidden", "b"),
+            ],
+        ),
+        ({"key": "", "value": 1}, [("string_too_short", "key")]),
+        ({"key": "x" * 513, "value": 1}, [("string_too_long", "key")]),
+        ({"key": "a\0b", "value": 1}, [("string_pattern_mismatch", "key")]),
+        ({"key": "k", "value": 1, "map_index": 3.5}, [("int_from_float", "map_index")]),
+        ({"key": "k", "value": 1, "map_index": None}, [("int_type", "map_index")]),
+        ({"key": "k", "value": 1, "map_index": -2}, [("greater_than_equal", "map_index")]),
+        ({"key": "k", "value": 1, "map_index": 2**31}, [("less_than_equal", "map_index")]),
+        ({"key": "k", "value": {"a": ["\0"]}}, [("value_error", "value")]),
+        ({"key": "k", "value": {"\0": 1}}, [("value_error", "value")]),
+        (
+            {"value": {"__var": 1}, "x": 1},
+            [("missing", "key"), ("value_error", "value"), ("extra_forbidden", "x")],
+        ),
+    ],
+    ids=repr,
+)
 def test_everything_that_is_wrong_with_a_body_is_told_at_once(
-        client: FlaskClient, body: dict[str, Any], found: list[tuple[str, str]]) -> None:
+    client: FlaskClient, body: dict[str, Any], found: list[tuple[str, str]]
+) -> None:
     errors = refused(client.post(entries(), json=body), 422)
 
     assert [(each["type"], each["loc"][1]) for each in errors] == found
@@ -126,8 +187,14 @@ def test_an_update_takes_a_value_and_an_index_alone(client: FlaskClient, field: 
 
     errors = refused(client.patch(entry("k"), json={"value": 1, field: "k"}), 422)
 
-    assert errors == [{"type": "extra_forbidden", "loc": ["body", field],
-                       "msg": "Extra inputs are not permitted", "input": "k"}]
+    assert errors == [
+        {
+            "type": "extra_forbidden",
+            "loc": ["body", field],
+            "msg": "Extra inputs are not permitted",
+            "input": "k",
+        }
+    ]
     assert stored_values(client) == {"k": "old"}
 
 
@@ -142,18 +209,31 @@ def test_path_query_and_body_are_refused_together(client: FlaskClient) -> None:
     patched = refused(client.patch(entry("a\0b"), json={}), 422)
 
     assert [each["loc"] for each in listed] == [
-        ["path", "dag_id"], ["query", "limit"], ["query", "offset"], ["query", "map_index"]]
+        ["path", "dag_id"],
+        ["query", "limit"],
+        ["query", "offset"],
+        ["query", "map_index"],
+    ]
     assert [each["loc"] for each in patched] == [["path", "xcom_key"], ["body", "value"]]
 
 
-@pytest.mark.parametrize(("query", "kind"), [
-    ("limit=", "int_parsing"), ("limit=1.5", "int_parsing"), ("limit=-1", "greater_than_equal"),
-    ("limit=" + "9" * 5000, "int_parsing_size"), ("offset=9223372036854775808", "less_than_equal"),
-    ("map_index=-2", "greater_than_equal"), ("xcom_key=%00", "string_pattern_mismatch"),
-    ("task_id_pattern=%00", "string_pattern_mismatch"),
-    ("task_id_pattern=" + "x" * 5_001, "string_too_long"), ("map_index_filter=x", "int_parsing"),
-    ("run_after_gt=yesterday", "datetime_from_date_parsing"),
-    ("run_after_gt=2024-01-01", "timezone_aware")])
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ("limit=", "int_parsing"),
+        ("limit=1.5", "int_parsing"),
+        ("limit=-1", "greater_than_equal"),
+        ("limit=" + "9" * 5000, "int_parsing_size"),
+        ("offset=9223372036854775808", "less_than_equal"),
+        ("map_index=-2", "greater_than_equal"),
+        ("xcom_key=%00", "string_pattern_mismatch"),
+        ("task_id_pattern=%00", "string_pattern_mismatch"),
+        ("task_id_pattern=" + "x" * 5_001, "string_too_long"),
+        ("map_index_filter=x", "int_parsing"),
+        ("run_after_gt=yesterday", "datetime_from_date_parsing"),
+        ("run_after_gt=2024-01-01", "timezone_aware"),
+    ],
+)
 def test_a_parameter_that_cannot_be_is_refused(client: FlaskClient, query: str, kind: str) -> None:
     errors = refused(client.get(f"{entries()}?{query}"), 422)
 
@@ -170,4 +250,5 @@ def test_a_url_that_is_not_utf8_is_refused(client: FlaskClient, path: str) -> No
 
     assert refused(answer, 400) == "The path of the URL is not valid UTF-8"
     assert refused(client.get(f"{entries()}?x=%ff"), 400) == (
-        "The query of the URL is not valid UTF-8")
+        "The query of the URL is not valid UTF-8"
+    )

@@ -24,11 +24,26 @@ def value(client: FlaskClient, path: str, **query: str) -> Any:
     return client.get(path, query_string=query).get_json()["value"]
 
 
-@pytest.mark.parametrize("stored", [
-    '{"b": 1, "a": [1, null, true]}', "[]", "1180591620717411303424", "1.10", "-0.0", "1e2", "true",
-    '"text"', '"\\u00fc\\ud83d\\ude42"', "9007199254740993", "null", json.dumps(TUPLE)])
-def test_a_value_is_json_unless_it_is_asked_for_as_text(client: FlaskClient, database_url: str,
-                                                        stored: str) -> None:
+@pytest.mark.parametrize(
+    "stored",
+    [
+        '{"b": 1, "a": [1, null, true]}',
+        "[]",
+        "1180591620717411303424",
+        "1.10",
+        "-0.0",
+        "1e2",
+        "true",
+        '"text"',
+        '"\\u00fc\\ud83d\\ude42"',
+        "9007199254740993",
+        "null",
+        json.dumps(TUPLE),
+    ],
+)
+def test_a_value_is_json_unless_it_is_asked_for_as_text(
+    client: FlaskClient, database_url: str, stored: str
+) -> None:
     path = with_stored(client, database_url, stored)
     native = json.loads(stored)
 
@@ -36,47 +51,84 @@ def test_a_value_is_json_unless_it_is_asked_for_as_text(client: FlaskClient, dat
     assert value(client, path, stringify="true") == (None if native is None else str(native))
 
 
-@pytest.mark.parametrize(("stored", "shown"), [
-    (TUPLE, "(1,a)"), ({"t": TUPLE, "s": "{}"}, {"t": "(1,a)", "s": "{}"}),
-    ('{"a": [1]}', {"a": [1]}), ("7", 7), ("not json", "not json"), ("NaN", "NaN"),
-    (json.dumps(TUPLE), "(1,a)"), (None, None), (1.5, 1.5),
-    ({"__classname__": "a.B", "__version__": 2, "__data__": {"x": "y", "n": 1, "l": ["z"]}},
-     "a.B@version=2(x='y', n=1, l=['z'])"),
-    ({"__classname__": "a.B", "__version__": 1, "__data__": None}, "a.B@version=1()"),
-    ({"__classname__": "airflow.B", "__version__": 1, "__data__": 1},
-     {"__classname__": "airflow.B", "__version__": 1, "__data__": 1}),
-    ({"__type": "dict", "__var": {"a": 1}}, {"a": 1}),
-    ({"__type": "dict", "__var": {"__type": "set", "__var": [1]}}, {"__type": "set", "__var": [1]}),
-    ({"__classname__": "x.Y", "__version__": 1, "__data__": {"__type": "dict", "__var": {"a": 1}}},
-     "x.Y@version=1(__type='dict', __var={'a': 1})"),
-    ({"__classname__": "x.Y", "__version__": 1, "__data__": TUPLE},
-     "x.Y@version=1(__classname__='builtins.tuple', __version__=1, __data__=[1, 'a'])"),
-    ({"__classname__": f"unusual_prefix_{'0' * 40}_dag.B", "__version__": 1, "__data__": 1},
-     "dag.B@version=1(1)")], ids=str)
-def test_a_value_is_deserialized_to_something_to_read(client: FlaskClient, database_url: str,
-                                                      stored: Any, shown: Any) -> None:
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        (TUPLE, "(1,a)"),
+        ({"t": TUPLE, "s": "{}"}, {"t": "(1,a)", "s": "{}"}),
+        ('{"a": [1]}', {"a": [1]}),
+        ("7", 7),
+        ("not json", "not json"),
+        ("NaN", "NaN"),
+        (json.dumps(TUPLE), "(1,a)"),
+        (None, None),
+        (1.5, 1.5),
+        (
+            {"__classname__": "a.B", "__version__": 2, "__data__": {"x": "y", "n": 1, "l": ["z"]}},
+            "a.B@version=2(x='y', n=1, l=['z'])",
+        ),
+        ({"__classname__": "a.B", "__version__": 1, "__data__": None}, "a.B@version=1()"),
+        (
+            {"__classname__": "airflow.B", "__version__": 1, "__data__": 1},
+            {"__classname__": "airflow.B", "__version__": 1, "__data__": 1},
+        ),
+        ({"__type": "dict", "__var": {"a": 1}}, {"a": 1}),
+        (
+            {"__type": "dict", "__var": {"__type": "set", "__var": [1]}},
+            {"__type": "set", "__var": [1]},
+        ),
+        (
+            {
+                "__classname__": "x.Y",
+                "__version__": 1,
+                "__data__": {"__type": "dict", "__var": {"a": 1}},
+            },
+            "x.Y@version=1(__type='dict', __var={'a': 1})",
+        ),
+        (
+            {"__classname__": "x.Y", "__version__": 1, "__data__": TUPLE},
+            "x.Y@version=1(__classname__='builtins.tuple', __version__=1, __data__=[1, 'a'])",
+        ),
+        (
+            {"__classname__": f"unusual_prefix_{'0' * 40}_dag.B", "__version__": 1, "__data__": 1},
+            "dag.B@version=1(1)",
+        ),
+    ],
+    ids=str,
+)
+def test_a_value_is_deserialized_to_something_to_read(
+    client: FlaskClient, database_url: str, stored: Any, shown: Any
+) -> None:
     path = with_stored(client, database_url, json.dumps(stored))
 
     assert value(client, path, deserialize="true") == shown
     assert value(client, path, deserialize="true", stringify="true") == (
-        None if shown is None else str(shown))
+        None if shown is None else str(shown)
+    )
 
 
 def test_an_entry_is_written_as_airflow_writes_it(client: FlaskClient, database_url: str) -> None:
     name = {"dag_id": "etl", "run_id": RUN, "task_id": "extract", "key": "ü"}
-    load(database_url, json.dumps([{**name, "value": [1, "ß"], "timestamp":
-                                    "2024-05-06T07:08:09.5Z"}]))
+    load(
+        database_url,
+        json.dumps([{**name, "value": [1, "ß"], "timestamp": "2024-05-06T07:08:09.5Z"}]),
+    )
 
     assert client.get(entry("ü")).data.decode() == (
         '{"key":"ü","timestamp":"2024-05-06T07:08:09.500000Z","logical_date":"2024-01-01T00:00:00Z"'
         ',"map_index":-1,"task_id":"extract","dag_id":"etl",'
         '"run_id":"scheduled__2024-01-01T00:00:00+00:00","dag_display_name":"etl",'
-        '"task_display_name":"extract","run_after":"2024-01-01T00:00:00Z","value":[1,"ß"]}')
+        '"task_display_name":"extract","run_after":"2024-01-01T00:00:00Z","value":[1,"ß"]}'
+    )
 
 
 def test_a_run_without_a_date_has_none(client: FlaskClient, database_url: str) -> None:
-    run = {"dag_id": "etl", "run_id": RUN, "logical_date": None,
-           "run_after": "2024-03-04T05:06:07Z"}
+    run = {
+        "dag_id": "etl",
+        "run_id": RUN,
+        "logical_date": None,
+        "run_after": "2024-03-04T05:06:07Z",
+    }
     load(database_url, json.dumps({"dag_runs": [run]}))
 
     created = create(client).get_json()
@@ -92,16 +144,44 @@ def test_a_mapped_entry_is_told_by_its_index(client: FlaskClient) -> None:
     assert refused(client.get(entry("k")), 404) == "XCom entry with key: `k` not found"
 
 
-@pytest.mark.parametrize("key", ["a/b", "/a", "a/", "a//b", "..", ".", "a b", "a+b", "%2F", "100%",
-                                 "ключ", "🙂", "a\nb", "~", "k" * 512])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a/b",
+        "/a",
+        "a/",
+        "a//b",
+        "..",
+        ".",
+        "a b",
+        "a+b",
+        "%2F",
+        "100%",
+        "ключ",
+        "🙂",
+        "a\nb",
+        "~",
+        "k" * 512,
+    ],
+)
 def test_an_entry_is_found_whatever_its_key(client: FlaskClient, key: str) -> None:
     assert create(client, key).status_code == 201
     assert client.get(entry(key)).get_json()["key"] == key
 
 
-@pytest.mark.parametrize("names", [
-    {"dag_id": "nope"}, {"dag_run_id": "nope"}, {"task_id": "nope"}, {"dag_id": "ETL"},
-    {"dag_id": "~"}, {"dag_run_id": "~"}, {"task_id": "~"}, {"dag_id": "x" * 300}])
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"dag_id": "nope"},
+        {"dag_run_id": "nope"},
+        {"task_id": "nope"},
+        {"dag_id": "ETL"},
+        {"dag_id": "~"},
+        {"dag_run_id": "~"},
+        {"task_id": "~"},
+        {"dag_id": "x" * 300},
+    ],
+)
 def test_an_entry_nobody_stored_is_not_found(client: FlaskClient, names: dict[str, str]) -> None:
     create(client)
 

@@ -9,8 +9,18 @@ from flask.testing import FlaskClient
 from tests.api.calls import RUN
 from tests.api.v2.calls import RUN_DATE, create, entries, refused
 
-ITEM = ["key", "timestamp", "logical_date", "map_index", "task_id", "dag_id", "run_id",
-        "dag_display_name", "task_display_name", "run_after"]
+ITEM = [
+    "key",
+    "timestamp",
+    "logical_date",
+    "map_index",
+    "task_id",
+    "dag_id",
+    "run_id",
+    "dag_display_name",
+    "task_display_name",
+    "run_after",
+]
 
 
 @pytest.fixture
@@ -18,8 +28,10 @@ def listed(client: FlaskClient) -> FlaskClient:
     """Return a client of a server with keys in two cases, with signs, and in two runs."""
     for key in ("str", "str_1", "STR_2", "a%b", "a_b", "axb", "back\\slash", "a|b"):
         create(client, key)
-    client.post(entries(dag_id="other", dag_run_id="scheduled__2024-02-02T00:00:00+00:00",
-                        task_id="load"), json={"key": "later", "value": 1})
+    client.post(
+        entries(dag_id="other", dag_run_id="scheduled__2024-02-02T00:00:00+00:00", task_id="load"),
+        json={"key": "later", "value": 1},
+    )
     return client
 
 
@@ -43,11 +55,21 @@ def test_an_entry_is_listed_without_its_value(client: FlaskClient) -> None:
     assert page["xcom_entries"][0]["logical_date"] == RUN_DATE
 
 
-@pytest.mark.parametrize(("query", "found"), [
-    ({}, 50), ({"limit": 0}, 0), ({"limit": 7}, 7), ({"limit": 1000}, 100),
-    ({"limit": "9" * 100}, 100), ({"offset": 119}, 1), ({"offset": 500}, 0)])
-def test_a_page_has_the_size_that_airflow_gives_it(client: FlaskClient, query: dict[str, Any],
-                                                   found: int) -> None:
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, 50),
+        ({"limit": 0}, 0),
+        ({"limit": 7}, 7),
+        ({"limit": 1000}, 100),
+        ({"limit": "9" * 100}, 100),
+        ({"offset": 119}, 1),
+        ({"offset": 500}, 0),
+    ],
+)
+def test_a_page_has_the_size_that_airflow_gives_it(
+    client: FlaskClient, query: dict[str, Any], found: int
+) -> None:
     for number in range(120):
         create(client, f"{number:03}")
 
@@ -64,24 +86,38 @@ def test_the_largest_page_is_a_setting(make_client: Callable[..., FlaskClient]) 
     assert len(client.get(entries()).get_json()["xcom_entries"]) == 2
 
 
-@pytest.mark.parametrize(("query", "found"), [
-    ({"xcom_key": "str"}, ["str"]), ({"xcom_key": "STR"}, []), ({"xcom_key": ""}, []),
-    ({"xcom_key_pattern": "STR"}, ["STR_2", "str", "str_1"]),
-    ({"xcom_key_pattern": "a_b"}, ["a%b", "a_b", "axb", "a|b"]),
-    ({"xcom_key_pattern": "a\\_b"}, ["a_b"]), ({"xcom_key_pattern": "a\\%b"}, ["a%b"]),
-    ({"xcom_key_pattern": "\\\\sl"}, ["back\\slash"]),
-    ({"xcom_key_pattern": "tr_1 | axb"}, ["axb", "str_1"]), ({"xcom_key_pattern": "|"}, ["a|b"]),
-    ({"xcom_key_pattern": "str|~"}, ["STR_2", "str", "str_1"]),
-    ({"xcom_key_prefix_pattern": "str_"}, ["str", "str_1"]),
-    ({"xcom_key_prefix_pattern": "S"}, ["STR_2"]),
-    ({"xcom_key_prefix_pattern": "S|back"}, ["STR_2", "back\\slash"]),
-    ({"xcom_key_prefix_pattern": "tr"}, []), ({"xcom_key_prefix_pattern": "z"}, []),
-    ({"task_id_pattern": "EXTR", "xcom_key": "str"}, ["str"]), ({"task_id_pattern": "load"}, []),
-    ({"run_id_prefix_pattern": "scheduled__2024-01", "xcom_key": "str"}, ["str"]),
-    ({"dag_display_name_pattern": "oth"}, []), ({"map_index_filter": 3}, []),
-    ({"map_index_filter": 10**30}, []), ({"map_index": 2**31}, [])], ids=str)
-def test_a_list_holds_what_its_filters_let_through(listed: FlaskClient, query: dict[str, Any],
-                                                   found: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"xcom_key": "str"}, ["str"]),
+        ({"xcom_key": "STR"}, []),
+        ({"xcom_key": ""}, []),
+        ({"xcom_key_pattern": "STR"}, ["STR_2", "str", "str_1"]),
+        ({"xcom_key_pattern": "a_b"}, ["a%b", "a_b", "axb", "a|b"]),
+        ({"xcom_key_pattern": "a\\_b"}, ["a_b"]),
+        ({"xcom_key_pattern": "a\\%b"}, ["a%b"]),
+        ({"xcom_key_pattern": "\\\\sl"}, ["back\\slash"]),
+        ({"xcom_key_pattern": "tr_1 | axb"}, ["axb", "str_1"]),
+        ({"xcom_key_pattern": "|"}, ["a|b"]),
+        ({"xcom_key_pattern": "str|~"}, ["STR_2", "str", "str_1"]),
+        ({"xcom_key_prefix_pattern": "str_"}, ["str", "str_1"]),
+        ({"xcom_key_prefix_pattern": "S"}, ["STR_2"]),
+        ({"xcom_key_prefix_pattern": "S|back"}, ["STR_2", "back\\slash"]),
+        ({"xcom_key_prefix_pattern": "tr"}, []),
+        ({"xcom_key_prefix_pattern": "z"}, []),
+        ({"task_id_pattern": "EXTR", "xcom_key": "str"}, ["str"]),
+        ({"task_id_pattern": "load"}, []),
+        ({"run_id_prefix_pattern": "scheduled__2024-01", "xcom_key": "str"}, ["str"]),
+        ({"dag_display_name_pattern": "oth"}, []),
+        ({"map_index_filter": 3}, []),
+        ({"map_index_filter": 10**30}, []),
+        ({"map_index": 2**31}, []),
+    ],
+    ids=str,
+)
+def test_a_list_holds_what_its_filters_let_through(
+    listed: FlaskClient, query: dict[str, Any], found: list[str]
+) -> None:
     assert keys(listed, **query) == found
 
 
@@ -91,22 +127,32 @@ def test_a_pattern_may_match_every_key(listed: FlaskClient, parameter: str, patt
     assert len(keys(listed, **{parameter: pattern})) == 8
 
 
-@pytest.mark.parametrize(("query", "found"), [
-    ({"logical_date_gte": RUN_DATE}, 9), ({"logical_date_gt": RUN_DATE}, 1),
-    ({"logical_date_lte": RUN_DATE}, 8), ({"logical_date_lt": RUN_DATE}, 0),
-    ({"run_after_gte": "2024-02-02T00:00:00Z"}, 1), ({"run_after_gt": "1706832000"}, 0),
-    ({"run_after_lt": "2024-02-02T01:00:00+01:00", "run_after_gt": RUN_DATE}, 0),
-    ({"logical_date_gte": "0001-01-01T00:00:00+14:00"}, 9),
-    ({"logical_date_gte": "9999-12-31T23:59:59-14:00"}, 0),
-    ({"dag_display_name_pattern": "OTH"}, 1), ({"dag_display_name_prefix_pattern": "e"}, 8)],
-    ids=str)
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"logical_date_gte": RUN_DATE}, 9),
+        ({"logical_date_gt": RUN_DATE}, 1),
+        ({"logical_date_lte": RUN_DATE}, 8),
+        ({"logical_date_lt": RUN_DATE}, 0),
+        ({"run_after_gte": "2024-02-02T00:00:00Z"}, 1),
+        ({"run_after_gt": "1706832000"}, 0),
+        ({"run_after_lt": "2024-02-02T01:00:00+01:00", "run_after_gt": RUN_DATE}, 0),
+        ({"logical_date_gte": "0001-01-01T00:00:00+14:00"}, 9),
+        ({"logical_date_gte": "9999-12-31T23:59:59-14:00"}, 0),
+        ({"dag_display_name_pattern": "OTH"}, 1),
+        ({"dag_display_name_prefix_pattern": "e"}, 8),
+    ],
+    ids=str,
+)
 def test_a_list_of_any_run_is_filtered_by_dates_and_names(
-        listed: FlaskClient, query: dict[str, str], found: int) -> None:
+    listed: FlaskClient, query: dict[str, str], found: int
+) -> None:
     assert len(keys(listed, "~", "~", "~", **query)) == found
 
 
-@pytest.mark.parametrize("field", ["key", "dag_id", "run_id", "task_id", "map_index", "timestamp",
-                                   "run_after"])
+@pytest.mark.parametrize(
+    "field", ["key", "dag_id", "run_id", "task_id", "map_index", "timestamp", "run_after"]
+)
 def test_a_list_is_in_the_order_asked_for(listed: FlaskClient, field: str) -> None:
     for sign, turned in (("", False), ("-", True), ("--", True)):
         page = listed.get(entries("~", "~", "~"), query_string={"order_by": sign + field})
@@ -121,23 +167,41 @@ def test_several_fields_order_a_list_one_after_the_other(listed: FlaskClient) ->
     assert found[:3] == ["later", "str_1", "str"]
 
 
-@pytest.mark.parametrize(("query", "detail"), [
-    ("order_by=nope", "Ordering with 'nope' is disallowed or the attribute does not exist on the"
-                      " model"),
-    ("order_by=key,-map_index", "Ordering with 'key,-map_index' is disallowed or the attribute"
-                                " does not exist on the model"),
-    ("order_by=logical_date", "Ordering with 'logical_date' is disallowed or the attribute does"
-                              " not exist on the model"),
-    ("order_by=", "Ordering with '' is disallowed or the attribute does not exist on the model"),
-    ("&".join(["order_by=key"] * 11), "Ordering with more than 10 parameters is not allowed."
-                                      f" Provided: {['key'] * 11}")])
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        (
+            "order_by=nope",
+            "Ordering with 'nope' is disallowed or the attribute does not exist on the model",
+        ),
+        (
+            "order_by=key,-map_index",
+            "Ordering with 'key,-map_index' is disallowed or the attribute"
+            " does not exist on the model",
+        ),
+        (
+            "order_by=logical_date",
+            "Ordering with 'logical_date' is disallowed or the attribute does"
+            " not exist on the model",
+        ),
+        (
+            "order_by=",
+            "Ordering with '' is disallowed or the attribute does not exist on the model",
+        ),
+        (
+            "&".join(["order_by=key"] * 11),
+            f"Ordering with more than 10 parameters is not allowed. Provided: {['key'] * 11}",
+        ),
+    ],
+)
 def test_an_order_that_cannot_be_is_refused(client: FlaskClient, query: str, detail: str) -> None:
     assert refused(client.get(f"{entries()}?{query}"), 400) == detail
 
 
 @pytest.mark.parametrize("place", [("nope",), ("etl", "nope"), ("etl", RUN, "nope"), ("e" * 300,)])
-def test_a_place_without_entries_is_an_empty_list(listed: FlaskClient,
-                                                  place: tuple[str, ...]) -> None:
+def test_a_place_without_entries_is_an_empty_list(
+    listed: FlaskClient, place: tuple[str, ...]
+) -> None:
     assert keys(listed, *place) == []
 
 
@@ -146,12 +210,13 @@ def test_parameters_that_nobody_knows_are_ignored(listed: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("parameter", ["xcom_key_pattern", "run_id_prefix_pattern"])
-def test_a_pattern_of_too_many_alternatives_is_refused(listed: FlaskClient,
-                                                       parameter: str) -> None:
+def test_a_pattern_of_too_many_alternatives_is_refused(listed: FlaskClient, parameter: str) -> None:
     many = "|".join(f"x{number}" for number in range(101))
 
     assert refused(listed.get(entries(), query_string={parameter: many}), 400) == (
-        "A pattern of more than 100 alternatives is not allowed. Provided: 101")
+        "A pattern of more than 100 alternatives is not allowed. Provided: 101"
+    )
     assert keys(listed, **{parameter: many.removesuffix("|x100")}) == []
     assert keys(listed, **{parameter: "x|" * 2000}) == (
-        ["axb"] if parameter == "xcom_key_pattern" else [])
+        ["axb"] if parameter == "xcom_key_pattern" else []
+    )

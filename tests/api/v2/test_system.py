@@ -28,9 +28,9 @@ def test_health_says_what_runs(client: FlaskClient, database_url: str) -> None:
         '{"metadatabase":{"status":"healthy"},"scheduler":{"status":"unhealthy",'
         '"latest_scheduler_heartbeat":null},"triggerer":{"status":null,'
         '"latest_triggerer_heartbeat":null},"dag_processor":{"status":null,'
-        '"latest_dag_processor_heartbeat":null}}')
-    assert (broken.status_code, broken.get_json()["metadatabase"]) == (
-        200, {"status": "unhealthy"})
+        '"latest_dag_processor_heartbeat":null}}'
+    )
+    assert (broken.status_code, broken.get_json()["metadatabase"]) == (200, {"status": "unhealthy"})
 
 
 def test_version_names_the_emulated_release(client: FlaskClient) -> None:
@@ -54,8 +54,17 @@ def test_the_page_shows_the_document_and_needs_no_other_host(client: FlaskClient
         assert script.status_code == 200
 
 
-@pytest.mark.parametrize("path", [entries(), entry("k"), entry("nope"), "/api/v2/version",
-                                  "/api/v2/nope", entries() + "?limit=x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        entries(),
+        entry("k"),
+        entry("nope"),
+        "/api/v2/version",
+        "/api/v2/nope",
+        entries() + "?limit=x",
+    ],
+)
 def test_an_answer_is_compressed_for_whoever_names_gzip(client: FlaskClient, path: str) -> None:
     create(client, "k", "x" * 5000)
 
@@ -88,8 +97,9 @@ def guarded(make_client: Callable[..., FlaskClient], users_file: Path) -> FlaskC
 
 
 @pytest.mark.parametrize(("path", "seconds"), [("/auth/token", 7200), ("/auth/token/cli", 3600)])
-def test_a_token_carries_the_claims_of_airflow(guarded: FlaskClient, path: str,
-                                               seconds: int) -> None:
+def test_a_token_carries_the_claims_of_airflow(
+    guarded: FlaskClient, path: str, seconds: int
+) -> None:
     answer = guarded.post(path, json={"username": "op", "password": "op"})
 
     assert answer.status_code == 201
@@ -100,20 +110,32 @@ def test_a_token_carries_the_claims_of_airflow(guarded: FlaskClient, path: str,
     assert jwt.get_unverified_header(token)["alg"] == "HS512"
 
 
-@pytest.mark.parametrize(("body", "content_type", "status"), [
-    ('{"username": "op", "password": "op"}', None, 201),
-    ('{"username": "op", "password": "op"}', "application/json; charset=utf-8", 201),
-    ('{"username": "x", "username": "op", "password": "op"}', None, 201),
-    ("username=op&password=op", FORM, 201), ("username=%6fp&password=op&grant_type=x", FORM, 201),
-    ("username=op&password=x&password=op", FORM, 201), ("username=op&password=", FORM, 400),
-    ('{"username": "op", "password": ""}', None, 400),
-    ('{"username": "op", "password": "x"}', None, 401),
-    ('{"username": "ghost", "password": "op"}', None, 401),
-    ("username=op&password=op", "multipart/form-data", 415), ("{}", "text/plain", 415),
-    ("", None, 422), ("{", None, 422), ("[]", None, 422), ('{"username": NaN}', None, 422),
-    ("username=op", FORM, 422), ("\xff", FORM, 422)])
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        ('{"username": "op", "password": "op"}', None, 201),
+        ('{"username": "op", "password": "op"}', "application/json; charset=utf-8", 201),
+        ('{"username": "x", "username": "op", "password": "op"}', None, 201),
+        ("username=op&password=op", FORM, 201),
+        ("username=%6fp&password=op&grant_type=x", FORM, 201),
+        ("username=op&password=x&password=op", FORM, 201),
+        ("username=op&password=", FORM, 400),
+        ('{"username": "op", "password": ""}', None, 400),
+        ('{"username": "op", "password": "x"}', None, 401),
+        ('{"username": "ghost", "password": "op"}', None, 401),
+        ("username=op&password=op", "multipart/form-data", 415),
+        ("{}", "text/plain", 415),
+        ("", None, 422),
+        ("{", None, 422),
+        ("[]", None, 422),
+        ('{"username": NaN}', None, 422),
+        ("username=op", FORM, 422),
+        ("\xff", FORM, 422),
+    ],
+)
 def test_a_token_is_given_for_a_name_and_its_password(
-        guarded: FlaskClient, body: str, content_type: str | None, status: int) -> None:
+    guarded: FlaskClient, body: str, content_type: str | None, status: int
+) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
 
     answer = guarded.post("/auth/token", data=body, headers=headers)
@@ -124,14 +146,25 @@ def test_a_token_is_given_for_a_name_and_its_password(
 
 
 @pytest.mark.parametrize("path", ["/auth/token", "/auth/token/cli"])
-@pytest.mark.parametrize("body", [
-    "hunter2", ["hunter2"], {"username": "op", "x": [{"password": "hunter2"}]},
-    {"password": "hunter2"}, {"username": 5, "password": "hunter2"},
-    {"username": "op", "pwd": "hunter2"}, {"username": ["hunter2"], "password": 1},
-    {"username": "op", "passwd": "hunter2"}, {"username": "op", "Password": ["hunter2"]},
-    {"username": "op", "password": ["hunter2"]}, {"username": "op", "password": {"a": "hunter2"}},
-    {"username": "op", "password": "hunter2", "x": 1}, {"username": "op", "password": "hunter2"}],
-    ids=str)
+@pytest.mark.parametrize(
+    "body",
+    [
+        "hunter2",
+        ["hunter2"],
+        {"username": "op", "x": [{"password": "hunter2"}]},
+        {"password": "hunter2"},
+        {"username": 5, "password": "hunter2"},
+        {"username": "op", "pwd": "hunter2"},
+        {"username": ["hunter2"], "password": 1},
+        {"username": "op", "passwd": "hunter2"},
+        {"username": "op", "Password": ["hunter2"]},
+        {"username": "op", "password": ["hunter2"]},
+        {"username": "op", "password": {"a": "hunter2"}},
+        {"username": "op", "password": "hunter2", "x": 1},
+        {"username": "op", "password": "hunter2"},
+    ],
+    ids=str,
+)
 def test_no_error_repeats_a_password(guarded: FlaskClient, path: str, body: Any) -> None:
     text = json.dumps(body)
     for content_type in ("application/json", "text/plain", FORM):
@@ -142,16 +175,18 @@ def test_no_error_repeats_a_password(guarded: FlaskClient, path: str, body: Any)
 
 
 @pytest.mark.parametrize("path", ["/auth/token", "/auth/token/cli"])
-def test_a_refusal_of_a_login_lists_a_hundred_errors_at_most(guarded: FlaskClient,
-                                                             path: str) -> None:
+def test_a_refusal_of_a_login_lists_a_hundred_errors_at_most(
+    guarded: FlaskClient, path: str
+) -> None:
     answer = guarded.post(path, json={f"x{number}": number for number in range(20_000)})
 
     assert answer.status_code == 422
     assert answer.text.count("Extra inputs are not permitted") == 98  # and two fields missing
 
 
-def test_a_token_without_asking_is_for_servers_that_ask_nobody(guarded: FlaskClient,
-                                                               client: FlaskClient) -> None:
+def test_a_token_without_asking_is_for_servers_that_ask_nobody(
+    guarded: FlaskClient, client: FlaskClient
+) -> None:
     assert "simple_auth_manager_all_admins" in refused(guarded.get("/auth/token"), 403)
     assert client.get("/auth/token").status_code == 201
     assert client.post("/auth/token", json={"username": "", "password": ""}).status_code == 201

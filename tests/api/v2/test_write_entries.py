@@ -12,8 +12,22 @@ from tests.api.calls import RUN
 from tests.api.v2.calls import create, entries, entry, refused, stored_values
 from tests.conftest import load
 
-VALUES = [None, True, 0, -7, 2**70, 1.5, 1e300, "", "text", "ü🙂", "null", [], {},
-          {"z": 1, "a": [1, None, {"b": "c"}]}]
+VALUES = [
+    None,
+    True,
+    0,
+    -7,
+    2**70,
+    1.5,
+    1e300,
+    "",
+    "text",
+    "ü🙂",
+    "null",
+    [],
+    {},
+    {"z": 1, "a": [1, None, {"b": "c"}]},
+]
 MISSING = "The XCom with key: `{}` with mentioned task instance doesn't exist."
 
 
@@ -23,7 +37,8 @@ def test_a_created_entry_is_answered_and_found(client: FlaskClient, value: Any) 
 
     assert answer.status_code == 201
     assert json.dumps(answer.get_json()["value"], sort_keys=True) == json.dumps(
-        value, sort_keys=True)
+        value, sort_keys=True
+    )
     assert client.get(entry("k")).get_json() == answer.get_json()
 
 
@@ -60,8 +75,9 @@ def test_an_entry_is_removed_once(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(("given", "index"), [(3, 3), ("3", 3), (3.0, 3), (True, 1), (-1, -1)])
-def test_a_map_index_is_read_as_pydantic_reads_it(client: FlaskClient, given: Any,
-                                                  index: int) -> None:
+def test_a_map_index_is_read_as_pydantic_reads_it(
+    client: FlaskClient, given: Any, index: int
+) -> None:
     created = create(client, "k", 1, map_index=given)
     updated = client.patch(entry("k"), json={"value": 2, "map_index": given})
     removed = client.delete(entry("k"), query_string={"map_index": index})
@@ -74,58 +90,84 @@ def test_the_query_names_no_index_of_a_write(client: FlaskClient) -> None:
     answer = client.post(entries() + "?map_index=3", json={"key": "k", "value": 1})
 
     assert answer.get_json()["map_index"] == -1
-    assert client.patch(entry("k") + "?map_index=3&update_mask=x",
-                        json={"value": 2}).status_code == 200
+    assert (
+        client.patch(entry("k") + "?map_index=3&update_mask=x", json={"value": 2}).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize("names", [{"dag_id": "nope"}, {"dag_run_id": "~"}, {"task_id": "nope"}])
-def test_what_nobody_stored_is_neither_updated_nor_removed(client: FlaskClient,
-                                                           names: dict[str, str]) -> None:
+def test_what_nobody_stored_is_neither_updated_nor_removed(
+    client: FlaskClient, names: dict[str, str]
+) -> None:
     create(client)
 
-    for answer in (client.patch(entry("k", **names), json={"value": 1}),
-                   client.delete(entry("k", **names)),
-                   client.patch(entry("k"), json={"value": 1, "map_index": 10**30})):
+    for answer in (
+        client.patch(entry("k", **names), json={"value": 1}),
+        client.delete(entry("k", **names)),
+        client.patch(entry("k"), json={"value": 1, "map_index": 10**30}),
+    ):
         assert refused(answer, 404) == MISSING.format("k")
     assert stored_values(client) == {"k": "v"}
 
 
-@pytest.mark.parametrize(("names", "detail"), [
-    ({"dag_id": "nope", "task_id": "nope", "dag_run_id": "nope"},
-     "The Dag with ID: `nope` was not found"),
-    ({"task_id": "nope", "dag_run_id": "nope"}, "Task with ID: `nope` not found in dag: `etl`"),
-    ({"dag_run_id": "nope"}, "Dag Run with ID: `nope` not found for dag: `etl`"),
-    ({"dag_run_id": "r2"}, "Task instance with ID: `extract` and map_index: `-1` not found in dag"
-                           " run: `r2`"),
-    ({"dag_id": "~"}, "The Dag with ID: `~` was not found")])
+@pytest.mark.parametrize(
+    ("names", "detail"),
+    [
+        (
+            {"dag_id": "nope", "task_id": "nope", "dag_run_id": "nope"},
+            "The Dag with ID: `nope` was not found",
+        ),
+        ({"task_id": "nope", "dag_run_id": "nope"}, "Task with ID: `nope` not found in dag: `etl`"),
+        ({"dag_run_id": "nope"}, "Dag Run with ID: `nope` not found for dag: `etl`"),
+        (
+            {"dag_run_id": "r2"},
+            "Task instance with ID: `extract` and map_index: `-1` not found in dag run: `r2`",
+        ),
+        ({"dag_id": "~"}, "The Dag with ID: `~` was not found"),
+    ],
+)
 def test_a_missing_parent_is_named_in_the_order_of_airflow(
-        make_client: Callable[..., FlaskClient], database_url: str, names: dict[str, str],
-        detail: str) -> None:
+    make_client: Callable[..., FlaskClient], database_url: str, names: dict[str, str], detail: str
+) -> None:
     client = make_client(require_parents=True)
-    runs = [{"dag_id": "etl", "run_id": RUN, "task_instances": [{"task_id": "extract"}]},
-            {"dag_id": "etl", "run_id": "r2", "task_instances": [{"task_id": "load"}]}]
+    runs = [
+        {"dag_id": "etl", "run_id": RUN, "task_instances": [{"task_id": "extract"}]},
+        {"dag_id": "etl", "run_id": "r2", "task_instances": [{"task_id": "load"}]},
+    ]
     load(database_url, json.dumps({"dag_runs": runs}))
 
     assert refused(client.post(entries(**names), json={"key": "k", "value": 1}), 404) == detail
     assert create(client).status_code == 201
 
 
-@pytest.mark.parametrize(("names", "detail"), [
-    ({"dag_id": "~"}, "The Dag with ID: `~` was not found"),
-    ({"dag_id": "d" * 251}, f"The Dag with ID: `{'d' * 251}` was not found"),
-    ({"task_id": "~"}, "Task with ID: `~` not found in dag: `etl`"),
-    ({"dag_run_id": "~"}, "Dag Run with ID: `~` not found for dag: `etl`")])
-def test_ids_that_nothing_can_have_are_never_registered(client: FlaskClient, names: dict[str, str],
-                                                        detail: str) -> None:
+@pytest.mark.parametrize(
+    ("names", "detail"),
+    [
+        ({"dag_id": "~"}, "The Dag with ID: `~` was not found"),
+        ({"dag_id": "d" * 251}, f"The Dag with ID: `{'d' * 251}` was not found"),
+        ({"task_id": "~"}, "Task with ID: `~` not found in dag: `etl`"),
+        ({"dag_run_id": "~"}, "Dag Run with ID: `~` not found for dag: `etl`"),
+    ],
+)
+def test_ids_that_nothing_can_have_are_never_registered(
+    client: FlaskClient, names: dict[str, str], detail: str
+) -> None:
     assert refused(client.post(entries(**names), json={"key": "k", "value": 1}), 404) == detail
     assert stored_values(client) == {}
 
 
-@pytest.mark.parametrize(("body", "value"), [
-    ('{"key": "k", "value": 1, "value": 2}', 2), ('{"key": "x", "key": "k", "value": 1}', 1),
-    ('{"key": "k", "value": {"a": 1, "b": 0, "a": 2}}', {"a": 2, "b": 0})])
-def test_the_last_of_several_members_of_one_name_counts(client: FlaskClient, body: str,
-                                                        value: Any) -> None:
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        ('{"key": "k", "value": 1, "value": 2}', 2),
+        ('{"key": "x", "key": "k", "value": 1}', 1),
+        ('{"key": "k", "value": {"a": 1, "b": 0, "a": 2}}', {"a": 2, "b": 0}),
+    ],
+)
+def test_the_last_of_several_members_of_one_name_counts(
+    client: FlaskClient, body: str, value: Any
+) -> None:
     answer = client.post(entries(), data=body, content_type="application/json")
 
     assert (answer.status_code, answer.get_json()["value"]) == (201, value)

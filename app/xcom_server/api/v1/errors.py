@@ -18,10 +18,18 @@ PROBLEM_JSON = "application/problem+json"
 MAX_DETAIL = 2000  # the longest text about a body's invalid fields, in characters
 _UNKNOWN = ["Unknown field."]  # as marshmallow writes it
 
-_MANUAL = (f"https://airflow.apache.org/docs/apache-airflow/{AIRFLOW_VERSION}"
-           "/stable-rest-api-ref.html#section/Errors/")
-_LINKS = {400: "BadRequest", 401: "Unauthenticated", 403: "PermissionDenied", 404: "NotFound",
-          409: "AlreadyExists", 500: "Unknown"}
+_MANUAL = (
+    f"https://airflow.apache.org/docs/apache-airflow/{AIRFLOW_VERSION}"
+    "/stable-rest-api-ref.html#section/Errors/"
+)
+_LINKS = {
+    400: "BadRequest",
+    401: "Unauthenticated",
+    403: "PermissionDenied",
+    404: "NotFound",
+    409: "AlreadyExists",
+    500: "Unknown",
+}
 
 
 def render(error: Exception) -> Response:
@@ -48,8 +56,7 @@ def _as_problem(error: Exception) -> ProblemException:
         return ProblemException(400, "Bad Request", _validation_detail(error))
     if isinstance(error, (errors.XComError, errors.AccessError)):
         return ProblemException(*_own_error(error))
-    return ProblemException(500, "Internal Server Error",
-                            "The server failed; its log says why.")
+    return ProblemException(500, "Internal Server Error", "The server failed; its log says why.")
 
 
 def _validation_detail(error: ValidationError) -> str:
@@ -68,18 +75,32 @@ def _own_error(error: errors.XComError | errors.AccessError) -> tuple[int, str, 
         case errors.DagNotFound():
             return 404, "DAG not found", f"The DAG with dag_id: {error.dag_id} was not found"
         case errors.RunNotFound():
-            return 404, "DAGRun not found", (f"DAGRun with DAG ID: '{error.dag_id}' and"
-                                             f" DagRun ID: '{error.run_id}' not found")
+            return (
+                404,
+                "DAGRun not found",
+                (f"DAGRun with DAG ID: '{error.dag_id}' and DagRun ID: '{error.run_id}' not found"),
+            )
         case errors.TaskInstanceNotFound():
-            return 404, "Task instance not found", (
-                f"Task instance with task_id: '{error.task_id}' and map_index:"
-                f" {error.map_index} not found in DagRun ID: '{error.run_id}'"
-                f" of DAG ID: '{error.dag_id}'")
+            return (
+                404,
+                "Task instance not found",
+                (
+                    f"Task instance with task_id: '{error.task_id}' and map_index:"
+                    f" {error.map_index} not found in DagRun ID: '{error.run_id}'"
+                    f" of DAG ID: '{error.dag_id}'"
+                ),
+            )
         case errors.AlreadyExists():
             return 409, "Conflict", f"XCom entry already exists. Key: {error.key}"
         case errors.DateMismatch():
-            return 400, "Bad Request", ("execution_date from request body doesn't match the"
-                                        f" DAG run's, which is {error.stored.isoformat()}")
+            return (
+                400,
+                "Bad Request",
+                (
+                    "execution_date from request body doesn't match the"
+                    f" DAG run's, which is {error.stored.isoformat()}"
+                ),
+            )
         case errors.NameTooLong() | errors.ReservedKeys():
             return 400, "Bad Request", str(error)
         case errors.PreconditionFailed():
@@ -104,4 +125,5 @@ def _http_error(error: HTTPException) -> Response:
 
 def _problem_document(status: int, title: str | None, detail: str | None, link: str) -> Response:
     return json_io.indented_json(
-        {"detail": detail, "status": status, "title": title, "type": link}, status, PROBLEM_JSON)
+        {"detail": detail, "status": status, "title": title, "type": link}, status, PROBLEM_JSON
+    )

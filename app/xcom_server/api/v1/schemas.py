@@ -1,5 +1,4 @@
-"""An XCom entry in v1's requests and responses; fields are in alphabetical order, as in Airflow 2.
-"""
+"""XCom entries in v1 requests and responses, with fields in alphabetical order as in Airflow 2."""
 
 from datetime import datetime
 from typing import Any

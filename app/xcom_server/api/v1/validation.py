@@ -68,11 +68,13 @@ class BodyValidator(BodyCheck):
         if not flask_request.is_json:  # any JSON media type, as Airflow does
             content_type = flask_request.headers.get("Content-Type", "")
             raise UnsupportedMediaTypeProblem(
-                detail=f"Invalid Content-type ({content_type}), expected JSON data")
+                detail=f"Invalid Content-type ({content_type}), expected JSON data"
+            )
         body = _json_body()
         if isinstance(body, dict) and len(body) > MAX_MEMBERS:
             raise BadRequestProblem(
-                detail=f"Request body has {len(body)} members, more than {MAX_MEMBERS}")
+                detail=f"Request body has {len(body)} members, more than {MAX_MEMBERS}"
+            )
         if not self._is_valid(body):
             self._refuse(body)
         request.context["body"] = body
@@ -83,8 +85,9 @@ class BodyValidator(BodyCheck):
             value = repr(error.instance)
             shown = value if len(value) <= MAX_SHOWN else value[:MAX_SHOWN] + "…"
             path = ".".join(map(str, error.path))
-            raise BadRequestProblem(detail=error.message.replace(value, shown, 1)
-                                    + (f" - '{path}'" if path else ""))
+            raise BadRequestProblem(
+                detail=error.message.replace(value, shown, 1) + (f" - '{path}'" if path else "")
+            )
 
 
 CHECKS = {"parameter": ParameterValidator, "body": BodyValidator}
@@ -95,7 +98,8 @@ def _json_body() -> Any:
         body = json_io.json_body()
     except AmbiguousJson as error:
         raise BadRequestProblem(
-            detail=f"Request body is not valid JSON: it holds {error}") from None
+            detail=f"Request body is not valid JSON: it holds {error}"
+        ) from None
     except InvalidJson:
         raise BadRequestProblem(detail="Request body is not valid JSON") from None
     if body is None:  # Airflow treats `null` like a body that it could not parse
@@ -106,8 +110,9 @@ def _json_body() -> Any:
 def _reader(parameter: dict[str, Any]) -> Reader:
     """Return the reader of a parameter; of several texts the last one counts."""
     schema = parameter["schema"]
-    reader = {"integer": _integer, "boolean": _boolean, "string": _string,
-              "array": _array}[schema["type"]]
+    reader = {"integer": _integer, "boolean": _boolean, "string": _string, "array": _array}[
+        schema["type"]
+    ]
     return reader(parameter["in"], parameter["name"], schema)
 
 
@@ -123,18 +128,24 @@ def _integer(place: str, name: str, schema: dict[str, Any]) -> Reader:
         if not least <= number <= most:
             raise _out_of_bounds(number, schema)
         return number
+
     return read
 
 
 def _out_of_bounds(number: int, schema: dict[str, Any]) -> BadRequestProblem:
     """Return the error with jsonschema's text, as Airflow does."""
-    keyword, words = (("minimum", "less than the minimum")
-                      if number < schema.get("minimum", number)
-                      else ("maximum", "greater than the maximum"))
+    keyword, words = (
+        ("minimum", "less than the minimum")
+        if number < schema.get("minimum", number)
+        else ("maximum", "greater than the maximum")
+    )
     bound = schema[keyword]
-    return BadRequestProblem(detail=(
-        f"{number} is {words} of {bound}\n\nFailed validating {keyword!r} in schema:\n"
-        f"    {{'type': 'integer', {keyword!r}: {bound}}}\n\nOn instance:\n    {number}"))
+    return BadRequestProblem(
+        detail=(
+            f"{number} is {words} of {bound}\n\nFailed validating {keyword!r} in schema:\n"
+            f"    {{'type': 'integer', {keyword!r}: {bound}}}\n\nOn instance:\n    {number}"
+        )
+    )
 
 
 def _boolean(place: str, name: str, schema: dict[str, Any]) -> Reader:
@@ -142,6 +153,7 @@ def _boolean(place: str, name: str, schema: dict[str, Any]) -> Reader:
         if texts[-1].lower() not in ("true", "false"):
             raise _wrong_type("boolean", place, name)
         return texts[-1].lower() == "true"
+
     return read
 
 
@@ -154,8 +166,11 @@ def _string(place: str, name: str, schema: dict[str, Any]) -> Reader:
         text = texts[-1]
         if shortest <= len(text) <= longest and matches(text):
             return text
-        raise BadRequestProblem(detail=f"Wrong length or character in {place} parameter '{name}':"
-                                       f" {schema['description']}")
+        raise BadRequestProblem(
+            detail=f"Wrong length or character in {place} parameter '{name}':"
+            f" {schema['description']}"
+        )
+
     return read
 
 
@@ -166,4 +181,5 @@ def _array(place: str, name: str, schema: dict[str, Any]) -> Reader:
 
 def _wrong_type(expected: str, place: str, name: str) -> BadRequestProblem:
     return BadRequestProblem(
-        detail=f"Wrong type, expected '{expected}' for {place} parameter '{name}'")
+        detail=f"Wrong type, expected '{expected}' for {place} parameter '{name}'"
+    )

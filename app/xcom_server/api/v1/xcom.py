@@ -36,10 +36,14 @@ def api_version(store: XComStore, settings: Settings, access: authorization.Acce
 
     As in Airflow 2, an invalid request is refused before its credentials are checked.
     """
-    return ApiVersion(name="v1", airflow_version=AIRFLOW_VERSION, checks=CHECKS,
-                      handlers=XComApi(store, settings).operations(),
-                      authorize=partial(authorization.authorize, access.authenticate_basic),
-                      authorize_before_validation=False)
+    return ApiVersion(
+        name="v1",
+        airflow_version=AIRFLOW_VERSION,
+        checks=CHECKS,
+        handlers=XComApi(store, settings).operations(),
+        authorize=partial(authorization.authorize, access.authenticate_basic),
+        authorize_before_validation=False,
+    )
 
 
 class XComApi:
@@ -61,27 +65,51 @@ class XComApi:
             "deleteXComValue": self.delete_entry,
             "get_health": lambda: json_io.indented_json(health.health(self._store)),
             "get_version": lambda: json_io.indented_json(
-                {"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION}),
+                {"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION}
+            ),
         }
 
-    def list_entries(self, dag_id: str, dag_run_id: str, task_id: str, limit: int,
-                     offset: int = 0, map_index: int | None = None,
-                     xcom_key: str | None = None) -> Response:
+    def list_entries(
+        self,
+        dag_id: str,
+        dag_run_id: str,
+        task_id: str,
+        limit: int,
+        offset: int = 0,
+        map_index: int | None = None,
+        xcom_key: str | None = None,
+    ) -> Response:
         """Return a page of entries without values; `~` stands for any DAG, run or task.
 
         As in Airflow 2, a `limit` of 0 asks for the default page size, a large one for the largest.
         """
         if limit < 0:
             raise BadRequestProblem("Page limit must be a positive integer")
-        filter_ = XComFilter.of(dag_id, dag_run_id, task_id, map_index=map_index, key=xcom_key,
-                                dag_ids=request_state.current().visible_dag_ids)
-        page = self._store.list(filter_, offset=offset,
-                                limit=min(limit or self._default_page, self._maximum_page))
-        return json_io.indented_json_fast({"total_entries": page.total_entries,
-                                           "xcom_entries": _dump(page.entries)})
+        filter_ = XComFilter.of(
+            dag_id,
+            dag_run_id,
+            task_id,
+            map_index=map_index,
+            key=xcom_key,
+            dag_ids=request_state.current().visible_dag_ids,
+        )
+        page = self._store.list(
+            filter_, offset=offset, limit=min(limit or self._default_page, self._maximum_page)
+        )
+        return json_io.indented_json_fast(
+            {"total_entries": page.total_entries, "xcom_entries": _dump(page.entries)}
+        )
 
-    def get_entry(self, dag_id: str, dag_run_id: str, task_id: str, key: str, map_index: int,
-                  deserialize: bool, stringify: bool) -> Response:
+    def get_entry(
+        self,
+        dag_id: str,
+        dag_run_id: str,
+        task_id: str,
+        key: str,
+        map_index: int,
+        deserialize: bool,
+        stringify: bool,
+    ) -> Response:
         """Return one entry, its value as Python's `str()` or, on request, as JSON."""
         if deserialize and not self._may_deserialize:
             raise BadRequestProblem(detail="XCom deserialization is disabled in configuration.")
@@ -92,8 +120,14 @@ class XComApi:
         data = _dump([entry])[0] | {"value": types.as_json(value)}
         return conditional.with_etag(json_io.indented_json(data), entry)
 
-    def create_entry(self, dag_id: str, dag_run_id: str, task_id: str, body: JsonObject,
-                     map_index: int = UNMAPPED) -> Response:
+    def create_entry(
+        self,
+        dag_id: str,
+        dag_run_id: str,
+        task_id: str,
+        body: JsonObject,
+        map_index: int = UNMAPPED,
+    ) -> Response:
         """Store a new entry and return it."""
         params = _schema.load(body)
         entry_key = XComKey(dag_id, dag_run_id, task_id, map_index, params["key"])
@@ -104,26 +138,36 @@ class XComApi:
             entry = self._store.create(entry_key, body.raw("value"), **_dates(params))
         return _entry_response(entry, params["value"])
 
-    def update_entry(self, dag_id: str, dag_run_id: str, task_id: str, key: str,
-                     body: JsonObject, update_mask: list[str] | None = None,
-                     map_index: int = UNMAPPED) -> Response:
+    def update_entry(
+        self,
+        dag_id: str,
+        dag_run_id: str,
+        task_id: str,
+        key: str,
+        body: JsonObject,
+        update_mask: list[str] | None = None,
+        map_index: int = UNMAPPED,
+    ) -> Response:
         """Give an entry a new value and return it."""
         entry_key = XComKey(dag_id, dag_run_id, task_id, map_index, key)
         params = _schema.load(_masked(body, update_mask or []), partial=["key"])
         for field in _contradictions(params, entry_key):
             raise _cannot_be_updated(field)
         try:
-            entry = self._store.replace_value(entry_key, body.raw("value"), **_dates(params),
-                                              if_match=conditional.if_match())
+            entry = self._store.replace_value(
+                entry_key, body.raw("value"), **_dates(params), if_match=conditional.if_match()
+            )
         except DateMismatch as error:
             raise _cannot_be_updated(_DATES[error.field]) from None
         return _entry_response(entry, params["value"])
 
-    def delete_entry(self, dag_id: str, dag_run_id: str, task_id: str, key: str,
-                     map_index: int = UNMAPPED) -> Response:
+    def delete_entry(
+        self, dag_id: str, dag_run_id: str, task_id: str, key: str, map_index: int = UNMAPPED
+    ) -> Response:
         """Remove an entry."""
-        self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, key),
-                           if_match=conditional.if_match())
+        self._store.delete(
+            XComKey(dag_id, dag_run_id, task_id, map_index, key), if_match=conditional.if_match()
+        )
         return Response(status=204, mimetype=json_io.JSON)
 
 
@@ -135,14 +179,21 @@ def _entry_response(entry: XComEntry, value: str | None) -> Response:
 
 def _refuse_wildcard(entry_key: XComKey) -> None:
     if WILDCARD in (entry_key.dag_id, entry_key.run_id, entry_key.task_id):
-        raise ProblemException(404, "Not Found", f"'{WILDCARD}' stands for any DAG, DAG run or"
-                               " task; an entry can only be written to one.")
+        raise ProblemException(
+            404,
+            "Not Found",
+            f"'{WILDCARD}' stands for any DAG, DAG run or"
+            " task; an entry can only be written to one.",
+        )
 
 
 def _contradictions(params: dict[str, Any], entry_key: XComKey) -> list[str]:
     """Return the fields of a body that differ from the path's."""
-    return [field for field in ("dag_id", "task_id", "key", "map_index")
-            if params.get(field, getattr(entry_key, field)) != getattr(entry_key, field)]
+    return [
+        field
+        for field in ("dag_id", "task_id", "key", "map_index")
+        if params.get(field, getattr(entry_key, field)) != getattr(entry_key, field)
+    ]
 
 
 def _masked(body: JsonObject, update_mask: list[str]) -> dict[str, Any]:

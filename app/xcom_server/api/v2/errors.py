@@ -50,8 +50,9 @@ def _store_error(error: errors.XComError) -> tuple[int, Any]:
         case errors.EntryNotFound() if request.method == "GET":
             return 404, f"XCom entry with key: `{error.key}` not found"
         case errors.EntryNotFound():
-            return 404, (f"The XCom with key: `{error.key}` with mentioned task instance doesn't"
-                         " exist.")
+            return 404, (
+                f"The XCom with key: `{error.key}` with mentioned task instance doesn't exist."
+            )
         case errors.DagNotFound():
             return 404, f"The Dag with ID: `{error.dag_id}` was not found"
         case errors.TaskNotFound():
@@ -59,11 +60,14 @@ def _store_error(error: errors.XComError) -> tuple[int, Any]:
         case errors.RunNotFound():
             return 404, f"Dag Run with ID: `{error.run_id}` not found for dag: `{error.dag_id}`"
         case errors.TaskInstanceNotFound():
-            return 404, (f"Task instance with ID: `{error.task_id}` and map_index:"
-                         f" `{error.map_index}` not found in dag run: `{error.run_id}`")
+            return 404, (
+                f"Task instance with ID: `{error.task_id}` and map_index:"
+                f" `{error.map_index}` not found in dag run: `{error.run_id}`"
+            )
         case errors.AlreadyExists():
-            return 409, (f"The XCom with key: `{error.key}` with mentioned task instance already"
-                         " exists.")
+            return 409, (
+                f"The XCom with key: `{error.key}` with mentioned task instance already exists."
+            )
         case errors.NameTooLong():
             return 400, str(error)
         case errors.PreconditionFailed():

@@ -8,8 +8,12 @@ from connexion.exceptions import BadRequestProblem
 
 from xcom_server.storage.models import Comparison, Condition, Field, Operator, Order
 
-_PATTERN_FIELDS: dict[str, Field] = {"xcom_key": "key", "dag_display_name": "dag_id",
-                                     "run_id": "run_id", "task_id": "task_id"}
+_PATTERN_FIELDS: dict[str, Field] = {
+    "xcom_key": "key",
+    "dag_display_name": "dag_id",
+    "run_id": "run_id",
+    "task_id": "task_id",
+}
 """The name of a pattern in the document -> the field it is matched against."""
 
 _DATES: tuple[Field, ...] = ("logical_date", "run_after")
@@ -30,19 +34,24 @@ def conditions(params: dict[str, Any]) -> tuple[Condition, ...]:
 def order(names: list[str]) -> list[Order]:
     """Return the order that `order_by` lists; raises BadRequestProblem with Airflow's text."""
     if len(names) > MAX_ORDER:
-        raise BadRequestProblem(detail=f"Ordering with more than {MAX_ORDER} parameters is not"
-                                       f" allowed. Provided: {names}")
+        raise BadRequestProblem(
+            detail=f"Ordering with more than {MAX_ORDER} parameters is not"
+            f" allowed. Provided: {names}"
+        )
     return [Order(_sort_field(name.lstrip("-")), name.startswith("-")) for name in names]
 
 
 def _conditions(params: dict[str, Any]) -> Iterable[Condition]:
     for name, field in _PATTERN_FIELDS.items():
         if f"{name}_pattern" in params:
-            yield tuple((_contains(field, term),)
-                        for term in _alternatives(params[f"{name}_pattern"]))
+            yield tuple(
+                (_contains(field, term),) for term in _alternatives(params[f"{name}_pattern"])
+            )
         if f"{name}_prefix_pattern" in params:
-            yield tuple(_starts_with(field, term)
-                        for term in _alternatives(params[f"{name}_prefix_pattern"]))
+            yield tuple(
+                _starts_with(field, term)
+                for term in _alternatives(params[f"{name}_prefix_pattern"])
+            )
     if "map_index_filter" in params:
         yield ((Comparison("map_index", "eq", params["map_index_filter"]),),)
     for field in _DATES:
@@ -66,8 +75,10 @@ def _alternatives(pattern: str) -> list[str]:
         return [""]
     terms = [*dict.fromkeys(term.strip() for term in pattern.split("|") if term.strip())]
     if len(terms) > MAX_ALTERNATIVES:
-        raise BadRequestProblem(detail=f"A pattern of more than {MAX_ALTERNATIVES} alternatives"
-                                       f" is not allowed. Provided: {len(terms)}")
+        raise BadRequestProblem(
+            detail=f"A pattern of more than {MAX_ALTERNATIVES} alternatives"
+            f" is not allowed. Provided: {len(terms)}"
+        )
     return terms if "|" in pattern and terms else [pattern]
 
 
@@ -101,6 +112,8 @@ def _strip_trailing_punctuation(term: str) -> str:
 
 def _sort_field(name: str) -> Field:
     if name not in get_args(Field) or name == "logical_date":
-        raise BadRequestProblem(detail=f"Ordering with '{name}' is disallowed or the attribute does"
-                                       " not exist on the model")
+        raise BadRequestProblem(
+            detail=f"Ordering with '{name}' is disallowed or the attribute does"
+            " not exist on the model"
+        )
     return name  # type: ignore[return-value]

@@ -21,18 +21,24 @@ FIELDS = ("username", "password")
 
 HIDDEN = "***"  # shown in errors in place of a password
 
-_LOGIN = SchemaValidator(core_schema.model_fields_schema(
-    {name: core_schema.model_field(core_schema.str_schema()) for name in FIELDS},
-    extra_behavior="forbid", from_attributes=True))
+_LOGIN = SchemaValidator(
+    core_schema.model_fields_schema(
+        {name: core_schema.model_field(core_schema.str_schema()) for name in FIELDS},
+        extra_behavior="forbid",
+        from_attributes=True,
+    )
+)
 
 _PYDANTIC = "2.13"  # the release of pydantic in the links of Airflow 3.3.2
 
 _RELEASE_IN_LINK = re.compile(
-    r"(?<=^    For further information visit https://errors\.pydantic\.dev/)[0-9.]+", re.MULTILINE)
+    r"(?<=^    For further information visit https://errors\.pydantic\.dev/)[0-9.]+", re.MULTILINE
+)
 
 
 def mount(app: Flask, access: Access) -> None:
     """Route /auth/token and /auth/token/cli."""
+
     def create_token() -> Response:
         credentials = _json_or_form()
         if errors := _errors(credentials):
@@ -47,8 +53,11 @@ def mount(app: Flask, access: Access) -> None:
 
     def create_token_without_credentials() -> Response:
         if access.is_enforced:
-            raise ProblemException(403, detail="This method is only allowed if ``[core]"
-                                               " simple_auth_manager_all_admins`` is True")
+            raise ProblemException(
+                403,
+                detail="This method is only allowed if ``[core]"
+                " simple_auth_manager_all_admins`` is True",
+            )
         return _token_for(access, {"username": "", "password": ""}, None)
 
     app.add_url_rule("/auth/token", "create_token", create_token, methods=["POST"])
@@ -82,8 +91,9 @@ def _json_or_form() -> dict[str, Any]:
     except InvalidJson:
         data = None
     if not isinstance(data, dict):
-        raise ProblemException(422, detail="The body must be a JSON object of username and"
-                                           " password")
+        raise ProblemException(
+            422, detail="The body must be a JSON object of username and password"
+        )
     return data
 
 
@@ -114,7 +124,9 @@ def _redacted_input(value: Any, name: object = None) -> Any:
 
 def _as_text(errors: list[RequestError]) -> str:
     """Return errors in the text form of pydantic."""
-    details = [InitErrorDetails(type=each["type"], loc=tuple(each["loc"]), input=each["input"])
-               for each in errors]
+    details = [
+        InitErrorDetails(type=each["type"], loc=tuple(each["loc"]), input=each["input"])
+        for each in errors
+    ]
     text = str(ValidationError.from_exception_data("LoginBody", details))
     return _RELEASE_IN_LINK.sub(_PYDANTIC, text)

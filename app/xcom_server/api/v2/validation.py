@@ -37,10 +37,14 @@ class ParameterValidator(ParameterCheck):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        in_order = sorted(self.parameters, key=lambda each: (each["in"] != "path",
-                                                             each.get("x-read-last", False)))
-        self._validators = {(each["in"], each["name"]): SchemaValidator(_schema(each["schema"]))
-                            for each in in_order if each["in"] != "header"}
+        in_order = sorted(
+            self.parameters, key=lambda each: (each["in"] != "path", each.get("x-read-last", False))
+        )
+        self._validators = {
+            (each["in"], each["name"]): SchemaValidator(_schema(each["schema"]))
+            for each in in_order
+            if each["in"] != "header"
+        }
         self._arrays = {each["name"] for each in in_order if each["schema"]["type"] == "array"}
 
     def check(self, request: SpecRequest) -> None:
@@ -48,8 +52,10 @@ class ParameterValidator(ParameterCheck):
 
         Raises InvalidRequest with the errors of the body too, after those of the parameters.
         """
-        query = {name: texts if name in self._arrays else texts[-1]
-                 for name, texts in flask_request.args.lists()}
+        query = {
+            name: texts if name in self._arrays else texts[-1]
+            for name, texts in flask_request.args.lists()
+        }
         params: dict[str, dict[str, Any]] = {"path": request.path_params, "query": query}
         values: dict[str, Any] = {}
         errors: list[RequestError] = []
@@ -93,8 +99,13 @@ class BodyValidator(BodyCheck):
 CHECKS = {"parameter": ParameterValidator, "body": BodyValidator}
 
 
-def error_detail(kind: str, loc: Iterable[str | int], message: str, input_: Any,
-                 ctx: dict[str, Any] | None = None) -> RequestError:
+def error_detail(
+    kind: str,
+    loc: Iterable[str | int],
+    message: str,
+    input_: Any,
+    ctx: dict[str, Any] | None = None,
+) -> RequestError:
     """Return an error in the form of FastAPI."""
     error: RequestError = {"type": kind, "loc": list(loc), "msg": message, "input": input_}
     if ctx:
@@ -107,15 +118,19 @@ def missing_body() -> RequestError:
     return error_detail("missing", [_BODY], "Field required", None)
 
 
-def validate(validator: SchemaValidator, value: Any, loc: tuple[str, ...],
-             errors: list[RequestError]) -> Any:
+def validate(
+    validator: SchemaValidator, value: Any, loc: tuple[str, ...], errors: list[RequestError]
+) -> Any:
     """Return a value as the validator converts it; add its errors, at `loc`, to `errors`."""
     try:
         return validator.validate_python(value)
     except ValidationError as error:
-        errors += [error_detail(each["type"], (*loc, *each["loc"]), each["msg"], each["input"],
-                                each.get("ctx"))
-                   for each in error.errors(include_url=False)[:MAX_ERRORS]]
+        errors += [
+            error_detail(
+                each["type"], (*loc, *each["loc"]), each["msg"], each["input"], each.get("ctx")
+            )
+            for each in error.errors(include_url=False)[:MAX_ERRORS]
+        ]
         return None
 
 
@@ -149,8 +164,9 @@ def refuse_malformed_body() -> None:
 
 
 def _not_json(reason: str, *position: int) -> RequestError:
-    return error_detail("json_invalid", [_BODY, *position], "JSON decode error", {},
-                        {"error": reason})
+    return error_detail(
+        "json_invalid", [_BODY, *position], "JSON decode error", {}, {"error": reason}
+    )
 
 
 def _value_errors(body: Any) -> list[RequestError]:
@@ -163,14 +179,18 @@ def _value_errors(body: Any) -> list[RequestError]:
     except ReservedKeys as error:
         return [_value_error(body, str(error))]
     if _NUL.search(text):
-        return [_value_error(body, "XCom value contains a NUL character, which Airflow's databases"
-                                   " refuse.")]
+        return [
+            _value_error(
+                body, "XCom value contains a NUL character, which Airflow's databases refuse."
+            )
+        ]
     return []
 
 
 def _value_error(body: JsonObject, reason: str) -> RequestError:
-    return error_detail("value_error", [_BODY, "value"], f"Value error, {reason}", body["value"],
-                        {"error": {}})
+    return error_detail(
+        "value_error", [_BODY, "value"], f"Value error, {reason}", body["value"], {"error": {}}
+    )
 
 
 def _schema(shape: dict[str, Any]) -> CoreSchema:
@@ -183,8 +203,10 @@ def _schema(shape: dict[str, Any]) -> CoreSchema:
             return core_schema.datetime_schema(tz_constraint="aware")
         case {"type": "string"}:
             return core_schema.str_schema(
-                min_length=shape.get("minLength"), max_length=shape.get("maxLength"),
-                pattern=shape.get("pattern"))
+                min_length=shape.get("minLength"),
+                max_length=shape.get("maxLength"),
+                pattern=shape.get("pattern"),
+            )
         case {"type": "array"}:
             return core_schema.list_schema(core_schema.str_schema())  # the handler checks the items
     return core_schema.any_schema()

@@ -29,13 +29,19 @@ def api_version(store: XComStore, settings: Settings, access: authorization.Acce
     As in Airflow 3, credentials are checked before everything else, except that a body which is
     not JSON is refused first.
     """
+
     def authorize() -> None:
         refuse_malformed_body()
         authorization.authorize(access.authenticate_bearer)
 
-    return ApiVersion(name="v2", airflow_version=AIRFLOW_VERSION, checks=CHECKS,
-                      handlers=XComApi(store, settings).operations(),
-                      authorize=authorize, authorize_before_validation=True)
+    return ApiVersion(
+        name="v2",
+        airflow_version=AIRFLOW_VERSION,
+        checks=CHECKS,
+        handlers=XComApi(store, settings).operations(),
+        authorize=authorize,
+        authorize_before_validation=True,
+    )
 
 
 class XComApi:
@@ -55,50 +61,87 @@ class XComApi:
             "delete_xcom_entry": self.delete_entry,
             "get_health": lambda: json_io.compact_json(health.health(self._store)),
             "get_version": lambda: json_io.compact_json(
-                {"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION}),
+                {"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION}
+            ),
         }
 
-    def list_entries(self, dag_id: str, dag_run_id: str, task_id: str, limit: int, offset: int,
-                     map_index: int | None = None, xcom_key: str | None = None,
-                     order_by: list[str] | None = None, **params: Any) -> Response:
+    def list_entries(
+        self,
+        dag_id: str,
+        dag_run_id: str,
+        task_id: str,
+        limit: int,
+        offset: int,
+        map_index: int | None = None,
+        xcom_key: str | None = None,
+        order_by: list[str] | None = None,
+        **params: Any,
+    ) -> Response:
         """Return a page of entries without values; `~` stands for any DAG, run or task."""
-        filter_ = XComFilter.of(dag_id, dag_run_id, task_id, map_index=map_index, key=xcom_key,
-                                dag_ids=request_state.current().visible_dag_ids,
-                                conditions=filters.conditions(params))
-        page = self._store.list(filter_, limit=min(limit, self._maximum_page), offset=offset,
-                                order=filters.order(order_by or []))
-        return json_io.compact_json({"xcom_entries": _dump(page.entries),
-                                     "total_entries": page.total_entries})
+        filter_ = XComFilter.of(
+            dag_id,
+            dag_run_id,
+            task_id,
+            map_index=map_index,
+            key=xcom_key,
+            dag_ids=request_state.current().visible_dag_ids,
+            conditions=filters.conditions(params),
+        )
+        page = self._store.list(
+            filter_,
+            limit=min(limit, self._maximum_page),
+            offset=offset,
+            order=filters.order(order_by or []),
+        )
+        return json_io.compact_json(
+            {"xcom_entries": _dump(page.entries), "total_entries": page.total_entries}
+        )
 
-    def get_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str, map_index: int,
-                  deserialize: bool, stringify: bool) -> Response:
+    def get_entry(
+        self,
+        dag_id: str,
+        dag_run_id: str,
+        task_id: str,
+        xcom_key: str,
+        map_index: int,
+        deserialize: bool,
+        stringify: bool,
+    ) -> Response:
         """Return one entry, its value as JSON or, on request, as Python's `str()`."""
         entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key))
         value = decode.decode_v2(entry.value) if deserialize else json.loads(entry.value)
         return _entry_response(entry, str(value) if stringify and value is not None else value)
 
-    def create_entry(self, dag_id: str, dag_run_id: str, task_id: str,
-                     body: JsonObject) -> Response:
+    def create_entry(
+        self, dag_id: str, dag_run_id: str, task_id: str, body: JsonObject
+    ) -> Response:
         """Store a new entry and return it."""
         entry_key = XComKey(dag_id, dag_run_id, task_id, body["map_index"], body["key"])
         with conditional.if_none_match():
             entry = self._store.create(entry_key, body.raw("value"))
         return _entry_response(entry, body["value"], 201)
 
-    def update_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str,
-                     body: JsonObject) -> Response:
+    def update_entry(
+        self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str, body: JsonObject
+    ) -> Response:
         """Give an entry a new value and the current time as its timestamp, and return it."""
         entry_key = XComKey(dag_id, dag_run_id, task_id, body["map_index"], xcom_key)
-        entry = self._store.replace_value(entry_key, body.raw("value"),
-                                          new_timestamp=datetime.now(UTC),
-                                          if_match=conditional.if_match())
+        entry = self._store.replace_value(
+            entry_key,
+            body.raw("value"),
+            new_timestamp=datetime.now(UTC),
+            if_match=conditional.if_match(),
+        )
         return _entry_response(entry, body["value"])
 
-    def delete_entry(self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str,
-                     map_index: int = UNMAPPED) -> Response:
+    def delete_entry(
+        self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str, map_index: int = UNMAPPED
+    ) -> Response:
         """Remove an entry."""
-        self._store.delete(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key),
-                           if_match=conditional.if_match())
+        self._store.delete(
+            XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key),
+            if_match=conditional.if_match(),
+        )
         return Response(status=204, mimetype=json_io.JSON)
 
 

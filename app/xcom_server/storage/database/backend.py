@@ -55,8 +55,14 @@ class Backend(ABC):
         self.dialect = self.engine.dialect
         self.writing = self.engine.execution_options(writes=True)
         self.driver_error, self._operational_errors = driver_errors(self.engine)
-        self.errors = (DBAPIError, self.driver_error, InvalidRequestError, TimeoutError,
-                       WriterLockTimeout, OSError)
+        self.errors = (
+            DBAPIError,
+            self.driver_error,
+            InvalidRequestError,
+            TimeoutError,
+            WriterLockTimeout,
+            OSError,
+        )
         self._generation = 0
         event.listen(self.engine, "connect", self._mark_generation)
         event.listen(self.engine, "checkout", self._refuse_old_generation)
@@ -76,10 +82,15 @@ class Backend(ABC):
     def upsert(self, connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
         """Insert rows, or update the rows that have their primary keys."""
         statement = self.insert(table)
-        others = {column.key: statement.excluded[column.key]
-                  for column in table.columns if not column.primary_key}
-        connection.execute(statement.on_conflict_do_update(
-            index_elements=list(table.primary_key), set_=others), rows)
+        others = {
+            column.key: statement.excluded[column.key]
+            for column in table.columns
+            if not column.primary_key
+        }
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others),
+            rows,
+        )
 
     @abstractmethod
     def read_datetimes(self, column: Sequence[Any]) -> list[datetime | None]:
@@ -126,6 +137,7 @@ class Backend(ABC):
 
     def observe(self, observer: Observer) -> None:
         """Report to an observer how connections are used."""
+
         def taken(connection: Any, record: Any, proxy: Any) -> None:
             record.record_info["is in use"] = True
             observer.connection_taken()

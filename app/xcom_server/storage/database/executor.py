@@ -49,8 +49,9 @@ class Executor:
         statement = self._compiled(build, *shape)
         return self._run("write", lambda: self._execute(statement, parameters))
 
-    def transaction(self, work: Callable[[Connection], Result], *,
-                    since: float | None = None) -> Result:
+    def transaction(
+        self, work: Callable[[Connection], Result], *, since: float | None = None
+    ) -> Result:
         """Return what `work` returns, once its changes are stored durably.
 
         `work` may be called several times.  `since` is when the caller began to wait for the
@@ -70,8 +71,9 @@ class Executor:
             raise Unavailable(fault.reason) from error
 
     def _compile(self, build: Build, *shape: Any) -> CompiledStatement:
-        return CompiledStatement(build(self.backend, *shape), self.backend.dialect,
-                                 self.backend.read_datetimes)
+        return CompiledStatement(
+            build(self.backend, *shape), self.backend.dialect, self.backend.read_datetimes
+        )
 
     def _run(self, kind: Literal["read", "write"], attempt: Callable[[], Result]) -> Result:
         start = time.perf_counter()
@@ -121,8 +123,13 @@ class Executor:
             if connection is not None:
                 connection.close()
 
-    def _failure(self, error: Exception, connection: PoolProxiedConnection | None, *,
-                 committing: bool = False) -> AttemptFailed:
+    def _failure(
+        self,
+        error: Exception,
+        connection: PoolProxiedConnection | None,
+        *,
+        committing: bool = False,
+    ) -> AttemptFailed:
         """Return what an error means for a retry, and discard a connection of no further use."""
         is_lost = connection is not None and is_disconnect(self.backend.engine, error, connection)
         fault = self.backend.classify(error, is_lost=is_lost)

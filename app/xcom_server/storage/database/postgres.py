@@ -25,21 +25,31 @@ _STARTING = Fault("The database is starting.")
 _NO_CONNECTIONS = Fault("The database takes no more connections.")
 
 _BY_SQLSTATE = {
-    faults.UNRESPONSIVE_SQLSTATE: faults.UNRESPONSIVE, "40001": faults.CONTENDED,
-    "40P01": faults.CONTENDED, "55P03": faults.LOCKED, "57014": faults.TOO_SLOW,
+    faults.UNRESPONSIVE_SQLSTATE: faults.UNRESPONSIVE,
+    "40001": faults.CONTENDED,
+    "40P01": faults.CONTENDED,
+    "55P03": faults.LOCKED,
+    "57014": faults.TOO_SLOW,
     # A standby that was the primary: another host may be the primary now.
     "25006": Fault(faults.READ_ONLY.reason, is_transient=True, drops_connection=True),
-    "42P01": faults.NO_TABLES, "42703": faults.NO_TABLES,
+    "42P01": faults.NO_TABLES,
+    "42703": faults.NO_TABLES,
     "42501": Fault("The database does not permit it."),
-    "53100": faults.FULL, "57P01": faults.LOST, "57P02": faults.LOST,
+    "53100": faults.FULL,
+    "57P01": faults.LOST,
+    "57P02": faults.LOST,
 }
 _BY_SQLSTATE_CLASS = {
-    "08": faults.LOST, "53": Fault("The database has no resources left."),
-    "57": Fault("The database was told to stop."), "58": Fault("The disk of the database fails."),
+    "08": faults.LOST,
+    "53": Fault("The database has no resources left."),
+    "57": Fault("The database was told to stop."),
+    "58": Fault("The disk of the database fails."),
 }
 _BY_MESSAGE = {
-    "too many clients": _NO_CONNECTIONS, "connection slots": _NO_CONNECTIONS,
-    "is starting up": _STARTING, "in recovery mode": _STARTING,
+    "too many clients": _NO_CONNECTIONS,
+    "connection slots": _NO_CONNECTIONS,
+    "is starting up": _STARTING,
+    "in recovery mode": _STARTING,
     "is shutting down": Fault("The database is shutting down."),
 }
 """A refused connection has no SQLSTATE in libpq; these are PostgreSQL's messages in English."""
@@ -55,9 +65,14 @@ class PostgresBackend(Backend):
 
     def _create_engine(self, url: URL, limits: Limits) -> Engine:
         engine = create_engine(
-            url, hide_parameters=True, connect_args=_connect_arguments(url, limits),
-            pool_size=limits.pool_size, max_overflow=0, pool_timeout=limits.pool_timeout_seconds,
-            pool_reset_on_return=None)
+            url,
+            hide_parameters=True,
+            connect_args=_connect_arguments(url, limits),
+            pool_size=limits.pool_size,
+            max_overflow=0,
+            pool_timeout=limits.pool_timeout_seconds,
+            pool_reset_on_return=None,
+        )
         # psycopg is an extra, which create_engine has found by now.
         from xcom_server.storage.database.psycopg_adapter import Connector, is_in_transaction
 
@@ -70,8 +85,13 @@ class PostgresBackend(Backend):
         event.listen(engine, "checkout", _refuse_stale)
         event.listen(engine, "checkin", _restore_autocommit)
         statement = limits.statement_timeout_seconds
-        event.listen(engine, "do_connect", Connector(
-            limits.connect_timeout_seconds, statement + GRACE_SECONDS if statement else None))
+        event.listen(
+            engine,
+            "do_connect",
+            Connector(
+                limits.connect_timeout_seconds, statement + GRACE_SECONDS if statement else None
+            ),
+        )
         return engine
 
     def read_datetimes(self, column: Sequence[datetime | None]) -> list[datetime | None]:
@@ -86,14 +106,16 @@ class PostgresBackend(Backend):
         state = getattr(error, "sqlstate", None) or ""
         fault = _BY_SQLSTATE.get(state) or _BY_SQLSTATE_CLASS.get(state[:2])
         return fault or next(
-            (fault for words, fault in _BY_MESSAGE.items() if words in str(error)), None)
+            (fault for words, fault in _BY_MESSAGE.items() if words in str(error)), None
+        )
 
 
 def _connect_arguments(url: URL, limits: Limits) -> dict[str, Any]:
     # libpq accepts whole seconds, two at least.
     arguments: dict[str, Any] = {
         "connect_timeout": max(2, math.ceil(limits.connect_timeout_seconds)),
-        "application_name": "xcom-server"}
+        "application_name": "xcom-server",
+    }
     arguments |= {name: url.query[name] for name in arguments if name in url.query}
     # A statement that reads needs no BEGIN and no ROLLBACK, each of which is a round trip.
     arguments |= {"options": _options(url, limits), "autocommit": True}
@@ -103,13 +125,16 @@ def _connect_arguments(url: URL, limits: Limits) -> dict[str, Any]:
 
 
 def _options(url: URL, limits: Limits) -> str:
-    timeouts = {"statement_timeout": limits.statement_timeout_seconds,
-                "lock_timeout": limits.lock_timeout_seconds}
+    timeouts = {
+        "statement_timeout": limits.statement_timeout_seconds,
+        "lock_timeout": limits.lock_timeout_seconds,
+    }
     options = [f"-c {name}={seconds * 1000:.0f}" for name, seconds in timeouts.items() if seconds]
     of_url = url.query.get("options", ())
     # psycopg reads dates near year 1 only if the session's time zone is UTC.
-    return " ".join([*options, *([of_url] if isinstance(of_url, str) else of_url),
-                     "-c timezone=UTC"])
+    return " ".join(
+        [*options, *([of_url] if isinstance(of_url, str) else of_url), "-c timezone=UTC"]
+    )
 
 
 def _leave_autocommit(connection: Connection) -> None:

@@ -34,6 +34,7 @@ def bounded_connection(seconds: float | None) -> type[psycopg.Connection[Any]]:
 
     psycopg passes every wait for the server through `Connection.wait`.
     """
+
     class BoundedConnection(psycopg.Connection[Any]):
         def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
             try:
@@ -58,8 +59,9 @@ class Connector:
         self._connect = bounded_connection(statement_timeout).connect
         self._last: HostPort | None = None
 
-    def __call__(self, dialect: Any, record: Any, arguments: list[Any],
-                 options: dict[str, Any]) -> Any:
+    def __call__(
+        self, dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]
+    ) -> Any:
         """Return a connection.  Raises psycopg.OperationalError if no host answers in time."""
         hosts = sorted(_hosts(options), key=lambda host: host != self._last)
         for number, host in enumerate(hosts, 1):

@@ -52,10 +52,14 @@ def _raise_unless_transient(failed: AttemptFailed, number: int) -> None:
     if fault is None:
         raise cause from None  # type: ignore[misc]
     retry = fault.is_transient and not failed.in_doubt and number < ATTEMPTS
-    _log.log(logging.INFO if retry else logging.WARNING, "%s (%s, try %d)", fault.reason,
-             str(cause).partition("\n")[0] or type(cause).__name__, number)
+    _log.log(
+        logging.INFO if retry else logging.WARNING,
+        "%s (%s, try %d)",
+        fault.reason,
+        str(cause).partition("\n")[0] or type(cause).__name__,
+        number,
+    )
     if not retry:
         # A COMMIT that waits for a standby does not count: other requests are answered meanwhile.
         kind = Unresponsive if fault is UNRESPONSIVE and not failed.in_doubt else Unavailable
         raise kind(fault.reason, failed.in_doubt) from cause
-

@@ -43,27 +43,36 @@ class CompiledStatement:
     execution takes several times as long as the database needs for one entry.
     """
 
-    def __init__(self, statement: Statement, dialect: Dialect,
-                 read_datetimes: Callable[[Sequence[Any]], list[Any]]) -> None:
+    def __init__(
+        self,
+        statement: Statement,
+        dialect: Dialect,
+        read_datetimes: Callable[[Sequence[Any]], list[Any]],
+    ) -> None:
         compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self._text = str(compiled)
         self._positions = compiled.positiontup  # of a driver that numbers parameters, else None
         self._defaults = compiled.params
         self._bind_processors = {
-            name: process for bind, name in compiled.bind_names.items()
-            if (process := bind.type.dialect_impl(dialect).bind_processor(dialect))}
+            name: process
+            for bind, name in compiled.bind_names.items()
+            if (process := bind.type.dialect_impl(dialect).bind_processor(dialect))
+        }
         self._read_datetimes = read_datetimes
         self._datetime_columns = [
-            place for place, column in enumerate(statement.exported_columns)
-            if isinstance(column.type, UtcDateTime)]  # other types are as drivers return them
+            place
+            for place, column in enumerate(statement.exported_columns)
+            if isinstance(column.type, UtcDateTime)
+        ]  # other types are as drivers return them
 
     def run(self, cursor: Any, parameters: dict[str, Any]) -> list[Row]:
         """Run the statement with parameters by name and return all rows."""
         values = {**self._defaults, **parameters}
         for name, process in self._bind_processors.items():
             values[name] = process(values[name])
-        cursor.execute(self._text, [values[name] for name in self._positions]
-                       if self._positions else values)
+        cursor.execute(
+            self._text, [values[name] for name in self._positions] if self._positions else values
+        )
         rows: list[Row] = cursor.fetchall()
         if not rows or not self._datetime_columns:
             return rows

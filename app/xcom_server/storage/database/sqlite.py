@@ -20,10 +20,14 @@ from xcom_server.storage.database.writer_lock import WriterLock, WriterLockTimeo
 
 _DAMAGED = Fault("The file of the database is damaged.")
 _FAULTS = {
-    "SQLITE_BUSY": faults.LOCKED, "SQLITE_LOCKED": faults.LOCKED, "SQLITE_FULL": faults.FULL,
-    "SQLITE_READONLY": faults.READ_ONLY, "SQLITE_CANTOPEN": faults.CANNOT_OPEN,
+    "SQLITE_BUSY": faults.LOCKED,
+    "SQLITE_LOCKED": faults.LOCKED,
+    "SQLITE_FULL": faults.FULL,
+    "SQLITE_READONLY": faults.READ_ONLY,
+    "SQLITE_CANTOPEN": faults.CANNOT_OPEN,
     "SQLITE_IOERR": Fault("The disk of the database fails or is full."),
-    "SQLITE_CORRUPT": _DAMAGED, "SQLITE_NOTADB": _DAMAGED,
+    "SQLITE_CORRUPT": _DAMAGED,
+    "SQLITE_NOTADB": _DAMAGED,
 }
 """SQLite's primary result codes."""
 
@@ -45,9 +49,15 @@ class SqliteBackend(Backend):
         # In memory, one connection, kept for good and used by one thread at a time, is the
         # database.
         engine = create_engine(
-            url, hide_parameters=True, connect_args={"check_same_thread": False},
-            poolclass=QueuePool, pool_size=limits.pool_size if self._path else 1, max_overflow=0,
-            pool_timeout=limits.pool_timeout_seconds, pool_reset_on_return=None)
+            url,
+            hide_parameters=True,
+            connect_args={"check_same_thread": False},
+            poolclass=QueuePool,
+            pool_size=limits.pool_size if self._path else 1,
+            max_overflow=0,
+            pool_timeout=limits.pool_timeout_seconds,
+            pool_reset_on_return=None,
+        )
         event.listen(engine, "connect", self._configure)
         event.listen(engine, "begin", self._begin)
         event.listen(engine, "reset", _roll_back)
@@ -85,8 +95,7 @@ class SqliteBackend(Backend):
         # A writer that waits for SQLite itself holds this server's lock already, so it waits for
         # another program, and it has waited before.
         milliseconds = f"{self._lock_timeout / 3 * 1000:.0f}"
-        for pragma in (f"busy_timeout = {milliseconds}", "synchronous = FULL",
-                       "foreign_keys = ON"):
+        for pragma in (f"busy_timeout = {milliseconds}", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         path = connection.execute("PRAGMA database_list").fetchone()[2]
         self._enable_wal(connection, path)

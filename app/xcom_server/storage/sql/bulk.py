@@ -14,19 +14,31 @@ from xcom_server.storage.sql import parents, statements, tables
 CHUNK = 1000  # how many rows are processed at a time
 
 # All entries with the columns of XComEntry, all DAG runs, and the task instances of a DAG run.
-ENTRIES = (select(*map(tables.column_of, [field.name for field in fields(XComEntry)]))
-           .join(tables.dag_run, tables.OF_ENTRY).order_by(*tables.xcom.primary_key))
+ENTRIES = (
+    select(*map(tables.column_of, [field.name for field in fields(XComEntry)]))
+    .join(tables.dag_run, tables.OF_ENTRY)
+    .order_by(*tables.xcom.primary_key)
+)
 RUNS = select(tables.dag_run).order_by(*tables.dag_run.primary_key)
-INSTANCES = select(tables.task_instance.c.task_id, tables.task_instance.c.map_index).where(
-    tables.task_instance.c.dag_id == bindparam("dag_id"),
-    tables.task_instance.c.run_id == bindparam("run_id")).order_by(
-        *tables.task_instance.primary_key)
+INSTANCES = (
+    select(tables.task_instance.c.task_id, tables.task_instance.c.map_index)
+    .where(
+        tables.task_instance.c.dag_id == bindparam("dag_id"),
+        tables.task_instance.c.run_id == bindparam("run_id"),
+    )
+    .order_by(*tables.task_instance.primary_key)
+)
 _TIMESTAMP = select(tables.xcom.c.timestamp).where(
-    *statements.equal_to_parameters(tables.KEY_COLUMNS))
+    *statements.equal_to_parameters(tables.KEY_COLUMNS)
+)
 
 
-def load(backend: Backend, connection: Connection, rows: Sequence[SeedRow],
-         advance: Callable[[int], None]) -> None:
+def load(
+    backend: Backend,
+    connection: Connection,
+    rows: Sequence[SeedRow],
+    advance: Callable[[int], None],
+) -> None:
     """Store rows over a connection, as XComStore.load describes."""
     backend.transaction_lock(connection, "xcom seed")  # two loads of the same rows would deadlock
     loader = _Loader(backend, connection)
@@ -56,8 +68,13 @@ class _Loader:
             self._replace(entries)
 
     def _register_run(self, run: SeedRun) -> None:
-        dates = parents.get_or_create_run(self._backend, self._connection, run.dag_id, run.run_id,
-                                          RunDates(run.logical_date, run.run_after))
+        dates = parents.get_or_create_run(
+            self._backend,
+            self._connection,
+            run.dag_id,
+            run.run_id,
+            RunDates(run.logical_date, run.run_after),
+        )
         _require_same_date(run, dates.logical_date)
         for task_id, map_index in run.task_instances:
             self._register(XComKey(run.dag_id, run.run_id, task_id, map_index, ""), self._now)
@@ -81,10 +98,19 @@ class _Loader:
 
     def _replace(self, entries: Sequence[SeedEntry]) -> None:
         """Upsert entries; one without a timestamp keeps the stored one."""
-        self._backend.upsert(self._connection, tables.xcom, [
-            {**asdict(row.key), "value": row.value, "etag": statements.new_etag(),
-             "timestamp": row.timestamp or self._stored_timestamp(row.key) or self._now}
-            for row in entries])
+        self._backend.upsert(
+            self._connection,
+            tables.xcom,
+            [
+                {
+                    **asdict(row.key),
+                    "value": row.value,
+                    "etag": statements.new_etag(),
+                    "timestamp": row.timestamp or self._stored_timestamp(row.key) or self._now,
+                }
+                for row in entries
+            ],
+        )
 
     def _stored_timestamp(self, key: XComKey) -> datetime | None:
         return self._connection.execute(_TIMESTAMP, asdict(key)).scalar()

@@ -20,7 +20,11 @@ _LISTED = [column_of(field) for field in models.ListedEntry._fields]
 _NATURAL_ORDER: tuple[models.Field, ...] = ("dag_id", "task_id", "run_id", "map_index", "key")
 
 _OPERATORS: dict[models.Operator, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
-    "eq": operator.eq, "gte": operator.ge, "gt": operator.gt, "lte": operator.le, "lt": operator.lt,
+    "eq": operator.eq,
+    "gte": operator.ge,
+    "gt": operator.gt,
+    "lte": operator.le,
+    "lt": operator.lt,
     "like": lambda column, pattern: column.ilike(pattern, escape="\\"),
 }
 
@@ -47,22 +51,29 @@ class QueryShape(NamedTuple):
     has_offset: bool
 
 
-def shape_of(filter_: models.XComFilter, order: Iterable[models.Order], *,
-             has_offset: bool) -> QueryShape:
+def shape_of(
+    filter_: models.XComFilter, order: Iterable[models.Order], *, has_offset: bool
+) -> QueryShape:
     """Return the shape of a list."""
     numbers = iter(range(len(_comparisons(filter_))))
     conditions = tuple(
-        tuple(tuple(Placeholder(each.field, each.operator, next(numbers)) for each in alternative)
-              for alternative in condition) for condition in filter_.conditions)
-    return QueryShape(tuple(_key_parameters(filter_)), filter_.dag_ids, conditions, tuple(order),
-                      has_offset)
+        tuple(
+            tuple(Placeholder(each.field, each.operator, next(numbers)) for each in alternative)
+            for alternative in condition
+        )
+        for condition in filter_.conditions
+    )
+    return QueryShape(
+        tuple(_key_parameters(filter_)), filter_.dag_ids, conditions, tuple(order), has_offset
+    )
 
 
 def parameters(filter_: models.XComFilter) -> dict[str, Any]:
     """Return the parameters that the statement of a list takes of its filter."""
     return _key_parameters(filter_) | {
         f"operand_{number}": _operand(comparison)
-        for number, comparison in enumerate(_comparisons(filter_))}
+        for number, comparison in enumerate(_comparisons(filter_))
+    }
 
 
 def with_storable_map_index(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -83,22 +94,35 @@ def select_page(backend: Backend, shape: QueryShape) -> Select[Any]:
 
 def _first_page(shape: QueryShape) -> Select[Any]:
     total = _count(shape).correlate(None).scalar_subquery()
-    return (select(*_LISTED, total).join_from(xcom, dag_run, OF_ENTRY).where(*_where(shape))
-            .order_by(*_order_by(shape)).limit(bindparam("limit", None)))
+    return (
+        select(*_LISTED, total)
+        .join_from(xcom, dag_run, OF_ENTRY)
+        .where(*_where(shape))
+        .order_by(*_order_by(shape))
+        .limit(bindparam("limit", None))
+    )
 
 
 def _late_page(shape: QueryShape) -> Select[Any]:
     keys = select(*xcom.primary_key).select_from(xcom)
     if _needs_dag_run(shape, shape.order):
         keys = keys.join(dag_run, OF_ENTRY)
-    page = (keys.where(*_where(shape)).order_by(*_order_by(shape))
-            .limit(bindparam("limit", None)).offset(bindparam("offset", None)).subquery())
+    page = (
+        keys.where(*_where(shape))
+        .order_by(*_order_by(shape))
+        .limit(bindparam("limit", None))
+        .offset(bindparam("offset", None))
+        .subquery()
+    )
     total = _count(shape).subquery()
     is_on_page = and_(*(column == page.c[column.name] for column in xcom.primary_key))
-    return (select(*_LISTED, *total.c)
-            .select_from(total.outerjoin(page, true()).outerjoin(xcom, is_on_page)
-                         .outerjoin(dag_run, OF_ENTRY))
-            .order_by(*_order_by(shape)))
+    return (
+        select(*_LISTED, *total.c)
+        .select_from(
+            total.outerjoin(page, true()).outerjoin(xcom, is_on_page).outerjoin(dag_run, OF_ENTRY)
+        )
+        .order_by(*_order_by(shape))
+    )
 
 
 def _count(shape: QueryShape) -> Select[Any]:
@@ -116,21 +140,29 @@ def _order_by(shape: QueryShape) -> list[ColumnElement[Any]]:
     """Return a total order: ties sort by primary key, in the direction of the first field."""
     is_descending = bool(shape.order) and shape.order[0].descending
     ties = [models.Order(field, is_descending) for field in _NATURAL_ORDER]
-    return [column_of(field).desc() if descending else column_of(field)
-            for field, descending in (*shape.order, *ties)]
+    return [
+        column_of(field).desc() if descending else column_of(field)
+        for field, descending in (*shape.order, *ties)
+    ]
 
 
 def _needs_dag_run(shape: QueryShape, order: Iterable[models.Order] = ()) -> bool:
     """Return whether the conditions or the order are about a date of the DAG run."""
-    compared = {each.field for condition in shape.conditions for alternative in condition
-                for each in alternative}
+    compared = {
+        each.field
+        for condition in shape.conditions
+        for alternative in condition
+        for each in alternative
+    }
     return not compared.union(field for field, _ in order).isdisjoint(models.RunDates._fields)
 
 
 def _where(shape: QueryShape) -> list[ColumnElement[bool]]:
     visible = [] if shape.dag_ids is None else [xcom.c.dag_id.in_(sorted(shape.dag_ids))]
-    conditions = [or_(*(and_(true(), *map(_compare, alternative)) for alternative in condition))
-                  for condition in shape.conditions]
+    conditions = [
+        or_(*(and_(true(), *map(_compare, alternative)) for alternative in condition))
+        for condition in shape.conditions
+    ]
     return [*equal_to_parameters(shape.columns), *visible, *conditions]
 
 
@@ -141,19 +173,23 @@ def _compare(placeholder: Placeholder) -> ColumnElement[bool]:
 
 
 def _comparisons(filter_: models.XComFilter) -> list[models.Comparison]:
-    return [comparison for condition in filter_.conditions for alternative in condition
-            for comparison in alternative]
+    return [
+        comparison
+        for condition in filter_.conditions
+        for alternative in condition
+        for comparison in alternative
+    ]
 
 
 def _key_parameters(filter_: models.XComFilter) -> dict[str, Any]:
     given = {name: getattr(filter_, name) for name in KEY_COLUMNS}
     return with_storable_map_index(
-        {name: value for name, value in given.items() if value is not None})
+        {name: value for name, value in given.items() if value is not None}
+    )
 
 
 def _operand(comparison: models.Comparison) -> Any:
-    """Return an operand; for a map index that does not fit the column None, which equals nothing.
-    """
+    """Return the operand, or None (equal to nothing) for a map index outside the column's range."""
     operand = comparison.operand
     fits = not isinstance(operand, int) or models.UNMAPPED <= operand <= models.MAX_MAP_INDEX
     return operand if fits else None

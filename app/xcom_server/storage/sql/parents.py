@@ -17,14 +17,20 @@ from xcom_server.storage.sql.tables import RUN_DATES, dag_run, task_instance
 _DATED_RUN_ID = re.compile(r".+?__(?P<date>\d{4}-\d{2}-\d{2}T[^_]+)(_\w+)?", re.ASCII)
 
 _FIND_RUN = select(*RUN_DATES).where(
-    dag_run.c.dag_id == bindparam("dag_id"), dag_run.c.run_id == bindparam("run_id"))
-_FIND_PARENTS = (
-    _FIND_RUN.add_columns(task_instance.c.task_id.is_not(None).label("has_instance"))
-    .select_from(dag_run.outerjoin(task_instance, and_(
-        task_instance.c.dag_id == dag_run.c.dag_id,
-        task_instance.c.run_id == dag_run.c.run_id,
-        task_instance.c.task_id == bindparam("task_id"),
-        task_instance.c.map_index == bindparam("map_index"))))
+    dag_run.c.dag_id == bindparam("dag_id"), dag_run.c.run_id == bindparam("run_id")
+)
+_FIND_PARENTS = _FIND_RUN.add_columns(
+    task_instance.c.task_id.is_not(None).label("has_instance")
+).select_from(
+    dag_run.outerjoin(
+        task_instance,
+        and_(
+            task_instance.c.dag_id == dag_run.c.dag_id,
+            task_instance.c.run_id == dag_run.c.run_id,
+            task_instance.c.task_id == bindparam("task_id"),
+            task_instance.c.map_index == bindparam("map_index"),
+        ),
+    )
 )
 
 
@@ -47,15 +53,24 @@ def get_or_raise(connection: Connection, key: XComKey) -> RunDates:
     if row is not None and row.has_instance:
         return RunDates(row.logical_date, row.run_after)
     has_dag = _is_registered(connection, dag_run.c.dag_id == key.dag_id)
-    has_task = _is_registered(connection, task_instance.c.dag_id == key.dag_id,
-                              task_instance.c.task_id == key.task_id)
-    missing = (DagNotFound if not has_dag else TaskNotFound if not has_task
-               else RunNotFound if row is None else TaskInstanceNotFound)
+    has_task = _is_registered(
+        connection, task_instance.c.dag_id == key.dag_id, task_instance.c.task_id == key.task_id
+    )
+    missing = (
+        DagNotFound
+        if not has_dag
+        else TaskNotFound
+        if not has_task
+        else RunNotFound
+        if row is None
+        else TaskInstanceNotFound
+    )
     raise missing(key.dag_id, key.run_id, key.task_id, key.map_index)
 
 
-def get_or_create(backend: Backend, connection: Connection, key: XComKey,
-                  default: datetime) -> RunDates:
+def get_or_create(
+    backend: Backend, connection: Connection, key: XComKey, default: datetime
+) -> RunDates:
     """Register an entry's DAG run and task instance if unknown; return the run's dates.
 
     A new run gets the date in its id, else the default.  Raises DagNotFound, TaskNotFound or
@@ -71,8 +86,9 @@ def get_or_create(backend: Backend, connection: Connection, key: XComKey,
     return dates
 
 
-def get_or_create_run(backend: Backend, connection: Connection, dag_id: str, run_id: str,
-                      dates: RunDates) -> RunDates:
+def get_or_create_run(
+    backend: Backend, connection: Connection, dag_id: str, run_id: str, dates: RunDates
+) -> RunDates:
     """Register a DAG run with these dates if unknown; return the dates it has."""
     run = {"dag_id": dag_id, "run_id": run_id}
     row = connection.execute(_FIND_RUN, run).one_or_none()
@@ -95,7 +111,10 @@ def _is_registered(connection: Connection, *conditions: ColumnElement[bool]) -> 
 
 
 def _require_valid_ids(key: XComKey) -> None:
-    for name, missing in ((key.dag_id, DagNotFound), (key.task_id, TaskNotFound),
-                          (key.run_id, RunNotFound)):
+    for name, missing in (
+        (key.dag_id, DagNotFound),
+        (key.task_id, TaskNotFound),
+        (key.run_id, RunNotFound),
+    ):
         if name == WILDCARD or len(name) > MAX_ID_LENGTH:
             raise missing(key.dag_id, key.run_id, key.task_id, key.map_index)

@@ -14,10 +14,14 @@ HEAD = "0002"  # the revision of the newest migration; a test compares
 def mismatch(revision: str | None) -> SchemaMismatch:
     """Return the error for a database at another revision than HEAD."""
     if revision is not None and revision > HEAD:
-        return SchemaMismatch(f"The database is at schema {revision}, which a newer server made;"
-                              f" this one supports {HEAD} and does not change it.")
-    return SchemaMismatch(f"The database is at schema {revision or 'none'}, this server needs"
-                          f" {HEAD}. Run: xcom-server db upgrade")
+        return SchemaMismatch(
+            f"The database is at schema {revision}, which a newer server made;"
+            f" this one supports {HEAD} and does not change it."
+        )
+    return SchemaMismatch(
+        f"The database is at schema {revision or 'none'}, this server needs"
+        f" {HEAD}. Run: xcom-server db upgrade"
+    )
 
 
 def current(backend: Backend) -> str | None:

@@ -52,8 +52,11 @@ def new_etag() -> int:
 
 def select_entry(backend: Backend) -> Statement:
     """Return the SELECT of STORED_FIELDS of an entry."""
-    return (select(*map(column_of, STORED_FIELDS))
-            .join(dag_run, OF_ENTRY).where(*equal_to_parameters(KEY_COLUMNS)))
+    return (
+        select(*map(column_of, STORED_FIELDS))
+        .join(dag_run, OF_ENTRY)
+        .where(*equal_to_parameters(KEY_COLUMNS))
+    )
 
 
 def insert_entry(backend: Backend, is_dated: bool) -> Statement:
@@ -64,19 +67,29 @@ def insert_entry(backend: Backend, is_dated: bool) -> Statement:
     """
     instance = [task_instance.c[name] for name in KEY_COLUMNS[:-1]]
     stored = [xcom.c.timestamp, xcom.c.value, xcom.c.etag]
-    values = select(*instance, bindparam("key", None, xcom.c.key.type),
-                    *(bindparam(f"new_{column.key}", None, column.type) for column in stored))
+    values = select(
+        *instance,
+        bindparam("key", None, xcom.c.key.type),
+        *(bindparam(f"new_{column.key}", None, column.type) for column in stored),
+    )
     values = values.where(*(column == bindparam(column.name, None) for column in instance))
     if is_dated:
-        values = values.join(dag_run, (dag_run.c.dag_id == task_instance.c.dag_id)
-                             & (dag_run.c.run_id == task_instance.c.run_id)).where(_RUN_DATE)
-    return (backend.insert(xcom)
-            .from_select([*KEY_COLUMNS, *(column.key for column in stored)], values)
-            .on_conflict_do_nothing().returning(*_run_dates()))
+        values = values.join(
+            dag_run,
+            (dag_run.c.dag_id == task_instance.c.dag_id)
+            & (dag_run.c.run_id == task_instance.c.run_id),
+        ).where(_RUN_DATE)
+    return (
+        backend.insert(xcom)
+        .from_select([*KEY_COLUMNS, *(column.key for column in stored)], values)
+        .on_conflict_do_nothing()
+        .returning(*_run_dates())
+    )
 
 
-def update_entry(backend: Backend, sets_timestamp: bool, etags: int | None,
-                 conditions: Collection[str]) -> Statement:
+def update_entry(
+    backend: Backend, sets_timestamp: bool, etags: int | None, conditions: Collection[str]
+) -> Statement:
     """Return the UPDATE of an entry; it returns the timestamp and the run's dates.
 
     `conditions` names the dates, of `timestamp` and `run_date`, that must be the stored ones.
@@ -88,14 +101,18 @@ def update_entry(backend: Backend, sets_timestamp: bool, etags: int | None,
     if "run_date" in conditions:
         update = update.where(exists().where(OF_ENTRY, _RUN_DATE))
     names = ("value", "etag", "timestamp") if sets_timestamp else ("value", "etag")
-    return (update.values({name: bindparam(f"new_{name}", None) for name in names})
-            .returning(xcom.c.timestamp, *_run_dates()))
+    return update.values({name: bindparam(f"new_{name}", None) for name in names}).returning(
+        xcom.c.timestamp, *_run_dates()
+    )
 
 
 def delete_entry(backend: Backend, etags: int | None) -> Statement:
     """Return the DELETE of an entry that has one of so many ETags; it returns a row."""
-    return (xcom.delete().where(*equal_to_parameters(KEY_COLUMNS), *_has_etag(etags))
-            .returning(literal(1)))
+    return (
+        xcom.delete()
+        .where(*equal_to_parameters(KEY_COLUMNS), *_has_etag(etags))
+        .returning(literal(1))
+    )
 
 
 def equal_to_parameters(columns: Iterable[str]) -> list[ColumnElement[bool]]:
@@ -111,13 +128,20 @@ def etag_parameters(etags: Collection[int] | None) -> dict[str, int]:
 def _has_etag(count: int | None) -> list[ColumnElement[bool]]:
     if count is None:
         return []
-    return [xcom.c.etag.in_(
-        [bindparam(f"etag_{number}", None, xcom.c.etag.type) for number in range(count)])]
+    return [
+        xcom.c.etag.in_(
+            [bindparam(f"etag_{number}", None, xcom.c.etag.type) for number in range(count)]
+        )
+    ]
 
 
 def _run_dates() -> list[Label[Any]]:
     # By the parameters: in RETURNING, SQLAlchemy leaves out table names on SQLite, so that a run
     # joined by the entry's columns would be any run.
-    return [select(column).where(*(dag_run.c[name] == bindparam(name, None)
-                                   for name in ("dag_id", "run_id")))
-            .scalar_subquery().label(column.name) for column in RUN_DATES]
+    return [
+        select(column)
+        .where(*(dag_run.c[name] == bindparam(name, None) for name in ("dag_id", "run_id")))
+        .scalar_subquery()
+        .label(column.name)
+        for column in RUN_DATES
+    ]

@@ -23,14 +23,21 @@ class SqlXComStore(XComStore):
 
     schema_version = schema.HEAD
 
-    def __init__(self, backend: Backend, *, require_parents: bool = False,
-                 observer: Observer | None = None) -> None:
+    def __init__(
+        self, backend: Backend, *, require_parents: bool = False, observer: Observer | None = None
+    ) -> None:
         self._backend = backend
         self._executor = Executor(backend, observer or Observer())
         self._require_parents = require_parents
 
-    def create(self, key: models.XComKey, value: str, *, timestamp: datetime | None = None,
-               run_date: datetime | None = None) -> models.XComEntry:
+    def create(
+        self,
+        key: models.XComKey,
+        value: str,
+        *,
+        timestamp: datetime | None = None,
+        run_date: datetime | None = None,
+    ) -> models.XComEntry:
         """Store a new entry: in one statement if its task instance is known."""
         refuse_reserved(value)
         statements.require_indexable(key)
@@ -39,17 +46,34 @@ class SqlXComStore(XComStore):
         etag = statements.new_etag()
         stored = {"timestamp": timestamp, "value": value, "etag": etag}
         rows = self._executor.execute(
-            statements.insert_entry, {**_parameters(key), "run_date": run_date, **_new(stored)},
-            run_date is not None)
-        dates = models.RunDates(*rows[0]) if rows else self._executor.transaction(
-            lambda connection: self._register(connection, key, stored, run_date, now), since=since)
+            statements.insert_entry,
+            {**_parameters(key), "run_date": run_date, **_new(stored)},
+            run_date is not None,
+        )
+        dates = (
+            models.RunDates(*rows[0])
+            if rows
+            else self._executor.transaction(
+                lambda connection: self._register(connection, key, stored, run_date, now),
+                since=since,
+            )
+        )
         return models.XComEntry(*_names(key), timestamp, *dates, value, etag)
 
-    def _register(self, connection: Connection, key: models.XComKey, stored: dict[str, Any],
-                  run_date: datetime | None, now: datetime) -> models.RunDates:
+    def _register(
+        self,
+        connection: Connection,
+        key: models.XComKey,
+        stored: dict[str, Any],
+        run_date: datetime | None,
+        now: datetime,
+    ) -> models.RunDates:
         """Store a new entry after its DAG run and task instance, or raise why it cannot be."""
-        dates = (parents.get_or_raise(connection, key) if self._require_parents
-                 else parents.get_or_create(self._backend, connection, key, run_date or now))
+        dates = (
+            parents.get_or_raise(connection, key)
+            if self._require_parents
+            else parents.get_or_create(self._backend, connection, key, run_date or now)
+        )
         if run_date is not None and run_date != dates.run_date:
             raise errors.DateMismatch("run_date", dates.run_date)
         if not self._backend.insert_or_ignore(connection, xcom, {**asdict(key), **stored}):
@@ -63,24 +87,40 @@ class SqlXComStore(XComStore):
             raise errors.EntryNotFound(*_names(key))
         return models.XComEntry(*_names(key), *rows[0])
 
-    def list(self, filter_: models.XComFilter, *, limit: int, offset: int = 0,
-             order: Sequence[models.Order] = ()) -> models.Page:
+    def list(
+        self,
+        filter_: models.XComFilter,
+        *,
+        limit: int,
+        offset: int = 0,
+        order: Sequence[models.Order] = (),
+    ) -> models.Page:
         """Return a page of the entries that match, and how many match in all."""
         # A page of no entries is read like one with an offset, which has a row for the total.
         shape = listing.shape_of(filter_, order, has_offset=offset > 0 or limit == 0)
         rows = self._executor.read(
             listing.select_page,
-            listing.parameters(filter_) | {"limit": limit, "offset": offset}, shape)
+            listing.parameters(filter_) | {"limit": limit, "offset": offset},
+            shape,
+        )
         if not rows:
             return models.Page([], 0)
         total = rows[0][-1]
         is_empty = rows[0][0] is None
         return models.Page(
-            [] if is_empty else [models.ListedEntry._make(row[:-1]) for row in rows], total)
+            [] if is_empty else [models.ListedEntry._make(row[:-1]) for row in rows], total
+        )
 
-    def replace_value(self, key: models.XComKey, value: str, *, timestamp: datetime | None = None,
-                      run_date: datetime | None = None, new_timestamp: datetime | None = None,
-                      if_match: Collection[int] | None = None) -> models.XComEntry:
+    def replace_value(
+        self,
+        key: models.XComKey,
+        value: str,
+        *,
+        timestamp: datetime | None = None,
+        run_date: datetime | None = None,
+        new_timestamp: datetime | None = None,
+        if_match: Collection[int] | None = None,
+    ) -> models.XComEntry:
         """Give an entry a new value, in one statement.
 
         If no entry met the conditions, a second one reads why: it may have changed since.
@@ -92,29 +132,38 @@ class SqlXComStore(XComStore):
         rows = self._executor.execute(
             statements.update_entry,
             {**_parameters(key), **dates, **_new(stored), **statements.etag_parameters(if_match)},
-            new_timestamp is not None, None if if_match is None else len(if_match),
-            tuple(name for name, date in dates.items() if date is not None))
+            new_timestamp is not None,
+            None if if_match is None else len(if_match),
+            tuple(name for name, date in dates.items() if date is not None),
+        )
         if not rows:
             raise _mismatch(self.get(key), timestamp, run_date, if_match)
         stored_timestamp, logical_date, run_after = rows[0]
-        return models.XComEntry(*_names(key), stored_timestamp, logical_date, run_after, value,
-                                etag)
+        return models.XComEntry(
+            *_names(key), stored_timestamp, logical_date, run_after, value, etag
+        )
 
     def delete(self, key: models.XComKey, *, if_match: Collection[int] | None = None) -> None:
         """Remove an entry, in one statement."""
         rows = self._executor.execute(
             statements.delete_entry,
             {**_parameters(key), **statements.etag_parameters(if_match)},
-            None if if_match is None else len(if_match))
+            None if if_match is None else len(if_match),
+        )
         if not rows:
-            raise (errors.EntryNotFound(*_names(key)) if if_match is None
-                   else _mismatch(self.get(key), None, None, if_match))
+            raise (
+                errors.EntryNotFound(*_names(key))
+                if if_match is None
+                else _mismatch(self.get(key), None, None, if_match)
+            )
 
-    def load(self, rows: Sequence[models.SeedRow],
-             advance: Callable[[int], None] = lambda count: None) -> None:
+    def load(
+        self, rows: Sequence[models.SeedRow], advance: Callable[[int], None] = lambda count: None
+    ) -> None:
         """Store all rows in one transaction."""
         self._executor.transaction(
-            lambda connection: bulk.load(self._backend, connection, rows, advance))
+            lambda connection: bulk.load(self._backend, connection, rows, advance)
+        )
 
     def export_entries(self) -> Iterator[models.XComEntry]:
         """Yield every entry."""
@@ -127,14 +176,22 @@ class SqlXComStore(XComStore):
         with self._executor.unavailable_on_fault(), self._backend.engine.connect() as connection:
             for run in connection.execute(bulk.RUNS).all():
                 instances = connection.execute(
-                    bulk.INSTANCES, {"dag_id": run.dag_id, "run_id": run.run_id})
-                yield models.SeedRun("", run.dag_id, run.run_id, run.logical_date, run.run_after,
-                                     [(row.task_id, row.map_index) for row in instances])
+                    bulk.INSTANCES, {"dag_id": run.dag_id, "run_id": run.run_id}
+                )
+                yield models.SeedRun(
+                    "",
+                    run.dag_id,
+                    run.run_id,
+                    run.logical_date,
+                    run.run_after,
+                    [(row.task_id, row.map_index) for row in instances],
+                )
 
     def check(self) -> None:
         """Read the tables."""
-        self._executor.read(statements.select_entry,
-                            _parameters(models.XComKey("", "", "", models.UNMAPPED, "")))
+        self._executor.read(
+            statements.select_entry, _parameters(models.XComKey("", "", "", models.UNMAPPED, ""))
+        )
 
     def prepare(self) -> None:
         """Make sure that the tables are current, and keep no connection.
@@ -165,8 +222,12 @@ def _new(stored: dict[str, Any]) -> dict[str, Any]:
     return {f"new_{name}": value for name, value in stored.items()}
 
 
-def _mismatch(stored: models.XComEntry, timestamp: datetime | None, run_date: datetime | None,
-              if_match: Collection[int] | None) -> errors.XComError:
+def _mismatch(
+    stored: models.XComEntry,
+    timestamp: datetime | None,
+    run_date: datetime | None,
+    if_match: Collection[int] | None,
+) -> errors.XComError:
     """Return why a change met no entry, though it is stored now."""
     if if_match is not None and stored.etag not in if_match:
         return errors.PreconditionFailed(stored.etag)

@@ -17,30 +17,36 @@ def _ids(*names: str) -> list[sa.Column[str]]:
     return [sa.Column(name, _name(MAX_ID_LENGTH), primary_key=True) for name in names]
 
 
-metadata = sa.MetaData(naming_convention={
-    "pk": "pk_%(table_name)s",
-    "fk": "fk_%(table_name)s_%(referred_table_name)s",
-})
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    }
+)
 
 dag_run = sa.Table(
-    "dag_run", metadata,
+    "dag_run",
+    metadata,
     *_ids("dag_id", "run_id"),
     sa.Column("logical_date", UtcDateTime),
     sa.Column("run_after", UtcDateTime, nullable=False),
 )
 
 task_instance = sa.Table(
-    "task_instance", metadata,
+    "task_instance",
+    metadata,
     *_ids("dag_id", "task_id", "run_id"),
     sa.Column("map_index", sa.Integer, primary_key=True, autoincrement=False),
-    sa.ForeignKeyConstraint(["dag_id", "run_id"], ["dag_run.dag_id", "dag_run.run_id"],
-                         ondelete="CASCADE"),
+    sa.ForeignKeyConstraint(
+        ["dag_id", "run_id"], ["dag_run.dag_id", "dag_run.run_id"], ondelete="CASCADE"
+    ),
 )
 
 # The primary key is in the order in which Airflow lists entries, so that a page is read off the
 # index and a count never touches a value.
 xcom = sa.Table(
-    "xcom", metadata,
+    "xcom",
+    metadata,
     *_ids("dag_id", "task_id", "run_id"),
     sa.Column("map_index", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("key", _name(MAX_KEY_LENGTH), primary_key=True),
@@ -49,9 +55,14 @@ xcom = sa.Table(
     sa.Column("version", sa.BigInteger, key="etag", nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(
         ["dag_id", "task_id", "run_id", "map_index"],
-        ["task_instance.dag_id", "task_instance.task_id", "task_instance.run_id",
-         "task_instance.map_index"],
-        ondelete="CASCADE"),
+        [
+            "task_instance.dag_id",
+            "task_instance.task_id",
+            "task_instance.run_id",
+            "task_instance.map_index",
+        ],
+        ondelete="CASCADE",
+    ),
     # Small, because a key that many entries share is in it once: a count of all entries, or of
     # those of one key in any DAG, reads it instead of the table with its values.
     sa.Index("ix_xcom_key", "key"),

@@ -34,10 +34,15 @@ def upgrade() -> None:
         "task_instance",
         *_ids("dag_id", "task_id", "run_id"),
         sa.Column("map_index", sa.Integer, nullable=False, autoincrement=False),
-        sa.PrimaryKeyConstraint("dag_id", "task_id", "run_id", "map_index",
-                                name="pk_task_instance"),
-        sa.ForeignKeyConstraint(["dag_id", "run_id"], ["dag_run.dag_id", "dag_run.run_id"],
-                                name="fk_task_instance_dag_run", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint(
+            "dag_id", "task_id", "run_id", "map_index", name="pk_task_instance"
+        ),
+        sa.ForeignKeyConstraint(
+            ["dag_id", "run_id"],
+            ["dag_run.dag_id", "dag_run.run_id"],
+            name="fk_task_instance_dag_run",
+            ondelete="CASCADE",
+        ),
     )
     op.create_table(
         "xcom",
@@ -46,11 +51,16 @@ def upgrade() -> None:
         sa.Column("key", _name(512), nullable=False),
         _datetime("timestamp", nullable=False),
         sa.Column("value", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("dag_id", "task_id", "run_id", "map_index", "key",
-                                name="pk_xcom"),
+        sa.PrimaryKeyConstraint("dag_id", "task_id", "run_id", "map_index", "key", name="pk_xcom"),
         sa.ForeignKeyConstraint(
             ["dag_id", "task_id", "run_id", "map_index"],
-            ["task_instance.dag_id", "task_instance.task_id", "task_instance.run_id",
-             "task_instance.map_index"],
-            name="fk_xcom_task_instance", ondelete="CASCADE"),
+            [
+                "task_instance.dag_id",
+                "task_instance.task_id",
+                "task_instance.run_id",
+                "task_instance.map_index",
+            ],
+            name="fk_xcom_task_instance",
+            ondelete="CASCADE",
+        ),
     )
