@@ -13,7 +13,7 @@ from bench.data import Layout, fill
 from bench.operations import new_key
 from bench.peers import CONNECTIONS
 from bench.plan import SQLITE
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
 
 _NEW = f"DELETE FROM xcom WHERE key LIKE '{new_key(0)[:-2]}!_%' ESCAPE '!'"
 

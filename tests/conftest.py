@@ -1,9 +1,6 @@
-"""What every test may use: databases, an application, a live server, counts and figures."""
+"""Fixtures for every test: databases, an application, a live server."""
 
-import json
 import shutil
-import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,43 +8,19 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
-from sqlalchemy import text
-from xcom_server import seed_file
 from xcom_server.auth.passwords import hash_password
 from xcom_server.auth.users import Role, User, write
 from xcom_server.factory import create_app
 from xcom_server.settings import Settings
-from xcom_server.storage.opening import open_backend
-from xcom_server.storage.sql import schema
-from xcom_server.storage.sql.store import SqlXComStore
-from xcom_server.storage.sql.tables import metadata
 
-from tests.live import LiveServer
+from tests.support.databases import emptied
+from tests.support.live_server import LiveServer
 
-ROOT = Path(__file__).parents[1]
-PARITY = ROOT / "tests" / "parity"
+pytest_plugins = ["tests.support.report"]
 
 # By default an example may take 200 ms, and its generation not much longer.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-
-CASES = pytest.StashKey[Counter[str]]()
-FIGURES = pytest.StashKey[dict[str, float]]()
-
-
-def seed_texts() -> list[str]:
-    """Return the recorded data set; its one NaN is no JSON and stays out (docs/differences.md)."""
-    entries = json.loads((PARITY / "airflow-2.10.5.seed.json").read_text())
-    kept = [entry for entry in entries if entry["key"] != "float_nan"]
-    return [(PARITY / "parents.json").read_text(), json.dumps(kept)]
-
-
-def load(url: str, *texts: str) -> None:
-    """Load seed files into a database that has its tables."""
-    backend = open_backend(url)
-    for each in texts:
-        SqlXComStore(backend).load(seed_file.read(each))
-    backend.close()
 
 
 @pytest.fixture(scope="session")
@@ -112,81 +85,3 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     with postgres:
         yield postgres.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-
-
-def emptied(url: str) -> str:
-    """Return the URL of a database that has its tables and nothing in them, whatever it had."""
-    drop_tables(url)
-    backend = open_backend(url)
-    schema.upgrade(backend)
-    backend.close()
-    return url
-
-
-def drop_tables(url: str) -> None:
-    """Take all tables out of a database."""
-    backend = open_backend(url)
-    metadata.drop_all(backend.engine)
-    with backend.engine.begin() as connection:
-        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
-    backend.close()
-
-
-@pytest.fixture(scope="session")
-def count_case(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Return a function that counts cases of a kind, for the last lines of the run."""
-    counter = request.config.stash.setdefault(CASES, Counter())
-
-    def count(kind: str, cases: int = 1) -> None:
-        counter[kind] += cases
-
-    return count
-
-
-@pytest.fixture(scope="session")
-def figure(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
-    """Return a function that has a figure printed after the run; of one name, the greatest."""
-
-    def keep(name: str, value: float) -> None:
-        _keep_figures(request.config, {name: value})
-
-    return keep
-
-
-def _keep_figures(config: pytest.Config, figures: dict[str, float]) -> None:
-    kept = config.stash.setdefault(FIGURES, {})
-    kept.update({name: max(value, kept.get(name, value)) for name, value in figures.items()})
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand what a process that runs some of the tests counted to the one that sums it up."""
-    if hasattr(session.config, "workeroutput"):
-        stash = session.config.stash
-        session.config.workeroutput["cases"] = dict(stash.get(CASES, Counter()))
-        session.config.workeroutput["figures"] = stash.get(FIGURES, {})
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    output = getattr(node, "workeroutput", {})
-    node.config.stash.setdefault(CASES, Counter()).update(output.get("cases", {}))
-    _keep_figures(node.config, output.get("figures", {}))
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    if counter := config.stash.get(CASES, Counter()):
-        terminalreporter.section("cases")
-        for kind, cases in sorted(counter.items()):
-            terminalreporter.write_line(f"{cases:6} {kind}")
-    if figures := config.stash.get(FIGURES, {}):
-        terminalreporter.section("figures")
-        for name, value in sorted(figures.items()):
-            terminalreporter.write_line(f"{value:10.5g} {name}")
-
-
-def run(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command and return what it printed."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)

@@ -12,7 +12,7 @@ from typing import Any
 from bench.data import KEYS, Layout, value
 from bench.operations import SPREAD
 from bench.peers import NAMES, Peer, PostgresServer, named, serving
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
 
 NUMBER = 1
 """Which request of each kind is made."""

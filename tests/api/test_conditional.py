@@ -7,8 +7,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.api.v1.calls import create, entries, entry
-from tests.api.v2 import calls as v2
+from tests.support import v2_calls as v2
+from tests.support.v1_calls import create, entries, entry
 
 ENTRY = {"v1": entry("k"), "v2": v2.entry("k")}
 ENTRIES = {"v1": entries(), "v2": v2.entries()}

@@ -24,7 +24,7 @@ from xcom_server.api.connexion_adapter import (
     body_errors,
 )
 
-from tests.contract.document import DOCUMENTS, VERSIONS
+from tests.support.documents import DOCUMENTS, VERSIONS
 
 ITEM = {"type": "object", "properties": {"size": {"type": "integer"}}}
 DOCUMENT: dict[str, Any] = {

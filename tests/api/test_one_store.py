@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from xcom_server.values.reserved import RESERVED
 
-from tests.api.v1 import calls as v1
-from tests.api.v2 import calls as v2
+from tests.support import v1_calls as v1
+from tests.support import v2_calls as v2
 
 VALUES = [
     ({"b": 1, "a": None}, "{'b': 1, 'a': None}"),
@@ -46,7 +46,7 @@ def test_v2_shows_what_v1_wrote_as_a_string(client: FlaskClient, value: str | No
 
 def test_both_see_every_change_of_the_other(client: FlaskClient) -> None:
     created = v1.create(client, "k", "one").get_json()
-    assert v2.refused(v2.create(client, "k", 2), 409)
+    assert v2.error_detail(v2.create(client, "k", 2), 409)
 
     assert client.patch(v2.entry("k"), json={"value": [2]}).status_code == 200
     seen = client.get(v1.entry("k")).get_json()
@@ -57,7 +57,7 @@ def test_both_see_every_change_of_the_other(client: FlaskClient) -> None:
     assert client.get(v2.entry("k")).get_json()["value"] == "three"
 
     assert client.delete(v1.entry("k")).status_code == 204
-    assert v2.refused(client.delete(v2.entry("k")), 404)
+    assert v2.error_detail(client.delete(v2.entry("k")), 404)
 
 
 def test_both_list_the_same_entries_in_the_same_order(client: FlaskClient) -> None:
@@ -95,7 +95,9 @@ def test_reserved_names_are_refused_on_every_way_in(
                 else (f'{{"value": {shown}}}')
             )
             answer = client.open(path, method=method, data=body, content_type="application/json")
-            detail = v1.refused(answer, 400) if at is v1 else v2.refused(answer, 422)[0]["msg"]
+            detail = (
+                v1.error_detail(answer, 400) if at is v1 else v2.error_detail(answer, 422)[0]["msg"]
+            )
             assert "contains reserved serialization keys: __" in detail
     assert v2.stored_values(client) == {"old": "old"}
 
@@ -103,7 +105,7 @@ def test_reserved_names_are_refused_on_every_way_in(
 def test_the_place_of_a_reserved_name_is_told(client: FlaskClient) -> None:
     value = {"a": [0, {"__var": 1, "__type": 2, "x": {"__id__": 3}}]}
 
-    errors = v2.refused(v2.create(client, "k", value), 422)
+    errors = v2.error_detail(v2.create(client, "k", value), 422)
 
     assert errors == [
         {
@@ -139,7 +141,7 @@ def test_an_unknown_path_is_refused_in_its_own_shape(
     if is_v2:
         assert (answer.status_code, answer.data) == (404, b'{"error":"API route not found"}')
     else:
-        assert v1.refused(answer, 404, "Not Found")
+        assert v1.error_detail(answer, 404, "Not Found")
 
 
 def test_head_and_options_are_what_each_version_makes_of_them(client: FlaskClient) -> None:

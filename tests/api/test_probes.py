@@ -10,8 +10,8 @@ from xcom_server import __version__
 from xcom_server.observability import shared
 from xcom_server.storage.sql.schema import HEAD
 
-from tests.api.v1.calls import create, entries, entry
-from tests.api.v2 import calls as v2
+from tests.support import v2_calls as v2
+from tests.support.v1_calls import create, entries, entry
 
 
 def test_a_server_says_that_it_runs_and_that_it_can_be_sent_requests(client: FlaskClient) -> None:

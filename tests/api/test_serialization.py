@@ -18,7 +18,7 @@ from xcom_server.api.v1.schemas import XComCollectionItemSchema
 from xcom_server.api.v2.schemas import XComResponseSchema
 from xcom_server.storage.models import ListedEntry
 
-from tests.contract.document import DOCUMENTS
+from tests.support.documents import DOCUMENTS
 
 moments = st.datetimes(timezones=st.just(UTC))
 names = st.text()

@@ -13,10 +13,10 @@ from xcom_server.auth import passwords, tokens
 from xcom_server.auth.passwords import ATTEMPTS_BEFORE_BACKOFF, hash_password
 from xcom_server.auth.users import Role, User, read, write
 
-from tests.api.v1 import calls as v1
-from tests.api.v2 import calls as v2
-from tests.conftest import ROOT
-from tests.contract.document import VERSIONS, is_guarded, operations
+from tests.support import v1_calls as v1
+from tests.support import v2_calls as v2
+from tests.support.documents import VERSIONS, is_guarded, operations
+from tests.support.paths import ROOT
 
 CALLS = {"v1": v1, "v2": v2}
 OPERATIONS: dict[str, Callable[[FlaskClient, Any], Any]] = {
@@ -175,7 +175,7 @@ def test_v1_refuses_a_request_before_it_asks_who_sends_it_and_v2_after(
         )
         assert (at_v1.status_code, at_v2.status_code) == (415 if body else 400, 401)
     broken = guarded.post(v2.entries(), data="{", content_type="application/json")
-    assert v2.refused(broken, 422)[0]["type"] == "json_invalid"
+    assert v2.error_detail(broken, 422)[0]["type"] == "json_invalid"
     assert guarded.post(v1.entries(), json={}).status_code == 401
     assert guarded.put(v1.entries()).status_code == guarded.put(v2.entries()).status_code == 405
 
@@ -237,10 +237,10 @@ def test_too_many_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
     refused = guarded.get(v1.entries(), headers=wrong)
     login = guarded.post("/auth/token", json={"username": "viewer", "password": "wrong"})
 
-    assert v1.refused(refused, 429, "Too Many Requests") == (
+    assert v1.error_detail(refused, 429, "Too Many Requests") == (
         "Too many wrong passwords. Try again in 1 s."
     )
-    assert v2.refused(login, 429) == "Too many wrong passwords. Try again in 1 s."
+    assert v2.error_detail(login, 429) == "Too many wrong passwords. Try again in 1 s."
     assert refused.headers["Retry-After"] == login.headers["Retry-After"] == "1"
     right = {"Authorization": basic("op", "op")}
     assert guarded.get(v1.entries(), headers=right).status_code == 200
@@ -269,7 +269,7 @@ def test_a_token_expires_to_the_second(
     monkeypatch.setattr(tokens.time, "time", lambda: claims["exp"] - 0.01)
     assert client.get(v2.entries(), headers=headers).status_code == 200
     monkeypatch.setattr(tokens.time, "time", lambda: claims["exp"])
-    assert v2.refused(client.get(v2.entries(), headers=headers), 401) == "Token Expired"
+    assert v2.error_detail(client.get(v2.entries(), headers=headers), 401) == "Token Expired"
 
 
 def test_a_token_of_a_removed_user_is_no_good(
@@ -283,4 +283,4 @@ def test_a_token_of_a_removed_user_is_no_good(
 
     write(mine, {name: user for name, user in read(mine).items() if name != "op"})
 
-    assert v2.refused(client.get(v2.entries()), 403) == "Invalid JWT token"
+    assert v2.error_detail(client.get(v2.entries()), 403) == "Invalid JWT token"

@@ -8,7 +8,7 @@ from xcom_server.auth import passwords
 from xcom_server.auth.passwords import PasswordAuthenticator
 from xcom_server.auth.users import Role, User, UsersFile, write
 
-from tests.auth.attempts import CHEAP, Clock, CountingHasher
+from tests.support.passwords import CHEAP, Clock, CountingHasher
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from xcom_server.auth.passwords import (
 from xcom_server.auth.users import UsersFile
 from xcom_server.errors import TooManyAttempts, Unauthenticated
 
-from tests.auth.attempts import (
+from tests.support.passwords import (
     ELSEWHERE,
     HOME,
     Clock,
+    assert_refused,
     fail_until_one_waits,
-    is_refused,
     wait_for,
 )
 
@@ -43,7 +43,7 @@ def test_whoever_is_wrong_too_often_waits_twice_as_long_each_time(
         clock.now += waits[-1] - 0.01
         assert wait_for(gate, name, password) == 1
         clock.now += 0.01
-        is_refused(gate, name)
+        assert_refused(gate, name)
 
     assert waits == [1, 2, 4, 8, 16, 32, *[MAX_BACKOFF_SECONDS] * 3]
 
@@ -62,7 +62,7 @@ def test_whoever_waits_is_not_told_whether_the_password_is_right(
 
 def test_whoever_keeps_on_for_days_still_waits(gate: PasswordAuthenticator, clock: Clock) -> None:
     for _ in range(1100):
-        is_refused(gate)
+        assert_refused(gate)
         clock.now += MAX_BACKOFF_SECONDS
 
     clock.now -= 1
@@ -74,7 +74,7 @@ def test_nobody_else_is_made_to_wait(gate: PasswordAuthenticator) -> None:
 
     assert gate.authenticate("ann", "ann's", ELSEWHERE).name == "ann"
     assert gate.authenticate("bob", "bob's", HOME).name == "bob"
-    assert is_refused(gate, "ann", address=ELSEWHERE)
+    assert_refused(gate, "ann", address=ELSEWHERE)
     assert wait_for(gate) == 1
 
 
@@ -103,7 +103,7 @@ def test_a_password_that_is_remembered_no_more_waits_like_any_other(
 def test_a_right_password_starts_the_count_anew(gate: PasswordAuthenticator, clock: Clock) -> None:
     for _ in range(3):
         for _ in range(ATTEMPTS_BEFORE_BACKOFF - 1):
-            is_refused(gate)
+            assert_refused(gate)
         clock.now += VERIFIED_SECONDS
         assert gate.authenticate("ann", "ann's", HOME).name == "ann"
 
@@ -111,9 +111,9 @@ def test_a_right_password_starts_the_count_anew(gate: PasswordAuthenticator, clo
 def test_wrong_passwords_are_forgiven_in_time(gate: PasswordAuthenticator, clock: Clock) -> None:
     fail_until_one_waits(gate)
     clock.now += 1
-    is_refused(gate)
+    assert_refused(gate)
     clock.now += FAILURE_WINDOW_SECONDS - 1
-    is_refused(gate)
+    assert_refused(gate)
     assert wait_for(gate) == 4  # a second too early
 
     clock.now += FAILURE_WINDOW_SECONDS
@@ -163,7 +163,7 @@ def test_the_caches_are_used_by_one_thread_at_a_time(users: UsersFile) -> None:
     def authenticate() -> None:
         for _ in range(10):
             gate.authenticate("ann", "ann's", HOME)
-            is_refused(gate, "nobody", TOO_LONG)
+            assert_refused(gate, "nobody", TOO_LONG)
 
     threads = [threading.Thread(target=authenticate) for _ in range(4)]
     for thread in threads:
@@ -184,10 +184,10 @@ def test_who_was_wrong_is_remembered_of_the_last_ones_alone(
     fail_until_one_waits(gate, "ann")
     assert wait_for(gate, "bob") == wait_for(gate, "ann") == 1
 
-    is_refused(gate, "nobody")
+    assert_refused(gate, "nobody")
 
     assert wait_for(gate, "ann") == 1
-    assert is_refused(gate, "bob")
+    assert_refused(gate, "bob")
 
 
 def test_right_passwords_are_remembered_of_the_last_ones_alone(
@@ -215,7 +215,7 @@ def test_attempts_that_cost_nothing_wipe_out_no_memory_of_others(
     fail_until_one_waits(gate)
 
     for number in range(40):
-        is_refused(gate, f"nobody{number}", TOO_LONG)
+        assert_refused(gate, f"nobody{number}", TOO_LONG)
 
     assert wait_for(gate) == 1
 
@@ -225,7 +225,7 @@ def test_long_names_take_no_more_memory_than_short_ones(gate: PasswordAuthentica
     tracemalloc.start()
     try:
         for number in range(20):
-            is_refused(gate, f"{number}" + "x" * 1_000_000, TOO_LONG)
+            assert_refused(gate, f"{number}" + "x" * 1_000_000, TOO_LONG)
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -14,7 +14,7 @@ from xcom_server.auth.passwords import (
 )
 from xcom_server.auth.users import Role, User, UsersFile, write
 
-from tests.auth.attempts import CHEAP, ELSEWHERE, HOME, Clock, is_refused
+from tests.support.passwords import CHEAP, ELSEWHERE, HOME, Clock, assert_refused
 
 
 def test_a_right_password_tells_who_it_is(gate: PasswordAuthenticator) -> None:
@@ -46,7 +46,7 @@ def test_a_right_password_tells_who_it_is(gate: PasswordAuthenticator) -> None:
 )
 def test_anything_else_tells_nobody(gate: PasswordAuthenticator, name: str, password: str) -> None:
     for _ in range(2):
-        assert is_refused(gate, name, password)
+        assert_refused(gate, name, password)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_password_may_be_any_text(path: Path, clock: Clock, password: str) -> 
 
     for _ in range(2):
         assert gate.authenticate("eve", password, HOME).name == "eve"
-        assert is_refused(gate, "eve", password[:-1] + "?")
+        assert_refused(gate, "eve", password[:-1] + "?")
 
 
 def test_a_new_hash_is_salted_argon2id() -> None:
@@ -129,9 +129,9 @@ def test_a_remembered_password_is_one_users_alone(path: Path, clock: Clock) -> N
     gate = PasswordAuthenticator(UsersFile(path), clock)
     gate.authenticate("a", "same", HOME)
 
-    assert is_refused(gate, "ab", "same")
-    assert is_refused(gate, "a", "sam")
-    assert is_refused(gate, "asame", "")
+    assert_refused(gate, "ab", "same")
+    assert_refused(gate, "a", "sam")
+    assert_refused(gate, "asame", "")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_an_old_password_is_no_good_at_once(
 
     change(path)
 
-    assert is_refused(gate, "ann", "ann's")
+    assert_refused(gate, "ann", "ann's")
 
 
 def test_a_remembered_password_gives_the_role_that_the_file_has_now(
@@ -169,7 +169,7 @@ def test_a_wrong_password_costs_an_argon2_run_whoever_it_is_for(
     gate: PasswordAuthenticator, runs: Callable[[], int], name: str
 ) -> None:
     for expected in (1, 2, 3):
-        is_refused(gate, name)
+        assert_refused(gate, name)
         assert runs() == expected
 
 
@@ -178,6 +178,6 @@ def test_a_password_that_is_too_long_is_refused_without_an_argon2_run(
     gate: PasswordAuthenticator, runs: Callable[[], int], name: str
 ) -> None:
     for password in ("x" * (MAX_PASSWORD_BYTES + 1), "ü" * (MAX_PASSWORD_BYTES // 2 + 1)):
-        is_refused(gate, name, password)
+        assert_refused(gate, name, password)
 
     assert runs() == 0

@@ -13,7 +13,7 @@ from xcom_server.auth.tokens import AUDIENCE, ISSUER, Tokens
 from xcom_server.auth.users import Role, User, UsersFile, write
 from xcom_server.errors import InvalidToken, TokenExpired
 
-from tests.auth.attempts import CHEAP
+from tests.support.passwords import CHEAP
 
 KEY = b"0123456789abcdef" * 4
 OTHER_KEY = b"fedcba9876543210" * 4

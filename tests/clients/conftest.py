@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.official import OfficialClient
-from tests.clients.official_v2 import RUN, token_of
-from tests.live import LiveServer
+from tests.support.live_server import LiveServer
+from tests.support.official import OfficialClient
+from tests.support.official_v2 import RUN, token_of
 
 numbers = itertools.count()
 

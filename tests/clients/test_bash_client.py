@@ -13,8 +13,9 @@ import openapi_generator_cli
 import pytest
 import requests
 
-from tests.conftest import ROOT, run
-from tests.live import LiveServer
+from tests.support.commands import run
+from tests.support.live_server import LiveServer
+from tests.support.paths import ROOT
 
 JAR = Path(openapi_generator_cli.__file__).with_name("openapi-generator.jar")
 OPERATIONS = {

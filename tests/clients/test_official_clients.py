@@ -12,9 +12,9 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.clients.official import KEYS, OfficialClient, only, short
-from tests.conftest import load
-from tests.live import LiveServer
+from tests.support.databases import load
+from tests.support.live_server import LiveServer
+from tests.support.official import KEYS, OfficialClient, only, short
 
 RUNS = {
     "scheduled__2024-01-01T00:00:00+00:00": "2024-01-01T00:00:00+00:00",

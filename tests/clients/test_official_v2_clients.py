@@ -6,9 +6,9 @@ from datetime import datetime
 import pytest
 import requests
 
-from tests.clients.official import KEYS, OfficialClient, only, short
-from tests.clients.official_v2 import ITEM, RUN, create, update
-from tests.conftest import load
+from tests.support.databases import load
+from tests.support.official import KEYS, OfficialClient, only, short
+from tests.support.official_v2 import ITEM, RUN, create, update
 
 VALUES = [
     None,

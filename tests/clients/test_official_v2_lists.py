@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.clients.official import OfficialClient, only
-from tests.clients.official_v2 import ITEM, RUN
-from tests.conftest import load
+from tests.support.databases import load
+from tests.support.official import OfficialClient, only
+from tests.support.official_v2 import ITEM, RUN
 
 RUNS = {
     "scheduled__2024-01-01T00:00:00+00:00": ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"),

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from tests.clients.official import only
-from tests.clients.official_v2 import ITEM, create, token_of
-from tests.live import LiveServer
+from tests.support.live_server import LiveServer
+from tests.support.official import only
+from tests.support.official_v2 import ITEM, create, token_of
 
 READING = {"get_xcom_entry": {"xcom_key": "k"}, "get_xcom_entries": {}}
 WRITING = {

@@ -11,9 +11,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.conftest import run
-from tests.contract.document import VERSIONS
-from tests.live import LiveServer
+from tests.support.commands import run
+from tests.support.documents import VERSIONS
+from tests.support.live_server import LiveServer
 
 HERE = Path(__file__).parent
 EXAMPLES = "50"

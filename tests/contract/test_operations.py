@@ -15,7 +15,7 @@ from xcom_server.settings import Settings
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql.store import SqlXComStore
 
-from tests.contract.document import DOCUMENTS, VERSIONS, operations
+from tests.support.documents import DOCUMENTS, VERSIONS, operations
 
 STORE = SqlXComStore(open_backend("sqlite://"))
 ACCESS = authorization.OpenAccess(Settings())

@@ -11,7 +11,7 @@ import openapi_generator_cli
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 SEED_SHA256 = {
     "v1": "bb71d3cfe9e7cf817c6915f25f5dbb04e964bcbe92f1eb628d9aef23be084b7e",

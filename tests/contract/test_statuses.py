@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from openapi_schema_validator import OAS30Validator
 from werkzeug.test import TestResponse
 
-from tests.api.v1.calls import create, entries, entry
-from tests.api.v2 import calls as v2
-from tests.contract.document import DOCUMENTS, VERSIONS, operations
+from tests.support import v2_calls as v2
+from tests.support.documents import DOCUMENTS, VERSIONS, operations
+from tests.support.v1_calls import create, entries, entry
 
 HUGE = '{"key": "k", "value": "%s"}' % ("x" * 1024 * 1024)
 BODY = {"key": "new", "value": "v"}

@@ -19,9 +19,9 @@ from tests.faults.history import Operation, by_key
 from tests.faults.linearizability import TooManyStates, violation
 from tests.faults.nemesis import Fault, Nemesis, Struck
 from tests.faults.workload import Tally, Workload
-from tests.live import LiveServer
-from tests.postgres import Postgres
-from tests.waiting import until
+from tests.support.live_server import LiveServer
+from tests.support.postgres import Postgres
+from tests.support.waiting import until
 
 
 @dataclass

@@ -12,11 +12,11 @@ from http.client import HTTPException
 
 import psutil
 
-from tests import processes
 from tests.faults.client import Connection, Refused
-from tests.live import LiveServer
-from tests.postgres import Postgres
-from tests.waiting import until
+from tests.support import processes
+from tests.support.live_server import LiveServer
+from tests.support.postgres import Postgres
+from tests.support.waiting import until
 
 KILLS = {
     "sqlite": ("kill-worker", "kill-master"),

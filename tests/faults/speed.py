@@ -14,8 +14,8 @@ from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 
-from tests.live import LiveServer
-from tests.waiting import until
+from tests.support.live_server import LiveServer
+from tests.support.waiting import until
 
 START_SECONDS = 5
 CONNECTIONS = 12

@@ -16,7 +16,7 @@ from tests.faults.campaign import Verdict, campaign, judge
 from tests.faults.nemesis import schedule
 from tests.faults.speed import CONNECTIONS, figures
 from tests.faults.workload import Workload
-from tests.waiting import until
+from tests.support.waiting import until
 
 KILLED = {"sqlite": 4, "postgres": 3}
 """How many kills a short run has; there is one of each other fault too."""

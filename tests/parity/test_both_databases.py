@@ -15,8 +15,9 @@ from flask.testing import FlaskClient
 from xcom_server.factory import create_app
 from xcom_server.settings import Settings
 
-from tests.conftest import PARITY, emptied, load, seed_texts
-from tests.parity import recorded
+from tests.support import recorded
+from tests.support.databases import emptied, load, seed_texts
+from tests.support.paths import PARITY
 
 Request = dict[str, Any]
 """Method, path, query, headers and body, as in the recordings."""

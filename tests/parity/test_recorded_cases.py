@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from tests.conftest import PARITY, ROOT, emptied, load, seed_texts
-from tests.live import LiveServer
-from tests.parity import recorded
+from tests.support import recorded
+from tests.support.databases import emptied, load, seed_texts
+from tests.support.live_server import LiveServer
+from tests.support.paths import PARITY, ROOT
 
 DOCUMENT = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
 CASES = recorded.cases(PARITY / "airflow-2.10.5.cases.jsonl")

@@ -8,9 +8,10 @@ from urllib.request import Request, urlopen
 import pytest
 from xcom_server.auth.users import Role
 
-from tests.conftest import PARITY, ROOT, emptied, load
-from tests.live import LiveServer
-from tests.parity import recorded, recorded_v2
+from tests.support import recorded, recorded_v2
+from tests.support.databases import emptied, load
+from tests.support.live_server import LiveServer
+from tests.support.paths import PARITY, ROOT
 
 DOCUMENT = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
 CASES = recorded.cases(PARITY / "airflow-3.3.2.cases.jsonl")

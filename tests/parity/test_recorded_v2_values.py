@@ -8,8 +8,8 @@ import pytest
 from xcom_server.formats import strict_json
 from xcom_server.values.decode import decode_v2
 
-from tests.conftest import PARITY, ROOT
-from tests.parity import recorded
+from tests.support import recorded
+from tests.support.paths import PARITY, ROOT
 
 VALUES = PARITY / "airflow-3.3.2.values.jsonl"
 SHOWN = recorded.values(VALUES, 200)

@@ -8,8 +8,8 @@ import pytest
 from xcom_server.values.decode import decode_v1
 from xcom_server.values.types import as_json
 
-from tests.conftest import PARITY, ROOT
-from tests.parity import recorded
+from tests.support import recorded
+from tests.support.paths import PARITY, ROOT
 
 URL_HINT = {
     "default": (False, False),

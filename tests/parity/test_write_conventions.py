@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v1.calls import create, entries, entry, stored_values
-from tests.conftest import PARITY
-from tests.parity import recorded
+from tests.support import recorded
+from tests.support.paths import PARITY
+from tests.support.v1_calls import create, entries, entry, stored_values
 
 FOLLOWED = {
     *(

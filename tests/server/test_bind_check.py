@@ -20,11 +20,11 @@ from urllib.request import Request, urlopen
 import pytest
 from xcom_server.auth.users import Role, User, write
 
-from tests.auth.attempts import CHEAP
-from tests.conftest import ROOT, run
-from tests.live import LiveServer
-from tests.system.test_command import COMMAND, xcom_server
-from tests.waiting import until
+from tests.support.commands import XCOM_SERVER, run, xcom_server
+from tests.support.live_server import LiveServer
+from tests.support.passwords import CHEAP
+from tests.support.paths import ROOT
+from tests.support.waiting import until
 
 REFUSAL = "xcom-server: refusing to listen on "
 REASON = "with XCOM_AUTH=none everyone is an admin, so only loopback addresses are allowed"
@@ -145,7 +145,7 @@ def bound(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[socket.soc
 
 def test_a_socket_handed_over_is_looked_at_too(tmp_path: Path, bound: socket.socket) -> None:
     answer = run(
-        COMMAND,
+        XCOM_SERVER,
         "serve",
         "--bind",
         f"fd://{bound.fileno()}",
@@ -163,7 +163,7 @@ def test_a_socket_of_systemds_is_looked_at_before_anyone_is_answered(tmp_path: P
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(tmp_path / "x.sock"))
         script = f'exec 3<&{made.fileno()}; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve'
-        answer = run("bash", "-c", script, COMMAND, cwd=tmp_path, pass_fds=[made.fileno()])
+        answer = run("bash", "-c", script, XCOM_SERVER, cwd=tmp_path, pass_fds=[made.fileno()])
 
     assert answer.returncode != 0
     assert REFUSAL in answer.stderr
@@ -225,7 +225,7 @@ def test_the_server_answers_on_loopback_without_users(tmp_path: Path, bind: str)
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [COMMAND, "serve", "--bind", bind, "--workers", "1"],
+            [XCOM_SERVER, "serve", "--bind", bind, "--workers", "1"],
             cwd=tmp_path,
             stdout=output,
             stderr=output,

@@ -10,8 +10,7 @@ from xcom_server.observability.shared import METRICS_FOLDER, create_metrics_fold
 from xcom_server.server.launch import configure
 from xcom_server.settings import Settings
 
-from tests.conftest import run
-from tests.system.test_command import xcom_server
+from tests.support.commands import run, xcom_server
 
 IMPORT = """
 import os, sys

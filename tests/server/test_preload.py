@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import emptied
-from tests.live import LiveServer
-from tests.system.client import Client
+from tests.support.databases import emptied
+from tests.support.http_client import Client
+from tests.support.live_server import LiveServer
 
 CLIENTS = 8
 ENTRIES = 25

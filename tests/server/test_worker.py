@@ -13,8 +13,8 @@ from xcom_server.server import gunicorn_adapter
 from xcom_server.server.gunicorn_adapter import YIELD_SECONDS, BalancedWorker, release_slot
 
 from tests.faults.speed import CONNECTIONS, connected, held
-from tests.live import LiveServer
-from tests.waiting import until
+from tests.support.live_server import LiveServer
+from tests.support.waiting import until
 
 BALANCED = "xcom_server.server.gunicorn_adapter.BalancedWorker"
 

@@ -10,8 +10,8 @@ from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import XComStore
 
-from tests.conftest import emptied
-from tests.storage.support import MakeStore
+from tests.support.databases import emptied
+from tests.support.stores import MakeStore
 
 
 @pytest.fixture(params=["sqlite file", "sqlite memory", "postgresql"])

@@ -20,8 +20,8 @@ from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import Observer
 
-from tests.conftest import emptied
-from tests.storage.support import limited
+from tests.support.databases import emptied
+from tests.support.stores import limited
 
 NAME = XComKey("d", "r", "t", -1, "k")
 

@@ -26,7 +26,7 @@ from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.sql.tables import dag_run
 from xcom_server.storage.store import Observer
 
-from tests.storage.support import full_disk, limited, lost_connection, transient_error
+from tests.support.stores import full_disk, limited, lost_connection, transient_error
 
 NAME = XComKey("d", "r", "t", -1, "k")
 QUICK = limited(lock_timeout_seconds=0.1, pool_timeout_seconds=0.1)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from xcom_server.storage.opening import open_backend
 
-from tests.storage.support import driver_error
+from tests.support.stores import driver_error
 
 POSTGRES = open_backend("postgresql+psycopg://")
 SQLITE = open_backend("sqlite://")

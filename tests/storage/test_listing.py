@@ -10,7 +10,7 @@ from xcom_server.seed_file import read
 from xcom_server.storage.models import MAX_MAP_INDEX, Comparison, Order, XComFilter, XComKey
 from xcom_server.storage.store import XComStore
 
-from tests.storage.support import MakeStore
+from tests.support.stores import MakeStore
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 RUNS = {

@@ -15,7 +15,7 @@ from xcom_server.errors import (
 from xcom_server.storage.models import MAX_ID_LENGTH, XComFilter, XComKey
 from xcom_server.storage.store import XComStore
 
-from tests.storage.support import MakeStore, exported_runs
+from tests.support.stores import MakeStore, exported_runs
 
 RUN = "scheduled__2024-01-01T00:00:00+00:00"
 RUN_DATE = datetime(2024, 1, 1, tzinfo=UTC)

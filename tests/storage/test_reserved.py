@@ -12,7 +12,7 @@ from xcom_server.storage.models import XComFilter, XComKey
 from xcom_server.storage.store import XComStore
 from xcom_server.values.reserved import refuse_reserved
 
-from tests.storage.support import MakeStore, exported_runs
+from tests.support.stores import MakeStore, exported_runs
 
 NAMES = [
     "__classname__",

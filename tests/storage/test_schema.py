@@ -14,7 +14,7 @@ from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.sql.tables import metadata
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 FIRST_SCHEMA_ROWS = [
     "INSERT INTO dag_run VALUES ('d', 'r', NULL, '2024-01-01 00:00:00+00:00')",

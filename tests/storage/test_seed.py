@@ -8,8 +8,8 @@ from xcom_server.errors import SeedConflict
 from xcom_server.seed_file import InvalidSeedFile, read
 from xcom_server.storage.models import XComFilter, XComKey
 
-from tests.conftest import seed_texts
-from tests.storage.support import MakeStore, exported_entries, exported_runs
+from tests.support.databases import seed_texts
+from tests.support.stores import MakeStore, exported_entries, exported_runs
 
 ENTRY = {"dag_id": "d", "run_id": "r", "task_id": "t", "key": "k", "value": 1}
 RUN = {"dag_id": "d", "run_id": "r", "logical_date": "2024-01-01T00:00:00Z"}

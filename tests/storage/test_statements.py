@@ -17,7 +17,7 @@ from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 
-from tests.conftest import emptied
+from tests.support.databases import emptied
 
 RUN = "scheduled__2024-01-01T00:00:00+00:00_{}"
 ENTRIES = 100_000

@@ -11,7 +11,7 @@ from xcom_server.errors import AlreadyExists, DateMismatch, EntryNotFound, NameT
 from xcom_server.storage.models import MAX_MAP_INDEX, XComEntry, XComFilter, XComKey
 from xcom_server.storage.store import XComStore
 
-from tests.storage.support import MakeStore
+from tests.support.stores import MakeStore
 
 RUN = "scheduled__2024-01-01T00:00:00+00:00"
 RUN_DATE = datetime(2024, 1, 1, tzinfo=UTC)

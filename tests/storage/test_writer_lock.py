@@ -16,8 +16,8 @@ from xcom_server.storage.models import XComFilter, XComKey
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql.store import SqlXComStore
 
-from tests.storage.support import limited
-from tests.waiting import until
+from tests.support.stores import limited
+from tests.support.waiting import until
 
 NAME = XComKey("d", "r", "t", -1, "k")
 TURNS = 10

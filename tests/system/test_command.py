@@ -6,7 +6,6 @@ import signal
 import sys
 from dataclasses import fields
 from pathlib import Path
-from subprocess import CompletedProcess
 from urllib.request import urlopen
 
 import pytest
@@ -14,14 +13,10 @@ from sqlalchemy import create_engine, make_url
 from xcom_server.settings import Settings
 from xcom_server.storage.sql.schema import HEAD
 
-from tests.conftest import PARITY, emptied, run, seed_texts
-from tests.live import LiveServer
-
-COMMAND = str(Path(sys.executable).with_name("xcom-server"))
-
-
-def xcom_server(folder: Path, *arguments: str, **environ: str) -> CompletedProcess[str]:
-    return run(COMMAND, *arguments, cwd=folder, env={**os.environ, **environ})
+from tests.support.commands import run, xcom_server
+from tests.support.databases import emptied, seed_texts
+from tests.support.live_server import LiveServer
+from tests.support.paths import PARITY
 
 
 def write(folder: Path, name: str, text: str) -> str:

@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 from xcom_server import __version__
 from xcom_server.settings import Settings
 
-from tests.conftest import ROOT, run
-from tests.system.dockerfile import context, stages
+from tests.support.commands import run
+from tests.support.dockerfile import context, stages
+from tests.support.paths import ROOT
 
 COMMANDS = Path(sys.executable).parent
 ENTRIES = "/dags/~/dagRuns/~/taskInstances/~/xcomEntries"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import emptied
-from tests.live import LiveServer
-from tests.postgres import Postgres, Standby, either
-from tests.system.client import Client
-from tests.system.writers import Writers
-from tests.waiting import until
+from tests.support.databases import emptied
+from tests.support.http_client import Client
+from tests.support.live_server import LiveServer
+from tests.support.postgres import Postgres, Standby, either
+from tests.support.waiting import until
+from tests.support.writers import Writers
 
 PAST = {Postgres.kill: "killed", Postgres.pause: "paused"}
 

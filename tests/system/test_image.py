@@ -19,11 +19,13 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from tests.conftest import ROOT, emptied, run
-from tests.live import LiveServer
-from tests.system.client import status
-from tests.system.dockerfile import copy_context, moved, stages
-from tests.waiting import until
+from tests.support.commands import run
+from tests.support.databases import emptied
+from tests.support.dockerfile import copy_context, moved, stages
+from tests.support.http_client import status
+from tests.support.live_server import LiveServer
+from tests.support.paths import ROOT
+from tests.support.waiting import until
 
 BUILD, FINAL = stages()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]

@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.live import LiveServer
+from tests.support.live_server import LiveServer
 
 ENTRIES = "/dags/etl/dagRuns/r/taskInstances/t/xcomEntries"
 SECRETS = ("hunter2", "opensesame", "bGV0bWU6aW4=")

@@ -5,8 +5,8 @@ import signal
 from pathlib import Path
 from urllib.request import urlopen
 
-from tests.live import LiveServer
-from tests.waiting import until
+from tests.support.live_server import LiveServer
+from tests.support.waiting import until
 
 REQUESTS = 40
 

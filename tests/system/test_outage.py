@@ -16,23 +16,26 @@ import pytest
 from xcom_server.auth.users import Role, User, write
 from xcom_server.storage.database.faults import UNRESPONSIVE
 
-from tests.auth.attempts import CHEAP
-from tests.conftest import emptied
-from tests.live import LiveServer
-from tests.postgres import Postgres
-from tests.system.client import OPERATIONS, Answer, Client, says_unavailable
-from tests.system.outages import Outage, configured, cut_off, killed, paused
-from tests.system.writers import Writers
-from tests.waiting import until
-
-AT_ONCE = 4
-"""How many calls are made at once: as many as one worker has threads."""
+from tests.support.databases import emptied
+from tests.support.http_client import (
+    AT_ONCE,
+    OPERATIONS,
+    READS,
+    WRITES,
+    Answer,
+    Client,
+    says_unavailable,
+)
+from tests.support.live_server import LiveServer
+from tests.support.outages import Outage, configured, cut_off, killed, paused
+from tests.support.passwords import CHEAP
+from tests.support.postgres import Postgres
+from tests.support.waiting import until
+from tests.support.writers import Writers
 
 MANY = 24
 """Three clients for each thread of the server's."""
 
-WRITES = [each for each in OPERATIONS if each[1] in ("create", "update", "delete")]
-READS = [each for each in OPERATIONS if each not in WRITES]
 
 Call = Callable[..., Answer]
 

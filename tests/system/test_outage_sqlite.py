@@ -12,10 +12,17 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.live import LiveServer
-from tests.processes import limit_files
-from tests.system.client import OPERATIONS, Answer, Client, says_unavailable
-from tests.system.test_outage import AT_ONCE, READS, WRITES
+from tests.support.http_client import (
+    AT_ONCE,
+    OPERATIONS,
+    READS,
+    WRITES,
+    Answer,
+    Client,
+    says_unavailable,
+)
+from tests.support.live_server import LiveServer
+from tests.support.processes import limit_files
 
 Call = Callable[..., Answer]
 

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from xcom_server import seed_file
 
-from tests.conftest import ROOT, drop_tables, emptied, run
-from tests.live import LiveServer
-from tests.system.client import status
-from tests.waiting import until
+from tests.support.commands import run
+from tests.support.databases import drop_tables, emptied
+from tests.support.http_client import status
+from tests.support.live_server import LiveServer
+from tests.support.paths import ROOT
+from tests.support.waiting import until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

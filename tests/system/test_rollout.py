@@ -15,10 +15,10 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from tests.live import LiveServer
-from tests.processes import has_ended
-from tests.system.client import status
-from tests.waiting import until
+from tests.support.http_client import status
+from tests.support.live_server import LiveServer
+from tests.support.processes import has_ended
+from tests.support.waiting import until
 
 CLIENTS = 4
 SECONDS = 60

@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 from xcom_server.settings import Settings, SettingsError
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 
 def test_settings_come_from_the_environment() -> None:

@@ -14,12 +14,12 @@ import pytest
 from xcom_server.auth.users import Role, User, UsersFile, write
 from xcom_server.storage.sql import schema
 
-from tests.auth.attempts import CHEAP
-from tests.conftest import emptied
-from tests.live import LiveServer
-from tests.postgres import Postgres
-from tests.system.client import Answer, Client
-from tests.system.test_command import COMMAND
+from tests.support.commands import XCOM_SERVER
+from tests.support.databases import emptied
+from tests.support.http_client import Answer, Client
+from tests.support.live_server import LiveServer
+from tests.support.passwords import CHEAP
+from tests.support.postgres import Postgres
 
 VERSIONS = ["v1", "v2"]
 RACES = 25
@@ -206,7 +206,7 @@ def test_hosts_may_upgrade_the_database_at_once(tmp_path: Path) -> None:
         environ = {**os.environ, "XCOM_DATABASE_URL": postgres.url}
         upgrades = [
             subprocess.Popen(
-                [COMMAND, "db", "upgrade"],
+                [XCOM_SERVER, "db", "upgrade"],
                 cwd=tmp_path,
                 env=environ,
                 stdout=subprocess.PIPE,

@@ -19,11 +19,10 @@ import pytest
 from argon2 import PasswordHasher
 from xcom_server.auth.users import Role, User, read
 
-from tests.conftest import run
-from tests.live import LiveServer
-from tests.system.client import status
-from tests.system.test_command import COMMAND
-from tests.waiting import until
+from tests.support.commands import XCOM_SERVER, run
+from tests.support.http_client import status
+from tests.support.live_server import LiveServer
+from tests.support.waiting import until
 
 SECRET = "correct: horse ü"
 
@@ -34,7 +33,7 @@ def user(
     """Run a `user` command with a password on its standard input."""
     given = password if isinstance(password, bytes) else password.encode()
     done = subprocess.run(
-        [COMMAND, "user", *arguments],
+        [XCOM_SERVER, "user", *arguments],
         cwd=folder,
         input=given,
         timeout=60,
@@ -60,7 +59,7 @@ def typed(
     """
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [COMMAND, "user", *arguments],
+        [XCOM_SERVER, "user", *arguments],
         cwd=folder,
         stdin=theirs,
         stdout=theirs,
@@ -261,7 +260,7 @@ def test_a_file_that_cannot_be_written_is_said_in_a_line(tmp_path: Path, path: s
 
 
 def test_a_setting_that_cannot_be_is_said_in_a_line(tmp_path: Path) -> None:
-    answer = run(COMMAND, "user", "list", cwd=tmp_path, env={**os.environ, "XCOM_USERZ": "x"})
+    answer = run(XCOM_SERVER, "user", "list", cwd=tmp_path, env={**os.environ, "XCOM_USERZ": "x"})
 
     assert answer.stderr == "Error: XCOM_USERZ is not a setting.\n"
     assert answer.returncode == 1

@@ -9,11 +9,12 @@ import pytest
 from flask.testing import FlaskClient
 from xcom_server.storage.store import XComStore
 
-from tests.api.calls import RUN
-from tests.api.v1 import calls as v1
-from tests.api.v2 import calls as v2
-from tests.conftest import ROOT, load
-from tests.contract.document import VERSIONS, operations
+from tests.support import v1_calls as v1
+from tests.support import v2_calls as v2
+from tests.support.calls import RUN
+from tests.support.databases import load
+from tests.support.documents import VERSIONS, operations
+from tests.support.paths import ROOT
 
 PACKAGE = ROOT / "app" / "xcom_server"
 

@@ -9,9 +9,9 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.conftest import run
-from tests.live import LiveServer
-from tests.system.dockerfile import copy_context
+from tests.support.commands import run
+from tests.support.dockerfile import copy_context
+from tests.support.live_server import LiveServer
 
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 OTHER_APP = """

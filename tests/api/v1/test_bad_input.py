@@ -7,7 +7,14 @@ from urllib.parse import quote, unquote_to_bytes
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v1.calls import create, entries, entry, refused, stored_values
+from tests.support.v1_calls import (
+    assert_refused,
+    create,
+    entries,
+    entry,
+    error_detail,
+    stored_values,
+)
 
 DEEP = 64
 WRITES = [("POST", entries()), ("PATCH", entry("k"))]
@@ -39,7 +46,7 @@ def write(client: FlaskClient, method: str, path: str, body: Any, **options: Any
 def test_a_malformed_body_is_refused(
     client: FlaskClient, method: str, path: str, body: str
 ) -> None:
-    detail = refused(write(client, method, path, body), 400)
+    detail = error_detail(write(client, method, path, body), 400)
 
     assert detail is not None
     assert detail.startswith("Request body is not valid JSON")
@@ -67,7 +74,7 @@ def test_a_malformed_body_is_refused(
 def test_a_body_that_readers_could_read_differently_is_refused(
     client: FlaskClient, method: str, path: str, body: str | bytes, reason: str
 ) -> None:
-    detail = refused(write(client, method, path, body), 400)
+    detail = error_detail(write(client, method, path, body), 400)
 
     assert detail is not None
     assert detail.startswith("Request body is not valid JSON: it holds " + reason)
@@ -77,7 +84,7 @@ def test_a_body_that_readers_could_read_differently_is_refused(
 def test_a_body_as_deep_as_allowed_is_read(client: FlaskClient) -> None:
     body = '{"key": "k", "value": ' + "[" * (DEEP - 1) + "]" * (DEEP - 1) + "}"
 
-    detail = refused(write(client, "POST", entries(), body), 400)
+    detail = error_detail(write(client, "POST", entries(), body), 400)
 
     assert detail is not None
     assert "is not of type 'string' - 'value'" in detail
@@ -91,7 +98,9 @@ def test_a_body_as_deep_as_allowed_is_read(client: FlaskClient) -> None:
 def test_a_body_that_is_no_object_is_refused(
     client: FlaskClient, method: str, path: str, body: str, shown: str
 ) -> None:
-    assert refused(write(client, method, path, body), 400) == f"{shown} is not of type 'object'"
+    assert (
+        error_detail(write(client, method, path, body), 400) == f"{shown} is not of type 'object'"
+    )
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
@@ -101,7 +110,7 @@ def test_an_empty_body_is_refused(
 ) -> None:
     answer = write(client, method, path, b"", content_type=content_type)
 
-    assert refused(answer, 400) == "Request body must not be empty"
+    assert error_detail(answer, 400) == "Request body must not be empty"
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
@@ -122,7 +131,7 @@ def test_a_body_of_another_media_type_is_refused(
 ) -> None:
     answer = write(client, method, path, '{"key": "k", "value": "v"}', content_type=content_type)
 
-    assert refused(answer, 415, "Unsupported Media Type") == (
+    assert error_detail(answer, 415, "Unsupported Media Type") == (
         f"Invalid Content-type ({content_type or ''}), expected JSON data"
     )
     assert stored_values(client) == {}
@@ -148,7 +157,7 @@ def test_a_malformed_body_is_refused_whatever_the_charset(client: FlaskClient) -
         client, "POST", entries(), "{bad", content_type="application/json; charset=utf-8"
     )
 
-    assert refused(answer, 400) == "Request body is not valid JSON"
+    assert error_detail(answer, 400) == "Request body is not valid JSON"
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
@@ -158,7 +167,9 @@ def test_a_body_over_the_limit_is_refused(
     client = make_client(max_body_bytes=1000)
     fitting = '{"key": "k", "value": "%s"}' % ("x" * 900)
 
-    refused(write(client, method, path, fitting + " " * 1000), 413, "Request Entity Too Large")
+    assert_refused(
+        write(client, method, path, fitting + " " * 1000), 413, "Request Entity Too Large"
+    )
     assert stored_values(client) == {}
     assert write(client, "POST", entries(), fitting).status_code == 200
 
@@ -174,7 +185,7 @@ def test_a_body_over_the_limit_is_refused(
     ],
 )
 def test_a_key_that_cannot_be_is_refused(client: FlaskClient, key: Any, words: str) -> None:
-    detail = refused(create(client, key), 400)
+    detail = error_detail(create(client, key), 400)
 
     assert detail is not None
     assert words in detail
@@ -195,7 +206,7 @@ def test_an_id_that_cannot_be_is_refused_everywhere(
         answer = client.open(
             path(**{field: name}), method=method, json={**body, "value": "v"} if body else None
         )
-        assert refused(answer, 400) == (
+        assert error_detail(answer, 400) == (
             f"Wrong length or character in path parameter '{field}':"
             " 1 to 250 characters, none of them NUL."
         )
@@ -209,7 +220,7 @@ def test_a_path_with_a_key_that_cannot_be_is_refused(
 ) -> None:
     body = {"value": "v"} if method == "PATCH" else None
 
-    assert refused(client.open(entry(key), method=method, json=body), 400) == (
+    assert error_detail(client.open(entry(key), method=method, json=body), 400) == (
         "Wrong length or character in path parameter 'key': 1 to 512 characters, none of them NUL."
     )
 
@@ -220,14 +231,14 @@ def test_a_path_that_is_not_utf8_is_refused(client: FlaskClient, part: str) -> N
 
     answer = client.open(entries(), environ_overrides={"PATH_INFO": raw})
 
-    assert refused(answer, 400) == "The path of the URL is not valid UTF-8"
+    assert error_detail(answer, 400) == "The path of the URL is not valid UTF-8"
 
 
 @pytest.mark.parametrize("query", ["limit=%ff", "%ff=1", "xcom_key=%ed%a0%80"])
 def test_a_query_that_is_not_utf8_is_refused(client: FlaskClient, query: str) -> None:
     answer = client.get(f"{entries()}?{query}")
 
-    assert refused(answer, 400) == "The query of the URL is not valid UTF-8"
+    assert error_detail(answer, 400) == "The query of the URL is not valid UTF-8"
 
 
 @pytest.mark.parametrize("parameter", ["limit", "offset", "map_index"])
@@ -238,7 +249,7 @@ def test_a_query_that_is_not_utf8_is_refused(client: FlaskClient, query: str) ->
 def test_an_integer_is_ascii_digits(client: FlaskClient, parameter: str, text: str) -> None:
     answer = client.get(f"{entries()}?{parameter}={quote(text)}")
 
-    assert refused(answer, 400) == (
+    assert error_detail(answer, 400) == (
         f"Wrong type, expected 'integer' for query parameter '{parameter}'"
     )
 
@@ -248,7 +259,7 @@ def test_an_integer_is_ascii_digits(client: FlaskClient, parameter: str, text: s
 def test_a_boolean_is_true_or_false(client: FlaskClient, parameter: str, text: str) -> None:
     answer = client.get(f"{entry('k')}?{parameter}={quote(text)}")
 
-    assert refused(answer, 400) == (
+    assert error_detail(answer, 400) == (
         f"Wrong type, expected 'boolean' for query parameter '{parameter}'"
     )
 
@@ -262,7 +273,9 @@ def test_unknown_parameters_are_refused_by_name(
     body = None if method in ("GET", "DELETE") else {"key": "k", "value": "v"}
     answer = client.open(f"{path}?zz=1&LIMIT=2&bogus", method=method, json=body)
 
-    assert refused(answer, 400, None) == "Extra query parameter(s) LIMIT, bogus, zz not in spec"
+    assert (
+        error_detail(answer, 400, None) == "Extra query parameter(s) LIMIT, bogus, zz not in spec"
+    )
     assert stored_values(client) == {}
 
 
@@ -281,7 +294,7 @@ def test_a_method_that_is_not_allowed_is_refused_with_those_that_are(
 ) -> None:
     answer = client.open(path, method=method, json={"key": "k", "value": "v"})
 
-    refused(answer, 405, "Method Not Allowed")
+    assert_refused(answer, 405, "Method Not Allowed")
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
@@ -289,13 +302,13 @@ def test_a_method_that_is_not_allowed_is_refused_with_those_that_are(
 def test_a_body_of_too_many_members_is_refused(client: FlaskClient, method: str, path: str) -> None:
     body = {"value": "v"} | {str(number): 1 for number in range(100)}
 
-    assert refused(client.open(path, method=method, json=body), 400) == (
+    assert error_detail(client.open(path, method=method, json=body), 400) == (
         "Request body has 101 members, more than 100"
     )
 
 
 def test_a_long_refused_name_is_not_repeated_at_length(client: FlaskClient) -> None:
-    detail = refused(create(client, **{"x" * 100_000: 1}), 400)
+    detail = error_detail(create(client, **{"x" * 100_000: 1}), 400)
 
     assert detail is not None
     assert len(detail) < 2100

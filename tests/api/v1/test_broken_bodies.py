@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from tests.api.v1.calls import entries, entry
-from tests.live import LiveServer
+from tests.support.live_server import LiveServer
+from tests.support.v1_calls import entries, entry
 
 PATH = entries(dag_id="broken-bodies")
 JSON = b'{"key": "k", "value": "v"}'

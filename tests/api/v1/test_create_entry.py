@@ -6,9 +6,17 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.calls import RUN
-from tests.api.v1.calls import RUN_DATE, create, entries, entry, refused, stored_values
-from tests.conftest import load
+from tests.support.calls import RUN
+from tests.support.databases import load
+from tests.support.v1_calls import (
+    RUN_DATE,
+    assert_refused,
+    create,
+    entries,
+    entry,
+    error_detail,
+    stored_values,
+)
 
 
 def test_a_created_entry_is_answered_and_found(client: FlaskClient) -> None:
@@ -33,7 +41,7 @@ def test_a_created_entry_is_answered_and_found(client: FlaskClient) -> None:
 def test_creating_an_entry_twice_is_refused_and_keeps_the_first_value(client: FlaskClient) -> None:
     create(client, "k", "first")
 
-    detail = refused(create(client, "k", "second"), 409, "Conflict")
+    detail = error_detail(create(client, "k", "second"), 409, "Conflict")
 
     assert detail == "XCom entry already exists. Key: k"
     assert stored_values(client) == {"k": "first"}
@@ -49,7 +57,7 @@ def test_a_value_comes_back_as_it_was_sent(client: FlaskClient, value: str | Non
 
 @pytest.mark.parametrize("value", [5, 1.5, True, [], {"a": 1}])
 def test_a_value_that_is_no_string_is_refused(client: FlaskClient, value: Any) -> None:
-    detail = refused(create(client, "k", value), 400)
+    detail = error_detail(create(client, "k", value), 400)
 
     assert detail == f"{value!r} is not of type 'string' - 'value'"
     assert stored_values(client) == {}
@@ -62,13 +70,13 @@ def test_a_value_that_is_no_string_is_refused(client: FlaskClient, value: Any) -
 def test_a_missing_field_is_named(
     client: FlaskClient, body: dict[str, str], missing: list[str]
 ) -> None:
-    detail = refused(client.post(entries(), json=body), 400)
+    detail = error_detail(client.post(entries(), json=body), 400)
 
     assert detail == str({field: ["Missing data for required field."] for field in missing})
 
 
 def test_unknown_fields_are_named_in_order(client: FlaskClient) -> None:
-    detail = refused(create(client, zeta=1, bogus=2, alpha={"a": []}), 400)
+    detail = error_detail(create(client, zeta=1, bogus=2, alpha={"a": []}), 400)
 
     assert detail == str({name: ["Unknown field."] for name in ("alpha", "bogus", "zeta")})
     assert stored_values(client) == {}
@@ -76,7 +84,7 @@ def test_unknown_fields_are_named_in_order(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("field", ["dag_id", "task_id", "map_index"])
 def test_a_body_that_names_another_entry_is_refused(client: FlaskClient, field: str) -> None:
-    detail = refused(create(client, **{field: 7 if field == "map_index" else "other"}), 400)
+    detail = error_detail(create(client, **{field: 7 if field == "map_index" else "other"}), 400)
 
     assert detail == f"{field} from request body doesn't match uri parameter"
     assert stored_values(client) == {}
@@ -131,14 +139,14 @@ def test_a_given_timestamp_is_kept(client: FlaskClient, given: str, shown: str) 
 def test_a_date_that_is_no_date_with_a_zone_is_refused(
     client: FlaskClient, field: str, text: str
 ) -> None:
-    assert refused(create(client, **{field: text}), 400) == (
+    assert error_detail(create(client, **{field: text}), 400) == (
         f"{{'{field}': ['Not a valid datetime.']}}"
     )
     assert stored_values(client) == {}
 
 
 def test_a_date_that_contradicts_the_run_is_refused(client: FlaskClient) -> None:
-    detail = refused(create(client, execution_date="2024-01-02T00:00:00+00:00"), 400)
+    detail = error_detail(create(client, execution_date="2024-01-02T00:00:00+00:00"), 400)
 
     assert detail == (
         f"execution_date from request body doesn't match the DAG run's, which is {RUN_DATE}"
@@ -180,7 +188,7 @@ def test_a_new_run_without_a_date_gets_the_present_one(client: FlaskClient, run_
 
 @pytest.mark.parametrize("names", [{"dag_id": "~"}, {"dag_run_id": "~"}, {"task_id": "~"}])
 def test_any_is_never_written_to(client: FlaskClient, names: dict[str, str]) -> None:
-    detail = refused(
+    detail = error_detail(
         client.post(entries(**names), json={"key": "k", "value": "v"}), 404, "Not Found"
     )
 
@@ -211,7 +219,7 @@ def test_a_map_index_that_cannot_be_is_refused(client: FlaskClient, map_index: s
         entries(), json={"key": "k", "value": "v"}, query_string={"map_index": map_index}
     )
 
-    refused(answer, 400)
+    assert_refused(answer, 400)
     assert stored_values(client) == {}
 
 
@@ -250,7 +258,7 @@ def test_a_missing_parent_is_named(
     missing = client.post(entries(**known | names), json={"key": "k", "value": "v"})
     found = client.post(entries(**known), json={"key": "k", "value": "v"})
 
-    assert refused(missing, 404, title) == detail
+    assert error_detail(missing, 404, title) == detail
     assert found.status_code == 200
 
 
@@ -268,7 +276,7 @@ def test_names_that_are_too_long_together_are_refused(
     assert answer.status_code == status
     if status == 400:
         size = 1750 + len(key.encode())
-        assert refused(answer, 400) == (
+        assert error_detail(answer, 400) == (
             f"dag_id, dag_run_id, task_id and key are {size} bytes together, more than 2600"
         )
 

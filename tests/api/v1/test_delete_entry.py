@@ -2,7 +2,7 @@
 
 from flask.testing import FlaskClient
 
-from tests.api.v1.calls import create, entry, refused, stored_values
+from tests.support.v1_calls import create, entry, error_detail, stored_values
 
 
 def test_a_deleted_entry_is_gone_and_the_second_time_not_found(client: FlaskClient) -> None:
@@ -12,8 +12,8 @@ def test_a_deleted_entry_is_gone_and_the_second_time_not_found(client: FlaskClie
     answer = client.delete(entry("a"))
 
     assert (answer.status_code, answer.data) == (204, b"")
-    assert refused(client.get(entry("a")), 404, "XCom entry not found") is None
-    assert refused(client.delete(entry("a")), 404, "XCom entry not found") is None
+    assert error_detail(client.get(entry("a")), 404, "XCom entry not found") is None
+    assert error_detail(client.delete(entry("a")), 404, "XCom entry not found") is None
     assert stored_values(client) == {"b": "v"}
 
 
@@ -35,7 +35,7 @@ def test_a_body_of_a_deletion_is_ignored(client: FlaskClient) -> None:
 def test_an_unknown_parameter_of_a_deletion_is_refused(client: FlaskClient) -> None:
     create(client)
 
-    assert refused(client.delete(entry("k"), query_string={"x": 1}), 400, None) == (
+    assert error_detail(client.delete(entry("k"), query_string={"x": 1}), 400, None) == (
         "Extra query parameter(s) x not in spec"
     )
     assert stored_values(client) == {"k": "v"}

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.calls import RUN
-from tests.api.v1.calls import create, entry, refused
-from tests.conftest import load
+from tests.support.calls import RUN
+from tests.support.databases import load
+from tests.support.v1_calls import create, entry, error_detail
 
 VALUES = [
     '{"b": 1, "a": [1, null, true]}',
@@ -94,7 +94,7 @@ def test_deserialization_is_refused_unless_it_is_allowed(
     refusal = make_client().get(path, query_string=query)
     answer = make_client(deserialize=True).get(path, query_string=query)
 
-    assert refused(refusal, 400) == "XCom deserialization is disabled in configuration."
+    assert error_detail(refusal, 400) == "XCom deserialization is disabled in configuration."
     assert answer.get_json()["value"] == "2024-02-29"
     assert make_client().get(path).get_json()["value"] == "datetime.date@version=2(2024-02-29)"
 
@@ -147,5 +147,5 @@ def test_a_run_without_a_date_is_told_by_when_it_could_run(
 def test_an_entry_nobody_stored_is_not_found(client: FlaskClient, names: dict[str, str]) -> None:
     create(client)
 
-    assert refused(client.get(entry("k", **names)), 404, "XCom entry not found") is None
-    assert refused(client.get(entry("K")), 404, "XCom entry not found") is None
+    assert error_detail(client.get(entry("k", **names)), 404, "XCom entry not found") is None
+    assert error_detail(client.get(entry("K")), 404, "XCom entry not found") is None

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.v1.calls import create, entries, entry
-from tests.live import LiveServer
+from tests.support.live_server import LiveServer
+from tests.support.v1_calls import create, entries, entry
 
 KEYS = [
     "key with spaces",

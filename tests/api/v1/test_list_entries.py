@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v1.calls import create, entries, entry, refused
-from tests.conftest import load
+from tests.support.databases import load
+from tests.support.v1_calls import create, entries, entry, error_detail
 
 NAMES = [
     ("a", "r1", "t1", -1, "k"),
@@ -145,7 +145,7 @@ def test_no_limit_means_a_hundred(client: FlaskClient, database_url: str) -> Non
 def test_a_negative_limit_is_refused(client: FlaskClient) -> None:
     answer = client.get(entries(), query_string={"limit": -1})
 
-    assert refused(answer, 400, "Page limit must be a positive integer") is None
+    assert error_detail(answer, 400, "Page limit must be a positive integer") is None
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_negative_limit_is_refused(client: FlaskClient) -> None:
     ],
 )
 def test_an_offset_that_cannot_be_is_refused(client: FlaskClient, offset: str, words: str) -> None:
-    detail = refused(client.get(entries(), query_string={"offset": offset}), 400)
+    detail = error_detail(client.get(entries(), query_string={"offset": offset}), 400)
 
     assert detail is not None
     assert detail.startswith(words)

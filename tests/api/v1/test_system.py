@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from xcom_server.factory import create_app
 from xcom_server.settings import Settings
 
-from tests.api.v1.calls import create, entries, entry, refused
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
+from tests.support.v1_calls import create, entries, entry, error_detail
 
 HEALTHY = {
     "dag_processor": {"latest_dag_processor_heartbeat": None, "status": None},
@@ -79,7 +79,7 @@ def test_the_page_shows_the_document_and_needs_no_other_host(client: FlaskClient
     ],
 )
 def test_an_unknown_path_is_a_problem(client: FlaskClient, path: str) -> None:
-    assert refused(client.get(path), 404, "Not Found") == (
+    assert error_detail(client.get(path), 404, "Not Found") == (
         "The requested URL was not found on the server. If you entered the URL manually please"
         " check your spelling and try again."
     )
@@ -118,6 +118,6 @@ def test_a_failure_of_the_server_tells_nothing(database_url: str) -> None:
     app.add_url_rule("/fail", "fail", fail)
     answer = app.test_client().get("/fail")
 
-    detail = refused(answer, 500, "Internal Server Error")
+    detail = error_detail(answer, 500, "Internal Server Error")
     assert detail == "The server failed; its log says why."
     assert "secret" not in answer.text

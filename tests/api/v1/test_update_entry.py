@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v1.calls import create, entry, refused, stored_values
+from tests.support.v1_calls import create, entry, error_detail, stored_values
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_what_was_read_can_be_sent_back(client: FlaskClient, created: dict[str, 
 def test_a_field_that_would_change_is_refused(
     client: FlaskClient, created: dict[str, Any], field: str, value: Any
 ) -> None:
-    detail = refused(client.patch(entry("k"), json={"value": "new", field: value}), 400)
+    detail = error_detail(client.patch(entry("k"), json={"value": "new", field: value}), 400)
 
     assert detail == f"'{field}' is unknown or cannot be updated."
     assert stored_values(client) == {"k": "old"}
@@ -58,13 +58,13 @@ def test_a_field_that_would_change_is_refused(
 def test_a_body_without_a_value_is_refused(
     client: FlaskClient, created: dict[str, Any], body: dict[str, str]
 ) -> None:
-    detail = refused(client.patch(entry("k"), json=body), 400)
+    detail = error_detail(client.patch(entry("k"), json=body), 400)
 
     assert detail == "{'value': ['Missing data for required field.']}"
 
 
 def test_an_unknown_field_is_refused(client: FlaskClient, created: dict[str, Any]) -> None:
-    detail = refused(client.patch(entry("k"), json={"value": "new", "bogus": 1}), 400)
+    detail = error_detail(client.patch(entry("k"), json={"value": "new", "bogus": 1}), 400)
 
     assert detail == "{'bogus': ['Unknown field.']}"
     assert stored_values(client) == {"k": "old"}
@@ -125,7 +125,7 @@ def test_a_mask_that_names_anything_else_is_refused(
 ) -> None:
     answer = client.patch(f"{entry('k')}?update_mask={mask}", json={**created, "value": "new"})
 
-    assert refused(answer, 400) == f"'{name}' is unknown or cannot be updated."
+    assert error_detail(answer, 400) == f"'{name}' is unknown or cannot be updated."
     assert stored_values(client) == {"k": "old"}
 
 
@@ -134,11 +134,12 @@ def test_a_mask_that_names_a_field_missing_from_the_body_is_refused(
 ) -> None:
     answer = client.patch(entry("k"), json={"key": "k"}, query_string={"update_mask": "value"})
 
-    assert refused(answer, 400) == "'value' is unknown or cannot be updated."
+    assert error_detail(answer, 400) == "'value' is unknown or cannot be updated."
 
 
 def test_an_entry_nobody_stored_is_not_found(client: FlaskClient, created: dict[str, Any]) -> None:
     for path in (entry("other"), entry("k", task_id="other"), entry("k", dag_run_id="other")):
         assert (
-            refused(client.patch(path, json={"value": "new"}), 404, "XCom entry not found") is None
+            error_detail(client.patch(path, json={"value": "new"}), 404, "XCom entry not found")
+            is None
         )

@@ -6,7 +6,7 @@ from urllib.parse import unquote, unquote_to_bytes
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.v2.calls import create, entries, entry, refused, stored_values
+from tests.support.v2_calls import create, entries, entry, error_detail, stored_values
 
 WRITES = [("POST", entries()), ("PATCH", entry("k"))]
 
@@ -31,7 +31,7 @@ def write(client: FlaskClient, method: str, path: str, body: Any, **options: Any
 def test_a_malformed_body_is_refused_where_it_breaks(
     client: FlaskClient, method: str, path: str, body: str, position: int, reason: str
 ) -> None:
-    assert refused(write(client, method, path, body), 422) == [
+    assert error_detail(write(client, method, path, body), 422) == [
         {
             "type": "json_invalid",
             "loc": ["body", position],
@@ -55,7 +55,7 @@ def test_a_malformed_body_is_refused_where_it_breaks(
 def test_a_body_that_is_json_to_some_readers_only_is_refused(
     client: FlaskClient, method: str, path: str, body: str, reason: str
 ) -> None:
-    errors = refused(write(client, method, path, body), 422)
+    errors = error_detail(write(client, method, path, body), 422)
 
     assert [(each["type"], each["ctx"]) for each in errors] == [("json_invalid", {"error": reason})]
     assert stored_values(client) == {}
@@ -75,7 +75,7 @@ def test_a_body_that_is_json_to_some_readers_only_is_refused(
 def test_a_body_that_cannot_be_read_is_refused(
     client: FlaskClient, method: str, path: str, body: str | bytes
 ) -> None:
-    detail = refused(write(client, method, path, body), 400)
+    detail = error_detail(write(client, method, path, body), 400)
 
     assert detail == "There was an error parsing the body"
 
@@ -98,7 +98,7 @@ def test_a_body_that_is_no_object_is_refused(
 ) -> None:
     answer = write(client, method, path, body, content_type=content_type)
 
-    assert refused(answer, 422) == [
+    assert error_detail(answer, 422) == [
         {
             "type": "model_attributes_type",
             "loc": ["body"],
@@ -113,7 +113,7 @@ def test_a_body_that_is_no_object_is_refused(
 def test_a_body_that_is_not_there_is_missed(
     client: FlaskClient, method: str, path: str, body: bytes
 ) -> None:
-    assert refused(write(client, method, path, body), 422) == [
+    assert error_detail(write(client, method, path, body), 422) == [
         {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}
     ]
 
@@ -168,7 +168,7 @@ def test_a_json_media_type_is_taken(client: FlaskClient, content_type: str) -> N
 def test_everything_that_is_wrong_with_a_body_is_told_at_once(
     client: FlaskClient, body: dict[str, Any], found: list[tuple[str, str]]
 ) -> None:
-    errors = refused(client.post(entries(), json=body), 422)
+    errors = error_detail(client.post(entries(), json=body), 422)
 
     assert [(each["type"], each["loc"][1]) for each in errors] == found
     assert stored_values(client) == {}
@@ -185,7 +185,7 @@ def test_text_that_only_looks_like_nul_is_taken(client: FlaskClient) -> None:
 def test_an_update_takes_a_value_and_an_index_alone(client: FlaskClient, field: str) -> None:
     create(client, "k", "old")
 
-    errors = refused(client.patch(entry("k"), json={"value": 1, field: "k"}), 422)
+    errors = error_detail(client.patch(entry("k"), json={"value": 1, field: "k"}), 422)
 
     assert errors == [
         {
@@ -199,14 +199,14 @@ def test_an_update_takes_a_value_and_an_index_alone(client: FlaskClient, field: 
 
 
 def test_a_refusal_lists_a_hundred_errors_at_most(client: FlaskClient) -> None:
-    errors = refused(client.post(entries(), json={f"x{n}": n for n in range(5000)}), 422)
+    errors = error_detail(client.post(entries(), json={f"x{n}": n for n in range(5000)}), 422)
 
     assert len(errors) == 100
 
 
 def test_path_query_and_body_are_refused_together(client: FlaskClient) -> None:
-    listed = refused(client.get(entries("a\0") + "?map_index=x&limit=-1&offset=y"), 422)
-    patched = refused(client.patch(entry("a\0b"), json={}), 422)
+    listed = error_detail(client.get(entries("a\0") + "?map_index=x&limit=-1&offset=y"), 422)
+    patched = error_detail(client.patch(entry("a\0b"), json={}), 422)
 
     assert [each["loc"] for each in listed] == [
         ["path", "dag_id"],
@@ -235,7 +235,7 @@ def test_path_query_and_body_are_refused_together(client: FlaskClient) -> None:
     ],
 )
 def test_a_parameter_that_cannot_be_is_refused(client: FlaskClient, query: str, kind: str) -> None:
-    errors = refused(client.get(f"{entries()}?{query}"), 422)
+    errors = error_detail(client.get(f"{entries()}?{query}"), 422)
 
     name, _, given = query.partition("=")
     assert [(each["type"], each["loc"]) for each in errors] == [(kind, ["query", name])]
@@ -248,7 +248,7 @@ def test_a_url_that_is_not_utf8_is_refused(client: FlaskClient, path: str) -> No
 
     answer = client.get(entries(), environ_overrides={"PATH_INFO": raw})
 
-    assert refused(answer, 400) == "The path of the URL is not valid UTF-8"
-    assert refused(client.get(f"{entries()}?x=%ff"), 400) == (
+    assert error_detail(answer, 400) == "The path of the URL is not valid UTF-8"
+    assert error_detail(client.get(f"{entries()}?x=%ff"), 400) == (
         "The query of the URL is not valid UTF-8"
     )

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.calls import RUN
-from tests.api.v2.calls import create, entry, refused
-from tests.conftest import load
+from tests.support.calls import RUN
+from tests.support.databases import load
+from tests.support.v2_calls import create, entry, error_detail
 
 TUPLE = {"__classname__": "builtins.tuple", "__version__": 1, "__data__": [1, "a"]}
 
@@ -141,7 +141,7 @@ def test_a_mapped_entry_is_told_by_its_index(client: FlaskClient) -> None:
     create(client, "k", "mapped", map_index=3)
 
     assert value(client, entry("k"), map_index="3") == "mapped"
-    assert refused(client.get(entry("k")), 404) == "XCom entry with key: `k` not found"
+    assert error_detail(client.get(entry("k")), 404) == "XCom entry with key: `k` not found"
 
 
 @pytest.mark.parametrize(
@@ -186,4 +186,4 @@ def test_an_entry_nobody_stored_is_not_found(client: FlaskClient, names: dict[st
     create(client)
 
     for path, key in ((entry("k", **names), "k"), (entry("K"), "K"), (entry("x" * 600), "x" * 600)):
-        assert refused(client.get(path), 404) == f"XCom entry with key: `{key}` not found"
+        assert error_detail(client.get(path), 404) == f"XCom entry with key: `{key}` not found"

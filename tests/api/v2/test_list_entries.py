@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.calls import RUN
-from tests.api.v2.calls import RUN_DATE, create, entries, refused
+from tests.support.calls import RUN
+from tests.support.v2_calls import RUN_DATE, create, entries, error_detail
 
 ITEM = [
     "key",
@@ -195,7 +195,7 @@ def test_several_fields_order_a_list_one_after_the_other(listed: FlaskClient) ->
     ],
 )
 def test_an_order_that_cannot_be_is_refused(client: FlaskClient, query: str, detail: str) -> None:
-    assert refused(client.get(f"{entries()}?{query}"), 400) == detail
+    assert error_detail(client.get(f"{entries()}?{query}"), 400) == detail
 
 
 @pytest.mark.parametrize("place", [("nope",), ("etl", "nope"), ("etl", RUN, "nope"), ("e" * 300,)])
@@ -213,7 +213,7 @@ def test_parameters_that_nobody_knows_are_ignored(listed: FlaskClient) -> None:
 def test_a_pattern_of_too_many_alternatives_is_refused(listed: FlaskClient, parameter: str) -> None:
     many = "|".join(f"x{number}" for number in range(101))
 
-    assert refused(listed.get(entries(), query_string={parameter: many}), 400) == (
+    assert error_detail(listed.get(entries(), query_string={parameter: many}), 400) == (
         "A pattern of more than 100 alternatives is not allowed. Provided: 101"
     )
     assert keys(listed, **{parameter: many.removesuffix("|x100")}) == []

@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from xcom_server.factory import create_app
 from xcom_server.settings import Settings
 
-from tests.api.v2.calls import create, entries, entry, refused
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
+from tests.support.v2_calls import create, entries, entry, error_detail
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -88,7 +88,7 @@ def test_a_failure_of_the_server_tells_nothing(database_url: str) -> None:
     app.add_url_rule("/api/v2/fail", "fail", fail)
     answer = app.test_client().get("/api/v2/fail")
 
-    assert refused(answer, 500) == "Internal Server Error"
+    assert error_detail(answer, 500) == "Internal Server Error"
 
 
 @pytest.fixture
@@ -187,6 +187,6 @@ def test_a_refusal_of_a_login_lists_a_hundred_errors_at_most(
 def test_a_token_without_asking_is_for_servers_that_ask_nobody(
     guarded: FlaskClient, client: FlaskClient
 ) -> None:
-    assert "simple_auth_manager_all_admins" in refused(guarded.get("/auth/token"), 403)
+    assert "simple_auth_manager_all_admins" in error_detail(guarded.get("/auth/token"), 403)
     assert client.get("/auth/token").status_code == 201
     assert client.post("/auth/token", json={"username": "", "password": ""}).status_code == 201

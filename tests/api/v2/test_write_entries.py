@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.calls import RUN
-from tests.api.v2.calls import create, entries, entry, refused, stored_values
-from tests.conftest import load
+from tests.support.calls import RUN
+from tests.support.databases import load
+from tests.support.v2_calls import (
+    create,
+    entries,
+    entry,
+    error_detail,
+    stored_values,
+)
 
 VALUES = [
     None,
@@ -58,7 +64,7 @@ def test_an_update_replaces_the_value_and_the_timestamp(client: FlaskClient, val
 def test_creating_an_entry_twice_is_refused_and_keeps_the_first_value(client: FlaskClient) -> None:
     create(client, "k", 1)
 
-    detail = refused(create(client, "k", 2), 409)
+    detail = error_detail(create(client, "k", 2), 409)
 
     assert detail == "The XCom with key: `k` with mentioned task instance already exists."
     assert stored_values(client) == {"k": 1}
@@ -70,7 +76,7 @@ def test_an_entry_is_removed_once(client: FlaskClient) -> None:
     removed = client.delete(entry("k"), json={"x": 1})
 
     assert (removed.status_code, removed.data) == (204, b"")
-    assert refused(client.delete(entry("k")), 404) == MISSING.format("k")
+    assert error_detail(client.delete(entry("k")), 404) == MISSING.format("k")
     assert stored_values(client) == {}
 
 
@@ -107,7 +113,7 @@ def test_what_nobody_stored_is_neither_updated_nor_removed(
         client.delete(entry("k", **names)),
         client.patch(entry("k"), json={"value": 1, "map_index": 10**30}),
     ):
-        assert refused(answer, 404) == MISSING.format("k")
+        assert error_detail(answer, 404) == MISSING.format("k")
     assert stored_values(client) == {"k": "v"}
 
 
@@ -137,7 +143,7 @@ def test_a_missing_parent_is_named_in_the_order_of_airflow(
     ]
     load(database_url, json.dumps({"dag_runs": runs}))
 
-    assert refused(client.post(entries(**names), json={"key": "k", "value": 1}), 404) == detail
+    assert error_detail(client.post(entries(**names), json={"key": "k", "value": 1}), 404) == detail
     assert create(client).status_code == 201
 
 
@@ -153,7 +159,7 @@ def test_a_missing_parent_is_named_in_the_order_of_airflow(
 def test_ids_that_nothing_can_have_are_never_registered(
     client: FlaskClient, names: dict[str, str], detail: str
 ) -> None:
-    assert refused(client.post(entries(**names), json={"key": "k", "value": 1}), 404) == detail
+    assert error_detail(client.post(entries(**names), json={"key": "k", "value": 1}), 404) == detail
     assert stored_values(client) == {}
 
 
@@ -177,6 +183,6 @@ def test_the_last_of_several_members_of_one_name_counts(
 def test_names_that_are_too_long_together_are_refused(client: FlaskClient) -> None:
     names = {"dag_id": "é" * 250, "dag_run_id": "é" * 250, "task_id": "鍵" * 250}
 
-    detail = refused(client.post(entries(**names), json={"key": "鍵" * 400, "value": 1}), 400)
+    detail = error_detail(client.post(entries(**names), json={"key": "鍵" * 400, "value": 1}), 400)
 
     assert re.fullmatch(r"dag_id, .* are 2950 bytes together, more than 2600", detail)

@@ -1,11 +1,11 @@
-"""The calls of v2, and what tests ask of its answers."""
+"""Requests to v2 and assertions about its responses."""
 
 from typing import Any
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.api.calls import Calls
+from tests.support.calls import Calls
 
 RUN_DATE = "2024-01-01T00:00:00Z"
 
@@ -31,10 +31,15 @@ def stored_values(client: FlaskClient) -> dict[str, Any]:
     }
 
 
-def refused(answer: TestResponse, status: int) -> Any:
+def error_detail(answer: TestResponse, status: int) -> Any:
     """Assert that an answer is a refusal in v2's shape; return its detail."""
     assert answer.content_type == "application/json"
     assert answer.status_code == status
     body = answer.get_json()
     assert body.keys() == {"detail"}
     return body["detail"]
+
+
+def assert_refused(answer: TestResponse, status: int) -> None:
+    """Assert that a response is an error of this status."""
+    error_detail(answer, status)

@@ -35,6 +35,11 @@ OPERATIONS = {
         ("delete", "DELETE", 204),
     )
 }
+WRITES = [each for each in OPERATIONS if each[1] in ("create", "update", "delete")]
+READS = [each for each in OPERATIONS if each not in WRITES]
+
+AT_ONCE = 4
+"""How many calls tests make at the same time."""
 
 
 @dataclass(frozen=True)

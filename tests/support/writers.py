@@ -8,7 +8,7 @@ from types import TracebackType
 
 import requests
 
-from tests.system.client import Client
+from tests.support.http_client import Client
 
 BROKEN = 0
 """The status of a write whose connection broke before there was an answer."""

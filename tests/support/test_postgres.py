@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.postgres import Postgres, either
+from tests.support.postgres import Postgres, either
 
 SEGMENTS = Path("/proc/sysvipc/shm")
 

@@ -1,11 +1,11 @@
-"""The calls of v1, and what tests ask of its answers."""
+"""Requests to v1 and assertions about its responses."""
 
 from typing import Any
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.api.calls import Calls
+from tests.support.calls import Calls
 
 RUN_DATE = "2024-01-01T00:00:00+00:00"
 MANUAL = "https://airflow.apache.org/docs/apache-airflow/2.10.5/stable-rest-api-ref.html"
@@ -28,10 +28,17 @@ def stored_values(client: FlaskClient) -> dict[str, Any]:
     }
 
 
-def refused(answer: TestResponse, status: int, title: str | None = "Bad Request") -> str | None:
+def error_detail(
+    answer: TestResponse, status: int, title: str | None = "Bad Request"
+) -> str | None:
     """Assert that an answer is a problem document; return its detail."""
     assert answer.content_type == "application/problem+json"
     problem = answer.get_json()
     assert (answer.status_code, problem["status"], problem["title"]) == (status, status, title)
     assert problem.keys() == {"detail", "status", "title", "type"}
     return problem["detail"]  # type: ignore[no-any-return]
+
+
+def assert_refused(answer: TestResponse, status: int, title: str | None = "Bad Request") -> None:
+    """Assert that a response is an error of this status."""
+    error_detail(answer, status, title)

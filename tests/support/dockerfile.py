@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dockerfile_parse import DockerfileParser
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 FOLDERS = ("/source", "/wheels", "/opt/xcom", "/var/lib/xcom")
 """The folders that the Dockerfile uses; without Docker they are somewhere else."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
-SCRIPT = Path(__file__).with_name("official_client.py")
+SCRIPT = Path(__file__).with_name("official_process.py")
 KEYS = [
     "a b",
     "a/b",

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 VERSIONS = ["v1", "v2"]
 

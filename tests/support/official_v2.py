@@ -4,8 +4,8 @@ from typing import Any
 
 import requests
 
-from tests.clients.official import OfficialClient
-from tests.live import LiveServer
+from tests.support.live_server import LiveServer
+from tests.support.official import OfficialClient
 
 RUN = "scheduled__2024-01-01T00:00:00+00:00"
 SHARED = {"key", "timestamp", "logical_date", "map_index", "task_id", "dag_id", "run_id"}

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from tests.postgres import Postgres
-from tests.waiting import until
+from tests.support.postgres import Postgres
+from tests.support.waiting import until
 
 Outage = Callable[[Postgres], AbstractContextManager[None]]
 

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from tests.parity.recorded import Answer, Case
+from tests.support.recorded import Answer, Case
 
 RECORDED_NOW = re.compile(r"2026-11-2[0-9]T.*Z")
 """A moment that the recording server made: ours is another one of the same form."""
