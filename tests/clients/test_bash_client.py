@@ -131,12 +131,12 @@ def stored(entries: str) -> dict[str, Any]:
     return created
 
 
-def test_bash_accepts_the_generated_script(script):
+def test_bash_accepts_the_generated_script(script: Path) -> None:
     checked = run("bash", "-n", "-O", "extglob", str(script))
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_the_help_names_the_five_operations(script):
+def test_the_help_names_the_five_operations(script: Path) -> None:
     text = run("bash", str(script), "--help").stdout
     listed = text.partition("[xCom]\n")[2].partition("\n\n")[0]
     assert dict(line.split(maxsplit=1) for line in listed.splitlines()) == {
@@ -145,7 +145,9 @@ def test_the_help_names_the_five_operations(script):
 
 
 @pytest.mark.parametrize("key", GIVEN)
-def test_an_entry_lives_from_its_creation_to_its_removal(call, place, key):
+def test_an_entry_lives_from_its_creation_to_its_removal(
+    call: Callable[..., Answer], place: list[str], key: str
+) -> None:
     name = [*place, f"key={GIVEN[key]}"]
     created = call(
         "updateXComEntry",
@@ -165,7 +167,9 @@ def test_an_entry_lives_from_its_creation_to_its_removal(call, place, key):
     assert (missing.status, missing.json()["title"]) == (404, "XCom entry not found")
 
 
-def test_the_run_is_the_one_whose_id_holds_a_colon_and_a_plus(call, place, entries):
+def test_the_run_is_the_one_whose_id_holds_a_colon_and_a_plus(
+    call: Callable[..., Answer], place: list[str], entries: str
+) -> None:
     created = call("updateXComEntry", *place, "key==k", "value==v").json()
     assert requests.get(f"{entries}/k").json() == created
     assert created["execution_date"] == "2024-01-01T00:00:00+00:00"
@@ -176,7 +180,13 @@ def test_the_run_is_the_one_whose_id_holds_a_colon_and_a_plus(call, place, entri
     [(["value==new"], "new"), (["value:=null"], None), (['value:="5"'], "5")],
     ids=str,
 )
-def test_a_body_is_made_of_arguments(call, place, stored, arguments, value):
+def test_a_body_is_made_of_arguments(
+    call: Callable[..., Answer],
+    place: list[str],
+    stored: dict[str, Any],
+    arguments: list[str],
+    value: Any,
+) -> None:
     updated = call("updateXComValue", *place, "key=k", *arguments)
     assert (updated.status, updated.json()) == (200, {**stored, "value": value})
 
@@ -194,7 +204,14 @@ def test_a_body_is_made_of_arguments(call, place, stored, arguments, value):
     ],
     ids=str,
 )
-def test_an_update_mask_names_fields_between_commas(call, place, entries, stored, mask, refused):
+def test_an_update_mask_names_fields_between_commas(
+    call: Callable[..., Answer],
+    place: list[str],
+    entries: str,
+    stored: dict[str, Any],
+    mask: str,
+    refused: bool,
+) -> None:
     updated = call(
         "updateXComValue", *place, "key=k", *mask, "-", body=json.dumps({**stored, "value": "new"})
     )
@@ -205,7 +222,9 @@ def test_an_update_mask_names_fields_between_commas(call, place, entries, stored
 
 
 @pytest.mark.parametrize("anywhere", [[], [0], [1], [2], [1, 2], [0, 1, 2]], ids=str)
-def test_a_quoted_tilde_stands_for_any_dag_run_and_task(call, place, entries, anywhere):
+def test_a_quoted_tilde_stands_for_any_dag_run_and_task(
+    call: Callable[..., Answer], place: list[str], entries: str, anywhere: list[int]
+) -> None:
     key = f"only in {entries}"
     created = requests.post(entries, json={"key": key, "value": "v"}).json()
     asked = [
@@ -218,7 +237,9 @@ def test_a_quoted_tilde_stands_for_any_dag_run_and_task(call, place, entries, an
 
 
 @pytest.mark.parametrize(("limit", "offset"), [(1, 0), (2, 1), (3, 3), (100, 0)])
-def test_a_page_is_the_one_asked_for(call, place, entries, limit, offset):
+def test_a_page_is_the_one_asked_for(
+    call: Callable[..., Answer], place: list[str], entries: str, limit: int, offset: int
+) -> None:
     for key in "abcd":
         requests.post(entries, json={"key": key, "value": "v"})
     page = call("getXComEntry", *place, f"limit={limit}", f"offset={offset}").json()
@@ -228,7 +249,9 @@ def test_a_page_is_the_one_asked_for(call, place, entries, limit, offset):
 
 @pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize(("operation", "status"), [("getXComValue", 200), ("deleteXComValue", 204)])
-def test_a_form_without_fields_is_no_reason_to_refuse(call, place, operation, status):
+def test_a_form_without_fields_is_no_reason_to_refuse(
+    call: Callable[..., Answer], place: list[str], operation: str, status: int
+) -> None:
     answer = call(operation, *place, "key=k", curl=["--verbose"])
     assert "> Content-Type: application/x-www-form-urlencoded" in answer.log
     assert "> Content-Length: 0" in answer.log
@@ -242,7 +265,14 @@ def test_a_form_without_fields_is_no_reason_to_refuse(call, place, operation, st
         *itertools.product(["getXComEntry"], range(3)),
     ],
 )
-def test_a_name_left_out_leads_nowhere(call, place, entries, stored, operation, missing):
+def test_a_name_left_out_leads_nowhere(
+    call: Callable[..., Answer],
+    place: list[str],
+    entries: str,
+    stored: dict[str, Any],
+    operation: str,
+    missing: int,
+) -> None:
     name = [*place, "key=k"]
     answer = call(operation, *name[:missing], *name[missing + 1 :])
     assert (answer.status, answer.json()["title"]) == (404, "Not Found")
@@ -265,8 +295,14 @@ def test_a_name_left_out_leads_nowhere(call, place, entries, stored, operation, 
     ],
 )
 def test_a_refusal_is_printed_and_is_no_failure_of_the_script(
-    call, place, operation, arguments, curl, status, title
-):
+    call: Callable[..., Answer],
+    place: list[str],
+    operation: str,
+    arguments: list[str],
+    curl: list[str],
+    status: int,
+    title: str,
+) -> None:
     answer = call(operation, *place, *arguments, curl=curl)
     assert (answer.status, answer.json()["title"], answer.exit_status) == (status, title, 0)
 
@@ -280,6 +316,12 @@ def test_a_refusal_is_printed_and_is_no_failure_of_the_script(
         ("updateXComValue", ["key=k", "-"], 0),
     ],
 )
-def test_with_f_a_refusal_is_the_exit_status(call, place, operation, arguments, exit_status):
+def test_with_f_a_refusal_is_the_exit_status(
+    call: Callable[..., Answer],
+    place: list[str],
+    operation: str,
+    arguments: list[str],
+    exit_status: int,
+) -> None:
     answer = call(operation, *place, *arguments, curl=["-f"], body='{"value": "v"}')
     assert (answer.status, answer.text, answer.exit_status) == (404, "", exit_status)

@@ -94,7 +94,9 @@ def value_of(official: OfficialClient, key: str, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("key", KEYS, ids=short)
-def test_the_client_reads_an_entry_whatever_its_key(official, server, key):
+def test_the_client_reads_an_entry_whatever_its_key(
+    official: OfficialClient, server: LiveServer, key: str
+) -> None:
     dag_id = f"{official.dag_id}_keys"
     created = requests.post(
         f"{server.api}/dags/{dag_id}/dagRuns/{quote(RUN)}/taskInstances/extract/xcomEntries",
@@ -108,7 +110,9 @@ def test_the_client_reads_an_entry_whatever_its_key(official, server, key):
 
 @pytest.mark.parametrize("task_id", TASKS)
 @pytest.mark.parametrize("run_id", RUNS)
-def test_the_client_finds_a_run_whose_id_holds_a_colon_and_a_plus(official, run_id, task_id):
+def test_the_client_finds_a_run_whose_id_holds_a_colon_and_a_plus(
+    official: OfficialClient, run_id: str, task_id: str
+) -> None:
     place = (official.dag_id, run_id, task_id)
     entry = official.read("get_xcom_entry", *place, "return_value")
     assert entry["value"] == f"{task_id} in {run_id}"
@@ -118,21 +122,23 @@ def test_the_client_finds_a_run_whose_id_holds_a_colon_and_a_plus(official, run_
 
 
 @pytest.mark.parametrize("key", VALUES)
-def test_the_client_shows_a_value_as_the_text_that_python_makes_of_it(official, key):
+def test_the_client_shows_a_value_as_the_text_that_python_makes_of_it(
+    official: OfficialClient, key: str
+) -> None:
     assert value_of(official, key) == str(VALUES[key])
 
 
 @pytest.mark.parametrize("key", ["dict", "empty_dict", "list"])
-def test_a_container_comes_back_from_its_text(official, key):
+def test_a_container_comes_back_from_its_text(official: OfficialClient, key: str) -> None:
     assert ast.literal_eval(value_of(official, key)) == VALUES[key]
 
 
-def test_the_client_takes_a_text_that_looks_like_a_day_for_one(official):
+def test_the_client_takes_a_text_that_looks_like_a_day_for_one(official: OfficialClient) -> None:
     assert value_of(official, "day") == "datetime.date(2024, 1, 1)"
 
 
 @only("2.7.3", "2.3.0")
-def test_an_older_client_cannot_decode_null(official):
+def test_an_older_client_cannot_decode_null(official: OfficialClient) -> None:
     error = official.ask("get_xcom_entry", official.dag_id, RUN, "values", "null")["error"]
     assert (error["name"], error["status"]) == ("ApiValueError", None)
     assert "Required value type is str and passed type was NoneType" in error["text"]
@@ -140,13 +146,13 @@ def test_an_older_client_cannot_decode_null(official):
 
 @only("2.10.0")
 @pytest.mark.parametrize("stringify", [True, False])
-def test_the_newest_client_reads_null(official, stringify):
+def test_the_newest_client_reads_null(official: OfficialClient, stringify: bool) -> None:
     assert value_of(official, "null", stringify=stringify) is None
 
 
 @only("2.10.0")
 @pytest.mark.parametrize("key", VALUES)
-def test_the_client_reads_values_as_json(official, key):
+def test_the_client_reads_values_as_json(official: OfficialClient, key: str) -> None:
     stored = VALUES[key]
     expected = float(stored) if type(stored) is int else stored  # the client's model says number
     shown = value_of(official, key, stringify=False)
@@ -156,7 +162,9 @@ def test_the_client_reads_values_as_json(official, key):
 
 @only("2.10.0", "2.7.3")
 @pytest.mark.parametrize("map_index", [0, 1, 2])
-def test_the_client_reads_one_index_of_a_mapped_task(official, map_index):
+def test_the_client_reads_one_index_of_a_mapped_task(
+    official: OfficialClient, map_index: int
+) -> None:
     place = (official.dag_id, RUN, "mapped")
     entry = official.read("get_xcom_entry", *place, "first", map_index=map_index)
     assert (entry["map_index"], entry["value"]) == (map_index, f"first {map_index}")
@@ -175,7 +183,9 @@ def test_the_client_reads_one_index_of_a_mapped_task(official, map_index):
     ],
     ids=str,
 )
-def test_the_client_lists_what_its_filters_let_through(official, options):
+def test_the_client_lists_what_its_filters_let_through(
+    official: OfficialClient, options: dict[str, Any]
+) -> None:
     page = official.read("get_xcom_entries", official.dag_id, RUN, "mapped", **options)
     expected = [
         (index, key)
@@ -188,14 +198,16 @@ def test_the_client_lists_what_its_filters_let_through(official, options):
 
 
 @pytest.mark.parametrize("limit", [1, 7, 25, 100])
-def test_paging_finds_every_entry_exactly_once(official, limit):
+def test_paging_finds_every_entry_exactly_once(official: OfficialClient, limit: int) -> None:
     found = official.walk(official.dag_id, RUN, "paged", limit=limit)
     assert [entry["key"] for entry in found] == PAGED
     assert all(entry.keys() == ITEM for entry in found)
 
 
 @pytest.mark.parametrize("anywhere", list(itertools.product([True, False], repeat=3)), ids=str)
-def test_a_tilde_stands_for_any_dag_run_and_task(official, anywhere):
+def test_a_tilde_stands_for_any_dag_run_and_task(
+    official: OfficialClient, anywhere: tuple[bool, bool, bool]
+) -> None:
     named = (official.dag_id, RUN, "extract")
     found = official.walk(
         *("~" if wild else name for wild, name in zip(anywhere, named, strict=True)), limit=100
@@ -214,7 +226,7 @@ def test_a_tilde_stands_for_any_dag_run_and_task(official, anywhere):
     ) == sorted(expected)
 
 
-def test_a_place_without_entries_is_an_empty_list(official):
+def test_a_place_without_entries_is_an_empty_list(official: OfficialClient) -> None:
     page = official.read("get_xcom_entries", official.dag_id, RUN, "nothing")
     assert page == {"xcom_entries": [], "total_entries": 0}
 
@@ -231,21 +243,23 @@ def test_a_place_without_entries_is_an_empty_list(official):
     ],
     ids=str,
 )
-def test_an_entry_that_is_not_there_is_a_not_found_exception(official, place):
+def test_an_entry_that_is_not_there_is_a_not_found_exception(
+    official: OfficialClient, place: dict[str, str]
+) -> None:
     dag_id, *rest = place
     error = official.ask("get_xcom_entry", dag_id or official.dag_id, *rest)["error"]
     assert (error["name"], error["status"]) == ("NotFoundException", 404)
     assert json.loads(error["text"])["title"] == "XCom entry not found"
 
 
-def test_a_negative_limit_is_an_api_exception(official):
+def test_a_negative_limit_is_an_api_exception(official: OfficialClient) -> None:
     error = official.ask("get_xcom_entries", official.dag_id, RUN, "paged", limit=-1)["error"]
     assert (error["name"], error["status"]) == ("ApiException", 400)
     assert json.loads(error["text"])["title"] == "Page limit must be a positive integer"
 
 
 @only("2.10.0", "2.7.3")
-def test_to_deserialize_is_refused_unless_it_is_allowed(official):
+def test_to_deserialize_is_refused_unless_it_is_allowed(official: OfficialClient) -> None:
     place = (official.dag_id, RUN, "values", "text")
     assert official.read("get_xcom_entry", *place, deserialize=False)["value"] == VALUES["text"]
     error = official.ask("get_xcom_entry", *place, deserialize=True)["error"]

@@ -1,12 +1,15 @@
 """The clients that Airflow 3 publishes read and write every kind of key and value in v2."""
 
 import json
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 import requests
 
 from tests.support.databases import load
+from tests.support.live_server import LiveServer
 from tests.support.official import KEYS, OfficialClient, only, short
 from tests.support.official_v2 import ITEM, RUN, create, update
 
@@ -43,7 +46,9 @@ def moment(text: str) -> datetime:
 
 
 @pytest.mark.parametrize("given", [{}, {"map_index": 0}, {"map_index": 7}], ids=str)
-def test_an_entry_lives_from_its_creation_to_its_removal(official, place, given):
+def test_an_entry_lives_from_its_creation_to_its_removal(
+    official: OfficialClient, place: dict[str, str], given: dict[str, Any]
+) -> None:
     created = create(official, place, key="k", value={"rows": 1}, **given)
     assert created.keys() == {*ITEM[official.version], "value"}
     assert (
@@ -77,7 +82,9 @@ def test_an_entry_lives_from_its_creation_to_its_removal(official, place, given)
 
 @pytest.mark.parametrize("stringify", [False, True])
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: short(f"{value!r}"))
-def test_a_value_comes_back_as_it_was_given(official, place, value, stringify):
+def test_a_value_comes_back_as_it_was_given(
+    official: OfficialClient, place: dict[str, str], value: Any, stringify: bool
+) -> None:
     answers = [
         create(official, place, key="new", value=value),
         update(official, place, create(official, place, key="k", value="old")["key"], value=value),
@@ -93,7 +100,9 @@ def test_a_value_comes_back_as_it_was_given(official, place, value, stringify):
 
 
 @pytest.mark.parametrize("key", KEYS, ids=short)
-def test_an_entry_is_found_whatever_its_key(official, place, key):
+def test_an_entry_is_found_whatever_its_key(
+    official: OfficialClient, place: dict[str, str], key: str
+) -> None:
     created = create(official, place, key=key, value=f"of {key}")
     assert (created["key"], created["value"]) == (key, f"of {key}")
     assert official.read("get_xcom_entry", **place, xcom_key=key) == created
@@ -105,7 +114,9 @@ def test_an_entry_is_found_whatever_its_key(official, place, key):
     assert update(official, place, key, value="new")["key"] == key
 
 
-def test_an_update_answers_the_dates_of_its_own_run(official, guarded, place):
+def test_an_update_answers_the_dates_of_its_own_run(
+    official: OfficialClient, guarded: LiveServer, place: dict[str, str]
+) -> None:
     runs = [
         {
             "dag_id": f"{place['dag_id']}_{day}",
@@ -127,7 +138,9 @@ def test_an_update_answers_the_dates_of_its_own_run(official, guarded, place):
 
 @only("3.3.2")
 @pytest.mark.parametrize("key", KEYS, ids=short)
-def test_an_entry_and_no_other_is_removed_whatever_its_key(official, place, key):
+def test_an_entry_and_no_other_is_removed_whatever_its_key(
+    official: OfficialClient, place: dict[str, str], key: str
+) -> None:
     for each in (key, "another"):
         create(official, place, key=each, value=each)
     official.read("delete_xcom_entry", **place, xcom_key=key)
@@ -139,8 +152,12 @@ def test_an_entry_and_no_other_is_removed_whatever_its_key(official, place, key)
     ("deserialize", "shown"), [(False, OBJECT), (True, "timedelta@version=0(90.0)")]
 )
 def test_what_a_task_left_as_an_object_is_text_where_it_is_deserialized(
-    official, guarded, place, deserialize, shown
-):
+    official: OfficialClient,
+    guarded: LiveServer,
+    place: dict[str, str],
+    deserialize: bool,
+    shown: Any,
+) -> None:
     run_id = place["dag_run_id"]
     load(
         guarded.database_url,
@@ -161,7 +178,7 @@ def test_what_a_task_left_as_an_object_is_text_where_it_is_deserialized(
 
 
 @pytest.fixture
-def old(guarded, count_case):
+def old(guarded: LiveServer, count_case: Callable[..., None]) -> Iterator[OfficialClient]:
     """Yield the last client of v1, which comes in with a name and a password."""
     with OfficialClient(
         "2.10.0", guarded.api, count_case, username="user", password="user"
@@ -170,11 +187,13 @@ def old(guarded, count_case):
 
 
 @only("3.3.2")
-def test_the_clients_of_both_versions_read_what_either_writes(old, official, guarded, place):
+def test_the_clients_of_both_versions_read_what_either_writes(
+    old: OfficialClient, official: OfficialClient, guarded: LiveServer, place: dict[str, str]
+) -> None:
     here = (place["dag_id"], RUN, "extract")
     url = f"{guarded.api}/dags/{place['dag_id']}/dagRuns/{RUN}/taskInstances/extract/xcomEntries"
 
-    def both(key, v1, v2, map_index=-1):
+    def both(key: str, v1: Any, v2: Any, map_index: int = -1) -> None:
         """Check what each version shows of an entry."""
         shown = old.read("get_xcom_entry", *here, key, map_index=map_index)
         found = official.read("get_xcom_entry", **place, xcom_key=key, map_index=map_index)
@@ -210,7 +229,9 @@ def test_the_clients_of_both_versions_read_what_either_writes(old, official, gua
     assert (gone["name"], gone["status"]) == ("NotFoundException", 404)
 
 
-def test_the_old_client_is_refused_with_a_wrong_password(old, place):
+def test_the_old_client_is_refused_with_a_wrong_password(
+    old: OfficialClient, place: dict[str, str]
+) -> None:
     error = old.configured(password="wrong").ask(
         "get_xcom_entries", place["dag_id"], RUN, "extract"
     )["error"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.databases import load
+from tests.support.live_server import LiveServer
 from tests.support.official import OfficialClient, only
 from tests.support.official_v2 import ITEM, RUN
 
@@ -60,7 +61,7 @@ def runs_of(dag_id: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def stored(guarded):
+def stored(guarded: LiveServer) -> None:
     """Store the same entries for each version of the client."""
     for version in ITEM:
         dag_id = OfficialClient(version, guarded.url, print).dag_id
@@ -72,19 +73,23 @@ def listed(official: OfficialClient, *, limit: int = 100, **options: Any) -> lis
     return [tuple(entry[name] for name in ROW) for entry in found]
 
 
-def kept(official: OfficialClient, keep: Callable[[dict[str, Any]], bool]) -> list[tuple[Any, ...]]:
+def kept(
+    official: OfficialClient, keep: Callable[[dict[str, Any]], object]
+) -> list[tuple[Any, ...]]:
     return [tuple(row[name] for name in ROW) for row in rows_of(official.dag_id) if keep(row)]
 
 
 @pytest.mark.parametrize("limit", [1, 7, 25, 100])
-def test_paging_finds_every_entry_exactly_once(official, limit):
+def test_paging_finds_every_entry_exactly_once(official: OfficialClient, limit: int) -> None:
     found = official.walk(official.dag_id, RUN, "paged", limit=limit)
     assert [entry["key"] for entry in found] == PAGED
     assert all(entry.keys() == ITEM[official.version] for entry in found)
 
 
 @pytest.mark.parametrize("anywhere", list(itertools.product([True, False], repeat=3)), ids=str)
-def test_a_tilde_stands_for_any_dag_run_and_task(official, anywhere):
+def test_a_tilde_stands_for_any_dag_run_and_task(
+    official: OfficialClient, anywhere: tuple[bool, bool, bool]
+) -> None:
     named = (official.dag_id, RUN, "extract")
     found = official.walk(
         *("~" if wild else name for wild, name in zip(anywhere, named, strict=True)), limit=100
@@ -117,7 +122,9 @@ def test_a_tilde_stands_for_any_dag_run_and_task(official, anywhere):
     ],
     ids=str,
 )
-def test_a_list_holds_what_has_the_given_key_and_map_index(official, options):
+def test_a_list_holds_what_has_the_given_key_and_map_index(
+    official: OfficialClient, options: dict[str, Any]
+) -> None:
     assert sorted(listed(official, **options)) == sorted(
         kept(
             official,
@@ -166,7 +173,9 @@ def test_a_list_holds_what_has_the_given_key_and_map_index(official, options):
     ],
     ids=lambda each: str(each) if isinstance(each, dict) else "fits",
 )
-def test_a_list_holds_what_its_patterns_fit(official, options, keep):
+def test_a_list_holds_what_its_patterns_fit(
+    official: OfficialClient, options: dict[str, Any], keep: Callable[[dict[str, Any]], bool]
+) -> None:
     assert sorted(listed(official, **options)) == sorted(kept(official, keep))
 
 
@@ -174,14 +183,17 @@ def test_a_list_holds_what_its_patterns_fit(official, options, keep):
 @pytest.mark.parametrize("field", ["logical_date", "run_after"])
 @pytest.mark.parametrize("bound", BOUNDS)
 @pytest.mark.parametrize("date", ["2024-02-03T02:05:06.789Z", "2024-02-03T07:35:06.789+05:30"])
-def test_a_list_holds_what_its_dates_enclose(official, field, bound, date):
+def test_a_list_holds_what_its_dates_enclose(
+    official: OfficialClient, field: str, bound: str, date: str
+) -> None:
     position = ("logical_date", "run_after").index(field)
     runs = [
         run_id
         for run_id, dates in RUNS.items()
-        if dates[position] and BOUNDS[bound](dates[position], "2024-02-03T02:05:06.789000Z")
+        if (known := dates[position]) and BOUNDS[bound](known, "2024-02-03T02:05:06.789000Z")
     ]
-    assert sorted(listed(official, **{f"{field}_{bound}": date})) == sorted(
+    options: dict[str, Any] = {f"{field}_{bound}": date}
+    assert sorted(listed(official, **options)) == sorted(
         kept(official, lambda row: row["run_id"] in runs)
     )
 
@@ -202,7 +214,9 @@ def test_a_list_holds_what_its_dates_enclose(official, field, bound, date):
     ],
     ids=str,
 )
-def test_a_list_comes_in_the_order_that_is_asked_for(official, order_by, limit):
+def test_a_list_comes_in_the_order_that_is_asked_for(
+    official: OfficialClient, order_by: list[str], limit: int
+) -> None:
     found = official.walk(official.dag_id, "~", "~", limit=limit, order_by=order_by)
     expected = found
     for name in reversed(order_by):

@@ -2,15 +2,18 @@
 
 import json
 import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.live_server import LiveServer
-from tests.support.official import only
+from tests.support.official import OfficialClient, only
 from tests.support.official_v2 import ITEM, create, token_of
 
-READING = {"get_xcom_entry": {"xcom_key": "k"}, "get_xcom_entries": {}}
-WRITING = {
+READING: dict[str, dict[str, Any]] = {"get_xcom_entry": {"xcom_key": "k"}, "get_xcom_entries": {}}
+WRITING: dict[str, dict[str, Any]] = {
     "create_xcom_entry": {"x_com_create_body": {"key": "new", "value": "new"}},
     "update_xcom_entry": {"xcom_key": "k", "x_com_update_body": {"value": "new"}},
     "delete_xcom_entry": {"xcom_key": "k"},
@@ -20,7 +23,7 @@ CALLS = {**READING, **WRITING}
 NO_ENTRY = "The XCom with key: `nothing` with mentioned task instance doesn't exist."
 
 
-def of_each(calls):
+def of_each(calls: Iterable[str]) -> pytest.MarkDecorator:
     """Return the mark of a test that makes each call with each client; 3.0.2 cannot delete."""
     return pytest.mark.parametrize(
         ("official", "call"),
@@ -34,7 +37,7 @@ def of_each(calls):
     )
 
 
-def refused(official, call, **options):
+def refused(official: OfficialClient, call: str, **options: Any) -> tuple[str, int, Any]:
     """Make a call that fails; return the client's exception, its status and the detail."""
     error = official.ask(call, **options)["error"]
     assert error, f"{call} {options} was not refused"
@@ -42,7 +45,7 @@ def refused(official, call, **options):
 
 
 @pytest.fixture
-def kept(official, place):
+def kept(official: OfficialClient, place: dict[str, str]) -> Iterator[None]:
     """Store an entry `k`, and see in the end that it is as it was, and the only one."""
     created = create(official, place, key="k", value="old")
     yield
@@ -60,15 +63,23 @@ def kept(official, place):
 )
 @pytest.mark.usefixtures("kept")
 def test_whoever_has_no_good_token_is_refused(
-    official, call, place, token, exception, status, detail
-):
+    official: OfficialClient,
+    call: str,
+    place: dict[str, str],
+    token: str | None,
+    exception: str,
+    status: int,
+    detail: str,
+) -> None:
     nobody = official.configured(access_token=token)
     assert refused(nobody, call, **place, **CALLS[call]) == (exception, status, detail)
 
 
 @of_each(CALLS)
 @pytest.mark.usefixtures("kept")
-def test_a_token_that_was_tampered_with_is_forbidden(official, guarded, call, place):
+def test_a_token_that_was_tampered_with_is_forbidden(
+    official: OfficialClient, guarded: LiveServer, call: str, place: dict[str, str]
+) -> None:
     head, payload, signature = token_of(guarded, "user").split(".")
     forged = official.configured(access_token=f"{head}.{payload}.{signature[::-1]}")
     assert refused(forged, call, **place, **CALLS[call]) == (
@@ -79,7 +90,9 @@ def test_a_token_that_was_tampered_with_is_forbidden(official, guarded, call, pl
 
 
 @pytest.mark.usefixtures("kept")
-def test_a_viewer_reads(official, guarded, place):
+def test_a_viewer_reads(
+    official: OfficialClient, guarded: LiveServer, place: dict[str, str]
+) -> None:
     viewer = official.configured(access_token=token_of(guarded, "viewer"))
     for call, options in READING.items():
         assert viewer.read(call, **place, **options) == official.read(call, **place, **options)
@@ -87,13 +100,15 @@ def test_a_viewer_reads(official, guarded, place):
 
 @of_each(WRITING)
 @pytest.mark.usefixtures("kept")
-def test_a_viewer_writes_nothing(official, guarded, call, place):
+def test_a_viewer_writes_nothing(
+    official: OfficialClient, guarded: LiveServer, call: str, place: dict[str, str]
+) -> None:
     viewer = official.configured(access_token=token_of(guarded, "viewer"))
     assert refused(viewer, call, **place, **CALLS[call]) == ("ForbiddenException", 403, "Forbidden")
 
 
 @pytest.fixture(scope="module")
-def hasty(tmp_path_factory, users_file):
+def hasty(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterator[LiveServer]:
     """Yield a server whose tokens are good for one second."""
     with LiveServer(
         tmp_path_factory.mktemp("hasty"),
@@ -106,7 +121,7 @@ def hasty(tmp_path_factory, users_file):
 
 
 @pytest.fixture(scope="module")
-def late_token(hasty):
+def late_token(hasty: LiveServer) -> str:
     """Return a token whose second is over."""
     token = token_of(hasty, "admin")
     time.sleep(1.1)
@@ -114,7 +129,9 @@ def late_token(hasty):
 
 
 @of_each(CALLS)
-def test_an_expired_token_is_an_unauthorized_exception(official, hasty, late_token, call, place):
+def test_an_expired_token_is_an_unauthorized_exception(
+    official: OfficialClient, hasty: LiveServer, late_token: str, call: str, place: dict[str, str]
+) -> None:
     late = official.configured(host=hasty.url, access_token=late_token)
     assert refused(late, call, **place, **CALLS[call]) == (
         "UnauthorizedException",
@@ -135,7 +152,9 @@ def test_an_expired_token_is_an_unauthorized_exception(official, hasty, late_tok
     ids=str,
 )
 @pytest.mark.usefixtures("kept")
-def test_an_entry_that_is_not_there_is_not_found(official, call, place, elsewhere):
+def test_an_entry_that_is_not_there_is_not_found(
+    official: OfficialClient, call: str, place: dict[str, str], elsewhere: dict[str, Any]
+) -> None:
     detail = "XCom entry with key: `nothing` not found" if call == "get_xcom_entry" else NO_ENTRY
     assert refused(official, call, **{**place, **CALLS[call], **elsewhere}) == (
         "NotFoundException",
@@ -146,7 +165,10 @@ def test_an_entry_that_is_not_there_is_not_found(official, call, place, elsewher
 
 @of_each(["get_xcom_entry", "update_xcom_entry", "delete_xcom_entry"])
 @pytest.mark.usefixtures("kept")
-def test_an_entry_of_another_map_index_is_not_found(official, call, place):
+def test_an_entry_of_another_map_index_is_not_found(
+    official: OfficialClient, call: str, place: dict[str, str]
+) -> None:
+    options: dict[str, Any]
     if call == "update_xcom_entry":
         options = {"xcom_key": "k", "x_com_update_body": {"value": "new", "map_index": 0}}
     else:
@@ -154,7 +176,7 @@ def test_an_entry_of_another_map_index_is_not_found(official, call, place):
     assert refused(official, call, **place, **options)[:2] == ("NotFoundException", 404)
 
 
-def test_nothing_is_created_in_any_dag(official, place):
+def test_nothing_is_created_in_any_dag(official: OfficialClient, place: dict[str, str]) -> None:
     assert refused(
         official,
         "create_xcom_entry",
@@ -164,7 +186,9 @@ def test_nothing_is_created_in_any_dag(official, place):
 
 
 @pytest.mark.usefixtures("kept")
-def test_an_entry_that_is_there_already_is_a_conflict(official, place):
+def test_an_entry_that_is_there_already_is_a_conflict(
+    official: OfficialClient, place: dict[str, str]
+) -> None:
     assert refused(
         official, "create_xcom_entry", **place, x_com_create_body={"key": "k", "value": "new"}
     ) == (
@@ -185,7 +209,9 @@ def test_an_entry_that_is_there_already_is_a_conflict(official, place):
     ids=lambda given: str(given)[:40],
 )
 @pytest.mark.usefixtures("kept")
-def test_a_body_that_cannot_be_is_an_unprocessable_entity(official, place, body, field, kind):
+def test_a_body_that_cannot_be_is_an_unprocessable_entity(
+    official: OfficialClient, place: dict[str, str], body: dict[str, Any], field: str, kind: str
+) -> None:
     name, status, errors = refused(
         official, "create_xcom_entry", **place, x_com_create_body={"key": "new", "value": 1, **body}
     )
@@ -194,7 +220,9 @@ def test_a_body_that_cannot_be_is_an_unprocessable_entity(official, place, body,
 
 
 @only("3.3.2")
-def test_a_date_without_a_zone_is_an_unprocessable_entity(official, place):
+def test_a_date_without_a_zone_is_an_unprocessable_entity(
+    official: OfficialClient, place: dict[str, str]
+) -> None:
     name, status, errors = refused(
         official, "get_xcom_entries", **place, run_after_gt="2024-01-01T00:00:00"
     )
@@ -206,7 +234,9 @@ def test_a_date_without_a_zone_is_an_unprocessable_entity(official, place):
 
 @only("3.3.2")
 @pytest.mark.parametrize("order_by", [["value"], ["key", "logical_date"], ["Key"]], ids=str)
-def test_an_order_that_is_none_is_a_bad_request(official, place, order_by):
+def test_an_order_that_is_none_is_a_bad_request(
+    official: OfficialClient, place: dict[str, str], order_by: list[str]
+) -> None:
     assert refused(official, "get_xcom_entries", **place, order_by=order_by) == (
         "BadRequestException",
         400,

@@ -8,6 +8,7 @@ that call returned or raised.  Clients from 3.0 on are made with pydantic, the o
 import functools
 import json
 import sys
+from typing import Any
 
 from airflow_client import client
 from airflow_client.client.api.x_com_api import XComApi
@@ -16,12 +17,12 @@ BODIES = {"x_com_create_body": "XComCreateBody", "x_com_update_body": "XComUpdat
 
 
 @functools.cache
-def api_of(configuration):
+def api_of(configuration: str) -> Any:
     """Return the client's XComApi for a configuration, given as JSON."""
     return XComApi(client.ApiClient(client.Configuration(**json.loads(configuration))))
 
 
-def with_models(options):
+def with_models(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a call, bodies as the models that callers of new clients write."""
     return {
         name: getattr(client, BODIES[name])(**given) if name in BODIES else given
@@ -29,7 +30,7 @@ def with_models(options):
     }
 
 
-def plain(result):
+def plain(result: Any) -> Any:
     """Return a result as plain data; a new client's dates are as JSON has them."""
     if hasattr(result, "model_dump"):
         # an entry comes wrapped in the two models that it could be
@@ -37,7 +38,7 @@ def plain(result):
     return None if result is None else result.to_dict()
 
 
-def made(api, call, args, options):
+def made(api: Any, call: str, args: list[Any], options: dict[str, Any]) -> dict[str, Any]:
     """Return what a call gave: its result as plain data, or its error with the HTTP status."""
     try:
         result = getattr(api, call)(*args, _request_timeout=20.0, **with_models(options))
@@ -54,7 +55,7 @@ def made(api, call, args, options):
     return {"call": call, "result": plain(result), "error": None}
 
 
-def main():
+def main() -> None:
     """Answer every line of the input."""
     for line in sys.stdin:
         configuration, wanted = line.split("\t")
