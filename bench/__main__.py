@@ -121,7 +121,8 @@ class Run:
         print(in_words(self._machine), flush=True)
         self._output.mkdir(parents=True, exist_ok=True)
         for section in self._sections:
-            start, found = time.monotonic(), {}
+            start = time.monotonic()
+            found: Figures = {}
             try:
                 self._take(section, databases, found)
                 if section.name == "growth":

@@ -118,13 +118,15 @@ def _load(engine: Engine, table: Table, rows: Iterator[tuple[Any, ...]]) -> None
     connection = engine.raw_connection()
     cursor = connection.cursor()
     if engine.dialect.name == "postgresql":
-        with cursor.copy(f"COPY {table.name} FROM STDIN") as copy:  # type: ignore[attr-defined]
+        with cursor.copy(f"COPY {table.name} FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
     else:
         places = ", ".join("?" for _ in table.columns)
         cursor.execute("BEGIN")
-        cursor.executemany(f"INSERT INTO {table.name} VALUES ({places})", map(_for_sqlite, rows))
+        cursor.executemany(
+            f"INSERT INTO {table.name} VALUES ({places})", list(map(_for_sqlite, rows))
+        )
     connection.commit()
     connection.close()
 

@@ -1,7 +1,7 @@
 """The databases that a run asks: made and filled when first wanted, and gone with the run."""
 
 import sqlite3
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -69,10 +69,10 @@ class Databases:
 def remove_new(url: str) -> None:
     """Remove the entries that requests made, and let the database settle."""
     if make_url(url).get_backend_name() == SQLITE:
-        connection = sqlite3.connect(make_url(url).database or "", isolation_level=None)
-        connection.execute(_NEW)
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.close()
+        file = make_url(url).database or ""
+        with closing(sqlite3.connect(file, isolation_level=None)) as sqlite:
+            sqlite.execute(_NEW)
+            sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     else:
         with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute(_NEW.encode())

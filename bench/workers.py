@@ -7,11 +7,11 @@ docs/decisions/0008-speed.md.
 import asyncio
 import itertools
 import multiprocessing
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench import serving, wrk
 from bench.databases import Databases
@@ -72,7 +72,7 @@ def main() -> None:
 def _measured(kind: tuple[str, int, int], url: str, connections: int, databases: Databases) -> str:
     name, workers, threads = kind
     operation = operations(databases.layout)["GET entry"]
-    settings = {"XCOM_THREADS": str(threads)}
+    settings: dict[str, Any] = {"XCOM_THREADS": str(threads)}
     if name == "sync":
         settings["GUNICORN_CMD_ARGS"] = "--worker-class sync"
     with serving.this(
@@ -119,4 +119,4 @@ def _delay(slow: int, port: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -63,6 +63,7 @@ def _check(name: str, answer: dict[str, Any], layout: Layout) -> None:
     """End with an error unless a read was answered with what the layout holds."""
     entry = NUMBER * SPREAD % layout.instances * KEYS + NUMBER * SPREAD % KEYS
     stored = json.loads(value(entry))
+    expected: tuple[Any, ...]
     if name == "GET entry":
         held, expected = answer["value"], (stored, str(stored))
     elif name.startswith("list"):

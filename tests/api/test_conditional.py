@@ -94,7 +94,7 @@ def test_a_change_for_another_tag_is_refused_and_changes_nothing(
     ):
         assert answer.status_code == 412
         assert answer.headers["ETag"] == before.headers["ETag"]  # what to ask for next
-        assert "If-Match" in answer.json["detail"]
+        assert "If-Match" in answer.get_json()["detail"]
     assert client.get(ENTRY[version]).data == before.data
 
 
@@ -108,7 +108,7 @@ def test_a_header_that_names_no_tag_or_too_many_changes_nothing(
     assert patch(client, version, "new", {"If-Match": ""}).status_code == 412
     assert patch(client, version, "new", if_match(*many)).status_code == 400
     assert patch(client, version, "new", if_match(*many[1:])).status_code == 412
-    assert client.get(ENTRY["v1"]).json["value"] == "v"
+    assert client.get(ENTRY["v1"]).get_json()["value"] == "v"
 
 
 @VERSIONS
@@ -139,7 +139,7 @@ def test_an_entry_that_should_not_be_there_is_a_412_for_who_asks_so(
     assert client.post(ENTRIES[version], json=body, headers=headers).status_code == 412
     assert client.post(ENTRIES[version], json=body).status_code == 409
     assert patch(client, version, "new", headers).status_code == 412
-    assert client.get(ENTRY["v2"]).json["value"] == "1"
+    assert client.get(ENTRY["v2"]).get_json()["value"] == "1"
 
 
 @VERSIONS

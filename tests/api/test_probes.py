@@ -35,7 +35,7 @@ def test_without_its_database_a_server_lives_is_not_ready_and_says_why(
         503,
         {"status": "not ready", "reason": "The database does not hold the tables of this server."},
     )
-    assert client.get("/health").json["metadatabase"]["status"] == "unhealthy"
+    assert client.get("/health").get_json()["metadatabase"]["status"] == "unhealthy"
 
 
 def test_a_server_that_is_about_to_stop_says_so_and_still_answers(
@@ -46,7 +46,10 @@ def test_a_server_that_is_about_to_stop_says_so_and_still_answers(
 
     answer = client.get("/ready")
 
-    assert (answer.status_code, answer.json["reason"]) == (503, "The server is about to stop.")
+    assert (answer.status_code, answer.get_json()["reason"]) == (
+        503,
+        "The server is about to stop.",
+    )
     assert client.get("/live").status_code == client.get(entries()).status_code == 200
 
 

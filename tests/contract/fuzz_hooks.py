@@ -22,7 +22,9 @@ MOMENTS = {
 
 
 @schemathesis.hook
-def before_call(context: schemathesis.HookContext, case: schemathesis.Case, **kwargs: Any) -> None:
+def before_call(
+    context: schemathesis.HookContext, case: schemathesis.Case[Any], **kwargs: Any
+) -> None:
     """Give a valid case its meaning, and an invalid one something that is wrong."""
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     if "/api/v2/" not in case.path and is_valid:

@@ -4,13 +4,14 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations, product
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.faults import linearizability
-from tests.faults.history import Operation
+from tests.faults.history import Kind, Operation, Outcome
 from tests.faults.linearizability import State, violation
 
 
@@ -23,12 +24,12 @@ def history(*told: str) -> list[Operation]:
         expected, _, written = value.rpartition(">")
         found.append(
             Operation(
-                kind,
+                cast(Kind, kind),
                 "k",
                 None if value == "-" else written,
-                int(start),  # type: ignore[arg-type]
+                int(start),
                 int(end) if end else None,
-                outcome,  # type: ignore[arg-type]
+                cast(Outcome, outcome),
                 expected=expected or None,
             )
         )
@@ -189,11 +190,11 @@ def simulated(seed: int, *, clients: int, count: int, lost_answers: float) -> li
                 shown = None if kind == "delete" else value
                 found.append(
                     Operation(
-                        kind,
+                        cast(Kind, kind),
                         "k",
                         shown,
                         start,
-                        None,  # type: ignore[arg-type]
+                        None,
                         "unknown",
                         client,
                     )
@@ -218,16 +219,16 @@ def simulated(seed: int, *, clients: int, count: int, lost_answers: float) -> li
             seen.append((end, client, state))
         found.append(
             Operation(
-                kind,
+                cast(Kind, kind),
                 "k",
                 shown,
                 start,
-                None if lost else end,  # type: ignore[arg-type]
-                "unknown" if lost else outcome,
+                None if lost else end,
+                "unknown" if lost else cast(Outcome, outcome),
                 client,
                 expected,
             )
-        )  # type: ignore[arg-type]
+        )
     return sorted(found, key=lambda each: each.start)
 
 

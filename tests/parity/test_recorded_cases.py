@@ -64,7 +64,7 @@ def ports(
 
         @functools.cache
         def port(url: str, deserialize: str, auth: str) -> int:
-            return stack.enter_context(
+            live = stack.enter_context(
                 LiveServer(
                     tmp_path_factory.mktemp("server"),
                     XCOM_DATABASE_URL=url,
@@ -73,7 +73,8 @@ def ports(
                     XCOM_DESERIALIZE=deserialize,
                     XCOM_VALIDATE_RESPONSES="true",
                 )
-            ).port
+            )
+            return live.port
 
         def port_for(case: recorded.Case) -> int:
             reads = case["request"]["method"] in ("GET", "HEAD", "OPTIONS")

@@ -42,7 +42,7 @@ for address in json.loads(sys.argv[1]):
         print(json.dumps(refusal.code))
 """
 
-OPEN = [
+OPEN: list[Any] = [
     ["0.0.0.0", 80],
     ["::", 80],
     ["0", 80],
@@ -53,7 +53,7 @@ OPEN = [
     "/run/x.sock",
     "@abstract",
 ]
-CLOSED = [["127.0.0.1", 80], ["127.0.0.2", 80], ["localhost", 80], ["::1", 80]]
+CLOSED: list[Any] = [["127.0.0.1", 80], ["127.0.0.2", 80], ["localhost", 80], ["::1", 80]]
 
 
 @pytest.fixture
@@ -133,11 +133,12 @@ def test_the_server_ends_before_it_listens_beyond_loopback(
 @pytest.fixture(params=["0.0.0.0", "::", "unix"])
 def bound(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[socket.socket]:
     """Yield a socket that is bound beyond loopback and listens to nobody."""
-    family, address = {
+    addresses: dict[str, tuple[int, Any]] = {
         "0.0.0.0": (socket.AF_INET, ("0.0.0.0", 0)),
         "::": (socket.AF_INET6, ("::", 0)),
         "unix": (socket.AF_UNIX, str(tmp_path / "x.sock")),
-    }[request.param]
+    }
+    family, address = addresses[request.param]
     with socket.socket(family) as made:
         made.bind(address)
         yield made

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -29,7 +30,8 @@ def listener() -> Iterator[socket.socket]:
 @pytest.fixture
 def two_workers() -> Iterator[list[BalancedWorker]]:
     """Yield two workers of a server, which take connections and answer nothing."""
-    workers, taken = [], []
+    workers: list[BalancedWorker] = []
+    taken: list[Any] = []
     for age in (1, 2):
         worker = object.__new__(BalancedWorker)
         worker.age, worker.alive, worker.nr_conns, worker.cfg = age, True, 0, Config()

@@ -4,11 +4,11 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
-from sqlalchemy import event, func, make_url, select, text
+from sqlalchemy import QueuePool, event, func, make_url, select, text
 from sqlalchemy.exc import DisconnectionError
 from xcom_server.errors import EntryNotFound, Unavailable
 from xcom_server.storage.database.backend import Backend
@@ -201,4 +201,4 @@ def test_a_store_that_cannot_be_prepared_keeps_no_connection_over_a_fork(
     with pytest.raises(Unavailable, match="takes too long"):
         SqlXComStore(backend).prepare()
 
-    assert backend.engine.pool.checkedin() == 0
+    assert cast(QueuePool, backend.engine.pool).checkedin() == 0

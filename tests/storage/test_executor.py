@@ -242,7 +242,11 @@ def test_a_file_that_is_no_database_is_told_as_damaged_or_without_tables(
 def test_a_folder_that_is_gone_is_told_for_reads_and_writes(tmp_path: Path) -> None:
     store = SqlXComStore(open_backend(f"sqlite:///{tmp_path}/nowhere/x.db"))
 
-    for call in (lambda: store.get(NAME), lambda: store.create(NAME, "1")):
+    calls: list[Callable[[], object]] = [
+        lambda: store.get(NAME),
+        lambda: store.create(NAME, "1"),
+    ]
+    for call in calls:
         with pytest.raises(Unavailable, match="cannot be opened"):
             call()
 

@@ -1,5 +1,6 @@
 """A write's DAG, run and task instance: required where that is asked for, registered elsewhere."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,10 +23,7 @@ RUN_DATE = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def named(**fields: Any) -> XComKey:
-    return XComKey(
-        **{"dag_id": "etl", "run_id": RUN, "task_id": "extract", "map_index": -1, "key": "k"}
-        | fields
-    )
+    return replace(XComKey("etl", RUN, "extract", -1, "k"), **fields)
 
 
 @pytest.mark.parametrize(

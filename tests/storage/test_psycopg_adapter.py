@@ -37,9 +37,12 @@ def test_every_statement_waits_through_the_connection(
 ) -> None:
     waits: list[object] = []
     wait = connection.wait
-    monkeypatch.setattr(
-        connection, "wait", lambda *args, **options: (waits.append(args), wait(*args, **options))[1]
-    )
+
+    def counting_wait(*args: Any, **options: Any) -> Any:
+        waits.append(args)
+        return wait(*args, **options)
+
+    monkeypatch.setattr(connection, "wait", counting_wait)
 
     connection.execute("SELECT 1")
     connection.commit()

@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from xcom_server.errors import SchemaMismatch
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import XComFilter, XComKey
 from xcom_server.storage.opening import open_backend
@@ -93,7 +94,7 @@ def test_another_database_is_its_operators_to_upgrade(postgres_url: str) -> None
     with backend.engine.begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
 
-    with pytest.raises(schema.SchemaMismatch, match="Run: xcom-server db upgrade"):
+    with pytest.raises(SchemaMismatch, match="Run: xcom-server db upgrade"):
         schema.ensure_current(backend)
     backend.close()
 
@@ -103,5 +104,5 @@ def test_a_schema_of_the_future_is_not_touched(backend: Backend) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
     for bring_up in (schema.ensure_current, schema.upgrade):
-        with pytest.raises(schema.SchemaMismatch, match="9999, which a newer server made"):
+        with pytest.raises(SchemaMismatch, match="9999, which a newer server made"):
             bring_up(backend)

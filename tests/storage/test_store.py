@@ -19,10 +19,7 @@ NAME = XComKey("etl", RUN, "extract", -1, "k")
 
 
 def named(**fields: Any) -> XComKey:
-    return XComKey(
-        **{"dag_id": "etl", "run_id": RUN, "task_id": "extract", "map_index": -1, "key": "k"}
-        | fields
-    )
+    return replace(XComKey("etl", RUN, "extract", -1, "k"), **fields)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +174,7 @@ def test_the_timestamp_that_must_be_stored_is_the_old_one(store: XComStore) -> N
 @pytest.mark.parametrize("field", ["timestamp", "run_date"])
 def test_replacing_under_another_date_changes_nothing(store: XComStore, field: str) -> None:
     created = store.create(NAME, "1")
-    given = {"timestamp": created.timestamp, "run_date": created.run_date}
+    given: dict[str, Any] = {"timestamp": created.timestamp, "run_date": created.run_date}
 
     with pytest.raises(DateMismatch) as error:
         store.replace_value(NAME, "2", **given | {field: given[field] + timedelta(microseconds=1)})

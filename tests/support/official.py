@@ -99,7 +99,8 @@ class OfficialClient:
         print(
             json.dumps(self._configuration), wanted, sep="\t", file=self._process.stdin, flush=True
         )
-        assert self._process.stdout and self._process.stderr
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
         line = self._process.stdout.readline()
         if not line:
             pytest.fail(f"the client broke at {wanted}:\n{self._process.stderr.read()}")

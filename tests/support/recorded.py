@@ -127,7 +127,7 @@ def rows(document: str, heading: str, ids: Iterable[str] = ()) -> dict[str, str]
     section = document.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
     table = [line for line in section.splitlines() if line.startswith("| `")]
     named = {case: line for line in table for case in re.findall(r"`([^`]+)`", line.split("|")[1])}
-    found = {}
+    found: dict[str, str] = {}
     for name, line in named.items():
         matching = [each for each in ids if fnmatchcase(each, name)] if "*" in name else [name]
         assert matching, f"{name} in docs/differences.md matches no recording"

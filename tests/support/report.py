@@ -40,7 +40,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Send a worker's counts and figures to the process that prints them."""
     if hasattr(session.config, "workeroutput"):
         stash = session.config.stash
-        session.config.workeroutput["cases"] = dict(stash.get(CASES, Counter()))
+        cases = stash.setdefault(CASES, Counter())
+        session.config.workeroutput["cases"] = dict(cases)
         session.config.workeroutput["figures"] = stash.get(FIGURES, {})
 
 
@@ -55,7 +56,7 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    if counter := config.stash.get(CASES, Counter()):
+    if counter := config.stash.get(CASES, Counter[str]()):
         terminalreporter.section("cases")
         for kind, cases in sorted(counter.items()):
             terminalreporter.write_line(f"{cases:6} {kind}")

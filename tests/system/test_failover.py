@@ -14,7 +14,7 @@ from tests.support.postgres import Postgres, Standby, either
 from tests.support.waiting import until
 from tests.support.writers import Writers
 
-PAST = {Postgres.kill: "killed", Postgres.pause: "paused"}
+PAST: dict[Callable[[Postgres], None], str] = {Postgres.kill: "killed", Postgres.pause: "paused"}
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def token(server: LiveServer) -> str:
 
 
 @pytest.fixture
-def call(server: LiveServer, token: str) -> Iterator[Call]:
+def call(server: LiveServer, token: str) -> Call:
     """Return a function that calls an operation; there is an entry `old`, and none `new`."""
 
     def made(*arguments: Any) -> Answer:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -94,10 +95,12 @@ def replace_by_reload(server: LiveServer) -> None:
 def replace_one_by_one(server: LiveServer) -> None:
     for worker in server.workers():
         os.kill(worker, signal.SIGTERM)
-        until(
-            lambda worker=worker: worker not in server.workers() and len(server.workers()) == 2,
-            SECONDS,
-        )
+        until(partial(is_replaced, server, worker), SECONDS)
+
+
+def is_replaced(server: LiveServer, worker: int) -> bool:
+    workers = server.workers()
+    return worker not in workers and len(workers) == 2
 
 
 @pytest.mark.parametrize("replace", [replace_by_reload, replace_one_by_one])

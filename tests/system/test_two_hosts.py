@@ -41,7 +41,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory, users: Path) -> Iterator[Hos
     """Yield two servers that share a database, their users and the key of their tokens."""
     with ExitStack() as stack:
         postgres = stack.enter_context(Postgres(users.parent))
-        settings = {
+        settings: dict[str, Any] = {
             "XCOM_DATABASE_URL": emptied(postgres.url),
             "XCOM_AUTH": "users",
             "XCOM_USERS_FILE": str(users),

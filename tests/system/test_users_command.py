@@ -159,7 +159,7 @@ def test_what_happens_while_a_password_is_typed_is_not_undone(tmp_path: Path) ->
 def test_a_user_can_be_limited_to_dags(tmp_path: Path) -> None:
     user(tmp_path, "add", "ann", "--role", "user", "--dag", "etl", "--dag", "a/b")
 
-    assert stored(tmp_path)["ann"].dag_ids == {"etl", "a/b"}
+    assert stored(tmp_path)["ann"].dag_ids == frozenset({"etl", "a/b"})
     assert user(tmp_path, "list").stdout == "ann user (a/b, etl)\n"
 
 
@@ -178,7 +178,7 @@ def test_a_user_that_there_is_is_replaced_on_request_alone(tmp_path: Path) -> No
     changed = user(tmp_path, "add", "ann", "--role", "admin", "--replace", password="new\n")
     assert changed.stdout == "Changed ann, admin.\n"
     assert stored(tmp_path)["bob"] == before["bob"]
-    assert stored(tmp_path)["ann"].dag_ids == {"etl"}
+    assert stored(tmp_path)["ann"].dag_ids == frozenset({"etl"})
     assert PasswordHasher().verify(stored(tmp_path)["ann"].password_hash, "new")
 
 

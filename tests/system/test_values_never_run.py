@@ -4,6 +4,7 @@ import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -96,11 +97,11 @@ def write(client: FlaskClient, database_url: str, path: str, payload: str) -> in
         load(database_url, json.dumps([{**name, "value": payload}]))
         return 200
     version, method = path.split()
-    at = {"v1": v1, "v2": v2}[version]
+    api: Any = {"v1": v1, "v2": v2}[version]
     if method == "POST":
-        return at.create(client, "k", payload).status_code
+        return int(api.create(client, "k", payload).status_code)
     v1.create(client, "k", "old")
-    return client.patch(at.entry("k"), json={"value": payload}).status_code
+    return client.patch(api.entry("k"), json={"value": payload}).status_code
 
 
 WRITE_PATHS = ["v1 POST", "v1 PATCH", "v2 POST", "v2 PATCH", "seed"]

@@ -308,7 +308,7 @@ def test_a_body_of_too_many_members_is_refused(client: FlaskClient, method: str,
 
 
 def test_a_long_refused_name_is_not_repeated_at_length(client: FlaskClient) -> None:
-    detail = error_detail(create(client, **{"x" * 100_000: 1}), 400)
+    detail = error_detail(create(client, "k", "v", **{"x" * 100_000: 1}), 400)
 
     assert detail is not None
     assert len(detail) < 2100

@@ -84,7 +84,9 @@ def test_unknown_fields_are_named_in_order(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("field", ["dag_id", "task_id", "map_index"])
 def test_a_body_that_names_another_entry_is_refused(client: FlaskClient, field: str) -> None:
-    detail = error_detail(create(client, **{field: 7 if field == "map_index" else "other"}), 400)
+    detail = error_detail(
+        create(client, "k", "v", **{field: 7 if field == "map_index" else "other"}), 400
+    )
 
     assert detail == f"{field} from request body doesn't match uri parameter"
     assert stored_values(client) == {}

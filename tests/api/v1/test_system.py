@@ -1,6 +1,7 @@
 """Health, version, the document, its page, and what frames every answer."""
 
 import json
+from typing import NoReturn
 
 import pytest
 import yaml
@@ -112,7 +113,7 @@ def test_options_name_the_methods(client: FlaskClient) -> None:
 def test_a_failure_of_the_server_tells_nothing(database_url: str) -> None:
     app = create_app(Settings(database_url=database_url))
 
-    def fail() -> None:
+    def fail() -> NoReturn:
         raise RuntimeError("secret of the database")
 
     app.add_url_rule("/fail", "fail", fail)

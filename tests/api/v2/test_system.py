@@ -4,7 +4,7 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jwt
 import pytest
@@ -82,7 +82,7 @@ def test_an_answer_is_compressed_for_whoever_names_gzip(client: FlaskClient, pat
 def test_a_failure_of_the_server_tells_nothing(database_url: str) -> None:
     app = create_app(Settings(database_url=database_url))
 
-    def fail() -> None:
+    def fail() -> NoReturn:
         raise RuntimeError("secret of the database")
 
     app.add_url_rule("/api/v2/fail", "fail", fail)

@@ -18,7 +18,7 @@ from tests.support.v2_calls import (
     stored_values,
 )
 
-VALUES = [
+VALUES: list[Any] = [
     None,
     True,
     0,
