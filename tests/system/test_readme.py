@@ -1,126 +1,224 @@
-"""The README tells the truth: its first calls give its answers, its links lead somewhere."""
+"""Every command and snippet of the README is run and prints what the README shows."""
 
 import os
 import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from xcom_server import seed_file
+import requests
+import yaml
 
 from tests.support.commands import run
 from tests.support.databases import drop_tables, emptied
+from tests.support.dockerfile import stages
 from tests.support.http_client import status
 from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
 from tests.support.waiting import until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+URL = "http://127.0.0.1:8080"
+COMMANDS = Path(sys.executable).parent
+ENVIRON = {**os.environ, "PATH": f"{COMMANDS}:{os.environ['PATH']}"}
+PYTHONS = {
+    "With requests": Path(sys.executable),
+    "Client 3, for `/api/v2`": ROOT / ".venvs/client-3.3.2/bin/python",
+    "Client 2, for `/api/v1`": ROOT / ".venvs/client-2.10.0/bin/python",
+}
+"""The words before a snippet -> the Python that has what it imports."""
 
 
-FIRST_CALLS, DEPLOYMENT = README.split("## Deployment\n")
+def section(heading: str) -> str:
+    """Return the text below a heading, up to the next heading of its level or a higher one."""
+    level, _, _ = heading.partition(" ")
+    text = README.split(f"\n{heading}\n", 1)[1]
+    return re.split(rf"\n#{{1,{len(level)}}} ", text, maxsplit=1)[0]
 
 
-def session() -> list[tuple[str, str]]:
-    """Return the README's first calls, each with the output it shows."""
-    blocks = re.findall(r"```console\n(.*?)```", FIRST_CALLS, re.DOTALL)
-    steps = re.findall(r"^\$ ([^\n]*)\n(.*?)(?=^\$ |\Z)", "".join(blocks), re.MULTILINE | re.DOTALL)
-    return [(command, output) for command, output in steps if command != "make serve"]
+def blocks(language: str, text: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def test_the_first_calls_give_the_answers_that_are_shown(tmp_path: Path) -> None:
-    with LiveServer(tmp_path) as server:
-        setup = ""
-        shown = []
-        for command, output in session():
-            command = command.replace("http://127.0.0.1:8080", server.url)
-            if output:
-                shown.append(run("bash", "-c", f"{setup}{command}").stdout == output)
-            else:
-                setup += command + "\n"
-
-    assert shown == [True] * 6
+def steps(heading: str) -> list[tuple[str, str]]:
+    """Return the commands of a section that do not start a server, each with its output."""
+    found = [
+        step
+        for block in blocks("console", section(heading))
+        for step in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+    ]
+    return [(command, output) for command, output in found if not command.endswith("serve")]
 
 
-def test_the_commands_of_the_deployment_serve_users_from_postgresql(
-    tmp_path: Path, postgres_url: str
+def outputs(commands: list[str], folder: Path, url: str = URL) -> list[str]:
+    """Run commands in one shell and return what each printed."""
+    script = "".join(f"{command}\nprintf '\\0'\n" for command in commands)
+    done = run("bash", "-c", script.replace(URL, url), cwd=folder, env=ENVIRON)
+    return done.stdout.split("\0")[:-1]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Yield a server to which the quickstart has been applied: see `server.outputs`."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    with LiveServer(folder) as live:
+        shown = outputs([command for command, _ in steps("## Quickstart")], folder, live.url)
+        (folder / "shown").write_text("\0".join(shown))
+        yield live
+
+
+def test_quickstart_prints_the_output_shown(server: LiveServer) -> None:
+    expected = [output for _, output in steps("## Quickstart")]
+
+    assert len(expected) == 8
+    assert (server.folder / "shown").read_text().split("\0") == expected
+
+
+@pytest.mark.parametrize("words", PYTHONS)
+def test_python_snippet_prints_the_output_shown(
+    server: LiveServer, words: str, tmp_path: Path
 ) -> None:
-    """The first one is left out: tests/system/test_image.py does the same with pip."""
-    _, settings, start = re.findall(r"^\$ (.*)$", DEPLOYMENT.split("```")[1], re.MULTILINE)
+    snippet = blocks("python", README.split(words, 1)[1])[0]
+    script = tmp_path / "snippet.py"
+    script.write_text(snippet.replace(URL, server.url), encoding="utf-8")
+
+    done = run(str(PYTHONS[words]), str(script))
+
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == re.findall(r"^print\(.*\)  # (.*)$", snippet, re.MULTILINE)
+
+
+def test_pytest_fixture_starts_a_server(tmp_path: Path) -> None:
+    fixture, test = blocks("python", section("### As a pytest fixture"))
+    (tmp_path / "conftest.py").write_text(fixture, encoding="utf-8")
+    (tmp_path / "test_report.py").write_text(test, encoding="utf-8")
+
+    done = run(str(COMMANDS / "pytest"), "-p", "no:cacheprovider", "-q", cwd=tmp_path, env=ENVIRON)
+
+    assert "1 passed" in done.stdout, done.stdout
+    assert done.returncode == 0
+
+
+def test_ci_image_adds_the_user_of_the_workflow(tmp_path: Path) -> None:
+    text = section("### As a service container in CI")
+    (dockerfile,) = blocks("dockerfile", text)
+    (workflow,) = map(yaml.safe_load, blocks("yaml", text))
+    base, command = re.findall(r"^(?:FROM|RUN) (.*)$", dockerfile, re.MULTILINE)
+    environ = workflow["jobs"]["test"]["steps"][-1]["env"]
+
+    done = run("sh", "-c", command, cwd=tmp_path, env=ENVIRON)
+
+    assert done.stdout == "Added ci, op.\n"
+    assert f"docker build --tag {base} ." in text
+    with LiveServer(
+        tmp_path, XCOM_AUTH="users", XCOM_USERS_FILE=str(tmp_path / "xcom-users.json")
+    ) as live:
+        credentials = {
+            "username": environ["AIRFLOW_USER"],
+            "password": environ["AIRFLOW_PASSWORD"],
+        }
+        assert requests.post(f"{live.url}/auth/token", json=credentials).status_code == 201
+
+
+def test_ci_workflow_is_valid_and_uses_the_port_of_the_image(tmp_path: Path) -> None:
+    text = section("### As a service container in CI")
+    (block,) = blocks("yaml", text)
+    file = tmp_path / "tests.yaml"
+    file.write_text(block, encoding="utf-8")
+
+    checked = run(
+        str(COMMANDS / "check-jsonschema"),
+        "--builtin-schema",
+        "vendor.github-workflows",
+        str(file),
+    )
+
+    assert checked.returncode == 0, checked.stdout
+    job = yaml.safe_load(block)["jobs"]["test"]
+    service = job["services"]["airflow"]
+    port = stages()[-1].only("EXPOSE")
+    assert service["ports"] == [f"{port}:{port}"]
+    assert job["steps"][-1]["env"]["AIRFLOW_URL"] == f"http://127.0.0.1:{port}"
+    assert f"docker push {service['image']}\n" in text
+    assert f"--tag {service['image']} " in text
+
+
+def test_users_section_prints_the_output_shown(tmp_path: Path) -> None:
+    (added, shown), *requests_ = steps("## Users")
+
+    assert outputs([added], tmp_path) == [shown]
+    with LiveServer(
+        tmp_path, XCOM_AUTH="users", XCOM_USERS_FILE=str(tmp_path / "xcom-users.json")
+    ) as live:
+        printed = outputs([command for command, _ in requests_], tmp_path, live.url)
+    assert printed == [output for _, output in requests_]
+    assert [output for output in printed if output] == ["401\n", "200\n", "200\n"]
+
+
+def test_seeding_section_prints_the_output_shown(tmp_path: Path) -> None:
+    (seed,) = blocks("json", section("## Seeding"))
+    (tmp_path / "seed.json").write_text(seed, encoding="utf-8")
+    commands = [command for command, _ in steps("## Seeding")]
+
+    assert outputs(commands, tmp_path) == [output for _, output in steps("## Seeding")]
+    assert outputs(["xcom-server seed entries.json dag_runs.json"], tmp_path) == [
+        "Seeded 1 entry and 1 DAG run.\n"
+    ]
+
+
+def test_server_can_have_a_base_path(tmp_path: Path) -> None:
+    (command,) = re.findall(r"`(SCRIPT_NAME=.*? serve)`", README)
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    environ = {**ENVIRON, "XCOM_BIND": address, "XCOM_DRAIN_SECONDS": "0"}
+    with subprocess.Popen(
+        ["bash", "-c", f"exec env {command}"], cwd=tmp_path, env=environ
+    ) as server:
+        try:
+            until(lambda: status(f"http://{address}/airflow/ready") == 200, 60)
+            for path in ("/api/v1/health", "/api/v2/version", "/api/v2/openapi.json"):
+                assert status(f"http://{address}/airflow{path}") == 200
+        finally:
+            server.terminate()
+    assert server.returncode == 0
+
+
+def test_deployment_commands_serve_users_from_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    """The first command is left out: tests/system/test_image.py runs the same with pip."""
+    (block,) = blocks("console", section("## Deployment"))
+    _, settings, start = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
     drop_tables(postgres_url)
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        place = f"127.0.0.1:{free.getsockname()[1]}"
+        address = f"127.0.0.1:{free.getsockname()[1]}"
     settings = re.sub(r"postgresql\S+", f"'{postgres_url}'", settings)
-    start = start.replace("0.0.0.0:8080", place).replace(
+    start = start.replace("0.0.0.0:8080", address).replace(
         "&& xcom-server serve", "&& exec xcom-server serve"
     )
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with subprocess.Popen(
-        ["bash", "-c", f"{settings}\n{start}"],
-        stdin=subprocess.PIPE,
-        cwd=tmp_path,
-        env={**os.environ, "PATH": path},
+        ["bash", "-c", f"{settings}\n{start}"], stdin=subprocess.PIPE, cwd=tmp_path, env=ENVIRON
     ) as server:
         assert server.stdin is not None
         server.stdin.write(b"correct horse\n")
         server.stdin.close()
         try:
-            until(lambda: status(f"http://{place}/ready") == 200, 60)
-            dags = f"http://{place}/api/v1/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
-            assert status(dags) == 401
-            assert status(dags, "ann", "correct horse") == 200
+            until(lambda: status(f"http://{address}/ready") == 200, 60)
+            entries = f"http://{address}/api/v1/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
+            assert status(entries) == 401
+            assert status(entries, "ann", "correct horse") == 200
         finally:
             server.terminate()
             assert server.wait(60) == 0
     emptied(postgres_url)
 
 
-def test_the_first_commands_come_early() -> None:
-    lines = README.splitlines()
-
-    assert lines.index("$ make serve") < 15
-    assert next(number for number, line in enumerate(lines) if line.startswith("$ curl")) < 30
-    assert "make test" in "".join(lines[:30])
-    assert len(lines) <= 120
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        path.relative_to(ROOT)
-        for folder in (".", "docs", "openapi", "tests/parity", "docs/decisions")
-        for path in sorted((ROOT / folder).glob("*.md"))
-    ],
-    ids=str,
-)
-def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    text = (ROOT / document).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (ROOT / document.parent / target).exists(), f"{document} links to {target}"
-
-
-def test_the_tests_that_the_differences_name_are_there() -> None:
-    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "differences.md").read_text()))
-    source = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
-
-    assert named
-    assert {name for name in named if f"def {name}(" not in source} == set()
-
-
-def test_make_help_names_the_targets() -> None:
+def test_make_help_lists_the_targets_of_the_readme() -> None:
     listed = run("make", "--no-print-directory", "help", cwd=ROOT).stdout
 
-    for target in ("serve", "test", "faults", "check"):
+    targets = set(re.findall(r"`make (\w+)`", section("## Development"))) - {"help"}
+    assert targets >= {"test", "check"}
+    for target in sorted({*targets, "serve"}):
         assert f"make {target}" in listed
-
-
-def test_the_seed_files_that_are_shown_can_be_loaded() -> None:
-    text = (ROOT / "docs" / "seeding.md").read_text(encoding="utf-8")
-    files = [seed_file.read(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
-
-    assert [len(rows) for rows in files] == [1, 1]
-    for field in re.findall(r"`(\w+)`", text.split("| field |")[1].split("or an object")[0]):
-        assert field in seed_file.ENTRY_FIELDS | {"dag_run_id"}

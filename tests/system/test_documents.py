@@ -1,0 +1,50 @@
+"""Links between the documents resolve, and the tests and files that they show exist and work."""
+
+import re
+from pathlib import Path
+
+import pytest
+from xcom_server import __version__, seed_file
+
+from tests.support.paths import ROOT
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        path.relative_to(ROOT)
+        for folder in (".", "docs", "openapi", "tests/parity", "tests/faults", "docs/decisions")
+        for path in sorted((ROOT / folder).glob("*.md"))
+    ],
+    ids=str,
+)
+def test_links_between_documents_resolve(document: Path) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (ROOT / document.parent / target).exists(), f"{document} links to {target}"
+
+
+def test_tests_named_by_differences_exist() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "differences.md").read_text()))
+    source = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+
+    assert named
+    assert {name for name in named if f"def {name}(" not in source} == set()
+
+
+def test_seed_files_of_the_seeding_page_can_be_loaded() -> None:
+    text = (ROOT / "docs" / "seeding.md").read_text(encoding="utf-8")
+    files = [seed_file.read(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+
+    assert [len(rows) for rows in files] == [1, 1]
+    fields = re.findall(r"^\| ((?:`\w+`[ or]*)+) \|", text, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(fields))) == set(seed_file.ENTRY_FIELDS)
+
+
+def test_changelog_has_this_version_with_its_date() -> None:
+    headings = re.findall(
+        r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+
+    assert headings[0] == "[Unreleased]"
+    assert re.fullmatch(rf"\[{re.escape(__version__)}\] - \d{{4}}-\d\d-\d\d", headings[1])
