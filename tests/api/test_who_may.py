@@ -76,7 +76,7 @@ def token(client: FlaskClient, name: str, path: str = "/auth/token") -> str:
 def test_a_role_may_do_what_the_table_says(
     guarded: FlaskClient, role: str, operation: str, version: str
 ) -> None:
-    client = signed(guarded, None if role == "nobody" else role, version)
+    client = signed(guarded, None if role == "anonymous" else role, version)
 
     answer = OPERATIONS[operation](client, CALLS[version])
 
@@ -95,7 +95,7 @@ def test_a_role_may_do_what_the_table_says(
 
 def test_the_table_is_about_every_role_and_operation() -> None:
     assert set(table()) == {
-        (role, operation) for role in ["nobody", *Role] for operation in OPERATIONS
+        (role, operation) for role in ["anonymous", *Role] for operation in OPERATIONS
     }
 
 
