@@ -247,7 +247,10 @@ def test_the_document_names_settings_and_their_defaults() -> None:
     for name, number in told:
         unit = 1000 if name.endswith("_MS") else 1
         assert float(number) * unit == defaults[name.lower()], name
-    assert f"{defaults['workers'] * defaults['threads']} for one server as it comes" in DOCUMENT
+    assert (
+        f"{defaults['workers'] * defaults['threads']} for one server with the default settings"
+        in DOCUMENT
+    )
 
 
 def test_the_metrics_that_alerts_watch_are_there(client: FlaskClient) -> None:

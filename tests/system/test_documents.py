@@ -41,6 +41,15 @@ def test_seed_files_of_the_seeding_page_can_be_loaded() -> None:
     assert set(re.findall(r"`(\w+)`", " ".join(fields))) == set(seed_file.ENTRY_FIELDS)
 
 
+def test_reasons_of_ready_are_those_of_the_code() -> None:
+    text = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    source = "".join(path.read_text() for path in (ROOT / "app").rglob("*.py"))
+    reasons = re.findall(r"^\| `(The .*?)` \|", text, re.MULTILINE)
+
+    assert len(reasons) == 5
+    assert [reason for reason in reasons if f'"{reason}"' not in source] == []
+
+
 def test_changelog_has_this_version_with_its_date() -> None:
     headings = re.findall(
         r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
