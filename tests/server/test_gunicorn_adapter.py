@@ -126,12 +126,23 @@ def test_listeners(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_request_stop(arbiter: Arbiter) -> None:
-    gunicorn_adapter.request_stop(arbiter)
+def test_handle_signal(arbiter: Arbiter) -> None:
+    gunicorn_adapter.handle_signal(arbiter, signal.SIGTERM)
 
     assert arbiter.wait_for_signals(0.1) == [signal.SIGTERM], (
-        "gunicorn's Arbiter.signal does not queue SIGTERM: a server that drained does not stop. "
-        + FIX.format("request_stop")
+        "gunicorn's Arbiter.signal does not queue a signal: the server does not stop. "
+        + FIX.format("handle_signal")
+    )
+
+
+def test_application(worker: Counting) -> None:
+    before = gunicorn_adapter.application(worker)
+    worker.app.wsgi = lambda: "the application"
+    worker.load_wsgi()
+
+    assert (before, gunicorn_adapter.application(worker)) == (None, "the application"), (
+        "gunicorn's Worker.wsgi is not the application: a worker that exits does not close its"
+        " connections to the database. " + FIX.format("application")
     )
 
 

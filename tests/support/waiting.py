@@ -3,9 +3,14 @@
 import time
 from collections.abc import Callable
 
+SECONDS = 60
+"""How long anything may take on a loaded machine; what takes longer has failed."""
+
 
 def until(
-    condition: Callable[[], object], seconds: float = 60, why: Callable[[], object] = lambda: ""
+    condition: Callable[[], object],
+    seconds: float = SECONDS,
+    why: Callable[[], object] = lambda: "",
 ) -> float:
     """Return after how many seconds the condition held; fail with what `why` returns if never."""
     start = time.monotonic()

@@ -17,6 +17,7 @@ from tests.support.commands import run, xcom_server
 from tests.support.databases import emptied, seed_texts
 from tests.support.live_server import LiveServer
 from tests.support.paths import PARITY
+from tests.support.waiting import SECONDS
 
 
 def write(folder: Path, name: str, text: str) -> str:
@@ -205,7 +206,7 @@ def test_ctrl_c_ends_the_server_at_once(tmp_path: Path) -> None:
     with LiveServer(tmp_path) as server:
         os.killpg(server.process.pid, signal.SIGINT)
 
-        assert server.process.wait(15) == 0
+        assert server.process.wait(SECONDS) == 0
 
 
 def test_help_lists_every_setting(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ sentence when a release of gunicorn breaks one of them.
 """
 
 import mmap
-import signal
 import time
 from logging import LogRecord
 from typing import Any, NoReturn
@@ -51,9 +50,9 @@ def listeners(server: Arbiter) -> list[Any]:
     return list(server.LISTENERS)
 
 
-def request_stop(server: Arbiter) -> None:
-    """Stop the server gracefully; relies on `Arbiter.signal`, gunicorn's handler of SIGTERM."""
-    server.signal(signal.SIGTERM, None)
+def handle_signal(server: Arbiter, number: int) -> None:
+    """Handle a signal as gunicorn does; relies on `Arbiter.signal`, its own handler."""
+    server.signal(number, None)
 
 
 def halt(reason: str) -> NoReturn:
@@ -68,6 +67,11 @@ def survive_failed_replacement(worker: Worker) -> None:
     worker exits with a status that stops the server.
     """
     worker.booted = worker.age > worker.cfg.workers
+
+
+def application(worker: Worker) -> Any:
+    """Return a worker's application, or None before it is loaded; relies on `Worker.wsgi`."""
+    return getattr(worker, "wsgi", None)
 
 
 def close_after_response(request: Any) -> None:

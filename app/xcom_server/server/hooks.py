@@ -29,7 +29,7 @@ def when_ready(server: Arbiter) -> None:
     server.log.info(
         "xcom-server answers at %s/api/v1 and /api/v2 (page: %s/api/v2/ui/)", places, places
     )
-    _drain_on_sigterm(server, settings.drain_seconds)
+    _install_signal_handlers(server, settings.drain_seconds)
 
 
 def on_reload(server: Arbiter) -> None:
@@ -46,23 +46,29 @@ def pre_fork(server: Arbiter, worker: Worker) -> None:
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:
-    """Start a failed replacement again; a broken users file must not stop the other workers."""
-    gunicorn_adapter.survive_failed_replacement(worker)
+    """Start a failed replacement again, and leave Ctrl-C to the master.
 
-
-def post_worker_init(worker: Worker) -> None:
-    """Leave Ctrl-C to the master.
-
-    A terminal sends it to workers too, and a gthread worker that gets two signals hangs until
-    the master kills it (seen with gunicorn 27.0.1).
+    A broken users file must not stop the other workers.  A terminal sends Ctrl-C to workers too,
+    and a gthread worker that gets two signals hangs until the master kills it (seen with gunicorn
+    27.0.1).
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gunicorn_adapter.survive_failed_replacement(worker)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 
 
 def pre_request(worker: Worker, request: Any) -> None:
     """Close connections after their response while the server drains."""
     if shared.is_draining():
         gunicorn_adapter.close_after_response(request)
+
+
+def worker_exit(server: Arbiter, worker: Worker) -> None:
+    """Close the worker's connections to the database.
+
+    SQLite folds its write-ahead log into the database when the last connection is closed.
+    """
+    if (app := gunicorn_adapter.application(worker)) is not None:
+        app.extensions["store"].close()
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
@@ -79,8 +85,8 @@ BY_NAME = {
         on_reload,
         pre_fork,
         post_fork,
-        post_worker_init,
         pre_request,
+        worker_exit,
         child_exit,
     )
 }
@@ -90,20 +96,33 @@ def _open_addresses(server: Arbiter) -> list[Any]:
     return [listener.getsockname() for listener in gunicorn_adapter.listeners(server)]
 
 
-def _drain_on_sigterm(server: Arbiter, seconds: int) -> None:
+def _install_signal_handlers(server: Arbiter, drain_seconds: int) -> None:
     """On SIGTERM, let /ready fail for some seconds before the server stops.
 
-    A second SIGTERM stops the server at once.
+    A second SIGTERM stops the server at once, and so do SIGINT and SIGQUIT.  A worker inherits the
+    handlers when it is forked; without them, it would lose signals until it has its own.
     """
     master = os.getpid()
 
-    def drain(number: int, frame: Any) -> None:
+    def exit_new_worker() -> None:
         if os.getpid() != master:
-            os._exit(0)  # a worker that was just forked and has no signal handlers yet
-        if shared.is_draining() or not seconds:
-            gunicorn_adapter.request_stop(server)
-        shared.begin_draining()
-        signal.alarm(seconds)
+            os._exit(0)
 
+    def quit_now(number: int, frame: Any) -> None:
+        exit_new_worker()
+        gunicorn_adapter.handle_signal(server, number)
+
+    def drain(number: int, frame: Any) -> None:
+        exit_new_worker()
+        if shared.is_draining() or not drain_seconds:
+            gunicorn_adapter.handle_signal(server, signal.SIGTERM)
+        shared.begin_draining()
+        signal.alarm(drain_seconds)
+
+    def stop(number: int, frame: Any) -> None:
+        gunicorn_adapter.handle_signal(server, signal.SIGTERM)
+
+    signal.signal(signal.SIGINT, quit_now)
+    signal.signal(signal.SIGQUIT, quit_now)
     signal.signal(signal.SIGTERM, drain)
-    signal.signal(signal.SIGALRM, lambda number, frame: gunicorn_adapter.request_stop(server))
+    signal.signal(signal.SIGALRM, stop)
