@@ -22,6 +22,7 @@ from tests.support.passwords import (
     ELSEWHERE,
     HOME,
     Clock,
+    CountingHasher,
     assert_refused,
     fail_until_one_waits,
     wait_for,
@@ -142,6 +143,66 @@ def test_many_at_once_get_no_more_attempts_than_one(users: UsersFile) -> None:
 
     assert outcomes.count(Unauthenticated) == ATTEMPTS_BEFORE_BACKOFF
     assert outcomes.count(TooManyAttempts) == 32 - ATTEMPTS_BEFORE_BACKOFF
+
+
+def test_a_request_that_waits_for_argon2_does_not_get_an_attempt_that_was_used_meanwhile(
+    users: UsersFile, runs: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second request checks the count, and then waits for the first one's argon2 run.
+
+    The clock, which is read when the count is checked, lets the first request go on.
+    """
+    monkeypatch.setattr(passwords, "HASH_LOCK_TIMEOUT_SECONDS", 60)
+    in_argon2, second_has_checked = threading.Event(), threading.Event()
+    second = threading.current_thread()
+
+    class WaitingHasher(CountingHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+            in_argon2.set()
+            assert second_has_checked.wait(60)
+            return super().verify(hash, password)
+
+    def clock() -> float:
+        if in_argon2.is_set() and threading.current_thread() is second:
+            second_has_checked.set()
+        return 1000
+
+    gate = PasswordAuthenticator(users, clock)
+    for _ in range(ATTEMPTS_BEFORE_BACKOFF - 1):
+        assert_refused(gate)
+    before = runs()
+    monkeypatch.setattr(passwords, "_hasher", WaitingHasher())
+    first = threading.Thread(target=assert_refused, args=(gate,))
+    first.start()
+    assert in_argon2.wait(60)
+
+    waits = wait_for(gate)
+    first.join()
+
+    assert (waits, runs() - before) == (1, 1)
+
+
+def test_a_request_waits_for_argon2_for_a_limited_time(
+    gate: PasswordAuthenticator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "HASH_LOCK_TIMEOUT_SECONDS", 0.01)
+    in_argon2, done = threading.Event(), threading.Event()
+
+    class StuckHasher(CountingHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+            in_argon2.set()
+            return not done.wait(60)
+
+    monkeypatch.setattr(passwords, "_hasher", StuckHasher())
+    first = threading.Thread(target=assert_refused, args=(gate,))
+    first.start()
+    assert in_argon2.wait(60)
+
+    with pytest.raises(TooManyAttempts):
+        gate.authenticate("bob", "bob's", ELSEWHERE)
+
+    done.set()
+    first.join()
 
 
 def test_the_caches_are_used_by_one_thread_at_a_time(users: UsersFile) -> None:

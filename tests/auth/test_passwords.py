@@ -7,14 +7,22 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from xcom_server.auth.passwords import (
+    ADDRESS_ATTEMPTS_BEFORE_BACKOFF,
     MAX_PASSWORD_BYTES,
     VERIFIED_SECONDS,
     PasswordAuthenticator,
     hash_password,
 )
-from xcom_server.auth.users import Role, User, UsersFile, write
+from xcom_server.auth.users import MAX_NAME_LENGTH, Role, User, UsersFile, write
 
-from tests.support.passwords import CHEAP, ELSEWHERE, HOME, Clock, assert_refused
+from tests.support.passwords import (
+    CHEAP,
+    ELSEWHERE,
+    HOME,
+    Clock,
+    assert_refused,
+    fail_until_one_waits,
+)
 
 
 def test_a_right_password_tells_who_it_is(gate: PasswordAuthenticator) -> None:
@@ -181,3 +189,23 @@ def test_a_password_that_is_too_long_is_refused_without_an_argon2_run(
         assert_refused(gate, name, password)
 
     assert runs() == 0
+
+
+def test_only_a_name_that_is_too_long_is_refused_without_an_argon2_run(
+    gate: PasswordAuthenticator, runs: Callable[[], int]
+) -> None:
+    assert_refused(gate, "x" * MAX_NAME_LENGTH)
+    assert runs() == 1
+
+    assert_refused(gate, "x" * (MAX_NAME_LENGTH + 1))
+    assert runs() == 1
+
+
+def test_names_and_passwords_that_are_too_long_use_up_no_attempts(
+    gate: PasswordAuthenticator,
+) -> None:
+    for _ in range(ADDRESS_ATTEMPTS_BEFORE_BACKOFF + 1):
+        assert_refused(gate, "x" * (MAX_NAME_LENGTH + 1))
+        assert_refused(gate, "ann", "x" * (MAX_PASSWORD_BYTES + 1))
+
+    fail_until_one_waits(gate)
