@@ -1,0 +1,78 @@
+"""Connecting to PostgreSQL: a time-out, after which a late connection or error is disposed of."""
+
+import threading
+from typing import Any
+
+import psycopg
+import pytest
+from xcom_server.storage.database import psycopg_adapter
+from xcom_server.storage.database.psycopg_adapter import Connector, NoAnswer
+
+from tests.support.waiting import until
+
+
+class Driver:
+    """psycopg, which connects only when it is released."""
+
+    def __init__(self, outcome: Any) -> None:
+        self.released = threading.Event()
+        self.finished = threading.Event()
+        self._outcome = outcome
+
+    def connect(self, *_: Any, **__: Any) -> Any:
+        assert self.released.wait(60)
+        self.finished.set()
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
+def connect(driver: Driver, monkeypatch: pytest.MonkeyPatch, timeout: float) -> Any:
+    monkeypatch.setattr(psycopg_adapter, "bounded_connection", lambda seconds: driver)
+    return Connector(timeout, None)(None, None, [], {"host": "db"})
+
+
+def test_connection_that_arrives_after_its_timeout_is_closed(
+    monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    late = psycopg.connect(postgres_url.replace("+psycopg", ""))
+    driver = Driver(late)
+
+    with pytest.raises(NoAnswer, match="no host answered in time"):
+        connect(driver, monkeypatch, 0.01)
+    assert not late.closed
+    driver.released.set()
+
+    until(lambda: late.closed)
+
+
+def test_error_that_arrives_after_the_timeout_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unhandled: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", unhandled.append)
+    before = {*threading.enumerate()}
+    driver = Driver(psycopg.OperationalError("refused"))
+
+    with pytest.raises(NoAnswer):
+        connect(driver, monkeypatch, 0.01)
+    [thread] = {*threading.enumerate()} - before
+    driver.released.set()
+    thread.join(60)
+
+    assert driver.finished.is_set()
+    assert unhandled == []
+
+
+@pytest.mark.parametrize("outcome", ["a connection", psycopg.OperationalError("refused")])
+def test_what_the_driver_reports_in_time_is_passed_on(
+    monkeypatch: pytest.MonkeyPatch, outcome: Any
+) -> None:
+    driver = Driver(outcome)
+    driver.released.set()
+
+    if isinstance(outcome, Exception):
+        with pytest.raises(psycopg.OperationalError, match="refused"):
+            connect(driver, monkeypatch, 60)
+    else:
+        assert connect(driver, monkeypatch, 60) == outcome
