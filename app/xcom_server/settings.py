@@ -1,6 +1,6 @@
-"""Every setting of the server: one frozen table of name, default and help.
+"""The settings: their names, defaults and help texts, and how they are read.
 
-A setting `database_url` is the environment variable `XCOM_DATABASE_URL` and the option
+The setting `database_url` is the environment variable `XCOM_DATABASE_URL` and the option
 `--database-url` of `xcom-server serve`.
 """
 
@@ -37,7 +37,7 @@ _NUMBERS = {
 
 
 class SettingsError(OperatorError):
-    """A setting is unknown or its value cannot be read; the text names the variable."""
+    """A setting is unknown, or its value is invalid; the message names the variable."""
 
 
 def _setting(default: Any, help_text: str, *, least: float = 1) -> Any:
@@ -46,91 +46,139 @@ def _setting(default: Any, help_text: str, *, least: float = 1) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an operator decides.  Time-outs are in seconds."""
+    """The settings of a server, with their defaults and help texts.
+
+    Durations are in seconds and sizes in bytes.  `docs/configuration.md` shows the same texts.
+    """
 
     database_url: str = _setting(
         "sqlite:///xcom.db",
-        "SQLAlchemy URL of the database: SQLite (a file, or sqlite:// in"
-        " memory) or PostgreSQL (postgresql+psycopg://).",
+        "SQLAlchemy URL of the database. Tested with SQLite (sqlite:///FILE in WAL mode, or"
+        " sqlite:// in memory with one worker) and with PostgreSQL"
+        " (postgresql+psycopg://USER:PASSWORD@HOST/NAME, which needs the extra `postgres`).",
     )
     require_parents: bool = _setting(
         False,
-        "Answer 404 to a write for an unknown DAG run or task instance; if false, it is"
-        " registered.",
+        "Return 404 for a write whose DAG run or task instance is not registered. If false, the"
+        " write registers it.",
     )
     deserialize: bool = _setting(
-        False, "Allow deserialize=true in v1, as Airflow's enable_xcom_deserialize_support does."
+        False,
+        "Allow `deserialize=true` in v1, as Airflow's [api] enable_xcom_deserialize_support does.",
     )
-    maximum_page_limit: int = _setting(100, "The largest page that `limit` can ask for.")
-    fallback_page_limit: int = _setting(100, "The page size for `limit=0` in v1.")
-    max_body_bytes: int = _setting(1024 * 1024, "The largest request body, in bytes (413).")
-    max_json_depth: int = _setting(MAX_DEPTH, "How deeply a request body may be nested (400).")
+    maximum_page_limit: int = _setting(
+        100,
+        "Maximum number of entries on a page in v1 and v2, as Airflow's [api] maximum_page_limit."
+        " A larger `limit` is reduced to it.",
+    )
+    fallback_page_limit: int = _setting(
+        100,
+        "Number of entries on a page in v1 for `limit=0`, as Airflow's [api] fallback_page_limit.",
+    )
+    max_body_bytes: int = _setting(
+        1024 * 1024, "Maximum size of a request body in bytes. A larger one gets a 413."
+    )
+    max_json_depth: int = _setting(
+        MAX_DEPTH,
+        "Maximum nesting depth of the JSON in a request body. A deeper one gets a 400.",
+    )
     validate_responses: bool = _setting(
-        False, "For tests: answer 500 if a response does not conform to the OpenAPI document."
+        False,
+        "Check every response against the OpenAPI document, and return 500 instead of one that"
+        " does not conform. For tests.",
     )
     auth: str = _setting(
         "none",
-        "Authentication: `users` requires a login from the users file; `none` treats"
-        " everyone as an admin and only listens on loopback.",
+        "Authentication: `users` requires credentials of a user in the users file; `none` treats"
+        " every client as an admin and allows only loopback addresses in `bind`.",
     )
-    users_file: str = _setting("xcom-users.json", "The users file of `xcom-server user`.")
+    users_file: str = _setting(
+        "xcom-users.json", "File with the users, which `xcom-server user add` writes."
+    )
     token_key_file: str = _setting(
         "xcom-token.key",
-        "File with the key that signs v2 tokens (at least 64 bytes). Created if"
-        " missing; shared by hosts that share a database.",
+        "File with the key that signs v2 tokens (at least 64 bytes), created at the first start."
+        " Servers that share a database must share this file.",
     )
-    token_lifetime_seconds: int = _setting(24 * 60 * 60, "Token lifetime in seconds.")
+    token_lifetime_seconds: int = _setting(
+        24 * 60 * 60,
+        "Lifetime in seconds of a token from /auth/token. A token from /auth/token/cli expires"
+        " after an hour at the latest.",
+    )
     pool_size: int = _setting(
         10,
-        "Largest number of database connections per worker; with at least as many as `threads`,"
-        " no request waits for one.",
+        "Maximum number of database connections per worker. No request waits for a connection if"
+        " it is at least `threads`.",
     )
     pool_timeout_seconds: float = _setting(
-        1.0, "Seconds that a request waits for a connection of the pool (503).", least=0.001
+        1.0,
+        "Seconds that a request waits for a connection from the pool before it gets a 503.",
+        least=0.001,
     )
     connect_timeout_seconds: float = _setting(
-        1.5, "Seconds that a new connection may take, over all hosts of the URL (503).", least=0.001
+        1.5,
+        "Seconds for opening a database connection, over all hosts in the URL, before the request"
+        " gets a 503.",
+        least=0.001,
     )
     statement_timeout_seconds: float = _setting(
-        1.5, "Seconds that a statement may take on PostgreSQL (503); 0 disables.", least=0.0
+        1.5,
+        "Seconds for a statement on PostgreSQL before the request gets a 503. 0 disables the"
+        " time-out.",
+        least=0.0,
     )
     lock_timeout_seconds: float = _setting(
-        1.2, "Seconds that a write waits for other writers (503).", least=0.001
+        1.2, "Seconds that a write waits for other writers before it gets a 503.", least=0.001
     )
     prepared_statements: bool = _setting(
-        True, "Prepare statements on PostgreSQL; false for a pooler without support for them."
+        True,
+        "Use prepared statements on PostgreSQL. Set it to false for a connection pooler that does"
+        " not support them.",
     )
-    bind: str = _setting("127.0.0.1:8080", "The address to listen on, HOST:PORT.")
-    workers: int = _setting(2, "Number of gunicorn worker processes.")
-    threads: int = _setting(4, "Number of threads in each worker.")
+    bind: str = _setting(
+        "127.0.0.1:8080",
+        "Address to listen on: HOST:PORT, unix:PATH or fd://N. With `auth` set to `none` it must"
+        " be a loopback address, which a Unix socket is not.",
+    )
+    workers: int = _setting(
+        2, "Number of gunicorn worker processes. One per CPU core is a good choice."
+    )
+    threads: int = _setting(
+        4,
+        "Number of threads per worker. Increase it and `pool_size`, to 16 for example, if a round"
+        " trip to the database takes milliseconds.",
+    )
     balance_connections: bool = _setting(
         True,
-        "Let a worker with fewer connections accept a new one; false uses gunicorn's own"
-        " gthread worker.",
+        "Balance client connections between workers. If false, gunicorn's own gthread worker is"
+        " used.",
     )
     max_requests: int = _setting(
         0,
-        "Restart a worker after this many requests (plus up to 10 % jitter); 0 disables.",
+        "Number of requests after which a worker is restarted, plus up to 10 % at random. 0"
+        " disables restarts.",
         least=0,
     )
     drain_seconds: int = _setting(
         1,
-        "After SIGTERM, seconds that /ready answers 503 before the server stops accepting"
-        " requests.",
+        "Seconds between SIGTERM and the time the server stops accepting connections. Meanwhile"
+        " /ready returns 503; 0 stops at once.",
         least=0,
     )
     graceful_timeout_seconds: int = _setting(
-        30, "Seconds that requests in progress may take to finish after that."
+        30, "Seconds after that in which requests in progress may finish."
     )
     metrics: bool = _setting(True, "Serve Prometheus metrics at /metrics.")
-    log_format: str = _setting("console", "Log format: console (text) or json.")
+    log_format: str = _setting(
+        "console", "Format of the log on standard error: `console` (text) or `json`."
+    )
     log_requests: bool = _setting(False, "Log every request.")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the settings from `XCOM_…` variables.
+        """Return the settings in the environment variables that start with `XCOM_`.
 
-        Raises SettingsError for an unknown name and for a value of the wrong type.
+        Raises SettingsError for an unknown name and for a value of the wrong type or range.
         """
         given = {
             name.removeprefix(PREFIX).lower(): text
@@ -145,12 +193,15 @@ class Settings:
         return cls(**{name: _convert(known[name], text) for name, text in given.items()})
 
     def to_env(self) -> dict[str, str]:
-        """Return the variables from which `from_env` reads these settings back."""
+        """Return environment variables from which `from_env` makes equal settings."""
         return {PREFIX + spec.name.upper(): str(getattr(self, spec.name)) for spec in fields(self)}
 
 
 def _convert(spec: "Field[Any]", text: str) -> Any:
-    """Return a setting's value from its text, by the type of its default; raises SettingsError."""
+    """Convert text to the type of the setting's default.
+
+    Raises SettingsError for text that does not fit.
+    """
     kind: Any = type(spec.default)
     name, word, least = spec.name, text.strip().lower(), spec.metadata["least"]
     if name in CHOICES:
@@ -158,7 +209,7 @@ def _convert(spec: "Field[Any]", text: str) -> Any:
     elif name == "bind":
         address = _ADDRESS.fullmatch(text)
         valid = address is not None and int(address["port"] or 0) <= _MAX_PORT
-        expected = f"HOST:PORT, with a port up to {_MAX_PORT}"
+        expected = f"HOST:PORT (port 0 to {_MAX_PORT}), unix:PATH or fd://N"
     elif kind is bool:
         valid, expected = word in BOOLEANS, "true or false"
     elif kind in _NUMBERS:

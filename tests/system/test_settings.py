@@ -1,7 +1,7 @@
 """Settings are read strictly, and the documentation lists them all."""
 
 import re
-from dataclasses import fields
+from dataclasses import Field, fields
 
 import pytest
 from xcom_server.settings import Settings, SettingsError
@@ -42,7 +42,11 @@ def test_settings_can_be_handed_on() -> None:
             "x",
             "XCOM_DATABSE_URL is not a setting. Did you mean XCOM_DATABASE_URL?",
         ),
-        ("XCOM_BIND", "8080", "XCOM_BIND must be HOST:PORT, with a port up to 65535, not '8080'"),
+        (
+            "XCOM_BIND",
+            "8080",
+            "XCOM_BIND must be HOST:PORT (port 0 to 65535), unix:PATH or fd://N, not '8080'.",
+        ),
         ("XCOM_BIND", "127.0.0.1", "XCOM_BIND must be HOST:PORT"),
         ("XCOM_BIND", "127.0.0.1:99999", "XCOM_BIND must be HOST:PORT"),
         ("XCOM_BIND", "localhost:", "XCOM_BIND must be HOST:PORT"),
@@ -66,3 +70,11 @@ def test_every_setting_is_documented_as_it_is() -> None:
         else str(spec.default)
         for spec in fields(Settings)
     }
+
+
+@pytest.mark.parametrize("spec", fields(Settings), ids=lambda spec: spec.name)
+def test_the_help_of_a_setting_is_one_to_three_sentences(spec: "Field[object]") -> None:
+    text = spec.metadata["help"]
+
+    assert re.fullmatch(r"[A-Z][^\n]+\.", text)
+    assert len(text) <= 260
