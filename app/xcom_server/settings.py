@@ -29,7 +29,7 @@ BOOLEANS = {
 CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
 
 _MAX_PORT = 65535
-_ADDRESS = re.compile(r"(unix:|fd://).+|[^\s/]+:(?P<port>[0-9]{1,5})", re.DOTALL)
+_ADDRESS = re.compile(r"unix:.+|fd://[0-9]{1,9}|[^\s/]+:(?P<port>[0-9]{1,5})", re.DOTALL)
 _NUMBERS = {
     int: ("[0-9]{1,9}", "a whole number"),
     float: (r"[0-9]{1,9}(\.[0-9]{1,3})?", "a number of seconds"),

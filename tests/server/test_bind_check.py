@@ -66,11 +66,11 @@ def users_file(tmp_path: Path) -> Path:
 def wait_for_start(process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Return once the one worker of a server answers: gunicorn loses what it is told before."""
     until(
-        lambda: process.poll() is not None or "xcom-server answers at" in log.read_text(),
+        lambda: process.poll() is not None or "xcom-server is ready at" in log.read_text(),
         why=log.read_text,
     )
     assert process.poll() is None, log.read_text()
-    address = re.search("answers at (http://[^/]+)/", log.read_text())
+    address = re.search("is ready at (http://[^/]+)/", log.read_text())
     assert address is not None, log.read_text()
     with urlopen(f"{address[1]}/health", timeout=30) as answer:
         assert answer.status == 200
@@ -245,10 +245,10 @@ def test_the_server_answers_on_loopback_without_users(tmp_path: Path, bind: str)
             None,
             None,
             "the users file xcom-users.json cannot be used: No such file or directory."
-            " Make it with: xcom-server user add NAME --role ROLE",
+            " Create it with: xcom-server user add NAME --role ROLE",
         ),
         (None, "{bad", "the users file xcom-users.json cannot be used: not JSON"),
-        (None, '{"users": {"ann": {"role": "x"}}}', "user 'ann': role is not one of"),
+        (None, '{"users": {"ann": {"role": "x"}}}', "user 'ann': role must be one of"),
         ("short", '{"users": {}}', "the key file xcom-token.key holds 5 bytes, less than 64"),
     ],
 )

@@ -15,6 +15,7 @@ from gunicorn.config import Config
 from gunicorn.errors import ConfigError, HaltServer
 from gunicorn.http.errors import InvalidHeader
 from gunicorn.workers.gthread import TConn
+from xcom_server.errors import OperatorError
 from xcom_server.server import gunicorn_adapter
 from xcom_server.server.gunicorn_adapter import BalancedWorker
 
@@ -44,6 +45,29 @@ def config() -> Config:
 @pytest.fixture
 def arbiter(config: Config) -> Arbiter:
     return Arbiter(SimpleNamespace(cfg=config))
+
+
+def test_the_addresses_to_bind_are_the_settings_unless_sockets_are_inherited(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.set("bind", "127.0.0.1:80")
+    assert gunicorn_adapter.addresses_to_bind(config) == [("127.0.0.1", 80)]
+
+    monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    assert gunicorn_adapter.addresses_to_bind(config) == [], FIX.format("addresses_to_bind")
+
+    monkeypatch.delenv("LISTEN_FDS")
+    config.set("reuse_port", True)
+    assert gunicorn_adapter.addresses_to_bind(config) == []
+
+    config.set("reuse_port", False)
+    config.set("bind", "127.0.0.1:port")
+    with pytest.raises(OperatorError, match="'port' is not a valid port number"):
+        gunicorn_adapter.addresses_to_bind(config)
+
+    monkeypatch.setenv("GUNICORN_FD", "3")
+    assert gunicorn_adapter.addresses_to_bind(config) == []
 
 
 class Counting(BalancedWorker):

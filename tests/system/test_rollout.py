@@ -137,7 +137,7 @@ def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path, int]]
         )
     with process:
         try:
-            until(lambda: "xcom-server answers at" in log.read_text(), SECONDS, log.read_text)
+            until(lambda: "xcom-server is ready at" in log.read_text(), SECONDS, log.read_text)
             yield process, log, int(log.read_text().split("/api/v1")[0].rpartition(":")[2])
         finally:
             process.kill()
@@ -149,8 +149,8 @@ def test_sigusr2_starts_a_second_master_that_takes_over_under_load(
     with serving(tmp_path) as (first, log, port), Load(port).running() as load:
         load.wait_for(20)
         first.send_signal(signal.SIGUSR2)
-        until(lambda: log.read_text().count("xcom-server answers at") == 2, SECONDS, log.read_text)
-        started = log.read_text().rpartition("] [INFO] xcom-server answers at")[0]
+        until(lambda: log.read_text().count("xcom-server is ready at") == 2, SECONDS, log.read_text)
+        started = log.read_text().rpartition("] [INFO] xcom-server is ready at")[0]
         second = psutil.Process(int(started.rpartition("[")[2]))
         try:
             until(lambda: len(second.children()) == 2, SECONDS)

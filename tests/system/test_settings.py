@@ -50,6 +50,7 @@ def test_settings_can_be_handed_on() -> None:
         ("XCOM_BIND", "127.0.0.1", "XCOM_BIND must be HOST:PORT"),
         ("XCOM_BIND", "127.0.0.1:99999", "XCOM_BIND must be HOST:PORT"),
         ("XCOM_BIND", "localhost:", "XCOM_BIND must be HOST:PORT"),
+        ("XCOM_BIND", "fd://x", "XCOM_BIND must be HOST:PORT"),
         ("XCOM_ZZZZ", "x", "XCOM_ZZZZ is not a setting."),
     ],
 )

@@ -1,22 +1,26 @@
-"""The members of gunicorn that it does not document, each behind one name.
+"""The undocumented members of gunicorn that this server uses, each in one function or class.
 
-Each docstring states what is relied on.  tests/server/test_gunicorn_adapter.py fails with a
-sentence when a release of gunicorn breaks one of them.
+Each docstring states what it relies on.  tests/server/test_gunicorn_adapter.py names the one that
+a new release of gunicorn breaks.
 """
 
 import mmap
+import os
 import time
 from logging import LogRecord
 from typing import Any, NoReturn
 
+from gunicorn import systemd
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.errors import ConfigError, HaltServer
 from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import ThreadWorker
 
-WORKER_SLOTS = 64  # workers whose numbers differ by 64 share a slot
-YIELD_SECONDS = 0.001  # how long a busier worker waits, also for a worker that hangs
+from xcom_server.errors import OperatorError
+
+WORKER_SLOTS = 64  # workers whose numbers differ by a multiple of 64 share a slot
+YIELD_SECONDS = 0.001  # how long a worker with more connections waits before it accepts one
 _COMMAND_ONLY = (
     "args",
     "chdir",
@@ -28,14 +32,15 @@ _COMMAND_ONLY = (
     "spew",
 )
 
-# Shared by all workers.  Each writes the number of its connections plus 1; 0 is a free slot.
+# Shared by all workers.  Each stores its number of connections plus 1; 0 is a free slot.
 _connection_counts = memoryview(mmap.mmap(-1, WORKER_SLOTS * 4)).cast("I")
 
 
 def apply_command_args(config: Config) -> None:
-    """Apply the options in GUNICORN_CMD_ARGS; raise ConfigError for those of gunicorn's command.
+    """Apply the options in GUNICORN_CMD_ARGS.
 
-    Relies on `Config.parser` and `Config.get_cmd_args_from_env`.
+    Raises ConfigError for an option that only gunicorn's own command supports.  Relies on
+    `Config.parser` and `Config.get_cmd_args_from_env`.
     """
     options = config.parser().parse_args(config.get_cmd_args_from_env())
     for name, value in vars(options).items():
@@ -45,42 +50,56 @@ def apply_command_args(config: Config) -> None:
             config.set(name, value)
 
 
+def addresses_to_bind(config: Config) -> list[Any]:
+    """Return the addresses that the master will bind, none if it inherits its sockets.
+
+    Sockets come from systemd, or with GUNICORN_FD from a master that received SIGUSR2.  Raises
+    OperatorError for an invalid address.  Relies on `Config.address` and `systemd.listen_fds`.
+    """
+    if "GUNICORN_FD" in os.environ or systemd.listen_fds(unset_environment=False):
+        return []
+    try:
+        return [] if config.reuse_port else list(config.address)  # workers bind with reuse_port
+    except RuntimeError as error:
+        raise OperatorError(f"XCOM_BIND or GUNICORN_CMD_ARGS: {error}") from None
+
+
 def listeners(server: Arbiter) -> list[Any]:
-    """Return the open sockets, whose `str` is a URL; relies on `Arbiter.LISTENERS`."""
+    """Return the open sockets; `str()` of a socket is its URL.  Relies on `Arbiter.LISTENERS`."""
     return list(server.LISTENERS)
 
 
 def handle_signal(server: Arbiter, number: int) -> None:
-    """Handle a signal as gunicorn does; relies on `Arbiter.signal`, its own handler."""
+    """Handle a signal as gunicorn does.  Relies on `Arbiter.signal`, its own handler."""
     server.signal(number, None)
 
 
 def halt(reason: str) -> NoReturn:
-    """Stop workers and server with exit status 1; relies on HaltServer in the master's loop."""
+    """Stop workers and server with exit status 1.  Relies on HaltServer in the master's loop."""
     raise HaltServer(reason, 1)
 
 
 def survive_failed_replacement(worker: Worker) -> None:
-    """Let the server go on if a worker that is not one of the first fails to start.
+    """Keep the server running if a worker started later than the first ones fails to start.
 
-    Relies on `Worker.age`, which counts from 1, and on `Worker.booted`, without which a failing
-    worker exits with a status that stops the server.
+    Relies on `Worker.age`, which counts from 1, and on `Worker.booted`: a worker that fails while
+    this is false exits with a status that stops the server.
     """
     worker.booted = worker.age > worker.cfg.workers
 
 
 def application(worker: Worker) -> Any:
-    """Return a worker's application, or None before it is loaded; relies on `Worker.wsgi`."""
+    """Return a worker's application, None before it is loaded.  Relies on `Worker.wsgi`."""
     return getattr(worker, "wsgi", None)
 
 
 def close_after_response(request: Any) -> None:
-    """Close the connection after the response to a request; relies on `Request.force_close`."""
+    """Close the connection after the response to a request.  Relies on `Request.force_close`."""
     request.force_close()
 
 
 def redact_invalid_request(record: LogRecord) -> bool:
-    """Cut from a record what gunicorn repeats of a request that it cannot parse; a logging filter.
+    """Remove the part of an invalid request that gunicorn logs; this is a logging filter.
 
     Relies on the wording of the message.
     """
@@ -90,26 +109,26 @@ def redact_invalid_request(record: LogRecord) -> bool:
 
 
 def release_slot(worker: Worker) -> None:
-    """Forget the connections of a worker that has exited; relies on `Worker.age`, its number."""
+    """Free the slot of a worker that has exited.  Relies on `Worker.age`, its number."""
     _connection_counts[worker.age % WORKER_SLOTS] = 0
 
 
 class BalancedWorker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's gthread worker, but with about as many connections as the other workers.
+    """gunicorn's gthread worker, with about as many connections as each other worker.
 
     A connection stays with the worker that accepted it, and gunicorn does not balance them:
-    without this, one of two workers got six or seven of eight keep-alive connections in 5 of 12
-    starts.  Relies on `ThreadWorker.run` calling `notify` in each turn and `accept` for each
-    connection, and on `age`, `nr_conns` and `alive`.
+    without this class, one of two workers got six or seven of eight keep-alive connections in 5 of
+    12 starts.  Relies on `ThreadWorker.run` calling `notify` in each iteration and `accept` for
+    each connection, and on `age`, `nr_conns` and `alive`.
     """
 
     def notify(self) -> None:
-        """Report to the master that this worker is alive."""
+        """Send the master a heartbeat, and publish the number of connections."""
         self.publish_count()
         super().notify()
 
     def accept(self, listener: Any) -> None:
-        """Accept a connection, after a worker with fewer connections had the time to do so."""
+        """Accept a connection; if another worker has fewer, wait first so that it can accept."""
         count, own = self.connection_count() + 1, self.age % WORKER_SLOTS
         if any(0 < other < count for slot, other in enumerate(_connection_counts) if slot != own):
             time.sleep(YIELD_SECONDS)
@@ -117,11 +136,11 @@ class BalancedWorker(ThreadWorker):  # type: ignore[misc]
         self.publish_count()
 
     def connection_count(self) -> int:
-        """Return how many connections are open."""
+        """Return the number of open connections."""
         return max(int(self.nr_conns), 0)  # gunicorn may count a broken connection down twice
 
     def publish_count(self) -> None:
-        """Tell the other workers how many connections are open, or that this worker ends."""
+        """Store the number of connections for the other workers, or 0 if this worker is ending."""
         _connection_counts[self.age % WORKER_SLOTS] = (
             self.connection_count() + 1 if self.alive else 0
         )

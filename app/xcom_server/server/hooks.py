@@ -1,4 +1,4 @@
-"""gunicorn's server hooks: what happens at start, reload and stop, and around a worker's life."""
+"""gunicorn's server hooks: functions that it calls at start, reload and stop, and per worker."""
 
 import gc
 import os
@@ -15,25 +15,25 @@ from xcom_server.settings import Settings
 
 
 def on_starting(server: Arbiter) -> None:
-    """Run the start-up checks, and exit with one line if one fails."""
+    """Run the start-up checks; exit with status 1 and a one-line message if one fails."""
     with preflight.exit_on_error():
         preflight.check(Settings.from_env(), server.cfg.address, server.cfg.workers)
 
 
 def when_ready(server: Arbiter) -> None:
-    """Check the sockets, which systemd may have opened, and log where the server is."""
+    """Check the sockets, which systemd may have opened, and log their URLs."""
     with preflight.exit_on_error():
         settings = Settings.from_env()
         preflight.check_addresses(settings, _open_addresses(server))
-    places = ", ".join(map(str, gunicorn_adapter.listeners(server)))
+    urls = ", ".join(map(str, gunicorn_adapter.listeners(server)))
     server.log.info(
-        "xcom-server answers at %s/api/v1 and /api/v2 (page: %s/api/v2/ui/)", places, places
+        "xcom-server is ready at %s/api/v1 and /api/v2 (Swagger UI: %s/api/v2/ui/)", urls, urls
     )
     _install_signal_handlers(server, settings.drain_seconds)
 
 
 def on_reload(server: Arbiter) -> None:
-    """Check the sockets before new workers start, since a reload may open other ones."""
+    """Check the sockets before new workers start, since a reload may open different ones."""
     try:
         preflight.check_addresses(Settings.from_env(), _open_addresses(server))
     except OperatorError as error:
@@ -41,16 +41,16 @@ def on_reload(server: Arbiter) -> None:
 
 
 def pre_fork(server: Arbiter, worker: Worker) -> None:
-    """Keep the garbage collector off what workers share: it would write to all of it."""
+    """Exempt existing objects from garbage collection, which would copy shared memory pages."""
     gc.freeze()
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:
-    """Start a failed replacement again, and leave Ctrl-C to the master.
+    """Keep the other workers running if a replacement fails, and block Ctrl-C in the worker.
 
-    A broken users file must not stop the other workers.  A terminal sends Ctrl-C to workers too,
-    and a gthread worker that gets two signals hangs until the master kills it (seen with gunicorn
-    27.0.1).
+    A replacement fails on a broken users file, for example.  A terminal sends SIGINT to the workers
+    too, and a gthread worker that receives two signals hangs until the master kills it (observed
+    with gunicorn 27.0.1).
     """
     gunicorn_adapter.survive_failed_replacement(worker)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -97,7 +97,7 @@ def _open_addresses(server: Arbiter) -> list[Any]:
 
 
 def _install_signal_handlers(server: Arbiter, drain_seconds: int) -> None:
-    """On SIGTERM, let /ready fail for some seconds before the server stops.
+    """On SIGTERM, make /ready return 503 for some seconds, then stop the server.
 
     A second SIGTERM stops the server at once, and so do SIGINT and SIGQUIT.  A worker inherits the
     handlers when it is forked; without them, it would lose signals until it has its own.

@@ -1,4 +1,4 @@
-"""gunicorn's configuration, made from the settings, and `xcom-server serve`."""
+"""`xcom-server serve`: gunicorn, configured from the settings."""
 
 import os
 import sys
@@ -10,14 +10,14 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from xcom_server.observability import logs, shared
-from xcom_server.server import gunicorn_adapter, hooks
+from xcom_server.server import gunicorn_adapter, hooks, preflight
 from xcom_server.settings import Settings
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn in this process, which adds nothing to the import path.
+    """gunicorn in this process; unlike gunicorn's command, it does not change the import path.
 
-    The settings come from the environment, and options in GUNICORN_CMD_ARGS override them.
+    The settings are read from the environment, and options in GUNICORN_CMD_ARGS override them.
     """
 
     def load_config(self) -> None:
@@ -31,19 +31,23 @@ class Server(BaseApplication):  # type: ignore[misc]
         gunicorn_adapter.apply_command_args(self.cfg)
 
     def load(self) -> Flask:
-        """Return the application, with the settings as gunicorn's --env changed them."""
+        """Return the application; its settings include changes by gunicorn's --env."""
         from xcom_server.factory import create_app
 
         return create_app()
 
 
 def run(settings: Settings) -> None:
-    """Serve until a signal ends the process."""
+    """Serve until a signal ends the process.
+
+    Raises CannotListen for an address that cannot be bound, and OperatorError for an invalid one.
+    """
     os.environ.update(settings.to_env())  # also for workers, and a master started by SIGUSR2
     server = Server(prog="xcom-server serve")
-    # Connexion imports aiohttp if it can, which takes 0.1 s and 10 MiB, and is not used here.
+    preflight.check_bindable(gunicorn_adapter.addresses_to_bind(server.cfg))
+    # Connexion imports aiohttp if it is installed, which takes 0.1 s and 10 MiB for nothing here.
     sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
-    import xcom_server.factory  # noqa: F401 - before the fork: workers share its memory
+    import xcom_server.factory  # noqa: F401 - before the fork, so that workers share its memory
 
     server.run()
 
@@ -63,7 +67,8 @@ def configure(settings: Settings) -> dict[str, Any]:
         "max_requests_jitter": settings.max_requests // 10,  # not all workers at the same time
         "graceful_timeout": settings.graceful_timeout_seconds,
         "logger_class": _logger_class(settings.log_format),
-        "limit_request_line": 8190,  # the maximum: 512 characters of a key take 6 KB when quoted
+        # The maximum: a key of 512 characters takes up to 6 KB when it is percent-encoded.
+        "limit_request_line": 8190,
         "control_socket_disable": True,
         **hooks.BY_NAME,
     }
@@ -71,10 +76,10 @@ def configure(settings: Settings) -> dict[str, Any]:
 
 def _logger_class(log_format: str) -> type:
     class ServerLogger(Logger):  # type: ignore[misc]
-        """Writes gunicorn's log in the application's format."""
+        """gunicorn's logger, in the format of the application's log."""
 
         def setup(self, cfg: Config) -> None:
-            """Set the format, at start and after each reload."""
+            """Set the format; gunicorn calls this at start and at each reload."""
             super().setup(cfg)
             logs.write_to_stderr(self.error_log, log_format)
             self.error_log.addFilter(gunicorn_adapter.redact_invalid_request)

@@ -1,7 +1,9 @@
-"""Checks before the first worker starts; one that fails ends the start with one line."""
+"""Checks before the first worker starts; a failed one ends the start with a one-line message."""
 
+import errno
 import socket
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -15,32 +17,39 @@ from xcom_server.settings import Settings
 from xcom_server.storage.opening import connected_backend
 from xcom_server.storage.sql import schema
 
+ADDRESS_WAIT_SECONDS = 2  # how long to wait for an address in use
+
 
 class InsecureBind(OperatorError):
-    """The server would be reachable from other machines while everyone is an admin."""
+    """The server would be reachable from other machines while every client is an admin."""
+
+
+class CannotListen(OperatorError):
+    """An address cannot be bound; the message names the address and the setting."""
 
 
 def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
-    """Check addresses, users, the token key and the database.
+    """Check the addresses, the users file, the token key and the database.
 
-    A missing key is created, and so are the tables in an empty SQLite file.
+    Creates a missing token key, and the tables in an empty SQLite file.  Raises an OperatorError
+    for the first check that fails.
     """
     check_addresses(settings, addresses)
     if settings.auth == "users":
         UsersFile(settings.users_file).users()
         load_or_create_key(Path(settings.token_key_file))
     url = settings.database_url
-    with connected_backend(url) as backend:  # closed after: connections must not cross a fork
+    with connected_backend(url) as backend:  # closed before the fork, which it must not survive
         if backend.is_in_memory and workers > 1:
             raise DatabaseUnusable(
-                f"{url} is a database in memory, which each of the {workers} workers would have"
-                " for itself. Run one worker (--workers 1), or store in a file."
+                f"{url} is a database in memory, and each of the {workers} workers would have its"
+                " own. Run one worker (--workers 1), or use a database file."
             )
         schema.ensure_current(backend)
 
 
 def check_addresses(settings: Settings, addresses: Iterable[Any]) -> None:
-    """Raise InsecureBind for an address that is not loopback, unless there are users.
+    """Raise InsecureBind for an address that is not loopback if XCOM_AUTH is `none`.
 
     An address is a (host, port, ...) tuple, the file descriptor of a socket, or a path.
     """
@@ -55,9 +64,23 @@ def check_addresses(settings: Settings, addresses: Iterable[Any]) -> None:
             )
 
 
+def check_bindable(addresses: Iterable[Any]) -> None:
+    """Raise CannotListen for a (host, port) that cannot be bound; other addresses are skipped.
+
+    gunicorn itself would try for five seconds and log ten lines.  An address in use is tried for
+    ADDRESS_WAIT_SECONDS, because the workers of a killed server hold its socket for a second.
+    """
+    deadline = time.monotonic() + ADDRESS_WAIT_SECONDS
+    for host, port in (each for each in addresses if isinstance(each, tuple)):
+        while error := _bind_error(host, port):
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise CannotListen(f"XCOM_BIND: cannot listen on {host}:{port}: {error.strerror}")
+            time.sleep(0.1)
+
+
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Turn errors that an operator can fix into one line on standard error and exit status 1."""
+    """Report an error that an operator can fix in one line on standard error, and exit with 1."""
     try:
         yield
     except OperatorError as error:
@@ -72,11 +95,22 @@ def _socket_address(descriptor: int) -> Any:
         raise InsecureBind(f"fd://{descriptor} is not a socket: {error.strerror}") from None
 
 
+def _bind_error(host: str, port: int) -> OSError | None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error
+    return None
+
+
 def _is_loopback(address: Any) -> bool:
     if not isinstance(address, tuple) or not address[0]:
-        return False  # a path, which other users or containers may reach, or all interfaces
+        return False  # a path, which other users or containers may access, or all interfaces
     try:
         found = socket.getaddrinfo(address[0], None)
     except OSError:
-        return True  # the host has no address, and gunicorn reports why
+        return True  # the host has no address, so that binding it fails
     return all(ip_address(str(each[4][0])).is_loopback for each in found)
