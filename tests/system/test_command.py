@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -49,7 +50,7 @@ def test_nothing_of_several_files_is_stored_when_one_is_bad(tmp_path: Path) -> N
     seeded = xcom_server(tmp_path, "seed", good, bad)
 
     assert seeded.returncode == 1
-    assert seeded.stderr == f"Error: {bad}: entry 18: it holds NaN, which JSON does not have\n"
+    assert seeded.stderr == f"Error: {bad}: entry 18: it contains NaN, which is not valid in JSON\n"
     assert json.loads(xcom_server(tmp_path, "export").stdout) == []
 
 
@@ -60,7 +61,7 @@ def test_a_row_of_several_files_is_named_by_its_file(tmp_path: Path) -> None:
 
     seeded = xcom_server(tmp_path, "seed", one, two)
 
-    assert seeded.stderr == ("Error: two.json: entry 2: has the same name as one.json: entry 1\n")
+    assert seeded.stderr == ("Error: two.json: entry 2: duplicate of one.json: entry 1\n")
 
 
 def test_loading_many_entries_shows_progress(tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
     )
     assert [each.stdout for each in after] == [
         f"{HEAD}\n",
-        f"The database is at schema {HEAD}, and its tables are as they should be.\n",
+        f"The database is at schema {HEAD}, and its tables match it.\n",
     ]
     assert [each.returncode for each in (*before, first, second, *after)] == [0, 1, 0, 0, 0, 0]
 
@@ -109,9 +110,8 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
         (
             ["serve"],
             {"XCOM_DATABASE_URL": "sqlite://"},
-            "sqlite:// is a database in memory, which each"
-            " of the 2 workers would have for itself. Run one worker (--workers 1), or store in a"
-            " file.",
+            "sqlite:// is a database in memory, and each of the 2 workers would have its own."
+            " Run one worker (--workers 1), or use a database file.",
         ),
         (
             ["export"],
@@ -174,6 +174,39 @@ def test_what_a_database_does_not_permit_is_said_in_a_line(
         assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)]
+)
+def test_a_port_in_use_is_reported_in_one_line(
+    tmp_path: Path, host: str, family: socket.AddressFamily
+) -> None:
+    with socket.create_server((host, 0), family=family) as other:
+        port = other.getsockname()[1]
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        answer = xcom_server(tmp_path, "serve", "--bind", address)
+
+    assert answer.returncode == 1
+    assert answer.stderr == (
+        f"Error: XCOM_BIND: cannot listen on {host}:{port}: Address already in use\n"
+    )
+
+
+def test_an_address_of_another_machine_is_reported_in_one_line(tmp_path: Path) -> None:
+    answer = xcom_server(tmp_path, "serve", "--bind", "192.0.2.1:8080")
+
+    assert answer.returncode == 1
+    assert answer.stderr == (
+        "Error: XCOM_BIND: cannot listen on 192.0.2.1:8080: Cannot assign requested address\n"
+    )
+
+
+def test_the_command_imports_a_library_only_when_it_is_used() -> None:
+    code = "import sys, xcom_server.cli.main as main; main.main(['--version'], None, None, False); "
+    loaded = run(sys.executable, "-c", code + "print(*sys.modules)").stdout.split()
+
+    assert {"sqlalchemy", "argon2", "gunicorn", "flask"}.isdisjoint(loaded)
+
+
 def test_gunicorn_serves_the_checkout_with_the_same_settings(tmp_path: Path) -> None:
     environ = {"XCOM_DATABASE_URL": "sqlite://"}
     gunicorn = str(Path(sys.executable).with_name("gunicorn"))
@@ -189,7 +222,7 @@ def test_gunicorn_serves_the_checkout_with_the_same_settings(tmp_path: Path) -> 
 
 def test_one_worker_may_serve_a_database_in_memory(tmp_path: Path) -> None:
     with LiveServer(tmp_path, workers=1, XCOM_DATABASE_URL="sqlite://") as server:
-        assert "xcom-server answers at" in server.log.read_text()
+        assert "xcom-server is ready at" in server.log.read_text()
 
 
 @pytest.mark.parametrize("name", ["app.py", "app/__init__.py"])

@@ -172,7 +172,7 @@ def test_a_user_that_there_is_is_replaced_on_request_alone(tmp_path: Path) -> No
     refused = user(tmp_path, "add", "ann", "--role", "admin", password="new\n")
     assert (refused.returncode, refused.stderr) == (
         1,
-        "Error: there is a user 'ann' already; --replace changes them\n",
+        "Error: user 'ann' already exists; --replace changes it\n",
     )
     assert stored(tmp_path) == before
 
@@ -184,7 +184,6 @@ def test_a_user_that_there_is_is_replaced_on_request_alone(tmp_path: Path) -> No
 
 
 def test_users_are_listed_and_removed(tmp_path: Path) -> None:
-    assert user(tmp_path, "list").stdout == ""
     for name, role in (("bob", "op"), ("ann", "viewer")):
         user(tmp_path, "add", name, "--role", role)
 
@@ -193,17 +192,41 @@ def test_users_are_listed_and_removed(tmp_path: Path) -> None:
     assert user(tmp_path, "list").stdout == "ann viewer\n"
 
 
+def test_list_prints_nothing_for_an_empty_file_and_fails_for_a_missing_one(tmp_path: Path) -> None:
+    """It is run before a SIGHUP, and after one the server does not start without the file."""
+    missing = user(tmp_path, "list")
+    assert (missing.returncode, missing.stdout, missing.stderr) == (
+        1,
+        "",
+        "Error: the users file xcom-users.json cannot be used: No such file or directory."
+        " Create it with: xcom-server user add NAME --role ROLE\n",
+    )
+
+    user(tmp_path, "add", "ann", "--role", "op")
+    user(tmp_path, "remove", "ann")
+    empty = user(tmp_path, "list")
+    assert (empty.returncode, empty.stdout, empty.stderr) == (0, "", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "password", "words"),
     [
-        (["remove", "ann"], "", "there is no user 'ann'"),
-        (["add", "a:b", "--role", "op"], "x\n", "a user's name is 1 to 250 printable characters"),
-        (["add", "", "--role", "op"], "x\n", "a user's name is 1 to 250 printable characters"),
-        (["add", b"\xff", "--role", "op"], "x\n", "a user's name is 1 to 250 printable characters"),
-        (["add", "ann", "--role", "op"], "", "a password has 1 to 1024 bytes"),
-        (["add", "ann", "--role", "op"], "\n", "a password has 1 to 1024 bytes"),
-        (["add", "ann", "--role", "op"], "x" * 1025, "a password has 1 to 1024 bytes"),
-        (["add", "ann", "--role", "op"], "ü" * 513, "a password has 1 to 1024 bytes"),
+        (["remove", "ann"], "", "user 'ann' does not exist"),
+        (
+            ["add", "a:b", "--role", "op"],
+            "x\n",
+            "a user name must have 1 to 250 printable characters",
+        ),
+        (["add", "", "--role", "op"], "x\n", "a user name must have 1 to 250 printable characters"),
+        (
+            ["add", b"\xff", "--role", "op"],
+            "x\n",
+            "a user name must have 1 to 250 printable characters",
+        ),
+        (["add", "ann", "--role", "op"], "", "a password must have 1 to 1024 bytes"),
+        (["add", "ann", "--role", "op"], "\n", "a password must have 1 to 1024 bytes"),
+        (["add", "ann", "--role", "op"], "x" * 1025, "a password must have 1 to 1024 bytes"),
+        (["add", "ann", "--role", "op"], "ü" * 513, "a password must have 1 to 1024 bytes"),
         (["add", "ann", "--role", "op"], b"\xff\xfe\n", "password"),
         (["add", "ann", "--role", "op", "--dag", b"\xff"], "x\n", ""),
     ],
@@ -225,14 +248,14 @@ def test_what_cannot_be_is_said_in_a_line(
     ("content", "words"),
     [
         ("{bad", "not JSON"),
-        ("{}", "no object with the member `users`"),
+        ("{}", "not a JSON object with an object `users`"),
         (
             '{"users": {"bob": {"role": "root", "password": "$argon2"}}}',
-            "user 'bob': role is not one of",
+            "user 'bob': role must be one of",
         ),
         (
             '{"users": {"bob": {"role": [], "password": "$argon2"}}}',
-            "user 'bob': role is not one of",
+            "user 'bob': role must be one of",
         ),
     ],
 )
@@ -300,8 +323,10 @@ def test_a_running_server_sees_a_change_at_once(tmp_path: Path) -> None:
         log = server.log.read_text()
 
     stamp = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[\d+\]"
-    assert re.search(stamp + r" \[INFO\] the users file .* was read again", log)
-    assert re.search(stamp + r" \[ERROR\] the users file .*; its last users stay", log)
+    assert re.search(stamp + r" \[INFO\] the users file .* has changed and was read again", log)
+    assert re.search(
+        stamp + r" \[ERROR\] the users file .*; the users that were read last are kept", log
+    )
     assert SECRET not in log
     assert "argon2" not in log
 
@@ -319,7 +344,7 @@ def test_a_change_keeps_the_dags_of_a_user_unless_it_says_otherwise(tmp_path: Pa
 def test_a_dag_that_cannot_be_is_refused(tmp_path: Path, dag_id: str) -> None:
     refused = user(tmp_path, "add", "ann", "--role", "viewer", "--dag", dag_id)
 
-    assert (refused.returncode, "dags is not a list of DAG ids" in refused.stderr) == (1, True)
+    assert (refused.returncode, "dags must be a list of DAG ids" in refused.stderr) == (1, True)
 
 
 def test_a_worker_that_cannot_start_for_a_broken_file_ends_no_other(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`xcom-server db`, `seed` and `export`: what is stored, and in which tables."""
+"""`xcom-server db`, `seed` and `export`: upgrade the schema, load entries, export them."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from xcom_server.storage.opening import connected_backend, connected_store
 from xcom_server.storage.sql import schema
 from xcom_server.storage.store import XComStore
 
-MANY_ENTRIES = 10_000  # with more rows than this, loading shows its progress
+MANY_ENTRIES = 10_000  # `seed` shows a progress bar for more rows than this
 
 
 @click.group()
@@ -41,14 +41,14 @@ def upgrade() -> None:
 
 @db.command()
 def current() -> None:
-    """Print the schema version of XCOM_DATABASE_URL."""
+    """Print the schema version of XCOM_DATABASE_URL, or `none` for a database without tables."""
     with _backend() as backend:
         click.echo(schema.current(backend) or "none")
 
 
 @db.command()
 def check() -> None:
-    """Check that the schema matches this version; the exit status is 1 if it does not."""
+    """Check that the schema matches this version; exit with status 1 if it does not."""
     with _backend() as backend:
         found = schema.current(backend)
         if found != schema.HEAD:
@@ -57,13 +57,13 @@ def check() -> None:
             click.echo(difference, err=True)
         if differences:
             raise SchemaMismatch("The tables do not match this version's schema.")
-    click.echo(f"The database is at schema {found}, and its tables are as they should be.")
+    click.echo(f"The database is at schema {found}, and its tables match it.")
 
 
 @click.command("seed")
 @click.argument("files", nargs=-1, required=True, type=click.File(encoding="utf-8"))
 def seed_command(files: tuple[TextIO, ...]) -> None:
-    """Load entries or DAG runs from JSON FILEs (- is standard input), all or nothing."""
+    """Load entries or DAG runs from JSON FILES in one transaction; - is standard input."""
     with _store() as store:
         rows = [row for file in files for row in _read(file)]
         shown = sys.stderr if len(rows) > MANY_ENTRIES else io.StringIO()
@@ -78,9 +78,9 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
 
 
 @click.command()
-@click.option("--dag-runs", is_flag=True, help="Write DAG runs and task instances instead.")
+@click.option("--dag-runs", is_flag=True, help="Export DAG runs and task instances instead.")
 def export(dag_runs: bool) -> None:
-    """Write all entries to standard output, as a file that `seed` takes."""
+    """Write all entries to standard output, in the format that `seed` reads."""
     with _store() as store:
         rows = (
             map(seed_file.run_as_row, store.export_runs())

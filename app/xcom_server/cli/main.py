@@ -3,12 +3,21 @@
 import os
 from collections.abc import Callable
 from dataclasses import fields
+from importlib import import_module
 
 import click
 
 from xcom_server import __version__, errors
-from xcom_server.cli import database, users
 from xcom_server.settings import CHOICES, PREFIX, Settings
+
+# The module and the name of each command below; it is imported when it is called, because the
+# database library takes 0.2 s.
+_COMMANDS = {
+    "db": ("xcom_server.cli.database", "db"),
+    "export": ("xcom_server.cli.database", "export"),
+    "seed": ("xcom_server.cli.database", "seed_command"),
+    "user": ("xcom_server.cli.users", "users"),
+}
 
 _METAVARS = {
     "bind": "HOST:PORT",
@@ -20,14 +29,29 @@ _METAVARS = {
 
 
 class Commands(click.Group):
-    """A group that turns errors that an operator can fix into one line and exit status 1."""
+    """A group that imports its commands when needed.
+
+    It reports an error that an operator can fix as one line, with exit status 1.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, sorted."""
+        return sorted([*super().list_commands(ctx), *_COMMANDS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, None if it does not exist."""
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, name = _COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), name)
+        return command
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the command that was called."""
         try:
             super().invoke(ctx)
         except errors.Unavailable as error:
-            doubt = " Whether anything was stored is not known." if error.in_doubt else ""
+            doubt = " It is not known whether anything was stored." if error.in_doubt else ""
             raise click.ClickException(error.reason + doubt) from None
         except (errors.OperatorError, errors.SeedConflict) as error:
             raise click.ClickException(str(error)) from None
@@ -38,12 +62,8 @@ class Commands(click.Group):
 def main() -> None:
     """Serve the XCom part of Airflow's stable REST API, without Airflow.
 
-    Every setting is an environment variable XCOM_…; `xcom-server serve --help` lists them.
+    Settings are environment variables XCOM_…; `xcom-server serve --help` lists them.
     """
-
-
-for command in (database.db, database.seed_command, database.export, users.users):
-    main.add_command(command)
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -62,9 +82,12 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
 @main.command()
 @_with_settings
 def serve(**given: str | None) -> None:
-    """Run the server under gunicorn."""
+    """Run the server under gunicorn.
+
+    An option overrides the environment variable that is named with its default.
+    """
     options = {PREFIX + name.upper(): text for name, text in given.items() if text is not None}
     settings = Settings.from_env({**os.environ, **options})
-    from xcom_server.server import launch  # gunicorn, which no other command needs
+    from xcom_server.server import launch  # imports gunicorn, which no other command needs
 
     launch.run(settings)

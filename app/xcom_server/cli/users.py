@@ -1,4 +1,4 @@
-"""`xcom-server user`: adds, changes, removes and lists the users in the users file."""
+"""`xcom-server user`: add, change, remove and list the users in the users file."""
 
 import fcntl
 import os
@@ -17,7 +17,10 @@ from xcom_server.settings import Settings
 
 @click.group("user")
 def users() -> None:
-    """Manage the users in XCOM_USERS_FILE.  A running server picks up changes at once."""
+    """Manage the users in XCOM_USERS_FILE.
+
+    A running server reads the file again after each change.
+    """
 
 
 @users.command()
@@ -26,24 +29,27 @@ def users() -> None:
     "--role",
     type=click.Choice([str(role) for role in Role]),
     required=True,
-    help="public: nothing; viewer: read; user, op, admin: read and write.",
+    help="What the user may do. public: nothing; viewer: read; user, op, admin: read and write.",
 )
 @click.option(
     "--dag",
     "dag_ids",
     multiple=True,
     metavar="DAG_ID",
-    help="Limit the user to this DAG; repeatable.",
+    help="Limit the user to this DAG. Repeat the option for more DAGs.",
 )
-@click.option("--all-dags", is_flag=True, help="Remove the DAG limit (with --replace).")
+@click.option("--all-dags", is_flag=True, help="With --replace, remove the limit to DAGs.")
 @click.option("--replace", is_flag=True, help="Change an existing user.")
 def add(name: str, role: str, dag_ids: tuple[str, ...], all_dags: bool, replace: bool) -> None:
-    """Add the user NAME; the password is prompted for, or read from standard input."""
+    """Add the user NAME.
+
+    The password is prompted for on a terminal, otherwise read from standard input.
+    """
     validate_username(name)
     password_hash = hash_password(_password())
     with _locked() as (path, found):
         if name in found and not replace:
-            raise InvalidUsersFile(f"there is a user {name!r} already; --replace changes them")
+            raise InvalidUsersFile(f"user {name!r} already exists; --replace changes it")
         kept = found[name].dag_ids if name in found and not all_dags else None
         user = User(name, Role(role), password_hash, frozenset(dag_ids) or kept)
         users_file.write(path, {**found, name: user})
@@ -56,22 +62,22 @@ def remove(name: str) -> None:
     """Remove the user NAME and revoke their tokens."""
     with _locked() as (path, found):
         if name not in found:
-            raise InvalidUsersFile(f"there is no user {name!r}")
+            raise InvalidUsersFile(f"user {name!r} does not exist")
         users_file.write(path, {other: user for other, user in found.items() if other != name})
     click.echo(f"Removed {name}.")
 
 
 @users.command("list")
 def list_users() -> None:
-    """List the users with their roles, and their DAG limits if any."""
-    for user in _found(Path(Settings.from_env().users_file)).values():
+    """List the users with their roles, and with the DAGs to which they are limited."""
+    for user in users_file.read(Path(Settings.from_env().users_file)).values():
         dags = "" if user.dag_ids is None else f" ({', '.join(sorted(user.dag_ids))})"
         click.echo(f"{user.name} {user.role}{dags}")
 
 
 @contextmanager
 def _locked() -> Iterator[tuple[Path, Users]]:
-    """Yield the path and content of the users file, which no other command changes meanwhile."""
+    """Yield the path and the users of the users file, and lock it against other commands."""
     path = Path(Settings.from_env().users_file)
     try:
         folder = os.open(path.parent, os.O_RDONLY)  # each change replaces the file itself
@@ -97,5 +103,5 @@ def _password() -> str:
         except UnicodeDecodeError:
             raise InvalidUsersFile("the password on standard input is not UTF-8") from None
     if not 1 <= len(password.encode(errors="surrogatepass")) <= MAX_PASSWORD_BYTES:
-        raise InvalidUsersFile(f"a password has 1 to {MAX_PASSWORD_BYTES} bytes")
+        raise InvalidUsersFile(f"a password must have 1 to {MAX_PASSWORD_BYTES} bytes")
     return password
