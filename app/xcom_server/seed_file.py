@@ -1,7 +1,8 @@
-"""The format of seed files, parsed strictly: every row is checked before any is stored.
+"""The format of seed files; docs/seeding.md describes it.
 
-A file is a JSON list of entries, or an object whose `dag_runs` lists runs with `task_instances`.
-Unlike a request, it may hold any value that a task can store, also objects of Airflow's serializer.
+A file is a JSON list of entries, or an object whose `dag_runs` is a list of DAG runs with their
+`task_instances`.  Every row is validated before any is stored.  Unlike in a request, a value may
+contain objects of Airflow's serializer, since a task can store them.
 """
 
 import json
@@ -25,13 +26,13 @@ _RUN_FIELDS = {"dag_id", "run_id", "logical_date", "run_after", "task_instances"
 
 
 class InvalidSeedFile(OperatorError):
-    """A file cannot be loaded; the text names the row by its number, from 1."""
+    """A seed file is invalid; the message names the file and the number of the row, from 1."""
 
 
 def read(text: str, file: str = "") -> list[models.SeedRow]:
-    """Parse a seed file; `file` is its name in errors.
+    """Return the rows in the text of a seed file; `file` is its name in error messages.
 
-    Raises InvalidSeedFile for the first row that is invalid.
+    Raises InvalidSeedFile for the first invalid row.
     """
     place = f"{file}: " if file else ""
     try:
@@ -59,9 +60,10 @@ def _row(
         if not isinstance(row, strict_json.JsonObject):
             raise InvalidSeedFile("not an object")
         return build(place, row)
+    except strict_json.AmbiguousJson as error:
+        raise InvalidSeedFile(f"{place}: it contains {error}") from None
     except (ValueError, InvalidSeedFile) as error:
-        it_holds = "it holds " if isinstance(error, strict_json.InvalidJson) else ""
-        raise InvalidSeedFile(f"{place}: {it_holds}{error}") from None
+        raise InvalidSeedFile(f"{place}: {error}") from None
 
 
 def _entry(place: str, row: strict_json.JsonObject) -> models.SeedEntry:
@@ -98,11 +100,13 @@ def _refuse_unknown(row: dict[str, Any], known: set[str]) -> None:
 
 
 def _name(row: dict[str, Any], field: str) -> str:
-    name, longest = row.get(field), _NAMES[field]
+    if field not in row:
+        raise InvalidSeedFile(f"{field} is missing")
+    name, longest = row[field], _NAMES[field]
     if not isinstance(name, str) or not 1 <= len(name) <= longest or "\0" in name:
         raise InvalidSeedFile(f"{field} must be a string of 1 to {longest} characters without NUL")
     if name == models.WILDCARD and field != "key":
-        raise InvalidSeedFile(f"{field} is {models.WILDCARD!r}, which stands for any")
+        raise InvalidSeedFile(f"{field} must not be {models.WILDCARD!r}, which is a wildcard")
     return name
 
 
@@ -116,15 +120,20 @@ def _map_index(row: dict[str, Any]) -> int:
 
 
 def _value(row: strict_json.JsonObject) -> str:
-    """Return the JSON text of the value: `stored` holds it as a string, `value` as JSON."""
+    """Return the JSON text of the value, which is a string in `stored` or JSON in `value`."""
     stored = row.get("stored")
     if stored is None:
         if "value" not in row:
-            raise InvalidSeedFile("neither value nor stored is given")
+            raise InvalidSeedFile("value or stored is missing")
         return row.raw("value")
     if not isinstance(stored, str):
-        raise InvalidSeedFile("stored must be a string that holds JSON")
-    strict_json.loads(stored)
+        raise InvalidSeedFile("stored must be a string that contains JSON")
+    try:
+        strict_json.loads(stored)
+    except strict_json.AmbiguousJson:
+        raise
+    except strict_json.InvalidJson as error:
+        raise InvalidSeedFile(f"stored is not JSON: {error}") from None
     return stored
 
 

@@ -92,21 +92,21 @@ def test_rows_without_entries_are_registered(make_store: MakeStore) -> None:
         ({"task_id": "x" * 251}, "task_id must be"),
         ({"key": "x" * 513}, "key must be"),
         ({"key": "a\0"}, "key must be"),
-        ({"run_id": "~"}, "stands for any"),
+        ({"run_id": "~"}, "is a wildcard"),
         ({"map_index": -2}, "map_index must be"),
         ({"map_index": True}, "map_index must be"),
         ({"map_index": 2**31}, "map_index must be"),
         ({"bogus": 1}, "unknown field 'bogus'"),
         ({"timestamp": "2024-01-01"}, "timestamp must be an RFC 3339"),
         ({"logical_date": 5}, "logical_date must be an RFC 3339"),
-        ({"stored": "{bad"}, "it holds"),
-        ({"stored": "NaN"}, "it holds NaN"),
+        ({"stored": "{bad"}, "entry 2: stored is not JSON: Expecting property name"),
+        ({"stored": "NaN"}, "it contains NaN"),
         ({"stored": 5}, "stored must be a string"),
         ({"timestamp": ""}, "timestamp must be"),
-        ({"value": float("nan")}, "it holds NaN"),
-        ({"key": "first"}, "has the same name as entry 1"),
+        ({"value": float("nan")}, "it contains NaN"),
+        ({"key": "first"}, "duplicate of entry 1"),
         ({"dag_id": "鍵" * 250, "run_id": "鍵" * 250, "key": "鍵" * 512}, "bytes together"),
-        ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one"),
+        ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date differs from that"),
     ],
 )
 def test_a_bad_row_is_named_and_nothing_is_stored(
@@ -127,7 +127,7 @@ def test_a_bad_row_is_named_and_nothing_is_stored(
         ({"task_instances": {}}, "task_instances is not a list"),
         ({"task_instances": [{"task_id": ""}]}, "task_id must be"),
         ({"run_after": "now"}, "run_after must be"),
-        ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date is not the one"),
+        ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date differs from that"),
     ],
 )
 def test_a_bad_run_is_named(make_store: MakeStore, run: dict[str, Any], words: str) -> None:
@@ -162,8 +162,24 @@ def test_a_file_that_is_no_seed_is_refused(text: str) -> None:
         read(text)
 
 
+@pytest.mark.parametrize("field", ["dag_id", "run_id", "task_id", "key"])
+def test_a_missing_field_of_an_entry_is_named(field: str) -> None:
+    row = {name: value for name, value in ENTRY.items() if name != field}
+
+    with pytest.raises(InvalidSeedFile, match=f"^entry 1: {field} is missing$"):
+        read(json.dumps([row]))
+
+
+@pytest.mark.parametrize("field", ["dag_id", "run_id"])
+def test_a_missing_field_of_a_run_is_named(field: str) -> None:
+    run = {name: value for name, value in RUN.items() if name != field}
+
+    with pytest.raises(InvalidSeedFile, match=f"^DAG run 1: {field} is missing$"):
+        read(json.dumps({"dag_runs": [run]}))
+
+
 def test_a_row_without_a_value_is_refused() -> None:
     row = {name: value for name, value in ENTRY.items() if name != "value"}
 
-    with pytest.raises(InvalidSeedFile, match="entry 1: neither value nor stored is given"):
+    with pytest.raises(InvalidSeedFile, match="entry 1: value or stored is missing"):
         read(json.dumps([row]))
