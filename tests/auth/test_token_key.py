@@ -77,7 +77,8 @@ def test_a_short_key_is_refused_and_left_alone(tmp_path: Path, content: bytes) -
 
     size = len(content.strip())
     assert str(error.value) == (
-        f"the key file {path} holds {size} bytes, less than 64. Remove it, and a new one is made."
+        f"the key file {path} has {size} bytes, but at least 64 are needed."
+        " Remove it, and the next start creates a new one."
     )
     assert path.read_bytes() == content
 

@@ -116,14 +116,14 @@ def test_a_write_to_a_full_disk_leaves_the_file_and_no_other(
         ("", "not JSON"),
         ("{bad", "not JSON"),
         ('{"users": NaN}', "not JSON: NaN"),
-        ('{"users": {"ann": {}, "ann": {}}}', "not JSON: the name 'ann' twice"),
+        ('{"users": {"ann": {}, "ann": {}}}', "not JSON: the duplicate key 'ann'"),
         ("[" * 100_000, "not JSON: nesting"),
-        ("[]", "no object with the member `users`"),
-        ("{}", "no object with the member `users`"),
-        ('"users"', "no object with the member `users`"),
-        ("null", "no object with the member"),
-        ('{"users": []}', "no object with the member `users`"),
-        ('{"users": null}', "no object with the member `users`"),
+        ("[]", "not a JSON object with an object `users`"),
+        ("{}", "not a JSON object with an object `users`"),
+        ('"users"', "not a JSON object with an object `users`"),
+        ("null", "not a JSON object with"),
+        ('{"users": []}', "not a JSON object with an object `users`"),
+        ('{"users": null}', "not a JSON object with an object `users`"),
     ],
 )
 def test_a_file_that_holds_no_users_is_refused(tmp_path: Path, content: str, words: str) -> None:
@@ -148,27 +148,27 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"role": "root"}, "role is not one of public, viewer, user, op, admin"),
-        ({"role": "Viewer"}, "role is not one of"),
-        ({"role": None}, "role is not one of"),
-        ({"role": 1}, "role is not one of"),
-        ({"role": []}, "role is not one of"),
-        ({"role": {}}, "role is not one of"),
-        ({"role": ["viewer"]}, "role is not one of"),
+        ({"role": "root"}, "role must be one of public, viewer, user, op, admin"),
+        ({"role": "Viewer"}, "role must be one of"),
+        ({"role": None}, "role must be one of"),
+        ({"role": 1}, "role must be one of"),
+        ({"role": []}, "role must be one of"),
+        ({"role": {}}, "role must be one of"),
+        ({"role": ["viewer"]}, "role must be one of"),
         (
             {"password": "secret"},
-            "password is not an argon2 hash; make it with `xcom-server user add`",
+            "password must be an argon2 hash, as `xcom-server user add` writes it",
         ),
-        ({"password": ""}, "password is not an argon2 hash"),
-        ({"password": None}, "password is not an argon2 hash"),
-        ({"password": 5}, "password is not an argon2 hash"),
-        ({"password": [HASH]}, "password is not"),
-        ({"dags": "etl"}, "dags is not a list of DAG ids"),
-        ({"dags": {}}, "dags is not a list of DAG ids"),
-        ({"dags": [1]}, "dags is not a list of DAG ids"),
-        ({"dags": ["etl", None]}, "dags is not a list of DAG ids"),
-        ({"dag": ["etl"]}, "not an object of role, password and dags"),
-        ({"Role": "admin"}, "not an object of role, password and dags"),
+        ({"password": ""}, "password must be an argon2 hash"),
+        ({"password": None}, "password must be an argon2 hash"),
+        ({"password": 5}, "password must be an argon2 hash"),
+        ({"password": [HASH]}, "password must be"),
+        ({"dags": "etl"}, "dags must be a list of DAG ids"),
+        ({"dags": {}}, "dags must be a list of DAG ids"),
+        ({"dags": [1]}, "dags must be a list of DAG ids"),
+        ({"dags": ["etl", None]}, "dags must be a list of DAG ids"),
+        ({"dag": ["etl"]}, "not an object with only role, password and dags"),
+        ({"Role": "admin"}, "not an object with only role, password and dags"),
     ],
 )
 def test_a_bad_user_is_named_with_what_is_wrong(
@@ -190,7 +190,7 @@ def test_a_user_that_is_no_object_is_named(tmp_path: Path, fields: Any) -> None:
     path.write_text(json.dumps({"users": {"ann": fields}}))
 
     with pytest.raises(
-        InvalidUsersFile, match="user 'ann': not an object of role, password and dags"
+        InvalidUsersFile, match="user 'ann': not an object with only role, password and dags"
     ):
         read(path)
 
@@ -214,7 +214,7 @@ def test_a_name_that_nobody_could_give_is_refused(tmp_path: Path, name: str) -> 
     path = tmp_path / "users.json"
     path.write_text(text(name))
 
-    words = "1 to 250 printable characters without a colon"
+    words = "1 to 250 printable characters and no colon"
     with pytest.raises(InvalidUsersFile, match=words) as error:
         validate_username(name)
     with pytest.raises(InvalidUsersFile):
@@ -290,7 +290,7 @@ def test_a_file_that_goes_bad_leaves_its_last_users_and_a_line(
 
     (line,) = caplog.messages
     assert line.startswith(f"the users file {path} cannot be used: ")
-    assert line.endswith("its last users stay.")
+    assert line.endswith("the users that were read last are kept.")
     assert "argon2" not in line
 
 
@@ -312,7 +312,7 @@ def test_a_file_that_never_was_is_refused_with_how_to_make_it(tmp_path: Path) ->
 
     assert str(error.value) == (
         f"the users file {tmp_path}/none.json cannot be used: No such file or directory."
-        " Make it with: xcom-server user add NAME --role ROLE"
+        " Create it with: xcom-server user add NAME --role ROLE"
     )
 
 
@@ -331,7 +331,9 @@ def test_a_broken_file_is_logged_once(path: Path, caplog: pytest.LogCaptureFixtu
     write(path, {})
     with caplog.at_level(logging.INFO):
         assert users.users() == {}
-    assert caplog.records[-1].getMessage() == f"the users file {path} was read again."
+    assert (
+        caplog.records[-1].getMessage() == f"the users file {path} has changed and was read again."
+    )
 
 
 def test_a_file_keeps_its_mode_and_a_link_to_it_stays_a_link(path: Path, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Users, passwords, tokens and roles. Nothing here knows about HTTP."""
+"""Users, passwords, tokens and roles, independent of HTTP."""

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and that only their owner may read at first."""
+"""Atomic writes of files, which are created with mode 0600."""
 
 import os
 import tempfile
@@ -8,18 +8,18 @@ from pathlib import Path
 
 
 def create(path: Path, text: str) -> None:
-    """Create a file with this text; a file that exists is left as it is. Raises OSError."""
+    """Create a file with this text unless it exists.  Raises OSError."""
     with _temporary_file(path, text) as new, suppress(FileExistsError):
         os.link(new, path)  # unlike a rename, a link never replaces a file
 
 
 def replace(path: Path, text: str) -> None:
-    """Create or replace a file. Its owner, group and mode stay as they were. Raises OSError."""
-    path = path.resolve()  # a symbolic link to the file stays one
+    """Create or replace a file, keeping its owner, group and mode.  Raises OSError."""
+    path = path.resolve()  # keep a symbolic link to the file
     with _temporary_file(path, text) as new:
         if path.exists():
             status = path.stat()
-            os.chmod(new, status.st_mode & 0o660)  # others never get access
+            os.chmod(new, status.st_mode & 0o660)  # other users never get access
             with suppress(PermissionError):
                 os.chown(new, status.st_uid, status.st_gid)
         os.replace(new, path)
@@ -36,5 +36,5 @@ def _temporary_file(path: Path, text: str) -> Iterator[str]:
             os.fsync(descriptor)
         yield new
     finally:
-        with suppress(FileNotFoundError):  # it was renamed
+        with suppress(FileNotFoundError):  # `replace` has renamed it
             os.unlink(new)

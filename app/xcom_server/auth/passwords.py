@@ -1,8 +1,8 @@
-"""Passwords: hashed with argon2, cached once verified, and limited in how often they may be wrong.
+"""Password checks with argon2, a cache of verified passwords, and brute-force protection.
 
-argon2 takes some 50 ms and 64 MiB: each process runs one at a time, and caches verified passwords
-as keyed digests.  After too many wrong passwords, an address has to wait, twice as long after each
-further one, but never for a cached password.
+One argon2 check takes about 50 ms and 64 MiB, so each process runs one at a time and caches
+verified passwords as keyed digests.  After too many wrong passwords an address has to wait, twice
+as long after each further one; a cached password is always accepted.
 """
 
 import hmac
@@ -21,25 +21,25 @@ from xcom_server.auth.users import MAX_NAME_LENGTH, User, UsersFile
 from xcom_server.errors import TooManyAttempts, Unauthenticated
 
 MAX_PASSWORD_BYTES = 1024  # in UTF-8
-MAX_CACHED = 10_000  # verified passwords, and counts of wrong ones, in memory
+MAX_CACHED = 10_000  # the maximum of verified passwords, and of failure counts, in memory
 VERIFIED_SECONDS = 300  # how long a verified password is cached
-HASH_LOCK_TIMEOUT_SECONDS = 1  # how long a request waits for argon2 before it is refused
+HASH_LOCK_TIMEOUT_SECONDS = 1  # how long a request waits for argon2 before it gets a 429
 
-# How many wrong passwords an address may send before it has to wait, for one user and for all.
+# How many wrong passwords an address may send before it has to wait: for one user, for all users.
 ATTEMPTS_BEFORE_BACKOFF = 10
 ADDRESS_ATTEMPTS_BEFORE_BACKOFF = 100
 MAX_BACKOFF_SECONDS = 60  # the longest wait
-FAILURE_WINDOW_SECONDS = 900  # how long after the last wrong password the count starts at zero
+FAILURE_WINDOW_SECONDS = 900  # how long after the last wrong password the count is reset
 
 _hasher = PasswordHasher()
 
 
 def hash_password(password: str) -> str:
-    """Return the argon2 hash of a password, as the users file stores it."""
+    """Return the argon2 hash of a password, in the encoded form of the users file."""
     return _hasher.hash(password)
 
 
-_FailureKey = tuple[str, str | None]  # an address, and a user's name or None for all users
+_FailureKey = tuple[str, str | None]  # an address, and a user name or None for all users
 
 
 class _Failures(NamedTuple):
@@ -52,13 +52,14 @@ class _Failures(NamedTuple):
 
 
 class PasswordAuthenticator:
-    """Checks names and passwords against the users file. It is thread-safe."""
+    """Checks user names and passwords against the users file.  Instances are thread-safe."""
 
     def __init__(self, users: UsersFile, clock: Callable[[], float] = time.monotonic) -> None:
         self._users = users
         self._clock = clock
         self._digest_key = secrets.token_bytes(32)
-        self._dummy_hash = hash_password(secrets.token_urlsafe())  # unknown users take as long
+        # Checked for unknown users, so that the response time does not reveal which users exist.
+        self._dummy_hash = hash_password(secrets.token_urlsafe())
         self._hash_lock = threading.Lock()
         self._cache_lock = threading.Lock()  # a TTLCache is not thread-safe
         self._verified: TTLCache[bytes, bool, float] = TTLCache(MAX_CACHED, VERIFIED_SECONDS, clock)
@@ -67,10 +68,10 @@ class PasswordAuthenticator:
         )
 
     def authenticate(self, name: str, password: str, address: str) -> User:
-        """Return the user with this name and password; `address` is the client's.
+        """Return the user with this name and password; `address` is the client's IP address.
 
         Raises Unauthenticated for an unknown user or a wrong password, and TooManyAttempts,
-        without a look at the password, while the address has to wait.
+        without checking the password, while the address has to wait.
         """
         if len(name) > MAX_NAME_LENGTH:
             raise Unauthenticated
@@ -82,7 +83,7 @@ class PasswordAuthenticator:
             return user
         self._refuse_blocked(name, address)
         if len(password.encode(errors="surrogatepass")) > MAX_PASSWORD_BYTES:
-            raise Unauthenticated  # not counted: it costs nothing and must not evict other counts
+            raise Unauthenticated  # not counted: no hash was computed
         if not self._hash_lock.acquire(timeout=HASH_LOCK_TIMEOUT_SECONDS):
             raise TooManyAttempts(HASH_LOCK_TIMEOUT_SECONDS)
         try:

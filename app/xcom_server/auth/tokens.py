@@ -1,4 +1,4 @@
-"""Tokens: JSON Web Tokens in the form of Airflow 3's, signed with HS512; the key has no default."""
+"""JSON Web Tokens with Airflow 3's claims, signed with HS512."""
 
 import secrets
 import time
@@ -12,12 +12,12 @@ from xcom_server.auth import atomic_file
 from xcom_server.auth.users import User, UsersFile
 from xcom_server.errors import InvalidToken, OperatorError, TokenExpired
 
-MIN_KEY_BYTES = 64  # as long as the output of HS512 (RFC 7518, 3.2)
-MAX_CACHED = 1000  # verified tokens in memory, of some 400 bytes each
+MIN_KEY_BYTES = 64  # the size of the HS512 output (RFC 7518, section 3.2)
+MAX_CACHED = 1000  # the maximum of verified tokens in memory, of about 400 bytes each
 AUDIENCE = "apache-airflow"
 ISSUER = "xcom-server"
 _ALGORITHM = "HS512"
-# `iat` and `nbf` are not compared with the clock: the issuer's clock may be ahead of ours.
+# `iat` and `nbf` are not compared with the clock, since the issuing server's may be ahead.
 _OPTIONS: Any = {
     "require": ["sub", "aud", "iss", "iat", "nbf", "exp", "jti"],
     "verify_iat": False,
@@ -26,13 +26,14 @@ _OPTIONS: Any = {
 
 
 class InvalidKeyFile(OperatorError):
-    """The key file cannot be used; the text says where and why."""
+    """The key file cannot be used; the message names the file and the reason."""
 
 
 def load_or_create_key(path: Path) -> bytes:
-    """Return the key in a file; a missing file is created with a new key, readable by its owner.
+    """Return the key in a file; create a missing file with a random key and mode 0600.
 
-    Processes that do so at the same time all get the same key. Raises InvalidKeyFile.
+    Processes that call this at the same time get the same key.  Raises InvalidKeyFile for a file
+    that cannot be read or created, and for a key of less than MIN_KEY_BYTES.
     """
     try:
         if not path.exists():
@@ -42,24 +43,24 @@ def load_or_create_key(path: Path) -> bytes:
         raise InvalidKeyFile(f"the key file {path} cannot be used: {error.strerror}") from None
     if len(key) < MIN_KEY_BYTES:
         raise InvalidKeyFile(
-            f"the key file {path} holds {len(key)} bytes, less than {MIN_KEY_BYTES}."
-            " Remove it, and a new one is made."
+            f"the key file {path} has {len(key)} bytes, but at least {MIN_KEY_BYTES} are needed."
+            " Remove it, and the next start creates a new one."
         )
     return key
 
 
 class Tokens:
-    """Issues and verifies the tokens of users; `seconds` is how long a token is valid."""
+    """Issues and verifies tokens; `seconds` is the lifetime of a token."""
 
     def __init__(self, key: bytes, users: UsersFile, seconds: int) -> None:
         self._key = key
         self._users = users
         self._seconds = seconds
-        # Saves 0.1 ms a request. An exception is not cached.
+        # Saves 0.1 ms per request.  Exceptions are not cached.
         self._cached_claims = lru_cache(maxsize=MAX_CACHED)(self._claims)
 
     def issue(self, user: User, at_most: int | None = None) -> str:
-        """Return a new token for a user, valid for `at_most` seconds if that is shorter."""
+        """Return a new token for a user; `at_most` limits its lifetime, in seconds."""
         now = int(time.time())
         seconds = min(self._seconds, at_most or self._seconds)
         claims = {
@@ -76,9 +77,9 @@ class Tokens:
         return jwt.encode(claims, self._key, _ALGORITHM, headers={"kid": "not-used"})
 
     def verify(self, token: str) -> User:
-        """Return the user of a token, as the users file has them now.
+        """Return the user of a token, with the role and DAGs that the users file has now.
 
-        Raises TokenExpired, and InvalidToken for any other token that is not valid.
+        Raises TokenExpired for an expired token, and InvalidToken for any other invalid one.
         """
         claims = self._cached_claims(token)
         if int(claims["exp"]) <= time.time():  # a cached token may have expired since

@@ -1,7 +1,8 @@
-"""Users: their roles, which are Airflow's, and the file that stores them.
+"""Users, their roles, which are Airflow's, and the users file.
 
-The file is JSON. Its object `users` maps a name to `{"role": "viewer", "password": "$argon2id$…"}`,
-with an optional `"dags": ["etl"]`: the only DAGs that the user can see.
+The file is a JSON object.  Its member `users` maps each user name to an object such as
+`{"role": "viewer", "password": "$argon2id$…"}`; an optional `"dags": ["etl"]` limits the user to
+these DAGs.
 """
 
 import json
@@ -17,11 +18,11 @@ from xcom_server.auth import atomic_file
 from xcom_server.errors import OperatorError
 from xcom_server.formats import strict_json
 
-MAX_NAME_LENGTH = 250  # the longest name of a user, in characters
+MAX_NAME_LENGTH = 250  # of a user name, in characters
 
 
 class Role(StrEnum):
-    """What a user may do with entries; each role includes the rights of those before it."""
+    """The role of a user; each role includes the permissions of those before it."""
 
     PUBLIC = "public"
     VIEWER = "viewer"
@@ -42,7 +43,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class User:
-    """A user; `dag_ids` are the only DAGs that they can see, None stands for all."""
+    """A user; `dag_ids` are the DAGs that the user can access, None for all DAGs."""
 
     name: str
     role: Role
@@ -55,21 +56,21 @@ _log = logging.getLogger(__name__)
 
 
 class InvalidUsersFile(OperatorError):
-    """The users file cannot be used; the text says where and why."""
+    """The users file cannot be used; the message names the file and the reason."""
 
 
 class UsersFile:
-    """The users in a file, which is read again whenever it changes."""
+    """The users in a file, which is read again whenever it changes.  Instances are thread-safe."""
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._seen: tuple[tuple[int, ...], Users] = (), {}  # one tuple: threads see both change
+        self._seen: tuple[tuple[int, ...], Users] = (), {}  # replaced as one, for other threads
 
     def users(self) -> Users:
-        """Return the users.
+        """Return the users by name.
 
-        If the file goes missing or becomes invalid later, the users that were read last stay, and
-        the error is logged once. Raises InvalidUsersFile if no users were read before.
+        If the file is removed or becomes invalid later, the error is logged once, and the users
+        that were read last are kept.  Raises InvalidUsersFile if the file was never valid.
         """
         last_stamp, users = self._seen
         stamp = _stamp(self._path)
@@ -77,25 +78,25 @@ class UsersFile:
             try:
                 users = read(self._path)
                 if last_stamp:
-                    _log.info("the users file %s was read again.", self._path)
+                    _log.info("the users file %s has changed and was read again.", self._path)
             except InvalidUsersFile as error:
                 if not last_stamp:
                     raise
-                _log.error("%s; its last users stay.", error)
+                _log.error("%s; the users that were read last are kept.", error)
             self._seen = stamp, users
         return users
 
 
 def read(path: Path) -> Users:
-    """Return the users of a file. Raises InvalidUsersFile."""
+    """Return the users in a file, by name.  Raises InvalidUsersFile."""
     with _naming_file(path):
         return _parse(path.read_text(encoding="utf-8"))
 
 
 def write(path: Path, users: Users) -> None:
-    """Write a users file, whole or not at all; only its owner can read a new one.
+    """Write a users file atomically; a new file has mode 0600.
 
-    Raises InvalidUsersFile, also for users that read() would refuse.
+    Raises InvalidUsersFile if the file cannot be written or `read` would reject the users.
     """
     text = json.dumps({"users": {name: _fields(user) for name, user in users.items()}}, indent=2)
     with _naming_file(path.resolve()):
@@ -104,10 +105,13 @@ def write(path: Path, users: Users) -> None:
 
 
 def validate_username(name: str) -> None:
-    """Raise InvalidUsersFile for a name that is not printable or does not fit Basic credentials."""
+    """Raise InvalidUsersFile for a user name that is too long, unprintable or contains a colon.
+
+    Basic credentials end the name at the first colon.
+    """
     if not 1 <= len(name) <= MAX_NAME_LENGTH or ":" in name or not name.isprintable():
         raise InvalidUsersFile(
-            f"a user's name is 1 to {MAX_NAME_LENGTH} printable characters without a colon,"
+            f"a user name must have 1 to {MAX_NAME_LENGTH} printable characters and no colon,"
             f" not {name[:MAX_NAME_LENGTH]!r}"
         )
 
@@ -120,7 +124,7 @@ def _naming_file(path: Path) -> Iterator[None]:
     except (OSError, ValueError, InvalidUsersFile) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         hint = (
-            ". Make it with: xcom-server user add NAME --role ROLE"
+            ". Create it with: xcom-server user add NAME --role ROLE"
             if isinstance(error, FileNotFoundError)
             else ""
         )
@@ -128,7 +132,7 @@ def _naming_file(path: Path) -> Iterator[None]:
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """Return numbers that change whenever the file does, or the errno if it has no status."""
+    """Return numbers that change whenever the file does, or the errno if stat() fails."""
     try:
         status = path.stat()
     except OSError as error:
@@ -143,25 +147,25 @@ def _parse(text: str) -> Users:
         raise InvalidUsersFile(f"not JSON: {error}") from None
     users = document.get("users") if isinstance(document, dict) else None
     if not isinstance(users, dict):
-        raise InvalidUsersFile("no object with the member `users`")
+        raise InvalidUsersFile("not a JSON object with an object `users`")
     return {name: _user(name, fields) for name, fields in users.items()}
 
 
 def _user(name: str, fields: Any) -> User:
     validate_username(name)
     if not isinstance(fields, dict) or not fields.keys() <= {"role", "password", "dags"}:
-        raise InvalidUsersFile(f"user {name!r}: not an object of role, password and dags")
+        raise InvalidUsersFile(f"user {name!r}: not an object with only role, password and dags")
     role, password, dags = (fields.get(each) for each in ("role", "password", "dags"))
     if role not in list(Role):
-        raise InvalidUsersFile(f"user {name!r}: role is not one of {', '.join(Role)}")
+        raise InvalidUsersFile(f"user {name!r}: role must be one of {', '.join(Role)}")
     if not isinstance(password, str) or not password.startswith("$argon2"):
         raise InvalidUsersFile(
-            f"user {name!r}: password is not an argon2 hash; make it with `xcom-server user add`"
+            f"user {name!r}: password must be an argon2 hash, as `xcom-server user add` writes it"
         )
     if not isinstance(dags, list | None) or not all(
         isinstance(each, str) and each not in ("", "~") for each in dags or ()
     ):
-        raise InvalidUsersFile(f"user {name!r}: dags is not a list of DAG ids")
+        raise InvalidUsersFile(f"user {name!r}: dags must be a list of DAG ids")
     return User(name, Role(role), password, None if dags is None else frozenset(dags))
 
 
