@@ -33,7 +33,7 @@ def test_without_its_database_a_server_lives_is_not_ready_and_says_why(
     answer = client.get("/ready")
     assert (answer.status_code, answer.json) == (
         503,
-        {"status": "not ready", "reason": "The database does not hold the tables of this server."},
+        {"status": "not ready", "reason": "The database does not have the tables of this server."},
     )
     assert client.get("/health").get_json()["metadatabase"]["status"] == "unhealthy"
 

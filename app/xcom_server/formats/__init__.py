@@ -1,1 +1,1 @@
-"""JSON and datetimes, parsed strictly."""
+"""Strict parsers of JSON and of datetimes."""

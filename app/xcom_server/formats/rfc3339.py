@@ -1,4 +1,4 @@
-"""Datetimes in the format of RFC 3339, parsed strictly."""
+"""A strict parser of RFC 3339 datetimes."""
 
 import re
 from datetime import UTC, datetime
@@ -11,9 +11,9 @@ _RFC3339 = re.compile(
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """Return the datetime in UTC; digits after the microsecond are dropped.
+    """Return the datetime in UTC; digits beyond microseconds are dropped.
 
-    Raises ValueError unless the text has a date, a time and a zone, and for a datetime outside
+    Raises ValueError for a text without a date, a time or a time zone, and for a datetime outside
     the years 1 to 9999.
     """
     if not _RFC3339.fullmatch(text):

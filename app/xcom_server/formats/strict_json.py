@@ -1,7 +1,7 @@
-"""JSON as RFC 8259 defines it, without anything that two parsers could understand differently.
+"""A strict JSON parser: it rejects every text that two parsers could read differently.
 
-Python's own parser accepts NaN, 1e400 (as infinity), duplicate keys and lone surrogates. They are
-refused here, because all clients must see the same value in an entry.
+Python's own parser accepts NaN, 1e400 (as infinity), duplicate keys and lone surrogates.  This one
+rejects them, because all clients must read the same value from an entry.
 """
 
 import json
@@ -16,7 +16,7 @@ _WHITESPACE = " \t\n\r"
 class InvalidJson(ValueError):
     """The text is not JSON.
 
-    `reason` is the parser's message, and `position` the index of the character that it is about.
+    `reason` is the parser's message, and `position` is the index of the offending character.
     """
 
     reason = ""
@@ -24,21 +24,21 @@ class InvalidJson(ValueError):
 
 
 class AmbiguousJson(InvalidJson):
-    """Only some parsers accept the text; the message names what it holds."""
+    """Only some parsers accept the text; the message names the part that others reject."""
 
 
 class UnreadableJson(AmbiguousJson):
-    """Many parsers refuse the text: it is nested too deep, or not UTF-8."""
+    """Many parsers reject the text, because it is nested too deep or not UTF-8."""
 
 
 class DuplicateKey(AmbiguousJson):
-    """An object has a key twice."""
+    """An object contains the same key twice."""
 
 
 class JsonObject(dict[str, Any]):
     """A JSON object that keeps its source text.
 
-    `has_duplicate_keys` is true if any object in the text has a key twice.
+    `has_duplicate_keys` is true if any object in the text contains the same key twice.
     """
 
     def __init__(self, members: dict[str, Any], text: str, *, has_duplicate_keys: bool) -> None:
@@ -47,9 +47,9 @@ class JsonObject(dict[str, Any]):
         self.has_duplicate_keys = has_duplicate_keys
 
     def raw(self, key: str) -> str:
-        """Return the source text of a member's value, character for character.
+        """Return the source text of a member's value, unchanged.
 
-        A text with duplicate keys is ambiguous: the value that was read is serialized instead.
+        If the text has duplicate keys, return the parsed value as JSON instead.
         """
         return json.dumps(self[key]) if self.has_duplicate_keys else self._raw_members[key]
 
@@ -57,7 +57,7 @@ class JsonObject(dict[str, Any]):
     def _raw_members(self) -> dict[str, str]:
         members = {}
         position = self.text.index("{")
-        while self.text[position] != "}":  # it is at the separator before a member
+        while self.text[position] != "}":  # otherwise, the separator before a member
             start = _skip_whitespace(self.text, position + 1)
             key, colon = _LENIENT.raw_decode(self.text, start)
             start = _skip_whitespace(self.text, _skip_whitespace(self.text, colon) + 1)
@@ -68,11 +68,11 @@ class JsonObject(dict[str, Any]):
 
 
 def loads(text: str, max_depth: int = MAX_DEPTH, *, duplicate_keys: bool = False) -> Any:
-    """Parse a JSON text; an object at the top is a JsonObject.
+    """Return the value of a JSON text; an object at the top level becomes a JsonObject.
 
     Raises InvalidJson for a text that is not JSON, and AmbiguousJson for NaN, Infinity, numbers
-    too large for a float, lone surrogates, nesting beyond `max_depth` and duplicate keys.
-    `duplicate_keys` allows the latter; the last one wins.
+    too large for a float, lone surrogates, nesting beyond `max_depth` and duplicate keys.  With
+    `duplicate_keys`, duplicate keys are accepted and the last one wins.
     """
     try:
         value, has_duplicates = _decode(_STRICT, text, max_depth), False
@@ -87,9 +87,10 @@ def loads(text: str, max_depth: int = MAX_DEPTH, *, duplicate_keys: bool = False
 
 
 def split_array(text: str) -> list[str]:
-    """Return the source text of each element of a JSON array; the elements are not checked.
+    """Return the source text of each element of a JSON array.
 
-    Raises InvalidJson if the text is not an array or an element is not JSON.
+    Elements may be ambiguous JSON.  Raises InvalidJson if the text is not an array or an element
+    is not JSON.
     """
     position = _skip_whitespace(text, 0)
     if text[position : position + 1] != "[":
@@ -108,10 +109,10 @@ def split_array(text: str) -> list[str]:
             position = _skip_whitespace(text, position + 1)
         if after not in (",", "]") or (after == "," and text[position : position + 1] == "]"):
             raise InvalidJson(
-                f"element {len(elements)}: expecting ',' and another, or ']' after it"
+                f"element {len(elements)}: expecting ',' and another element, or ']', after it"
             )
     if _skip_whitespace(text, position + 1) < len(text):
-        raise InvalidJson("something after the array")
+        raise InvalidJson("extra data after the array")
     return elements
 
 
@@ -137,7 +138,7 @@ def _skip_whitespace(text: str, position: int) -> int:
 
 
 def _check(value: Any, max_depth: int) -> None:
-    """Walk the value level by level, without recursion, so that any depth can be refused."""
+    """Reject deep nesting and lone surrogates; without recursion, so that any depth works."""
     level, depth = [value], 0
     while level:
         if depth == max_depth and any(isinstance(each, list | dict) for each in level):
@@ -154,12 +155,12 @@ def _children(value: Any) -> list[Any]:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise AmbiguousJson("a lone surrogate, which is no character") from None
+            raise AmbiguousJson("a lone surrogate, which is not a character") from None
     return []
 
 
 def _refuse_constant(name: str) -> Any:
-    raise AmbiguousJson(f"{name}, which JSON does not have")
+    raise AmbiguousJson(f"{name}, which is not valid in JSON")
 
 
 def _finite(digits: str) -> float:
@@ -173,7 +174,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for key, value in pairs:
         if key in members:
-            raise DuplicateKey(f"the name {key[:100]!r} twice")
+            raise DuplicateKey(f"the duplicate key {key[:100]!r}")
         members[key] = value
     return members
 

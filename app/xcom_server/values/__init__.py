@@ -1,1 +1,1 @@
-"""Airflow's serialized values: how to decode them, their classes, and their reserved keys."""
+"""Airflow's serialized values: decoding, the supported classes, and the reserved keys."""

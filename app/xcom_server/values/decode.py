@@ -1,8 +1,9 @@
-"""Stored values, decoded as Airflow does: JSON text in, a Python value out.
+"""Decoding of stored values as in Airflow: from JSON text to a Python value.
 
 Airflow's serializer writes a date as `{"__classname__": "datetime.date", "__version__": 2,
-"__data__": "2024-02-29"}`, and older releases as `{"__type": …, "__var": …}`.  Decoded, it is the
-text `datetime.date@version=2(2024-02-29)` or a date.  No name in a value is ever imported.
+"__data__": "2024-02-29"}`, and older releases as `{"__type": …, "__var": …}`.  Such an object is
+decoded to the text `datetime.date@version=2(2024-02-29)` or to a date.  A class name in a value is
+never imported.
 """
 
 import json
@@ -13,30 +14,30 @@ from typing import Any
 from xcom_server.formats import strict_json
 from xcom_server.values import types
 
-MAX_TEXT = 1024 * 1024  # of an object, in characters
+MAX_TEXT = 1024 * 1024  # the maximum length of an object's text, in characters
 
-# What Airflow prepends to the name of a module that it loads from a DAG file.
+# The prefix of the name of a module that Airflow loads from a DAG file.
 _DAG_FILE_PREFIX = re.compile("unusual_prefix_[0-9a-f]{40}_")
-_Convert = Callable[[str, int, Any], Any]  # from class name, version and data of an object
+_Convert = Callable[[str, int, Any], Any]  # takes class name, version and data of an object
 
 
 class _AirflowClass(Exception):
-    """A value holds an object of one of Airflow's own classes."""
+    """A value contains an object of one of Airflow's own classes."""
 
 
 def decode_v1(text: str, *, rebuild: bool = False) -> Any:
-    """Return the value of a JSON text as Airflow 2.10.5 does.
+    """Decode a JSON text as Airflow 2.10.5 does.
 
-    Serialized objects become text, or with `rebuild` objects of the classes in types.
+    Serialized objects become text, or with `rebuild` objects of the classes in `types`.
     """
     return _convert(json.loads(text), _rebuild_or_text if rebuild else _v1_text)
 
 
 def decode_v2(text: str) -> Any:
-    """Return the value of a JSON text as Airflow 3.3.2 deserializes it: objects become text.
+    """Decode a JSON text as Airflow 3.3.2 does: serialized objects become text.
 
-    A string that holds JSON is decoded too. A value that holds an object of one of Airflow's own
-    classes, which Airflow would import, is returned as it is stored.
+    A string that contains JSON is decoded too.  A value with an object of one of Airflow's own
+    classes, which Airflow would import, is returned unchanged.
     """
     stored = json.loads(text)
     try:
@@ -49,7 +50,7 @@ def decode_v2(text: str) -> Any:
 
 
 def _convert(value: Any, convert: _Convert, *, unwrap: bool = True) -> Any:
-    """Return a value in which `convert` has replaced each serialized object."""
+    """Return a value with each serialized object replaced by the result of `convert`."""
     if isinstance(value, list):
         return [_convert(each, convert) for each in value]
     if not isinstance(value, dict):
@@ -57,7 +58,7 @@ def _convert(value: Any, convert: _Convert, *, unwrap: bool = True) -> Any:
     if not unwrap or "__type" not in value or "__var" not in value:
         classname, version = value.get("__classname__"), value.get("__version__")
         data = value.get("__data__")
-    elif value["__type"] == "dict":  # unwrapped once; a wrapper in it is an object like any other
+    elif value["__type"] == "dict":  # unwrapped once; a nested wrapper is an ordinary object
         return _convert(value["__var"], convert, unwrap=False)
     else:
         classname, version, data = value["__type"], 0, value["__var"]
@@ -74,7 +75,7 @@ def _rebuild_or_text(classname: str, version: int, data: Any) -> Any:
 
 
 def _v1_text(classname: str, version: int, data: Any) -> str:
-    """Return the text that Airflow 2.10.5 shows; it puts commas between a list's characters too."""
+    """Return an object's text in Airflow 2.10.5, with commas between the characters of a list."""
     data = _convert(data, _v1_text)
     if classname in types.COLLECTIONS and isinstance(data, list | str | dict):
         return _truncated(f"({','.join(str(each) for each in data)})")
@@ -88,7 +89,7 @@ def _v1_text(classname: str, version: int, data: Any) -> str:
 
 
 def _v2_text(classname: str, version: int, data: Any) -> str:
-    """Return the text that Airflow 3.3.2 shows; it quotes strings within an object."""
+    """Return an object's text in Airflow 3.3.2, with quotes around the strings in it."""
     if classname.startswith("airflow."):
         raise _AirflowClass
     if isinstance(data, dict):
@@ -107,5 +108,5 @@ def _v2_text(classname: str, version: int, data: Any) -> str:
 
 
 def _truncated(text: str) -> str:
-    """Return at most MAX_TEXT characters: escaped quotes double at every level of nested lists."""
+    """Return at most MAX_TEXT characters, since escaped quotes double at each level of nesting."""
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"

@@ -1,7 +1,7 @@
-"""Keys that Airflow's serializer writes into values: tasks may store them, requests may not.
+"""Keys that are reserved for Airflow's serializer: tasks may store them, requests may not.
 
-A reader could take a value with such keys for a serialized object. CVE-2026-42359 was one way of
-writing in Airflow that lacked the check. Here the store checks every write.
+A value with such keys could be deserialized as an object.  In Airflow one endpoint lacked this
+check (CVE-2026-42359); here the store checks every write.
 """
 
 import json
@@ -23,17 +23,17 @@ RESERVED = frozenset(
     }
 )
 
-# The path to a value: the path to its parent, and its key or index there.  Only an error formats
-# it: as text for each value, long keys above a long list would take too much memory.
+# The path of a value: the path of its parent, and its key or index there.  It is formatted only
+# for an error, because the texts for all elements of a list below long keys take too much memory.
 Path = tuple["Path", str | int] | None
 
 
 def refuse_reserved(text: str) -> None:
     """Raise ReservedKeys if a value, given as JSON text, has a reserved key at any depth.
 
-    A string that holds an object or a list as JSON is searched too, as in Airflow 3.3.1 and later.
+    A string that contains a JSON object or list is searched too, as in Airflow 3.3.1 and later.
     """
-    if "__" not in text and "\\u" not in text:  # most values have no such key, nor an escaped one
+    if "__" not in text and "\\u" not in text:  # quick: no such key, even with escaped characters
         return
     for path, members in _objects(json.loads(text)):
         if keys := sorted(RESERVED & members.keys()):
@@ -68,7 +68,7 @@ def _format(path: Path) -> str:
 
 
 def _parse_if_json(value: Any) -> Any:
-    """Return the object or list that a string holds as JSON, and any other value as it is."""
+    """Return the JSON object or list that a string contains, or the value itself."""
     if not isinstance(value, str) or value.lstrip(" \t\n\r")[:1] not in ("{", "["):
         return value
     try:

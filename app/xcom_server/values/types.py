@@ -1,7 +1,7 @@
-"""The classes that serialized objects are rebuilt as, and the JSON that 2.10.5 makes of them.
+"""The classes of rebuilt objects, and their JSON in Airflow 2.10.5.
 
-Only the classes in the tables are rebuilt.  `str()` and `repr()` of the objects are those of
-Airflow's own, pendulum's included, because v1 shows values through `str()`.
+Only objects of the classes in the tables below are rebuilt.  Their `str()` and `repr()` equal
+those of the original classes, including pendulum's, because v1 returns `str()` of a value.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 
 COLLECTIONS = ("builtins.tuple", "builtins.set", "builtins.frozenset")
 
-# What rebuild raises for a class that is not in the tables, and for invalid data.
+# The errors of `rebuild` for a class that is not in the tables, and for invalid data.
 REBUILD_ERRORS = (TypeError, ValueError, LookupError, ArithmeticError, OSError)
-MAX_DECIMAL_DIGITS = 4000  # of a Decimal that becomes a JSON number; a longer one stays a string
+MAX_DECIMAL_DIGITS = 4000  # a Decimal with more digits becomes a JSON string, not a number
 
 _TIMEZONE = "pendulum.tz.timezone.Timezone"
 _FIXED_TIMEZONE = "pendulum.tz.timezone.FixedTimezone"
 _ZONEINFO = "zoneinfo.ZoneInfo"
 
-# Zone names that version 1 wrote and no time zone database has: offset in seconds or zone.
+# Zone names of version 1 that the time zone database lacks: an offset in seconds, or a zone.
 _DAYLIGHT_SAVING = {
     "EDT": -4 * 3600,
     "CDT": -5 * 3600,
@@ -32,21 +32,21 @@ _DAYLIGHT_SAVING = {
 
 
 class Zone(ZoneInfo):
-    """A named zone with pendulum's repr."""
+    """A named time zone with pendulum's repr."""
 
     def __repr__(self) -> str:
         return f"Timezone('{self.key}')"
 
 
 class FixedZone(tzinfo):
-    """A zone of a fixed offset, in seconds east of UTC, with pendulum's name and repr."""
+    """A time zone with a fixed offset, in seconds east of UTC, with pendulum's name and repr."""
 
     def __init__(self, seconds: int) -> None:
         self._zone = timezone(timedelta(seconds=seconds))
         self.seconds = seconds
 
     def utcoffset(self, when: datetime | None) -> timedelta:
-        """Return the offset, which is always the same."""
+        """Return the fixed offset."""
         return self._zone.utcoffset(when)
 
     def dst(self, when: datetime | None) -> timedelta:
@@ -71,7 +71,7 @@ class PendulumDateTime(datetime):
 
 
 class OrderedSet(tuple[Any, ...]):
-    """The elements of a set, in an order that is the same in every process."""
+    """The elements of a set, in the same order in every process."""
 
     name = "set"
 
@@ -81,7 +81,7 @@ class OrderedSet(tuple[Any, ...]):
 
 
 class OrderedFrozenSet(OrderedSet):
-    """The elements of a frozenset."""
+    """The elements of a frozenset, in the same order in every process."""
 
     name = "frozenset"
 
@@ -90,19 +90,22 @@ class OrderedFrozenSet(OrderedSet):
 
 
 def rebuild(classname: str, version: int, data: Any) -> Any:
-    """Return the object that was serialized. Raises one of REBUILD_ERRORS."""
+    """Return the object with this class name, serializer version and data.
+
+    Raises one of REBUILD_ERRORS for an unknown class or invalid data.
+    """
     if classname in _DATES:
         return _DATES[classname](version, data)
     build = _FROM_VERSION_1[classname]
     if version > 1:
-        raise ValueError("written by a newer version")
+        raise ValueError("written by a newer version of the serializer")
     return build(data)
 
 
 def _ordered(kind: type[OrderedSet], data: Any) -> OrderedSet:
     distinct = dict.fromkeys(data)
     if all(isinstance(each, int | float) for each in distinct):
-        return kind(set(distinct))  # numbers have the same hash, and order, everywhere
+        return kind(set(distinct))  # numbers have the same hash, and so order, in every process
     return kind(distinct)
 
 
@@ -111,9 +114,9 @@ def _zone(name: Any) -> tzinfo:
 
 
 def _datetime(kind: type[datetime], zone: tzinfo | None, version: int, data: Any) -> datetime:
-    """Return a datetime; `zone` is that of data without one."""
+    """Return a datetime; `zone` is the time zone for data without one."""
     if not isinstance(data, dict):
-        raise TypeError("a datetime is written as an object")
+        raise TypeError("the data of a datetime must be an object")
     if version == 1 and "tz" in data:
         zone = _zone(_DAYLIGHT_SAVING.get(data["tz"], data["tz"]))
     elif data.get("tz"):
@@ -125,7 +128,7 @@ def _datetime(kind: type[datetime], zone: tzinfo | None, version: int, data: Any
 
 def _timedelta(version: int, data: Any) -> timedelta:
     if not isinstance(data, str | float):
-        raise TypeError("seconds are written as a float")
+        raise TypeError("the data of a timedelta must be a number of seconds")
     return timedelta(seconds=float(data))
 
 
@@ -138,7 +141,7 @@ _FROM_VERSION_1: dict[str, Callable[[Any], Any]] = {
     _TIMEZONE: _zone,
     _ZONEINFO: ZoneInfo,
 }
-"""Classes of which version 1 is the newest: builders from the data."""
+"""Builders for classes whose newest version is 1; they take the data."""
 
 _DATES: dict[str, Callable[[int, Any], Any]] = {
     "datetime.date": lambda version, data: date.fromisoformat(data),
@@ -146,11 +149,11 @@ _DATES: dict[str, Callable[[int, Any], Any]] = {
     "datetime.timedelta": _timedelta,
     "pendulum.datetime.DateTime": partial(_datetime, PendulumDateTime, Zone("UTC")),
 }
-"""Classes of which any version can be read: builders from the version and the data."""
+"""Builders for classes of any version; they take the version and the data."""
 
 
 def as_json(value: Any) -> Any:
-    """Return a value that may hold rebuilt objects as Airflow's web server writes it in JSON."""
+    """Convert a value with rebuilt objects to JSON types, as Airflow 2.10.5's web server does."""
     match value:
         case OrderedSet() | timedelta() | tzinfo():
             return _serialize(value)
@@ -168,7 +171,7 @@ def as_json(value: Any) -> Any:
 
 
 def _serialize(value: Any) -> Any:
-    """Return an object as Airflow's serializer writes it: the fallback for types JSON lacks."""
+    """Return an object in the form of Airflow's serializer, for types that JSON lacks."""
     match value:
         case tuple():
             kind = value.name if isinstance(value, OrderedSet) else "tuple"
@@ -206,7 +209,7 @@ def _zone_name(zone: tzinfo) -> tuple[str | int, str]:
 
 def _json_number(number: Decimal) -> int | float | str:
     if not number.is_finite() or abs(number.adjusted()) > MAX_DECIMAL_DIGITS:
-        return str(number)  # JSON has no NaN, and 1E+9999999 would be megabytes of zeros
+        return str(number)  # JSON has no NaN, and 1E+9999999 would have megabytes of zeros
     is_whole = number.as_tuple().exponent >= 0  # type: ignore[operator]
     result = int(number) if is_whole else float(number)
     return result if abs(result) != float("inf") else str(number)

@@ -279,7 +279,7 @@ def test_names_that_are_too_long_together_are_refused(
     if status == 400:
         size = 1750 + len(key.encode())
         assert error_detail(answer, 400) == (
-            f"dag_id, dag_run_id, task_id and key are {size} bytes together, more than 2600"
+            f"dag_id, dag_run_id, task_id and key are {size} bytes together; the maximum is 2600"
         )
 
 

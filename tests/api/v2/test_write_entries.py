@@ -185,4 +185,4 @@ def test_names_that_are_too_long_together_are_refused(client: FlaskClient) -> No
 
     detail = error_detail(client.post(entries(**names), json={"key": "鍵" * 400, "value": 1}), 400)
 
-    assert re.fullmatch(r"dag_id, .* are 2950 bytes together, more than 2600", detail)
+    assert re.fullmatch(r"dag_id, .* are 2950 bytes together; the maximum is 2600", detail)
