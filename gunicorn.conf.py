@@ -1,4 +1,4 @@
-"""The configuration of `gunicorn wsgi:app` in a checkout: the same as `xcom-server serve`."""
+"""The configuration of `gunicorn wsgi:app` in a checkout, like that of `xcom-server serve`."""
 
 import sys
 

@@ -93,7 +93,7 @@ def test_the_table_shows_a_figure_beside_its_bar_or_why_there_is_none() -> None:
     assert verdicts["256 connections, postgresql: failed requests"] == [
         "",
         "≤ 0",
-        "not measured: not asked for",
+        "not measured: not selected",
     ]
 
 

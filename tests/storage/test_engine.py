@@ -17,7 +17,7 @@ def test_a_driver_that_is_not_installed_is_named_with_what_brings_it(
     monkeypatch.setitem(sys.modules, "psycopg", None)
 
     with (
-        pytest.raises(DatabaseUnusable, match=r"; pip install '\.\[postgres\]' brings it$"),
+        pytest.raises(DatabaseUnusable, match=r"; install it with: pip install '\.\[postgres\]'$"),
         connected_backend("postgresql://u@127.0.0.1:1/x"),
     ):
         pass

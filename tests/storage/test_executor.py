@@ -55,7 +55,7 @@ def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_t
         raise OperationalError("", {}, gone)
 
     def first(work: Callable[[Connection], Any]) -> None:
-        with pytest.raises(Unavailable, match="does not answer"):
+        with pytest.raises(Unavailable, match="does not respond"):
             executor.transaction(work)
 
     silence.set()
@@ -66,7 +66,7 @@ def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_t
     finding_out.start()
     asked.wait(30)
 
-    with pytest.raises(Unavailable, match="does not answer"):
+    with pytest.raises(Unavailable, match="does not respond"):
         executor.transaction(lambda connection: "not asked")
     silence.set()
     finding_out.join()
@@ -146,7 +146,7 @@ def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
             Executor(backend, Observer()).transaction(work)
 
     assert error.value.reason == (
-        "The database takes too long."
+        "A database statement took too long."
         if "sleep" in statement
         else "The database is locked by another writer."
     )
@@ -217,7 +217,7 @@ def test_nothing_is_stored_in_a_file_that_was_removed_or_replaced(
     store = SqlXComStore(open_backend(database_url))
     store.create(NAME, "1")
     path.unlink()
-    with pytest.raises(Unavailable, match="does not hold the tables"):
+    with pytest.raises(Unavailable, match="does not have the tables"):
         store.create(XComKey("d", "r", "t", -1, "other"), "1")
     for left in path.parent.glob("xcom.db*"):
         left.unlink()
@@ -235,7 +235,7 @@ def test_a_file_that_is_no_database_is_told_as_damaged_or_without_tables(
     (tmp_path / "odd.db").write_bytes(content)
     store = SqlXComStore(open_backend(f"sqlite:///{tmp_path}/odd.db"))
 
-    with pytest.raises(Unavailable, match=r"damaged|does not hold the tables"):
+    with pytest.raises(Unavailable, match=r"damaged|does not have the tables"):
         store.get(NAME)
 
 

@@ -104,5 +104,5 @@ def test_a_schema_of_the_future_is_not_touched(backend: Backend) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
     for bring_up in (schema.ensure_current, schema.upgrade):
-        with pytest.raises(SchemaMismatch, match="9999, which a newer server made"):
+        with pytest.raises(SchemaMismatch, match="9999, which a newer server created"):
             bring_up(backend)

@@ -1,1 +1,1 @@
-"""The store: what entries exist.  Nothing here knows about HTTP."""
+"""The store of entries, independent of HTTP."""

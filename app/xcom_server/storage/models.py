@@ -1,19 +1,19 @@
-"""What a store is asked for and returns: keys, entries, filters, pages and seed rows."""
+"""The arguments and results of a store: keys, entries, filters, pages and seed rows."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple, Self
 
 UNMAPPED = -1  # the map index of a task instance that is not mapped
-MAX_ID_LENGTH = 250  # the longest id of a DAG, DAG run or task, in characters
-MAX_KEY_LENGTH = 512  # the longest key, in characters
+MAX_ID_LENGTH = 250  # of a DAG, DAG run or task, in characters
+MAX_KEY_LENGTH = 512  # in characters
 MAX_MAP_INDEX = 2**31 - 1  # the largest map index that can be stored
-WILDCARD = "~"  # stands for any DAG, DAG run or task in a list; nothing can be stored under it
+WILDCARD = "~"  # in a list, any DAG, DAG run or task; it is not a valid id of one
 
 
 @dataclass(frozen=True, slots=True)
 class XComKey:
-    """What identifies one entry."""
+    """The identity of an entry."""
 
     dag_id: str
     run_id: str
@@ -23,21 +23,21 @@ class XComKey:
 
 
 class RunDates(NamedTuple):
-    """The dates of a DAG run; `logical_date` is None for a run that has none."""
+    """The dates of a DAG run, in UTC; `logical_date` is None for a run without one."""
 
     logical_date: datetime | None
     run_after: datetime
 
     @property
     def run_date(self) -> datetime:
-        """The date that stands for the DAG run: its logical date, else when it could run."""
+        """The logical date of the DAG run, or `run_after` if it has none."""
         return self.logical_date or self.run_after
 
 
 class ListedEntry(NamedTuple):
-    """An entry as a list shows it, without its value.
+    """An entry in a list, without its value.
 
-    Datetimes are in UTC, with their zone and microseconds.  `logical_date` and `run_after` are
+    Datetimes are in UTC, with time zone and microseconds.  `logical_date` and `run_after` are
     those of the DAG run.
     """
 
@@ -52,7 +52,7 @@ class ListedEntry(NamedTuple):
 
     @property
     def run_date(self) -> datetime:
-        """The date that stands for the DAG run: its logical date, else when it could run."""
+        """The logical date of the DAG run, or `run_after` if it has none."""
         return self.logical_date or self.run_after
 
 
@@ -60,8 +60,8 @@ class ListedEntry(NamedTuple):
 class XComEntry(XComKey):
     """One stored entry.
 
-    Datetimes are as in ListedEntry.  `value` is JSON text exactly as it was written.  `etag` is
-    another number after every write.
+    Datetimes are as in ListedEntry.  `value` is the JSON text exactly as it was written.  `etag`
+    is a number that changes with every write.
     """
 
     timestamp: datetime
@@ -72,23 +72,23 @@ class XComEntry(XComKey):
 
     @property
     def run_date(self) -> datetime:
-        """The date that stands for the DAG run: its logical date, else when it could run."""
+        """The logical date of the DAG run, or `run_after` if it has none."""
         return self.logical_date or self.run_after
 
 
 Field = Literal[
     "dag_id", "run_id", "task_id", "map_index", "key", "timestamp", "logical_date", "run_after"
 ]
-"""What a list can be filtered and ordered by; the last two are the DAG run's."""
+"""The fields by which a list can be filtered and ordered; the last two are of the DAG run."""
 
 Operator = Literal["eq", "gte", "gt", "lte", "lt", "like"]
 
 
 class Comparison(NamedTuple):
-    """A condition on one field.
+    """A comparison of one field with an operand.
 
-    `like` matches a pattern without regard to ASCII case: `%` stands for any characters, `_` for
-    one, and a backslash escapes them.
+    `like` matches a pattern, ignoring ASCII case: `%` matches any characters, `_` matches one, and
+    a backslash escapes them.
     """
 
     field: Field
@@ -97,7 +97,7 @@ class Comparison(NamedTuple):
 
 
 Condition = tuple[tuple[Comparison, ...], ...]
-"""Alternatives, each of several comparisons: an entry must meet all of at least one."""
+"""Alternatives, each a tuple of comparisons: an entry must satisfy all of at least one."""
 
 
 class Order(NamedTuple):
@@ -109,9 +109,10 @@ class Order(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class XComFilter:
-    """Which entries to list; None stands for any.
+    """The entries to list; None matches any.
 
-    `dag_ids` are the DAGs that may be shown at all; an entry must meet each of `conditions`.
+    `dag_ids` are the DAGs that the user can access, None for all; an entry must satisfy all
+    `conditions`.
     """
 
     dag_id: str | None = None
@@ -134,14 +135,14 @@ class XComFilter:
         dag_ids: frozenset[str] | None = None,
         conditions: tuple[Condition, ...] = (),
     ) -> Self:
-        """Return a filter in which a name that is WILDCARD stands for any."""
+        """Return a filter in which an id that equals WILDCARD matches any."""
         dag, run, task = (None if name == WILDCARD else name for name in (dag_id, run_id, task_id))
         return cls(dag, run, task, map_index, key, dag_ids, conditions)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the entries that match a filter, and how many match in all."""
+    """One page of the entries that match a filter, and the number of all that match."""
 
     entries: list[ListedEntry]
     total_entries: int
@@ -149,9 +150,9 @@ class Page:
 
 @dataclass(frozen=True)
 class SeedEntry:
-    """An entry to load; a date of None is decided by the store.
+    """An entry to load; the store chooses a date that is None.
 
-    `place` says where it comes from, for errors.  `value` is JSON text.
+    `place` is its position in the seed files, for error messages.  `value` is JSON text.
     """
 
     place: str
@@ -163,7 +164,7 @@ class SeedEntry:
 
 @dataclass(frozen=True)
 class SeedRun:
-    """A DAG run to load or exported, with its task instances as (task_id, map_index)."""
+    """A DAG run to load or an exported one, with its task instances as (task_id, map_index)."""
 
     place: str
     dag_id: str

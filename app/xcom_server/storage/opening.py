@@ -1,4 +1,4 @@
-"""Opens a store by its URL; a store of another kind would be chosen here, by the scheme."""
+"""Opening a store or a backend by its URL, whose scheme selects the database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from xcom_server.storage.store import Observer, XComStore
 
 URL_HINT = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
 
-# For commands, where no client is waiting for an answer.
+# For commands, where no client waits for a response.
 COMMAND_LIMITS = Limits(
     pool_size=10,
     pool_timeout_seconds=30,
@@ -32,7 +32,7 @@ _BACKENDS: dict[str, type[Backend]] = {"sqlite": SqliteBackend, "postgresql": Po
 def open_store(
     url: str, limits: Limits, *, require_parents: bool = False, observer: Observer | None = None
 ) -> XComStore:
-    """Return the store at a URL, unconnected.  Raises DatabaseUnusable for an unsupported URL."""
+    """Return the store at a URL, without connecting.  Raises DatabaseUnusable for a bad URL."""
     backend = open_backend(url, limits)
     if observer is not None:
         backend.observe(observer)
@@ -40,7 +40,10 @@ def open_store(
 
 
 def open_backend(url: str, limits: Limits = COMMAND_LIMITS) -> Backend:
-    """Return the backend for an SQLAlchemy URL, unconnected.  Raises DatabaseUnusable."""
+    """Return the backend for an SQLAlchemy URL, without connecting.
+
+    Raises DatabaseUnusable for an invalid or unsupported URL, or if the driver is missing.
+    """
     with _as_unusable():
         parsed = make_url(url)
         backend = _BACKENDS.get(parsed.get_backend_name())
@@ -53,14 +56,14 @@ def open_backend(url: str, limits: Limits = COMMAND_LIMITS) -> Backend:
 
 @contextmanager
 def connected_backend(url: str) -> Iterator[Backend]:
-    """Yield a backend that has reached its database, for a command, and close it after use.
+    """Connect to a database for a command, yield its backend, and close it afterwards.
 
-    Raises DatabaseUnusable if it cannot be reached, or fails while it is used.
+    Raises DatabaseUnusable if the database cannot be reached, or fails while it is used.
     """
     backend = open_backend(url)
     try:
         with _as_unusable(), backend.engine.connect() as connection:
-            inspect(connection).get_table_names()  # SQLite reads the file only now
+            inspect(connection).get_table_names()  # SQLite does not read the file before
         yield backend
     except SQLAlchemyError as error:
         raise DatabaseUnusable(str(error).splitlines()[0]) from None
@@ -70,7 +73,10 @@ def connected_backend(url: str) -> Iterator[Backend]:
 
 @contextmanager
 def connected_store(url: str) -> Iterator[XComStore]:
-    """Yield a store for a command, with a current schema.  Raises what connected_backend raises."""
+    """Yield a store with a current schema, for a command.
+
+    Raises DatabaseUnusable as `connected_backend` does, and SchemaMismatch.
+    """
     with connected_backend(url) as backend:
         schema.ensure_current(backend)
         yield SqlXComStore(backend)
@@ -78,12 +84,13 @@ def connected_store(url: str) -> Iterator[XComStore]:
 
 @contextmanager
 def _as_unusable() -> Iterator[None]:
-    """Turn errors into DatabaseUnusable, whose text does not contain the URL's password."""
+    """Turn errors into DatabaseUnusable with a message that does not contain the password."""
     try:
         yield
         return
     except ModuleNotFoundError as error:
-        hint = "pip install '.[postgres]' brings it" if error.name == "psycopg" else URL_HINT
+        is_psycopg = error.name == "psycopg"
+        hint = "install it with: pip install '.[postgres]'" if is_psycopg else URL_HINT
         reason = f"{error}; {hint}"
     except (ArgumentError, ValueError, TypeError):  # which may contain the password
         reason = f"not a database URL; {URL_HINT}"

@@ -1,8 +1,8 @@
-"""The interface of a store of XCom entries, and what every store promises.
+"""The interface of a store of XCom entries.
 
-Several processes may share a store.  Each change is stored whole or not at all, and durably once
-the method returns.  Every method but `close` raises errors.Unavailable if the store cannot do it
-now; nothing was changed then unless the error is `in_doubt`.
+Several processes may share a store.  Each change is atomic, and durable once the method returns.
+Every method except `close` raises errors.Unavailable if the database is unavailable; then nothing
+was changed unless the error is `in_doubt`.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -25,11 +25,13 @@ class XComStore(Protocol):
         timestamp: datetime | None = None,
         run_date: datetime | None = None,
     ) -> XComEntry:
-        """Store a new entry whose value is the JSON text `value`.
+        """Store a new entry and return it; `value` is JSON text.
 
-        Registers an unknown DAG run or task instance, or raises NotFound for it if parents are
-        required.  Raises DateMismatch if `run_date` is not the run's, AlreadyExists, keeping the
-        old value, if the key is taken, NameTooLong and ReservedKeys.
+        An unknown DAG run or task instance is registered.  `timestamp` defaults to now.
+
+        Raises AlreadyExists if the key exists (its value is kept), DateMismatch if `run_date` is
+        not the DAG run's, NameTooLong, ReservedKeys, and a NotFound if parents are required and
+        one is not registered, or cannot be.
         """
 
     def get(self, key: XComKey) -> XComEntry:
@@ -38,10 +40,10 @@ class XComStore(Protocol):
     def list(
         self, filter_: XComFilter, *, limit: int, offset: int = 0, order: Sequence[Order] = ()
     ) -> Page:
-        """Return a page of the entries that match, without values, and how many match in all.
+        """Return a page of the entries that match, without values, and the number of all of them.
 
-        The total and the page are of one point in time.  The order is by DAG, task, run, map
-        index and key, each byte by byte, after the fields that `order` names.
+        The page and the total are from one snapshot.  Entries are ordered by the fields in `order`,
+        then by DAG, task, run, map index and key; texts are compared byte by byte.
         """
 
     def replace_value(
@@ -54,14 +56,15 @@ class XComStore(Protocol):
         new_timestamp: datetime | None = None,
         if_match: Collection[int] | None = None,
     ) -> XComEntry:
-        """Give an entry a new value, the JSON text `value`, and optionally a new timestamp.
+        """Replace the value of an entry, and optionally its timestamp; return the entry.
 
-        A `timestamp` or `run_date` must be the stored one, else DateMismatch is raised; and the
-        ETag one of `if_match`, else PreconditionFailed.  Raises EntryNotFound and ReservedKeys.
+        `value` is JSON text.  Raises EntryNotFound, ReservedKeys, DateMismatch if `timestamp` or
+        `run_date` is given and not the stored one, and PreconditionFailed if the ETag is not one of
+        `if_match`.
         """
 
     def delete(self, key: XComKey, *, if_match: Collection[int] | None = None) -> None:
-        """Remove an entry; its DAG run and task instance stay.
+        """Delete an entry; its DAG run and task instance are kept.
 
         Raises EntryNotFound, and PreconditionFailed if its ETag is not one of `if_match`.
         """
@@ -71,14 +74,14 @@ class XComStore(Protocol):
         rows: Sequence[SeedRow],
         advance: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """Store all rows or none; an entry that is already stored is replaced.
+        """Store all rows or none; an existing entry is replaced.
 
-        Calls `advance` with how many rows were processed since the last call.  Raises
-        SeedConflict for a row that contradicts what is stored or another row.
+        Calls `advance` with the number of rows processed since the last call.  Raises SeedConflict
+        for a row that conflicts with stored data or with another row.
         """
 
     def export_entries(self) -> Iterator[XComEntry]:
-        """Yield every entry, in the order of lists."""
+        """Yield every entry, ordered like a list."""
 
     def export_runs(self) -> Iterator[SeedRun]:
         """Yield every DAG run with its task instances."""
@@ -87,9 +90,9 @@ class XComStore(Protocol):
         """Raise Unavailable unless the store can be read."""
 
     def prepare(self) -> None:
-        """Make sure that the store has the schema that this code needs; keeps no connection.
+        """Make sure that the store has the current schema; keep no connection open.
 
-        Raises SchemaMismatch if its operator has to upgrade it.
+        Raises SchemaMismatch if the operator has to upgrade the schema.
         """
 
     def close(self) -> None:
@@ -97,13 +100,13 @@ class XComStore(Protocol):
 
 
 class Observer:
-    """Receives what a store reports; this one ignores it."""
+    """Callbacks from a store; here they do nothing."""
 
     def operation(self, kind: Literal["read", "write"], seconds: float) -> None:
-        """A statement or transaction ended, well or not, after so many seconds."""
+        """Handle the end of a statement or transaction, which may have failed."""
 
     def connection_taken(self) -> None:
-        """A request took a connection of the pool."""
+        """Handle that a request took a connection from the pool."""
 
     def connection_returned(self) -> None:
-        """A request returned a connection to the pool."""
+        """Handle that a request returned a connection to the pool."""

@@ -1,1 +1,1 @@
-"""How statements reach a database: backends, retries, locks and errors."""
+"""Access to SQL databases: backends, connections, retries, locks and errors."""

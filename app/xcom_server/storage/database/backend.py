@@ -1,4 +1,4 @@
-"""A backend: all that differs between one SQL database and another, in one object."""
+"""A backend: everything that differs between SQL databases, in one object."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from xcom_server.storage.database.writer_lock import WriterLockTimeout
 from xcom_server.storage.store import Observer
 
 Insert = type[postgresql.Insert] | type[sqlite.Insert]
-"""The class of an INSERT that can say what happens on a conflict."""
+"""The class of an INSERT that supports ON CONFLICT."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Limits of one process.  Time-outs are in seconds; a statement time-out of 0 is none.
+    """The limits of one process.  Time-outs are in seconds; a statement time-out of 0 disables it.
 
-    `prepared_statements` is for PostgreSQL, whose poolers may not support them.
+    `prepared_statements` is false for a PostgreSQL pooler that does not support them.
     """
 
     pool_size: int
@@ -37,20 +37,23 @@ class Limits:
 
 
 class Backend(ABC):
-    """One SQL database: how to connect, begin, lock, insert, migrate, and what its errors mean.
+    """One SQL database: how it connects, begins, locks and inserts, and what its errors mean.
 
-    `begin` starts a transaction that writes.  The server upgrades the tables of a backend that
-    `upgrades_itself`; those of another one are upgraded by its operator.
+    `begin` is the SQL that starts a writing transaction.  If `upgrades_itself`, the server upgrades
+    the schema at start; otherwise the operator does, with `xcom-server db upgrade`.
     """
 
     driver: ClassVar[str]
     begin: ClassVar[str]
     upgrades_itself: ClassVar[bool]
     insert: ClassVar[Insert]
-    is_in_memory = False  # true for a database that ends with this process
+    is_in_memory = False  # true for a database that exists only in this process
 
     def __init__(self, url: URL, limits: Limits) -> None:
-        """Connect to nothing yet.  Raises ModuleNotFoundError if the driver is not installed."""
+        """Create the engine without connecting.
+
+        Raises ModuleNotFoundError if the driver is not installed.
+        """
         self.engine = self._create_engine(url, limits)
         self.dialect = self.engine.dialect
         self.writing = self.engine.execution_options(writes=True)
@@ -72,7 +75,7 @@ class Backend(ABC):
         """Return the engine with the pool and the listeners that this database needs."""
 
     def insert_or_ignore(self, connection: Connection, table: Table, row: dict[str, Any]) -> bool:
-        """Insert a row unless its primary key is taken; return whether it was inserted.
+        """Insert a row unless its primary key exists; return whether it was inserted.
 
         Waits for another transaction that is inserting the same key.
         """
@@ -80,7 +83,7 @@ class Backend(ABC):
         return connection.execute(statement.values(row)).first() is not None
 
     def upsert(self, connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-        """Insert rows, or update the rows that have their primary keys."""
+        """Insert rows; update the existing rows with the same primary keys."""
         statement = self.insert(table)
         others = {
             column.key: statement.excluded[column.key]
@@ -94,27 +97,28 @@ class Backend(ABC):
 
     @abstractmethod
     def read_datetimes(self, column: Sequence[Any]) -> list[datetime | None]:
-        """Return a column of datetimes in UTC, as the driver gave them."""
+        """Convert a column of datetimes from the driver's type to UTC."""
 
     @abstractmethod
     def _fault_of(self, error: BaseException | None) -> Fault | None:
-        """Return the fault that a driver's error names, None if it names none."""
+        """Return the fault for a driver's error, None if it is not a known one."""
 
     def writer_lock(self, since: float | None = None) -> AbstractContextManager[None]:
-        """Return the lock that writers hold; a database that orders its writers needs none.
+        """Return the lock that a writer must hold; a database that queues writers needs none.
 
-        `since` is when the caller began to wait, by time.monotonic().
+        `since` is when the caller began to wait, in seconds of time.monotonic().
         """
         return nullcontext()
 
     @abstractmethod
     def transaction_lock(self, connection: Connection, name: str) -> None:
-        """Let one transaction at a time hold a name; it is released with the transaction."""
+        """Take a named lock that is released when the transaction ends."""
 
     def classify(self, error: Exception, *, is_lost: bool = False) -> Fault | None:
-        """Return what an error means, None if the database is not at fault.
+        """Return the fault for an error of SQLAlchemy or the driver.
 
-        It may be SQLAlchemy's or the driver's; `is_lost` says that it ended the connection.
+        `is_lost` means that the error ended the connection.  None means that the database is not at
+        fault.
         """
         match error:
             case WriterLockTimeout():
@@ -132,25 +136,25 @@ class Backend(ABC):
         return faults.UNREACHABLE if is_operational else None
 
     def discard_connections(self) -> None:
-        """Let no connection of before be used again: if one was lost, so were the others."""
+        """Discard all existing connections: if one was lost, the others probably were too."""
         self._generation += 1
 
     def observe(self, observer: Observer) -> None:
-        """Report to an observer how connections are used."""
+        """Report to an observer when a connection is taken from or returned to the pool."""
 
         def taken(connection: Any, record: Any, proxy: Any) -> None:
             record.record_info["is in use"] = True
             observer.connection_taken()
 
         def returned(connection: Any, record: Any) -> None:
-            if record.record_info.pop("is in use", False):  # else it was never connected
+            if record.record_info.pop("is in use", False):  # false if connecting failed
                 observer.connection_returned()
 
         event.listen(self.engine, "checkout", taken)
         event.listen(self.engine, "checkin", returned)
 
     def close(self) -> None:
-        """Close all connections; the backend can be used again."""
+        """Close all connections; the backend can still be used afterwards."""
         self.engine.dispose()
 
     def _mark_generation(self, connection: Any, record: Any) -> None:

@@ -1,4 +1,4 @@
-"""A circuit breaker for a database that does not answer."""
+"""A circuit breaker for a database that does not respond."""
 
 import threading
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from xcom_server.errors import Unavailable
 from xcom_server.storage.database.faults import UNRESPONSIVE
 from xcom_server.storage.database.retry import Unresponsive
 
-PROBE_WAIT_SECONDS = 0.1  # how long a request waits for another request's probe before it fails
+PROBE_WAIT_SECONDS = 0.1  # how long a request waits for the probe of another one before it fails
 Result = TypeVar("Result")
 
 
 class CircuitBreaker:
-    """Opens when the database is unresponsive, and closes with the next answer of any kind.
+    """Opens when the database does not respond, and closes with the next response of any kind.
 
-    While it is open, one request at a time probes the database and the others fail fast.  If each
-    of them waited for the time-out, all threads would, and no other request, such as /live, would
-    be answered in time.
+    While it is open, one request at a time probes the database and the others fail fast.  Without
+    it, all threads would wait for time-outs, and requests such as /live would not be served in
+    time.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,10 @@ class CircuitBreaker:
         self._probe = threading.Lock()
 
     def call(self, operation: Callable[[], Result]) -> Result:
-        """Return what an operation returns.  Raises what it raises, and Unavailable if open."""
+        """Call an operation and return its result.
+
+        Raises the operation's errors, and Unavailable while the breaker is open.
+        """
         if not self._is_open:
             return self._record(operation)
         if not self._probe.acquire(timeout=PROBE_WAIT_SECONDS):

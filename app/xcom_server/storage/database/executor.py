@@ -1,4 +1,4 @@
-"""The executor: runs statements and transactions, each of them whole or not at all."""
+"""The executor: it runs statements and transactions with retries and a circuit breaker."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,16 +21,16 @@ from xcom_server.storage.database.sqlalchemy_adapter import (
 )
 from xcom_server.storage.store import Observer
 
-MAX_COMPILED = 256  # how many compiled statements are kept; clients send few shapes of queries
+MAX_COMPILED = 256  # the maximum of cached statements; clients use few query shapes
 Result = TypeVar("Result")
 
-Build = Callable[..., Statement]  # from a backend and the shape that the caller gives
+Build = Callable[..., Statement]  # takes a backend and the query shape
 
 
 class Executor:
     """Runs statements on a backend.
 
-    Each method raises errors.Unavailable if the database is unavailable.
+    Every method raises errors.Unavailable if the database is unavailable.
     """
 
     def __init__(self, backend: Backend, observer: Observer) -> None:
@@ -40,28 +40,28 @@ class Executor:
         self._compiled = lru_cache(maxsize=MAX_COMPILED)(self._compile)
 
     def read(self, build: Build, parameters: dict[str, Any], *shape: Any) -> list[Row]:
-        """Return the rows of a statement that reads, in autocommit."""
+        """Run a reading statement in autocommit mode and return its rows."""
         statement = self._compiled(build, *shape)
         return self._run("read", lambda: self._read(statement, parameters))
 
     def execute(self, build: Build, parameters: dict[str, Any], *shape: Any) -> list[Row]:
-        """Return the rows of a statement that writes, once they are stored durably."""
+        """Run a writing statement in a transaction and return its rows after the commit."""
         statement = self._compiled(build, *shape)
         return self._run("write", lambda: self._execute(statement, parameters))
 
     def transaction(
         self, work: Callable[[Connection], Result], *, since: float | None = None
     ) -> Result:
-        """Return what `work` returns, once its changes are stored durably.
+        """Call `work` in a transaction and return its result after the commit.
 
-        `work` may be called several times.  `since` is when the caller began to wait for the
-        writer lock, by time.monotonic().  If `work` raises, nothing is stored.
+        `work` may be called several times; if it raises, the transaction is rolled back.  `since`
+        is when the caller began to wait for the writer lock, in seconds of time.monotonic().
         """
         return self._run("write", lambda: self._transact(work, since))
 
     @contextmanager
     def unavailable_on_fault(self) -> Iterator[None]:
-        """Turn a fault of the database into Unavailable, without a retry."""
+        """Turn errors of the database into Unavailable, without a retry."""
         try:
             yield
         except (SQLAlchemyError, self.backend.driver_error) as error:
@@ -87,7 +87,7 @@ class Executor:
             return statement.run(connection.cursor(), parameters)
 
     def _execute(self, statement: CompiledStatement, parameters: dict[str, Any]) -> list[Row]:
-        # The connection first: a writer that holds the lock must not wait for one.
+        # Take the connection first: a writer that holds the lock must not wait for one.
         with self._raw_connection() as connection, self.backend.writer_lock():
             try:
                 cursor = connection.cursor()
@@ -95,12 +95,12 @@ class Executor:
                 rows = statement.run(cursor, parameters)
                 if rows:
                     self._commit(connection)
-                else:  # nothing was changed
+                else:  # no row was changed
                     connection.rollback()
                 return rows
             except BaseException:  # roll back before another writer gets the lock
                 if connection.is_valid:
-                    with suppress(self.backend.driver_error):  # the connection may be the reason
+                    with suppress(self.backend.driver_error):  # the connection may be broken
                         connection.rollback()
                 raise
 
@@ -112,7 +112,7 @@ class Executor:
 
     @contextmanager
     def _raw_connection(self) -> Iterator[PoolProxiedConnection]:
-        """Yield a connection without SQLAlchemy's execution; its errors become AttemptFailed."""
+        """Yield a connection of the driver; turn its errors into AttemptFailed."""
         connection = None
         try:
             connection = self.backend.engine.raw_connection()
@@ -130,7 +130,7 @@ class Executor:
         *,
         committing: bool = False,
     ) -> AttemptFailed:
-        """Return what an error means for a retry, and discard a connection of no further use."""
+        """Return the failure for an error, and discard the connection if it is unusable."""
         is_lost = connection is not None and is_disconnect(self.backend.engine, error, connection)
         fault = self.backend.classify(error, is_lost=is_lost)
         if is_lost:
@@ -143,7 +143,7 @@ class Executor:
         committing = False
         try:
             with self.backend.writing.connect() as connection, self.backend.writer_lock(since):
-                with closing(connection.begin()) as transaction:  # rolls back before it unlocks
+                with closing(connection.begin()) as transaction:  # rolls back before the unlock
                     result = self._work(connection, work)
                     committing = True
                     transaction.commit()

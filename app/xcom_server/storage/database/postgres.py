@@ -1,7 +1,8 @@
-"""PostgreSQL over psycopg: every wait ends, and of several hosts the one that answers is used.
+"""PostgreSQL over psycopg, with time-outs for every wait and failover between several hosts.
 
-libpq waits at least two seconds for a host and for ever for a statement.  So each connection is
-made in a thread (psycopg_adapter.py), and one whose server has stopped answering is given up.
+libpq waits for a host for at least two seconds, and for a statement without limit.  So each
+connection is opened in a thread (psycopg_adapter.py), and is closed if the server does not respond
+in time.
 """
 
 import math
@@ -19,10 +20,10 @@ from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.faults import Fault
 from xcom_server.storage.database.sqlalchemy_adapter import in_utc
 
-GRACE_SECONDS = 0.25  # how much later than the server, which can say more, the client gives up
+GRACE_SECONDS = 0.25  # how much longer the client waits than the server, whose error says more
 
 _STARTING = Fault("The database is starting.")
-_NO_CONNECTIONS = Fault("The database takes no more connections.")
+_NO_CONNECTIONS = Fault("The database accepts no more connections.")
 
 _BY_SQLSTATE = {
     faults.UNRESPONSIVE_SQLSTATE: faults.UNRESPONSIVE,
@@ -30,20 +31,20 @@ _BY_SQLSTATE = {
     "40P01": faults.CONTENDED,
     "55P03": faults.LOCKED,
     "57014": faults.TOO_SLOW,
-    # A standby that was the primary: another host may be the primary now.
+    # The former primary is now a standby, so another host may be the primary.
     "25006": Fault(faults.READ_ONLY.reason, is_transient=True, drops_connection=True),
     "42P01": faults.NO_TABLES,
     "42703": faults.NO_TABLES,
-    "42501": Fault("The database does not permit it."),
+    "42501": Fault("The database role lacks a permission."),
     "53100": faults.FULL,
     "57P01": faults.LOST,
     "57P02": faults.LOST,
 }
 _BY_SQLSTATE_CLASS = {
     "08": faults.LOST,
-    "53": Fault("The database has no resources left."),
-    "57": Fault("The database was told to stop."),
-    "58": Fault("The disk of the database fails."),
+    "53": Fault("The database is out of resources."),
+    "57": Fault("The database interrupted the request."),
+    "58": Fault("The database has a disk error."),
 }
 _BY_MESSAGE = {
     "too many clients": _NO_CONNECTIONS,
@@ -52,11 +53,11 @@ _BY_MESSAGE = {
     "in recovery mode": _STARTING,
     "is shutting down": Fault("The database is shutting down."),
 }
-"""A refused connection has no SQLSTATE in libpq; these are PostgreSQL's messages in English."""
+"""PostgreSQL's English messages: libpq does not return the SQLSTATE of a refused connection."""
 
 
 class PostgresBackend(Backend):
-    """PostgreSQL, which orders its writers itself."""
+    """PostgreSQL, which queues writers itself."""
 
     driver = "psycopg"
     begin = "BEGIN"
@@ -73,7 +74,7 @@ class PostgresBackend(Backend):
             pool_timeout=limits.pool_timeout_seconds,
             pool_reset_on_return=None,
         )
-        # psycopg is an extra, which create_engine has found by now.
+        # Imported here because psycopg is optional; create_engine has checked that it exists.
         from xcom_server.storage.database.psycopg_adapter import Connector, is_in_transaction
 
         def roll_back(connection: Any, record: Any, state: Any) -> None:
@@ -95,11 +96,11 @@ class PostgresBackend(Backend):
         return engine
 
     def read_datetimes(self, column: Sequence[datetime | None]) -> list[datetime | None]:
-        """Return a column of datetimes in UTC."""
+        """Convert a column of datetimes to UTC."""
         return [value and in_utc(value) for value in column]
 
     def transaction_lock(self, connection: Connection, name: str) -> None:
-        """Let one transaction at a time hold a name; it is released with the transaction."""
+        """Take an advisory lock by name, which is released when the transaction ends."""
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
 
     def _fault_of(self, error: BaseException | None) -> Fault | None:
@@ -111,13 +112,13 @@ class PostgresBackend(Backend):
 
 
 def _connect_arguments(url: URL, limits: Limits) -> dict[str, Any]:
-    # libpq accepts whole seconds, two at least.
+    # libpq accepts whole seconds, at least two.
     arguments: dict[str, Any] = {
         "connect_timeout": max(2, math.ceil(limits.connect_timeout_seconds)),
         "application_name": "xcom-server",
     }
     arguments |= {name: url.query[name] for name in arguments if name in url.query}
-    # A statement that reads needs no BEGIN and no ROLLBACK, each of which is a round trip.
+    # With autocommit, a reading statement needs no BEGIN and ROLLBACK, each of them a round trip.
     arguments |= {"options": _options(url, limits), "autocommit": True}
     if not limits.prepared_statements:
         arguments["prepare_threshold"] = None
@@ -131,14 +132,14 @@ def _options(url: URL, limits: Limits) -> str:
     }
     options = [f"-c {name}={seconds * 1000:.0f}" for name, seconds in timeouts.items() if seconds]
     of_url = url.query.get("options", ())
-    # psycopg reads dates near year 1 only if the session's time zone is UTC.
+    # psycopg can read dates near year 1 only if the session's time zone is UTC.
     return " ".join(
         [*options, *([of_url] if isinstance(of_url, str) else of_url), "-c timezone=UTC"]
     )
 
 
 def _leave_autocommit(connection: Connection) -> None:
-    """Let the driver begin a transaction with the next statement, unless autocommit was chosen."""
+    """Turn autocommit off for a transaction, unless the caller has chosen it."""
     driver: Any = connection.connection.driver_connection
     driver.autocommit = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
 
@@ -149,7 +150,7 @@ def _restore_autocommit(connection: Any, record: Any) -> None:
 
 
 def _refuse_stale(connection: Any, record: Any, proxy: Any) -> None:
-    """Discard the pool if an idle connection has unread data: usually, the server closed it."""
+    """Discard the pool if an idle connection has unread data: usually the server has closed it."""
     if connection.closed or _has_unread_data(connection.fileno()):
         raise InvalidatePoolError("the connection was closed")
 

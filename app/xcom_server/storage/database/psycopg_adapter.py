@@ -1,6 +1,6 @@
-"""Connects to PostgreSQL; the one place that uses psycopg and its semi-public members.
+"""Connections to PostgreSQL; the only module that uses semi-public members of psycopg.
 
-tests/storage/test_psycopg_adapter.py says which contract broke if a new release changes one.
+tests/storage/test_psycopg_adapter.py names the one that a new release of psycopg breaks.
 """
 
 import threading
@@ -15,11 +15,11 @@ from psycopg.pq import TransactionStatus
 
 from xcom_server.storage.database.faults import UNRESPONSIVE_SQLSTATE
 
-HostPort = dict[str, Any]  # `host` and `port` of one host, or nothing to leave both to libpq
+HostPort = dict[str, Any]  # `host` and `port` of one host, or empty to leave both to libpq
 
 
 class NoAnswer(psycopg.OperationalError):
-    """The server did not answer in time."""
+    """The server did not respond in time."""
 
     sqlstate = UNRESPONSIVE_SQLSTATE
 
@@ -30,9 +30,9 @@ def is_in_transaction(connection: Any) -> bool:
 
 
 def bounded_connection(seconds: float | None) -> type[psycopg.Connection[Any]]:
-    """Return a class of connections that raise NoAnswer if a wait takes longer; None is for ever.
+    """Return a connection class that raises NoAnswer if a wait takes longer; None sets no limit.
 
-    psycopg passes every wait for the server through `Connection.wait`.
+    Relies on psycopg waiting for the server only in `Connection.wait`.
     """
 
     class BoundedConnection(psycopg.Connection[Any]):
@@ -42,16 +42,17 @@ def bounded_connection(seconds: float | None) -> type[psycopg.Connection[Any]]:
             except psycopg.OperationalError as error:
                 if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                     raise
-                self.pgconn.finish()  # a late answer would be taken for another statement's
-                raise NoAnswer("the server has stopped answering") from error
+                self.pgconn.finish()  # a late response would be read as the next statement's
+                raise NoAnswer("the server has stopped responding") from error
 
     return BoundedConnection
 
 
 class Connector:
-    """Connects for SQLAlchemy's `do_connect` event, first to the host that answered last.
+    """A handler of SQLAlchemy's `do_connect` event that tries the last reachable host first.
 
-    `statement_timeout` is how long the connection waits for any answer, None for ever.
+    Both time-outs are in seconds.  `timeout` limits connecting to all hosts, `statement_timeout`
+    every wait for the server afterwards; None sets no limit.
     """
 
     def __init__(self, timeout: float, statement_timeout: float | None) -> None:
@@ -62,7 +63,7 @@ class Connector:
     def __call__(
         self, dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]
     ) -> Any:
-        """Return a connection.  Raises psycopg.OperationalError if no host answers in time."""
+        """Return a new connection.  Raises psycopg.OperationalError if no host accepts one."""
         hosts = sorted(_hosts(options), key=lambda host: host != self._last)
         for number, host in enumerate(hosts, 1):
             connect = partial(self._connect, *arguments, **options | host)
@@ -78,32 +79,32 @@ class Connector:
 
 
 def _hosts(options: dict[str, Any]) -> list[HostPort]:
-    """Return the hosts that libpq's comma-separated lists name, paired as libpq pairs them."""
+    """Return the hosts in libpq's comma-separated lists, paired with ports as libpq does."""
     hosts = str(options.get("host", "")).split(",")
     ports = str(options.get("port", "")).split(",")
     if len(hosts) == 1 or len(ports) not in (1, len(hosts)) or "hostaddr" in options:
-        return [{}]  # one host, or lists that libpq reads, or refuses, itself
+        return [{}]  # one host, or lists that are left to libpq
     ports = ports * len(hosts) if len(ports) == 1 else ports
     return [{"host": host, "port": port} for host, port in zip(hosts, ports, strict=True)]
 
 
 def _within(seconds: float, connect: Callable[[], Any]) -> Any:
-    """Return a connection that is made in a thread; raises NoAnswer after so many seconds."""
+    """Connect in a thread and return the connection.  Raises NoAnswer after these seconds."""
     future: Future[Any] = Future()
     threading.Thread(target=_fulfil, args=(future, connect), daemon=True).start()
     try:
         return future.result(seconds)
     except TimeoutError:
-        if not future.cancel():  # it was made just now
+        if not future.cancel():  # it has connected just now
             return future.result()
-        raise NoAnswer("no host answered in time") from None
+        raise NoAnswer("no host responded in time") from None
 
 
 def _fulfil(future: "Future[Any]", connect: Callable[[], Any]) -> None:
     try:
         connection = connect()
-    except Exception as error:  # of any kind: the waiting thread raises it
-        with suppress(InvalidStateError):  # it has given up
+    except Exception as error:  # the waiting thread raises it
+        with suppress(InvalidStateError):  # the waiting thread has timed out
             future.set_exception(error)
         return
     try:

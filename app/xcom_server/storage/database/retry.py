@@ -1,4 +1,4 @@
-"""Retries: an attempt that the database rolled back through no fault of its own is repeated."""
+"""Retries after transient faults, such as a serialization failure or a lost connection."""
 
 import logging
 import random
@@ -9,34 +9,35 @@ from typing import TypeVar
 from xcom_server.errors import Unavailable
 from xcom_server.storage.database.faults import CONTENDED, UNRESPONSIVE, Fault
 
-ATTEMPTS = 4  # how often a transaction is attempted in all
-_PAUSE_SECONDS = 0.02  # the longest pause, times the number of the attempt before it
+ATTEMPTS = 4  # the maximum number of attempts, including the first
+_PAUSE_SECONDS = 0.02  # the longest pause after the first attempt; n times as long after the nth
 
 Result = TypeVar("Result")
 _log = logging.getLogger("xcom_server.storage")
 
 
 class Unresponsive(Unavailable):
-    """The database does not answer at all, so that the next request would wait in vain too."""
+    """The database does not respond at all, so that the next request would time out too."""
 
 
 class AttemptFailed(Exception):
-    """A statement or transaction failed; its cause is the driver's or SQLAlchemy's error.
+    """A statement or transaction failed; `__cause__` is the error of the driver or SQLAlchemy.
 
-    `fault` is None if the database is not at fault.  The change is `in_doubt` if the connection
-    was lost while it was being committed.
+    `fault` is None if the database is not at fault.  The change is `in_doubt` if the commit failed
+    and may have been stored.
     """
 
     def __init__(self, fault: Fault | None, *, committing: bool = False) -> None:
         super().__init__(fault)
         self.fault = fault
-        self.in_doubt = committing and fault is not CONTENDED  # this one reports a rollback
+        self.in_doubt = committing and fault is not CONTENDED  # which means a rollback
 
 
 def with_retries(attempt: Callable[[], Result]) -> Result:
-    """Return what an attempt returns, repeated after transient faults.
+    """Call `attempt` until it succeeds, at most ATTEMPTS times, and return its result.
 
-    Raises Unavailable, Unresponsive, and the cause of an AttemptFailed without a fault.
+    Only transient faults are retried.  Raises Unavailable for a fault, Unresponsive if the database
+    does not respond, and the cause of an AttemptFailed without a fault.
     """
     for number in range(1, ATTEMPTS + 1):
         try:
@@ -54,12 +55,12 @@ def _raise_unless_transient(failed: AttemptFailed, number: int) -> None:
     retry = fault.is_transient and not failed.in_doubt and number < ATTEMPTS
     _log.log(
         logging.INFO if retry else logging.WARNING,
-        "%s (%s, try %d)",
+        "%s (%s, attempt %d)",
         fault.reason,
         str(cause).partition("\n")[0] or type(cause).__name__,
         number,
     )
     if not retry:
-        # A COMMIT that waits for a standby does not count: other requests are answered meanwhile.
+        # Not for a COMMIT that waits for a standby: the database still serves other requests.
         kind = Unresponsive if fault is UNRESPONSIVE and not failed.in_doubt else Unavailable
         raise kind(fault.reason, failed.in_doubt) from cause

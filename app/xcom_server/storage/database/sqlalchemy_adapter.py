@@ -1,6 +1,6 @@
-"""The one place that uses semi-public members of SQLAlchemy.
+"""The only module that uses semi-public members of SQLAlchemy.
 
-tests/storage/test_sqlalchemy_adapter.py says which contract broke if a new release changes one.
+tests/storage/test_sqlalchemy_adapter.py names the one that a new release of SQLAlchemy breaks.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,30 +17,30 @@ Row = tuple[Any, ...]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A datetime in UTC.  A database without time zones stores it without one."""
+    """A datetime in UTC; a database without time zones stores it without its time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return the datetime in UTC, for the database."""
+        """Convert a datetime to UTC for the database."""
         return value and value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return a datetime from the database in UTC, with its zone."""
+        """Convert a datetime from the database to UTC, with its time zone."""
         return value and in_utc(value)
 
 
 def in_utc(value: datetime) -> datetime:
-    """Return a datetime in UTC; one without a zone is in UTC already."""
+    """Convert a datetime to UTC; one without a time zone is taken as UTC."""
     return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class CompiledStatement:
-    """A statement that is compiled once and run on the driver's own cursor.
+    """A statement that SQLAlchemy compiles once, and that runs on the driver's own cursor.
 
-    SQLAlchemy builds it and knows how the database stores every type.  Repeating that for every
-    execution takes several times as long as the database needs for one entry.
+    SQLAlchemy's execution of a statement takes several times as long as the database needs for one
+    entry.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class CompiledStatement:
             place
             for place, column in enumerate(statement.exported_columns)
             if isinstance(column.type, UtcDateTime)
-        ]  # other types are as drivers return them
+        ]  # columns of other types need no conversion
 
     def run(self, cursor: Any, parameters: dict[str, Any]) -> list[Row]:
-        """Run the statement with parameters by name and return all rows."""
+        """Run the statement with these parameters, by name, and return all rows."""
         values = {**self._defaults, **parameters}
         for name, process in self._bind_processors.items():
             values[name] = process(values[name])
@@ -83,7 +83,7 @@ class CompiledStatement:
 
 
 def driver_errors(engine: Engine) -> tuple[type[Exception], tuple[type[Exception], ...]]:
-    """Return the driver's base error, and its errors about the operation of the database."""
+    """Return the driver's base error, and its classes of operational errors."""
     driver: Any = engine.dialect.loaded_dbapi
     return driver.Error, (driver.OperationalError, driver.InterfaceError)
 
@@ -95,8 +95,8 @@ def is_disconnect(engine: Engine, error: Exception, connection: PoolProxiedConne
 
 
 def is_stale_connection(error: InvalidRequestError) -> bool:
-    """Return whether the pool gave up because two connections in a row were stale.
+    """Return whether the pool has failed because two connections in a row were stale.
 
-    SQLAlchemy raises its general InvalidRequestError for this; only the text tells it apart.
+    SQLAlchemy raises InvalidRequestError for this and for other errors; the message differs.
     """
     return "connection is closed" in str(error)

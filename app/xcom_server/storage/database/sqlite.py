@@ -18,14 +18,14 @@ from xcom_server.storage.database.faults import Fault
 from xcom_server.storage.database.sqlalchemy_adapter import in_utc
 from xcom_server.storage.database.writer_lock import WriterLock, WriterLockTimeout
 
-_DAMAGED = Fault("The file of the database is damaged.")
+_DAMAGED = Fault("The database file is damaged.")
 _FAULTS = {
     "SQLITE_BUSY": faults.LOCKED,
     "SQLITE_LOCKED": faults.LOCKED,
     "SQLITE_FULL": faults.FULL,
     "SQLITE_READONLY": faults.READ_ONLY,
     "SQLITE_CANTOPEN": faults.CANNOT_OPEN,
-    "SQLITE_IOERR": Fault("The disk of the database fails or is full."),
+    "SQLITE_IOERR": Fault("The database has a disk error, or its disk is full."),
     "SQLITE_CORRUPT": _DAMAGED,
     "SQLITE_NOTADB": _DAMAGED,
 }
@@ -33,11 +33,11 @@ _FAULTS = {
 
 
 class SqliteBackend(Backend):
-    """SQLite, whose writers hold a lock of this server while they write."""
+    """SQLite, with a fair lock between writers, which SQLite itself lacks."""
 
     driver = "pysqlite"
-    # A deferred transaction that begins to write fails at once if another writer was faster,
-    # whatever the busy time-out says; one that begins as a writer waits.
+    # BEGIN IMMEDIATE waits for other writers.  A deferred transaction that starts to write after
+    # another one has committed fails at once, whatever the busy time-out.
     begin = "BEGIN IMMEDIATE"
     insert = sqlite.Insert
     upgrades_itself = True
@@ -46,8 +46,7 @@ class SqliteBackend(Backend):
         self._lock_timeout = limits.lock_timeout_seconds
         self._path = _path_of(url)
         self.is_in_memory = not self._path
-        # In memory, one connection, kept for good and used by one thread at a time, is the
-        # database.
+        # A database in memory exists in one connection, which threads use one after another.
         engine = create_engine(
             url,
             hide_parameters=True,
@@ -66,24 +65,24 @@ class SqliteBackend(Backend):
         return engine
 
     def writer_lock(self, since: float | None = None) -> AbstractContextManager[None]:
-        """Return the lock that makes writers of one file wait in order."""
+        """Return the lock of the database file; a database in memory needs none."""
         if not self._path:
             return nullcontext()
         return WriterLock(self._path, self._lock_timeout).acquire(since)
 
     def transaction_lock(self, connection: Connection, name: str) -> None:
-        """Do nothing: one transaction at a time writes."""
+        """Do nothing: in SQLite only one transaction at a time can write."""
 
     def read_datetimes(self, column: Sequence[str | None]) -> list[datetime | None]:
-        """Return a column of datetimes in UTC.
+        """Convert a column of datetimes, which are texts, to UTC.
 
-        The entries of a page share their DAG runs, so each distinct text is parsed once.
+        Entries of one page share DAG runs, so each distinct text is parsed once.
         """
         parsed = {text: text and _parse(text) for text in {*column}}
         return [parsed[text] for text in column]  # type: ignore[misc]
 
     def _fault_of(self, error: BaseException | None) -> Fault | None:
-        if isinstance(error, OSError):  # of a lock file
+        if isinstance(error, OSError):  # from a lock file
             return faults.CANNOT_OPEN
         name = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
         text = str(error)
@@ -91,9 +90,9 @@ class SqliteBackend(Backend):
         return _FAULTS.get(name) or (faults.NO_TABLES if has_no_tables else None)
 
     def _configure(self, connection: sqlite3.Connection, record: Any) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions of its own
-        # A writer that waits for SQLite itself holds this server's lock already, so it waits for
-        # another program, and it has waited before.
+        connection.isolation_level = None  # the driver must not begin transactions itself
+        # A writer that waits in SQLite holds this server's lock already, perhaps after a wait.  So
+        # it waits for another program, and only for a part of the time-out.
         milliseconds = f"{self._lock_timeout / 3 * 1000:.0f}"
         for pragma in (f"busy_timeout = {milliseconds}", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
@@ -102,7 +101,7 @@ class SqliteBackend(Backend):
         record.info["file"] = (path, _identity(path))
 
     def _enable_wal(self, connection: sqlite3.Connection, path: str) -> None:
-        """Give a new file a write-ahead log, which one connection at a time can do."""
+        """Switch a new file to WAL mode, which only one connection at a time can do."""
         if path and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             try:
                 with WriterLock(path, self._lock_timeout / 3).acquire():
@@ -116,7 +115,10 @@ class SqliteBackend(Backend):
 
 
 def _path_of(url: URL) -> str:
-    """Return the real path of the database's file, which a URL may give as a URI; "" in memory."""
+    """Return the real path of the database file, or "" for a database in memory.
+
+    The URL may contain a path or a `file:` URI.
+    """
     name = url.database or ""
     if ":memory:" in name or "mode=memory" in name or url.query.get("mode") == "memory":
         return ""
@@ -127,7 +129,7 @@ def _path_of(url: URL) -> str:
 
 def _parse(text: str) -> datetime:
     if len(text) == len("2024-01-01 00:00:00.000000"):  # as SQLAlchemy writes it
-        return datetime.fromisoformat(text + "+00:00")  # twice as fast as replacing the zone
+        return datetime.fromisoformat(text + "+00:00")  # twice as fast as `replace(tzinfo=…)`
     return in_utc(datetime.fromisoformat(text))
 
 
@@ -137,10 +139,10 @@ def _roll_back(connection: sqlite3.Connection, record: Any, state: Any) -> None:
 
 
 def _refuse_another_file(connection: Any, record: Any, proxy: Any) -> None:
-    """Refuse a connection whose file was removed or replaced: its writes would be lost."""
+    """Discard a connection whose file was removed or replaced, because its writes would be lost."""
     path, identity = record.info["file"]
     if _identity(path) != identity:
-        raise DisconnectionError(f"{path} is another file than it was")
+        raise DisconnectionError(f"{path} was removed or replaced")
 
 
 def _identity(path: str) -> tuple[int, int] | None:

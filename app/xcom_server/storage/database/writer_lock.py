@@ -1,9 +1,9 @@
 """A fair lock between the processes and threads that write to one SQLite file.
 
-In SQLite a waiting writer sleeps and looks again, so that a new writer wins over a waiting one: of
-8 writing processes the slowest waited 0.7 to 4.2 s.  Two lock files make it fair: a writer holds
-the first (`-queue`) while it waits for the second (`-turn`), so that a writer that has just
-committed queues behind those already waiting.  The kernel releases the locks of a dead process.
+In SQLite itself a waiting writer polls, so that a new writer can overtake it: of 8 writing
+processes the slowest waited 0.7 to 4.2 s.  Two lock files make the lock fair: a writer holds the
+first (`-queue`) while it waits for the second (`-turn`), so that a writer that has just committed
+queues behind those already waiting.  The kernel releases the locks of a dead process.
 """
 
 import fcntl
@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-POLL_SECONDS = 0.0002  # how often a writer tries again; a commit takes some ten times as long
+POLL_SECONDS = 0.0002  # the pause between attempts; a commit takes about ten times as long
 
 
 class WriterLockTimeout(Exception):
-    """Other writers held the lock for too long."""
+    """The lock was not acquired in time."""
 
 
 class WriterLock:
-    """The lock of the SQLite file at `path`."""
+    """The lock of the SQLite file at `path`, in two files beside it."""
 
     def __init__(self, path: str, timeout_seconds: float) -> None:
         self._queue = f"{path}-queue"
@@ -30,9 +30,10 @@ class WriterLock:
 
     @contextmanager
     def acquire(self, since: float | None = None) -> Iterator[None]:
-        """Hold the lock.  Raises WriterLockTimeout, and OSError if a file cannot be made.
+        """Hold the lock while the context is active.
 
-        `since` is when the caller began to wait, by time.monotonic(), if that was before.
+        `since` is when the caller began to wait, in seconds of time.monotonic(); the default is
+        now.  Raises WriterLockTimeout, and OSError if a lock file cannot be opened.
         """
         deadline = (time.monotonic() if since is None else since) + self._timeout
         with _open(self._turn) as turn:
@@ -45,7 +46,7 @@ class WriterLock:
 @contextmanager
 def _open(path: str) -> Iterator[int]:
     """Open a lock file; closing it releases the lock."""
-    # Read-only is enough to lock, and works for every user who may read the database.
+    # Read-only access suffices for a lock, and works for every user who can read the database.
     descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         _copy_permissions(descriptor, path)
@@ -55,8 +56,8 @@ def _open(path: str) -> Iterator[int]:
 
 
 def _copy_permissions(descriptor: int, path: str) -> None:
-    """Give a lock file that this process made the owner and the mode of its database."""
-    with suppress(OSError):  # another user's file works unchanged; the database may not exist
+    """Give a lock file the owner and the mode of its database."""
+    with suppress(OSError):  # the file may be another user's; the database may not exist yet
         database = Path(path.rpartition("-")[0]).stat()
         lock = os.fstat(descriptor)
         if (lock.st_uid, lock.st_mode & 0o666) != (database.st_uid, database.st_mode & 0o666):

@@ -1,1 +1,1 @@
-"""The store on an SQL database: tables, statements and migrations."""
+"""The store in an SQL database: tables, statements and migrations."""

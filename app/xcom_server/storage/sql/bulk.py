@@ -1,4 +1,4 @@
-"""Loading many rows in one transaction: `xcom-server seed`."""
+"""Bulk loading of entries and DAG runs in one transaction, for `xcom-server seed`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
@@ -11,9 +11,9 @@ from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import RunDates, SeedEntry, SeedRow, SeedRun, XComEntry, XComKey
 from xcom_server.storage.sql import parents, statements, tables
 
-CHUNK = 1000  # how many rows are processed at a time
+CHUNK = 1000  # the number of rows that are processed at a time
 
-# All entries with the columns of XComEntry, all DAG runs, and the task instances of a DAG run.
+# All entries with the columns of XComEntry, all DAG runs, and the task instances of one DAG run.
 ENTRIES = (
     select(*map(tables.column_of, [field.name for field in fields(XComEntry)]))
     .join(tables.dag_run, tables.OF_ENTRY)
@@ -39,8 +39,8 @@ def load(
     rows: Sequence[SeedRow],
     advance: Callable[[int], None],
 ) -> None:
-    """Store rows over a connection, as XComStore.load describes."""
-    backend.transaction_lock(connection, "xcom seed")  # two loads of the same rows would deadlock
+    """Store rows in the transaction of a connection, as XComStore.load describes."""
+    backend.transaction_lock(connection, "xcom seed")  # two loads of the same rows could deadlock
     loader = _Loader(backend, connection)
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
@@ -49,7 +49,7 @@ def load(
 
 
 class _Loader:
-    """Stores rows over one connection, and remembers what it has seen of them."""
+    """Stores rows over one connection, and detects duplicate and conflicting ones."""
 
     def __init__(self, backend: Backend, connection: Connection) -> None:
         self._backend = backend
@@ -82,7 +82,7 @@ class _Loader:
     def _register_entry(self, row: SeedEntry) -> None:
         first = self._places.setdefault(row.key, row.place)
         if first != row.place:
-            raise SeedConflict(f"{row.place}: has the same name as {first}")
+            raise SeedConflict(f"{row.place}: duplicate of {first}")
         try:
             statements.require_indexable(row.key)
         except NameTooLong as error:
@@ -97,7 +97,7 @@ class _Loader:
         return parents.get_or_create(self._backend, self._connection, key, default)
 
     def _replace(self, entries: Sequence[SeedEntry]) -> None:
-        """Upsert entries; one without a timestamp keeps the stored one."""
+        """Upsert entries; an entry without a timestamp keeps its stored one."""
         self._backend.upsert(
             self._connection,
             tables.xcom,
@@ -119,4 +119,4 @@ class _Loader:
 def _require_same_date(row: SeedRow, stored: datetime | None) -> None:
     if row.logical_date not in (None, stored):
         date = stored.isoformat() if stored else None
-        raise SeedConflict(f"{row.place}: logical_date is not the one its DAG run has, {date}")
+        raise SeedConflict(f"{row.place}: logical_date differs from that of its DAG run, {date}")

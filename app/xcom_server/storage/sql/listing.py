@@ -1,7 +1,7 @@
-"""The statement of a list: one round trip for the total and a page.
+"""The SELECT of a list, which returns a page and the total in one round trip.
 
-A first page is read in the order of the index.  A later one is found in the index only; no table
-is read for the entries before it.
+The first page is read in the order of the index.  A later page is located with the index only,
+without reading the table for the entries before it.
 """
 
 import operator
@@ -30,7 +30,7 @@ _OPERATORS: dict[models.Operator, Callable[[ColumnElement[Any], Any], ColumnElem
 
 
 class Placeholder(NamedTuple):
-    """A comparison with the parameter `operand_…` of this number."""
+    """A comparison with the parameter `operand_<number>`."""
 
     field: models.Field
     operator: models.Operator
@@ -38,10 +38,10 @@ class Placeholder(NamedTuple):
 
 
 class QueryShape(NamedTuple):
-    """What lists that share one statement have in common.
+    """The properties of a list that determine its statement.
 
-    `columns` are those of the key that are given, and `conditions` have placeholders instead of
-    operands.  A page without `has_offset` is the first.
+    `columns` are the given columns of the key, and `conditions` contain placeholders instead of
+    operands.  `has_offset` is false for the first page.
     """
 
     columns: tuple[str, ...]
@@ -69,7 +69,7 @@ def shape_of(
 
 
 def parameters(filter_: models.XComFilter) -> dict[str, Any]:
-    """Return the parameters that the statement of a list takes of its filter."""
+    """Return the parameters of a list's statement for a filter."""
     return _key_parameters(filter_) | {
         f"operand_{number}": _operand(comparison)
         for number, comparison in enumerate(_comparisons(filter_))
@@ -77,17 +77,17 @@ def parameters(filter_: models.XComFilter) -> dict[str, Any]:
 
 
 def with_storable_map_index(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters whose map index fits the column; no entry has another one."""
+    """Replace a map index outside the column's range with one that no entry has."""
     if not models.UNMAPPED <= parameters.get("map_index", models.UNMAPPED) <= models.MAX_MAP_INDEX:
         parameters["map_index"] = NO_MAP_INDEX
     return parameters
 
 
 def select_page(backend: Backend, shape: QueryShape) -> Select[Any]:
-    """Return the SELECT of a page; it takes `parameters`, `limit` and `offset`.
+    """Return the SELECT of a page; its parameters are `parameters()`, `limit` and `offset`.
 
-    Each row is a ListedEntry with the total after it.  An empty page has no row, or with an offset
-    one row with only the total.
+    Each row has the columns of ListedEntry, then the total.  An empty first page has no row; an
+    empty later page has one row with only the total.
     """
     return _late_page(shape) if shape.has_offset else _first_page(shape)
 
@@ -131,7 +131,7 @@ def _count(shape: QueryShape) -> Select[Any]:
         query = query.join(dag_run, OF_ENTRY)
     where = _where(shape)
     if where and not {"dag_id", "key"} & set(shape.columns):
-        # True for every entry, but makes SQLite read the index and not the table with its values.
+        # True for every entry; it makes SQLite count in the index instead of the table.
         where.append(xcom.c.dag_id >= "")
     return query.where(*where)
 
@@ -147,7 +147,7 @@ def _order_by(shape: QueryShape) -> list[ColumnElement[Any]]:
 
 
 def _needs_dag_run(shape: QueryShape, order: Iterable[models.Order] = ()) -> bool:
-    """Return whether the conditions or the order are about a date of the DAG run."""
+    """Return whether the conditions or the order use a date of the DAG run."""
     compared = {
         each.field
         for condition in shape.conditions
@@ -189,7 +189,7 @@ def _key_parameters(filter_: models.XComFilter) -> dict[str, Any]:
 
 
 def _operand(comparison: models.Comparison) -> Any:
-    """Return the operand, or None (equal to nothing) for a map index outside the column's range."""
+    """Return the operand, or None, which equals nothing, for a map index out of range."""
     operand = comparison.operand
     fits = not isinstance(operand, int) or models.UNMAPPED <= operand <= models.MAX_MAP_INDEX
     return operand if fits else None

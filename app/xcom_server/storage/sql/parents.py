@@ -1,4 +1,4 @@
-"""The parents of entries: DAG runs and task instances, looked up or registered."""
+"""The parents of entries, DAG runs and task instances: looking them up and registering them."""
 
 import re
 from dataclasses import asdict
@@ -35,7 +35,7 @@ _FIND_PARENTS = _FIND_RUN.add_columns(
 
 
 def date_in_run_id(run_id: str) -> datetime | None:
-    """Return the date that a run id such as `scheduled__2024-01-01T00:00:00+00:00` contains."""
+    """Return the date in a run id such as `scheduled__2024-01-01T00:00:00+00:00`, None without."""
     match = _DATED_RUN_ID.fullmatch(run_id)
     try:
         return parse_rfc3339(match["date"]) if match else None
@@ -46,8 +46,8 @@ def date_in_run_id(run_id: str) -> datetime | None:
 def get_or_raise(connection: Connection, key: XComKey) -> RunDates:
     """Return the dates of an entry's DAG run.
 
-    Raises DagNotFound, TaskNotFound, RunNotFound or TaskInstanceNotFound for the first of them
-    that is not registered.
+    Raises DagNotFound, TaskNotFound, RunNotFound or TaskInstanceNotFound, in this order, for the
+    first that is not registered.
     """
     row = _parents(connection, key)
     if row is not None and row.has_instance:
@@ -71,10 +71,10 @@ def get_or_raise(connection: Connection, key: XComKey) -> RunDates:
 def get_or_create(
     backend: Backend, connection: Connection, key: XComKey, default: datetime
 ) -> RunDates:
-    """Register an entry's DAG run and task instance if unknown; return the run's dates.
+    """Register the DAG run and the task instance of an entry if unknown; return the run's dates.
 
-    A new run gets the date in its id, else the default.  Raises DagNotFound, TaskNotFound or
-    RunNotFound for an id that cannot be registered.
+    A new run gets the date in its id, or the default if there is none.  Raises DagNotFound,
+    TaskNotFound or RunNotFound for an id that cannot be registered.
     """
     _require_valid_ids(key)
     row = _parents(connection, key)
@@ -89,7 +89,7 @@ def get_or_create(
 def get_or_create_run(
     backend: Backend, connection: Connection, dag_id: str, run_id: str, dates: RunDates
 ) -> RunDates:
-    """Register a DAG run with these dates if unknown; return the dates it has."""
+    """Register a DAG run with these dates if unknown; return its stored dates."""
     run = {"dag_id": dag_id, "run_id": run_id}
     row = connection.execute(_FIND_RUN, run).one_or_none()
     if row is None:

@@ -1,4 +1,4 @@
-"""The schema: which revision of the tables a database has, and how it gets the current one."""
+"""The schema of a database: reading its revision, upgrading it, comparing its tables."""
 
 from pathlib import Path
 
@@ -8,24 +8,24 @@ from xcom_server.errors import SchemaMismatch
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.sql.tables import metadata
 
-HEAD = "0002"  # the revision of the newest migration; a test compares
+HEAD = "0002"  # the revision of the newest migration, as a test verifies
 
 
 def mismatch(revision: str | None) -> SchemaMismatch:
-    """Return the error for a database at another revision than HEAD."""
+    """Return the error for a database whose revision is not HEAD."""
     if revision is not None and revision > HEAD:
         return SchemaMismatch(
-            f"The database is at schema {revision}, which a newer server made;"
-            f" this one supports {HEAD} and does not change it."
+            f"The database is at schema {revision}, which a newer server created;"
+            f" this one needs {HEAD}."
         )
     return SchemaMismatch(
-        f"The database is at schema {revision or 'none'}, this server needs"
+        f"The database is at schema {revision or 'none'}, but this server needs"
         f" {HEAD}. Run: xcom-server db upgrade"
     )
 
 
 def current(backend: Backend) -> str | None:
-    """Return the revision of a database, None if it has no tables of ours."""
+    """Return the revision of a database, None if it does not have this server's tables."""
     with backend.engine.connect() as connection:
         return _revision(connection)
 
@@ -33,8 +33,8 @@ def current(backend: Backend) -> str | None:
 def upgrade(backend: Backend) -> None:
     """Upgrade the tables to HEAD; do nothing if they are current.
 
-    Several processes may do so at once; each waits for the one before.  Raises SchemaMismatch for
-    a newer revision.
+    Several processes may call this at the same time: a lock lets one at a time upgrade.  Raises
+    SchemaMismatch for a newer revision.
     """
     with backend.writing.begin() as connection:
         backend.transaction_lock(connection, "xcom-server")
@@ -48,8 +48,8 @@ def upgrade(backend: Backend) -> None:
 def ensure_current(backend: Backend) -> None:
     """Make sure that the tables are at HEAD.
 
-    An embedded database is upgraded.  For another one, SchemaMismatch names the command that its
-    operator has to run.
+    An embedded database is upgraded.  For another one, raises SchemaMismatch, which names the
+    command that the operator has to run.
     """
     revision = current(backend)
     if revision == HEAD:
@@ -60,7 +60,7 @@ def ensure_current(backend: Backend) -> None:
 
 
 def differences(backend: Backend) -> list[str]:
-    """Return how the tables of a database at HEAD differ from what this code expects."""
+    """Return the differences between the tables of a database and those that this code expects."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
@@ -76,7 +76,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _migrate(connection: Connection) -> None:
-    # Imported here because a server whose tables are current never needs it.
+    # Imported here because a server with current tables does not need it.
     from alembic import command
     from alembic.config import Config
 

@@ -1,7 +1,7 @@
-"""The statements about one entry: each is one round trip, by the primary key.
+"""The statements for one entry; each takes one round trip and uses the primary key.
 
-Each function builds a statement for a backend.  Its parameters are named like the columns of the
-key, and `new_…` for what is stored.
+Each function builds a statement for a backend.  The parameters have the names of the key's
+columns, and `new_<column>` for the columns to store.
 """
 
 import secrets
@@ -26,32 +26,32 @@ from xcom_server.storage.sql.tables import (
 )
 
 STORED_FIELDS = tuple(field.name for field in fields(XComEntry) if field.name not in KEY_COLUMNS)
-"""The fields of XComEntry after those of its key, in their order."""
+"""The fields of XComEntry that are not part of the key, in their order."""
 
 MAX_NAME_BYTES = 2600
-"""How long the names of an entry may be together, in bytes of UTF-8.
+"""The maximum size of an entry's ids and key together, in bytes of UTF-8.
 
-PostgreSQL indexes at most 2,704 bytes a row, and percent-encoded a longer name would not fit
-gunicorn's request line, so that an entry could be created and never read.
+PostgreSQL indexes at most 2,704 bytes per row.  Longer ids would not fit into gunicorn's request
+line either once they are percent-encoded, so that the entry could be created but never read.
 """
 
 _RUN_DATE = func.coalesce(*RUN_DATES) == bindparam("run_date", None, RUN_DATES[0].type)
 
 
 def require_indexable(key: XComKey) -> None:
-    """Raise NameTooLong for a key that does not fit an index or a URL."""
+    """Raise NameTooLong for a key that is too long for an index or a URL."""
     size = sum(len(name.encode()) for name in (key.dag_id, key.run_id, key.task_id, key.key))
     if size > MAX_NAME_BYTES:
         raise NameTooLong(size, MAX_NAME_BYTES)
 
 
 def new_etag() -> int:
-    """Return an ETag that no entry had before: a random one, so that a new entry differs too."""
+    """Return a random ETag, so that an entry that is deleted and created again has another one."""
     return secrets.randbits(63)
 
 
 def select_entry(backend: Backend) -> Statement:
-    """Return the SELECT of STORED_FIELDS of an entry."""
+    """Return the SELECT of an entry, with the columns STORED_FIELDS."""
     return (
         select(*map(column_of, STORED_FIELDS))
         .join(dag_run, OF_ENTRY)
@@ -60,10 +60,10 @@ def select_entry(backend: Backend) -> Statement:
 
 
 def insert_entry(backend: Backend, is_dated: bool) -> Statement:
-    """Return the INSERT of an entry into a known task instance; it returns the run's dates.
+    """Return the INSERT of an entry for a registered task instance; it returns the run's dates.
 
-    It returns no row if the task instance is unknown, if the key is taken, or, if `is_dated`,
-    unless `run_date` is the run's.
+    It inserts and returns no row if the task instance is not registered, if the key exists, or, if
+    `is_dated`, if `run_date` is not the run's.
     """
     instance = [task_instance.c[name] for name in KEY_COLUMNS[:-1]]
     stored = [xcom.c.timestamp, xcom.c.value, xcom.c.etag]
@@ -92,8 +92,8 @@ def update_entry(
 ) -> Statement:
     """Return the UPDATE of an entry; it returns the timestamp and the run's dates.
 
-    `conditions` names the dates, of `timestamp` and `run_date`, that must be the stored ones.
-    `etags` is how many ETags are accepted, None for any.
+    `conditions` may contain `timestamp` and `run_date`, which then must equal the stored ones.
+    `etags` is the number of accepted ETags, None for any.
     """
     update = xcom.update().where(*equal_to_parameters(KEY_COLUMNS), *_has_etag(etags))
     if "timestamp" in conditions:
@@ -107,7 +107,10 @@ def update_entry(
 
 
 def delete_entry(backend: Backend, etags: int | None) -> Statement:
-    """Return the DELETE of an entry that has one of so many ETags; it returns a row."""
+    """Return the DELETE of an entry; it returns one row if it deleted the entry.
+
+    `etags` is the number of accepted ETags, None for any.
+    """
     return (
         xcom.delete()
         .where(*equal_to_parameters(KEY_COLUMNS), *_has_etag(etags))
@@ -116,12 +119,12 @@ def delete_entry(backend: Backend, etags: int | None) -> Statement:
 
 
 def equal_to_parameters(columns: Iterable[str]) -> list[ColumnElement[bool]]:
-    """Return the conditions that columns of an entry equal the parameters of their names."""
+    """Return conditions that columns of an entry equal the parameters with their names."""
     return [xcom.c[name] == bindparam(name, None) for name in columns]
 
 
 def etag_parameters(etags: Collection[int] | None) -> dict[str, int]:
-    """Return the parameters for the ETags that a statement accepts."""
+    """Return the parameters for the accepted ETags of a statement."""
     return {f"etag_{number}": etag for number, etag in enumerate(etags or ())}
 
 
@@ -136,8 +139,8 @@ def _has_etag(count: int | None) -> list[ColumnElement[bool]]:
 
 
 def _run_dates() -> list[Label[Any]]:
-    # By the parameters: in RETURNING, SQLAlchemy leaves out table names on SQLite, so that a run
-    # joined by the entry's columns would be any run.
+    # Compared with the parameters: in RETURNING, SQLAlchemy omits table names on SQLite, so that a
+    # join with the entry's columns would match every run.
     return [
         select(column)
         .where(*(dag_run.c[name] == bindparam(name, None) for name in ("dag_id", "run_id")))

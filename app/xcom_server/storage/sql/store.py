@@ -1,4 +1,4 @@
-"""The store on an SQL database."""
+"""The implementation of XComStore for SQL databases."""
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -19,7 +19,7 @@ from xcom_server.values.reserved import refuse_reserved
 
 
 class SqlXComStore(XComStore):
-    """The XComStore on the database of a backend."""
+    """An XComStore in the database of a backend; XComStore documents the methods."""
 
     schema_version = schema.HEAD
 
@@ -38,7 +38,7 @@ class SqlXComStore(XComStore):
         timestamp: datetime | None = None,
         run_date: datetime | None = None,
     ) -> models.XComEntry:
-        """Store a new entry: in one statement if its task instance is known."""
+        """Store a new entry, in one statement if its task instance is registered."""
         refuse_reserved(value)
         statements.require_indexable(key)
         now, since = datetime.now(UTC), time.monotonic()
@@ -68,7 +68,10 @@ class SqlXComStore(XComStore):
         run_date: datetime | None,
         now: datetime,
     ) -> models.RunDates:
-        """Store a new entry after its DAG run and task instance, or raise why it cannot be."""
+        """Register the DAG run and task instance, store a new entry, and return the run's dates.
+
+        Raises the errors of `create`.
+        """
         dates = (
             parents.get_or_raise(connection, key)
             if self._require_parents
@@ -95,8 +98,8 @@ class SqlXComStore(XComStore):
         offset: int = 0,
         order: Sequence[models.Order] = (),
     ) -> models.Page:
-        """Return a page of the entries that match, and how many match in all."""
-        # A page of no entries is read like one with an offset, which has a row for the total.
+        """Return a page of the entries that match, and the number of all of them."""
+        # With a limit of 0 too, the statement for later pages is used: it always returns the total.
         shape = listing.shape_of(filter_, order, has_offset=offset > 0 or limit == 0)
         rows = self._executor.read(
             listing.select_page,
@@ -121,9 +124,9 @@ class SqlXComStore(XComStore):
         new_timestamp: datetime | None = None,
         if_match: Collection[int] | None = None,
     ) -> models.XComEntry:
-        """Give an entry a new value, in one statement.
+        """Replace the value of an entry, in one statement.
 
-        If no entry met the conditions, a second one reads why: it may have changed since.
+        If it changes no row, a second statement reads the entry to find out why.
         """
         refuse_reserved(value)
         dates = {"timestamp": timestamp, "run_date": run_date}
@@ -144,7 +147,7 @@ class SqlXComStore(XComStore):
         )
 
     def delete(self, key: models.XComKey, *, if_match: Collection[int] | None = None) -> None:
-        """Remove an entry, in one statement."""
+        """Delete an entry, in one statement."""
         rows = self._executor.execute(
             statements.delete_entry,
             {**_parameters(key), **statements.etag_parameters(if_match)},
@@ -194,9 +197,9 @@ class SqlXComStore(XComStore):
         )
 
     def prepare(self) -> None:
-        """Make sure that the tables are current, and keep no connection.
+        """Make sure that the schema is current, and close all connections.
 
-        gunicorn may fork after this, and two processes must not share a connection.
+        gunicorn may fork afterwards, and two processes must not share a connection.
         """
         try:
             with self._executor.unavailable_on_fault():
@@ -228,11 +231,11 @@ def _mismatch(
     run_date: datetime | None,
     if_match: Collection[int] | None,
 ) -> errors.XComError:
-    """Return why a change met no entry, though it is stored now."""
+    """Return the reason why a statement changed no row, although the entry is stored now."""
     if if_match is not None and stored.etag not in if_match:
         return errors.PreconditionFailed(stored.etag)
     if timestamp not in (None, stored.timestamp):
         return errors.DateMismatch("timestamp", stored.timestamp)
     if run_date not in (None, stored.run_date):
         return errors.DateMismatch("run_date", stored.run_date)
-    return errors.EntryNotFound(*_names(stored))  # another client has created it since
+    return errors.EntryNotFound(*_names(stored))  # another client has created the entry since

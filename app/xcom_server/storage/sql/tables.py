@@ -9,7 +9,7 @@ from xcom_server.storage.models import MAX_ID_LENGTH, MAX_KEY_LENGTH, Field, Run
 
 
 def _name(length: int) -> sa.String:
-    """Return the type of a name, compared byte by byte so that every database sorts alike."""
+    """Return the type of an id or key; it compares byte by byte, so that all databases agree."""
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
@@ -42,8 +42,8 @@ task_instance = sa.Table(
     ),
 )
 
-# The primary key is in the order in which Airflow lists entries, so that a page is read off the
-# index and a count never touches a value.
+# The primary key has the order in which Airflow lists entries, so that a page is read from the
+# index, and a count does not read values.
 xcom = sa.Table(
     "xcom",
     metadata,
@@ -63,8 +63,8 @@ xcom = sa.Table(
         ],
         ondelete="CASCADE",
     ),
-    # Small, because a key that many entries share is in it once: a count of all entries, or of
-    # those of one key in any DAG, reads it instead of the table with its values.
+    # For counts of all entries, or of those with one key in any DAG: it is small, because a key
+    # that many entries share is stored once, and it contains no values.
     sa.Index("ix_xcom_key", "key"),
 )
 
@@ -72,10 +72,10 @@ KEY_COLUMNS = ("dag_id", "run_id", "task_id", "map_index", "key")  # in the orde
 
 # Joins an entry with its DAG run.
 OF_ENTRY = (dag_run.c.dag_id == xcom.c.dag_id) & (dag_run.c.run_id == xcom.c.run_id)
-# The columns of RunDates; the first that is not NULL is the `run_date`.
+# The columns of RunDates; `run_date` is the first that is not NULL.
 RUN_DATES = tuple(dag_run.c[name] for name in RunDates._fields)
 
 
 def column_of(field: "Field | str") -> sa.ColumnElement[Any]:
-    """Return the column that holds a field of XComEntry or ListedEntry."""
+    """Return the column of a field of XComEntry or ListedEntry."""
     return (dag_run if field in RunDates._fields else xcom).c[field]

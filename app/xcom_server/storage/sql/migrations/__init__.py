@@ -1,1 +1,1 @@
-"""The history of the tables, one file a change, applied by alembic."""
+"""The migrations of the schema, applied by Alembic."""

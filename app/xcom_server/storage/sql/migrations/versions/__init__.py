@@ -1,1 +1,1 @@
-"""One migration a file, in the order of their numbers."""
+"""One migration per file, applied in the order of their numbers."""

@@ -1,4 +1,4 @@
-"""The first tables: DAG runs, task instances, XCom entries."""
+"""Create the tables of DAG runs, task instances and XCom entries."""
 
 from datetime import datetime
 
