@@ -1,7 +1,7 @@
-"""What can go wrong, in the vocabulary of XComs.
+"""The errors of the store, of authentication and of the operator's configuration.
 
-Nothing here knows about HTTP.  Each API version decides how an error looks on the wire, because
-v1 and v2 disagree.
+They are independent of HTTP: each API version maps them to its own responses, because v1 and v2
+differ.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from typing import Literal
 
 
 class XComError(Exception):
-    """The base class of the store's errors."""
+    """The base class of the errors about entries."""
 
 
 @dataclass(eq=False)
 class NotFound(XComError):
-    """Something that a request names is not stored."""
+    """A DAG, a DAG run, a task instance or an entry is not stored."""
 
     dag_id: str
     run_id: str
@@ -25,37 +25,37 @@ class NotFound(XComError):
 
 @dataclass(eq=False)
 class EntryNotFound(NotFound):
-    """No XCom entry has this name."""
+    """The entry is not stored."""
 
     key: str
 
 
 class DagNotFound(NotFound):
-    """No DAG run of this DAG is registered."""
+    """The DAG has no registered DAG run."""
 
 
 class RunNotFound(NotFound):
-    """The DAG is known; this run of it is not registered."""
+    """The DAG run is not registered, but another run of the DAG is."""
 
 
 class TaskInstanceNotFound(NotFound):
-    """The DAG run is known; this task instance of it is not registered."""
+    """The task instance is not registered, but its DAG run is."""
 
 
 class TaskNotFound(TaskInstanceNotFound):
-    """The DAG is known; no run of it has a task of this name."""
+    """The task is not registered in any run of the DAG, but the DAG is."""
 
 
 @dataclass(eq=False)
 class AlreadyExists(XComError):
-    """An entry with this name is already stored and was not changed."""
+    """An entry with the same key is already stored, and was not changed."""
 
     key: str
 
 
 @dataclass(eq=False)
 class DateMismatch(XComError):
-    """The date given for an entry is not the stored one."""
+    """The date in a request differs from the stored one."""
 
     field: Literal["timestamp", "run_date"]
     stored: datetime
@@ -63,14 +63,14 @@ class DateMismatch(XComError):
 
 @dataclass(eq=False)
 class NameTooLong(XComError):
-    """The names of an entry are together too long to be indexed; sizes are in bytes of UTF-8."""
+    """The ids and the key of an entry are too long to be indexed; sizes are in bytes of UTF-8."""
 
     size: int
     limit: int
 
     def __str__(self) -> str:
         return (
-            f"dag_id, dag_run_id, task_id and key are {self.size} bytes together, more than"
+            f"dag_id, dag_run_id, task_id and key are {self.size} bytes together; the maximum is"
             f" {self.limit}"
         )
 
@@ -79,7 +79,7 @@ class NameTooLong(XComError):
 class ReservedKeys(XComError):
     """A value in a request has keys that are reserved for Airflow's serializer.
 
-    `place` is the path to the first object that has any, such as `value.a[0]`, and `names` are
+    `place` is the path of the first object that has any, such as `value.a[0]`, and `names` are
     its reserved keys in alphabetical order.
     """
 
@@ -95,7 +95,7 @@ class ReservedKeys(XComError):
 
 @dataclass(eq=False)
 class PreconditionFailed(XComError):
-    """An entry does not meet If-Match or If-None-Match; `stored` is its ETag, if it was read."""
+    """If-Match or If-None-Match failed; `stored` is the entry's ETag, None if it was not read."""
 
     stored: int | None
 
@@ -104,8 +104,8 @@ class PreconditionFailed(XComError):
 class Unavailable(XComError):
     """The database is unavailable; the same request may succeed later.
 
-    `reason` is a sentence for the client, without hosts, users and values. If `in_doubt`, it is
-    unknown whether a change was stored.
+    `reason` is a sentence for the client that contains no host, user or value. If `in_doubt`, it
+    is unknown whether a change was stored.
     """
 
     reason: str
@@ -113,19 +113,19 @@ class Unavailable(XComError):
 
 
 class SeedConflict(XComError):
-    """A row to load contradicts stored data or another row; the message names the row."""
+    """A seed row conflicts with stored data or with another row; the message names the row."""
 
 
 class OperatorError(Exception):
-    """Something that an operator can fix; commands and the start print its text as one line."""
+    """An error that an operator can fix; commands and the server print its message as one line."""
 
 
 class DatabaseUnusable(OperatorError):
-    """The database cannot be used; the message says why, without the password of its URL."""
+    """The database cannot be used; the message contains the reason, but not the password."""
 
 
 class SchemaMismatch(OperatorError):
-    """The database does not have the tables that this code needs; the message says what to run."""
+    """The schema is not the one that this code needs; the message names the command to run."""
 
 
 class AccessError(Exception):
@@ -133,11 +133,11 @@ class AccessError(Exception):
 
 
 class Unauthenticated(AccessError):
-    """The caller is not authenticated: the credentials are missing or invalid."""
+    """The client is not authenticated: the credentials are missing or invalid."""
 
 
 class TokenExpired(Unauthenticated):
-    """The token was valid, but has expired."""
+    """The token was valid and has expired."""
 
 
 class InvalidToken(Unauthenticated):
@@ -146,7 +146,7 @@ class InvalidToken(Unauthenticated):
 
 @dataclass(eq=False)
 class TooManyAttempts(AccessError):
-    """Too many wrong passwords were sent; try again after `seconds`."""
+    """The client sent too many wrong passwords, and may try again after `seconds`."""
 
     seconds: int
 
@@ -155,4 +155,4 @@ class TooManyAttempts(AccessError):
 
 
 class Forbidden(AccessError):
-    """The caller is authenticated, but not allowed to do this."""
+    """The client is authenticated, but does not have the permission."""

@@ -1,4 +1,4 @@
-"""Puts the packages together: settings in, a WSGI application out."""
+"""The application factory: it creates the WSGI application from the settings."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -20,22 +20,23 @@ from xcom_server.storage.database.backend import Limits
 from xcom_server.storage.opening import open_store
 from xcom_server.storage.store import XComStore
 
-V2_PATHS = ("/api/v2/", "/auth/")  # prefixes of the paths whose errors have the shape of v2
+V2_PATHS = ("/api/v2/", "/auth/")  # prefixes of the paths whose errors have v2's format
 
 
 class Application(Flask):
-    """Flask without its coroutine checks, 2 % of a GET; this server has no async views."""
+    """Flask without its checks for async views, of which there are none; saves 2 % of a GET."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function."""
+        """Return the function unchanged."""
         return func
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Return the server for these settings, read from the environment where none are given.
+    """Return the WSGI application; the settings default to those of the environment.
 
     Raises SettingsError for invalid settings, InvalidUsersFile and InvalidKeyFile for the files
-    that they name, and SchemaMismatch for a database whose tables are not the ones this code needs.
+    that they name, DatabaseUnusable for the database's URL, and SchemaMismatch for a database at
+    another schema.
     """
     settings = settings or Settings.from_env()
     store = open_store(
@@ -45,12 +46,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         observer=metrics.StoreMetrics() if settings.metrics else None,
     )
     app = Application("xcom_server", static_folder=None)
-    logs.write_to_stderr(app.logger, settings.log_format)  # for every module
+    logs.write_to_stderr(app.logger, settings.log_format)  # the parent of all modules' loggers
     _prepare(app, store)
-    app.extensions["store"] = store  # for callers to close
+    app.extensions["store"] = store  # so that the caller can close it
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_JSON_DEPTH"] = settings.max_json_depth
-    app.url_map.merge_slashes = False  # an empty name is a 404, not a redirect to another URL
+    app.url_map.merge_slashes = False  # an empty id gets a 404, not a redirect to another URL
     logs.add_request_ids(app, log_them=settings.log_requests)
     if settings.metrics:
         metrics.instrument(app, settings.pool_size)
@@ -68,19 +69,19 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def limits(settings: Settings) -> Limits:
-    """Return the limits of the store."""
+    """Return the settings that limit the store."""
     return Limits(**{spec.name: getattr(settings, spec.name) for spec in fields(Limits)})
 
 
 def _prepare(app: Flask, store: XComStore) -> None:
-    """Prepare the store; a database that is unavailable now does not stop the server.
+    """Prepare the store, and only log a warning if the database is unavailable.
 
-    Otherwise a worker that is replaced during an outage would end the whole server.
+    Otherwise a worker restarted during an outage would stop the whole server.
     """
     try:
         store.prepare()
     except Unavailable as error:
-        app.logger.warning("%s Answering 503 until it is available.", error.reason)
+        app.logger.warning("%s Requests get a 503 until it is available.", error.reason)
 
 
 def _is_v2() -> bool:
@@ -96,6 +97,6 @@ def _frame(response: Response) -> Response:
 
 def _render(error: Exception) -> Response:
     response = v2_errors.render(error) if _is_v2() else v1_errors.render(error)
-    if response.status_code >= 500 and not isinstance(error, Unavailable):  # the store said it
+    if response.status_code >= 500 and not isinstance(error, Unavailable):  # which the store logs
         current_app.logger.error("%s %s failed", request.method, logs.quoted_path(), exc_info=error)
     return response

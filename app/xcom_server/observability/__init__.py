@@ -1,1 +1,1 @@
-"""Logs, metrics and the draining flag."""
+"""Logs, metrics, the state of the current request and the draining flag."""

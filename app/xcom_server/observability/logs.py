@@ -1,6 +1,7 @@
-"""The log: one line per event, as text or JSON, with the id of the request.
+"""The log: one line per event, as text or JSON, with the request id.
 
-It holds names of DAGs, tasks and keys, as paths do, but never a value, a query or a credential.
+Lines contain request paths, and so the ids of DAGs and tasks and the keys of entries, but never
+values, query strings or credentials.
 """
 
 import logging
@@ -16,7 +17,7 @@ _log = logging.getLogger("xcom_server.requests")
 
 
 class _ConsoleFormatter(logging.Formatter):
-    """gunicorn's format, with the request's id at the end of the first line."""
+    """gunicorn's format, with the request id at the end of the first line."""
 
     def format(self, record: logging.LogRecord) -> str:
         first, newline, rest = super().format(record).partition("\n")
@@ -32,7 +33,7 @@ def _add_request_id(record: logging.LogRecord) -> bool:
 
 
 def write_to_stderr(log: logging.Logger, kind: str) -> None:
-    """Make a logger write to standard error; `kind` is `console` or `json`."""
+    """Make a logger write to standard error at level INFO; `kind` is `console` or `json`."""
     handler = logging.StreamHandler()
     if kind == "json":
         handler.setFormatter(
@@ -54,7 +55,7 @@ def write_to_stderr(log: logging.Logger, kind: str) -> None:
 
 
 def add_request_ids(app: Flask, *, log_them: bool) -> None:
-    """Give each request of an application an id, return it in a header, and log the request."""
+    """Return an id with every response, in X-Request-Id; with `log_them`, log every request."""
 
     @app.before_request
     def start_clock() -> None:

@@ -1,8 +1,8 @@
 """Prometheus metrics: requests, their durations, the store's durations, connections in use.
 
-Workers write their numbers to a shared folder, and the one that is scraped adds them up.  A full
-disk must not fail a start or a request: every metric has a label, since one without touches the
-folder when it is declared, and errors of any kind while recording are suppressed.
+Workers write their metrics to a shared folder, and the one that is scraped adds them up.  A full
+disk must not fail the start or a request.  So every metric has a label, because one without labels
+opens its file when it is declared, and every error while recording is suppressed.
 """
 
 import os
@@ -22,31 +22,36 @@ from xcom_server.storage.store import Observer
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)  # seconds
 
-REQUESTS = Counter("xcom_requests_total", "Requests answered.", ["operation", "status"])
+REQUESTS = Counter(
+    "xcom_requests_total", "Number of HTTP responses by status.", ["operation", "status"]
+)
 REQUEST_DURATION = Histogram(
-    "xcom_request_duration_seconds", "Time to answer a request.", ["operation"], buckets=_BUCKETS
+    "xcom_request_duration_seconds",
+    "Time from request to response in seconds.",
+    ["operation"],
+    buckets=_BUCKETS,
 )
 STORE_DURATION = Histogram(
     "xcom_store_duration_seconds",
-    "Time of a statement or transaction, with waits for locks.",
+    "Duration of database statements and transactions in seconds, including waits for locks.",
     ["kind"],
     buckets=_BUCKETS,
 )
 POOL = Gauge(
     "xcom_pool_connections",
-    "Connections to the database: in use by requests (in_use), and allowed to the workers (max).",
+    "Database connections over all workers: in use (in_use), and the pools' maximum (max).",
     ["state"],
     multiprocess_mode="livesum",
 )
 BUILD_INFO = Gauge(
-    "xcom_build_info", "The version of the server.", ["version"], multiprocess_mode="max"
+    "xcom_build_info", "Version of the server; always 1.", ["version"], multiprocess_mode="max"
 )
 
 
 class StoreMetrics(Observer):
-    """Records what the store reports.
+    """Records the store's operations and its use of connections.
 
-    Finding a metric by its labels takes as long as recording, so they are found once.
+    Looking up a metric by its labels takes as long as recording, so each is looked up once.
     """
 
     @cached_property
@@ -58,23 +63,23 @@ class StoreMetrics(Observer):
         return POOL.labels("in_use")
 
     def operation(self, kind: str, seconds: float) -> None:
-        """Record a statement or transaction; `kind` is `read` or `write`."""
+        """Record the duration of a statement or transaction; `kind` is `read` or `write`."""
         with suppress(Exception):
             self._durations[kind].observe(seconds)
 
     def connection_taken(self) -> None:
-        """Record that a connection of the pool is in use."""
+        """Count a connection that was taken from the pool."""
         with suppress(Exception):
             self._in_use.inc()
 
     def connection_returned(self) -> None:
-        """Record that a connection is in the pool again."""
+        """Count a connection that was returned to the pool."""
         with suppress(Exception):
             self._in_use.dec()
 
 
 def instrument(app: Flask, pool_size: int) -> None:
-    """Record the requests of an application, and serve /metrics."""
+    """Record every request of an application, and serve /metrics."""
     with suppress(Exception):
         BUILD_INFO.labels(__version__).set(1)
         POOL.labels("in_use").set(0)
@@ -84,7 +89,7 @@ def instrument(app: Flask, pool_size: int) -> None:
 
 
 def _record_request(response: Response) -> Response:
-    operation = (request.endpoint or "unrouted").replace(".", "_", 1)  # as v1_getXComValue
+    operation = (request.endpoint or "unrouted").replace(".", "_", 1)  # such as v1_getXComValue
     seconds = time.perf_counter() - request_state.current().started
     with suppress(Exception):
         REQUESTS.labels(operation, str(response.status_code)).inc()
@@ -102,5 +107,5 @@ def _metrics() -> Response:
             prometheus_client.generate_latest(registry),
             content_type=prometheus_client.CONTENT_TYPE_LATEST,
         )
-    except (OSError, ValueError, struct.error):  # a file written in part, or no folder
-        return Response("The files of the metrics cannot be read.\n", 503, mimetype="text/plain")
+    except (OSError, ValueError, struct.error):  # a partly written file, or a missing folder
+        return Response("The metrics files cannot be read.\n", 503, mimetype="text/plain")

@@ -1,4 +1,4 @@
-"""What the server knows about the current request, in one place for logs, metrics and the API."""
+"""The state of the current request, which logs, metrics and the API share."""
 
 import re
 import time
@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from flask import g, request
 
-REQUEST_ID_HEADER = "X-Request-Id"  # the client's own id if it is valid, otherwise one made here
-UNPARSED = object()  # stands for the JSON of a body that was not parsed yet; `null` is None
+REQUEST_ID_HEADER = "X-Request-Id"  # the client's id if it is valid, otherwise a generated one
+UNPARSED = object()  # the `json` of a body that was not parsed yet; None is the JSON `null`
 _VALID_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -17,9 +17,9 @@ _VALID_ID = re.compile(r"[\x21-\x7e]{1,128}")
 class RequestState:
     """The state of one request.
 
-    `started` is a reading of `time.perf_counter()`. `body` is None until the body is read, and
-    `json` is UNPARSED until it is parsed. Authorization sets `user_name`, and `visible_dag_ids`
-    to the DAGs that the user can see, None for all; before that there are none.
+    `started` is in seconds of `time.perf_counter()`.  `body` is None until the body is read, and
+    `json` is UNPARSED until it is parsed.  Authorization sets `user_name` and `visible_dag_ids`,
+    the DAGs that the user can access, None for all DAGs; until then the set is empty.
     """
 
     request_id: str
@@ -31,7 +31,7 @@ class RequestState:
 
 
 def current() -> RequestState:
-    """Return the state of the current request; the first call creates it and starts its clock."""
+    """Return the state of the current request; the first call creates it and sets `started`."""
     try:
         return g.request_state  # type: ignore[no-any-return]
     except AttributeError:
