@@ -1,1 +1,1 @@
-"""How fast the server is, beside what it could be at best and what people use instead."""
+"""The benchmark: this server compared with bare stacks and with real Airflows."""

@@ -1,6 +1,6 @@
-"""`python -m bench`: measure this server beside what it could be, and beside real Airflows.
+"""`python -m bench`: compare the speed of this server with bare stacks and real Airflows.
 
-Results are in bench/results after every section: table.md, a JSON file each, growth.png.
+Each section writes its results to bench/results: table.md, a JSON file, growth.png.
 """
 
 import argparse
@@ -26,7 +26,7 @@ RESULTS = Path(__file__).with_name("results")
 
 
 class Section(NamedTuple):
-    """One thing to measure."""
+    """A part of the benchmark: its name, estimated duration, number of steps and function."""
 
     name: str
     seconds: float
@@ -35,41 +35,41 @@ class Section(NamedTuple):
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     add = parser.add_argument
-    add("--quick", action="store_true", help="two minutes: few rounds of what there are bars for")
+    add("--quick", action="store_true", help="two minutes: few rounds, only operations with bars")
     add(
         "--peer",
         action="append",
         choices=NAMES,
         default=[],
-        help="a real Airflow; may be given again",
+        help="also measure this Airflow; repeatable",
     )
     add(
         "--database",
         action="append",
         choices=[SQLITE, POSTGRESQL],
         default=[],
-        help="both unless given",
+        help="measure only this database; default: both",
     )
-    add("--rounds", type=int, help="how often the contenders take turns (5; quick: 2)")
-    add("--seconds", type=int, default=1, help="how long each is driven in a round")
+    add("--rounds", type=int, help="number of rounds, in each of which all run (5; quick: 2)")
+    add("--seconds", type=int, default=1, help="duration of each run of wrk")
     add(
         "--only",
         type=lambda text: text.split(","),
         default=list(SECTIONS),
-        help=f"of {','.join(SECTIONS)}",
+        help=f"comma-separated sections, of {','.join(SECTIONS)}",
     )
-    add("--output", type=Path, default=RESULTS, help="the folder for results")
+    add("--output", type=Path, default=RESULTS, help="the folder for the results")
     given = parser.parse_args()
     if unknown := set(given.only) - set(SECTIONS):
-        parser.error(f"--only knows {','.join(SECTIONS)}, and not {','.join(sorted(unknown))}")
+        parser.error(f"--only: {','.join(sorted(unknown))} is not one of {','.join(SECTIONS)}")
     return given
 
 
 def plan(given: argparse.Namespace) -> Plan:
-    """Return what the command line asked for."""
+    """Return the plan for the options of the command line."""
     return Plan(
         rounds=given.rounds or (2 if given.quick else 5),
         seconds=given.seconds,
@@ -80,7 +80,7 @@ def plan(given: argparse.Namespace) -> Plan:
 
 
 def sections(wanted: Plan, only: list[str]) -> list[Section]:
-    """Return what is to be measured, in order."""
+    """Return the sections to run, in order."""
     own = {
         "in-process": one_process,
         "served": served,
@@ -107,7 +107,7 @@ def sections(wanted: Plan, only: list[str]) -> list[Section]:
 
 
 class Run:
-    """A run of the benchmark: what it found so far, and how far it is."""
+    """A run of the benchmark, with its figures so far."""
 
     def __init__(self, asked: list[Section], output: Path) -> None:
         self.figures: Figures = {}
@@ -117,7 +117,7 @@ class Run:
         self._machine = machine()
 
     def measure(self, databases: Databases) -> None:
-        """Measure all sections; one that fails leaves the others theirs."""
+        """Measure all sections; if one fails, record why and continue with the next."""
         print(in_words(self._machine), flush=True)
         self._output.mkdir(parents=True, exist_ok=True)
         for section in self._sections:
@@ -126,16 +126,16 @@ class Run:
             try:
                 self._take(section, databases, found)
                 if section.name == "growth":
-                    from bench import picture  # which needs a library that nothing else does
+                    from bench import picture  # imports matplotlib, which nothing else needs
 
                     picture.draw(found, self._output / "growth.png")
-            except Exception as error:  # whatever it is, the table says so
+            except Exception as error:  # any error is shown in the table
                 self.failures[section.name] = _why(error)
                 print(f"{section.name} failed: {error}", flush=True)
             self._write(section.name, found, time.monotonic() - start)
 
     def report(self) -> str:
-        """Return what was found so far, as Markdown."""
+        """Return the figures so far, as Markdown."""
         return report.titled(in_words(self._machine), self.figures, self.failures)
 
     def _take(self, section: Section, databases: Databases, found: Figures) -> None:
@@ -171,7 +171,7 @@ class Run:
 
 
 def _why(error: Exception) -> str:
-    """Return the first line of an error, which the results hold: without places of this machine."""
+    """Return the first line of an error, for the results, without paths of this machine."""
     why = (str(error).splitlines() or [repr(error)])[0]
     for place in (Path(__file__).parents[1], tempfile.gettempdir(), Path.home()):
         why = why.replace(str(place), "…")
@@ -179,13 +179,13 @@ def _why(error: Exception) -> str:
 
 
 def _left(seconds: float) -> str:
-    return f"some {seconds / 60:.0f} minutes left" if seconds > 90 else f"some {seconds:.0f} s left"
+    return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"
 
 
 def main() -> int:
-    """Run, print the table, and return 1 where a section failed."""
+    """Run the benchmark, print the table, and return 1 if a section failed, else 0."""
     given = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left running
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that started servers are stopped
     wanted = plan(given)
     run = Run(sections(wanted, given.only), given.output)
     with (

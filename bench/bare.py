@@ -1,6 +1,7 @@
-"""Flask and SQLAlchemy Core as one writes them first: the same answers, and nothing is checked.
+"""The contender `bare`: a plain Flask and SQLAlchemy Core application with the same responses.
 
-No Connexion, no document, no validation, no users, no metrics.  It shows what the frameworks cost.
+It has no Connexion, OpenAPI document, validation, users or metrics, so the difference to it is
+what these cost.
 """
 
 from datetime import UTC, datetime
@@ -42,7 +43,7 @@ class EntrySchema(ItemSchema):
 
 
 def create_app(url: str, *, with_marshmallow: bool = False) -> Flask:
-    """Return the application over a database that data.fill has made."""
+    """Return the application on a database that data.fill has filled."""
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _as_durable_as_the_server)

@@ -1,4 +1,4 @@
-"""What was promised, as data: one figure over another, and the bar it must not cross."""
+"""The promised figures, as data: a figure or a ratio of two, and the bar that it must meet."""
 
 from dataclasses import dataclass
 
@@ -23,14 +23,14 @@ from bench.served import CONNECTIONS, MANY
 
 @dataclass(frozen=True)
 class Bar:
-    """A promise: of `over`, or of its ratio to `under` in the same rounds, the median keeps it.
+    """A bar for the median of the ratio `over` to `under`, by rounds.
 
-    Of a figure without another to compare with, every round keeps it.
+    Without `under`, the bar is for the figure `over` in every round.
     """
 
     what: str
     section: str
-    """Which section measures it."""
+    """The section that measures it."""
 
     over: Figure
     under: Figure | None = None
@@ -38,7 +38,7 @@ class Bar:
     least: float | None = None
 
     def measured(self, figures: Figures) -> Ratio | None:
-        """Return what was measured, if it was."""
+        """Return the measured ratio, None if it was not measured."""
         if self.over not in figures or (self.under and self.under not in figures):
             return None
         if self.under is None:
@@ -46,7 +46,7 @@ class Bar:
         return ratio(figures[self.over], figures[self.under])
 
     def is_met(self, measured: Ratio) -> bool:
-        """Say whether the promise is kept."""
+        """Return whether a measured ratio meets the bar."""
         number = measured.median if self.under else measured.highest
         return (self.most is None or number <= self.most) and (
             self.least is None or number >= self.least
@@ -57,7 +57,7 @@ class Bar:
 
 
 def bars() -> list[Bar]:
-    """Return all of them, in the order of the table."""
+    """Return all bars, in the order of the table."""
     both = (SQLITE, POSTGRESQL)
     return [
         *(bar for database in both for bar in _in_process(database)),

@@ -1,4 +1,4 @@
-"""A real Airflow and this server on one PostgreSQL, each with a user whom every request names."""
+"""The section `peers`: a real Airflow and this server on one PostgreSQL, both with a user."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,28 +15,28 @@ from bench.served import CONNECTIONS, Side, compare
 from bench.starts import take_turns
 
 AS = {"airflow2": (AIRFLOW2, BASIC, V1), "airflow3": (AIRFLOW3, BEARER, V2)}
-"""What a peer is called, what this server is called beside it, and which version both are asked."""
+"""By peer: its label, the label of this server beside it, and the API version of both."""
 
 BARRED = ("GET entry", "list of 100", "list of all, deep", "POST", "PATCH")
-"""What there are bars for, and a quick run measures."""
+"""The operations with bars, which a quick run measures."""
 
 OURS, THEIRS = 3, 10
-"""How many times as long as elsewhere each is driven: a peer may answer five in a second."""
+"""Factors for the duration of a run of wrk: a peer may serve only five requests a second."""
 
 
 def seconds(name: str, plan: Plan) -> float:
-    """Return about how long one peer takes."""
+    """Return the estimated duration for one peer."""
     each = (OURS + THEIRS + 2) * plan.seconds * plan.rounds
     return 120 + 40 * plan.few + (steps(name, plan) - 3) * each
 
 
 def steps(name: str, plan: Plan) -> int:
-    """Return how many steps there are."""
+    """Return the number of steps."""
     return 3 + {"airflow2": 3 if plan.quick else 4, "airflow3": 5 if plan.quick else 7}[name]
 
 
 def run(name: str, plan: Plan, databases: Databases) -> Steps:
-    """Install a peer, and measure both in turn."""
+    """Install a peer, and measure it and this server alternately."""
     if not wrk.is_there():
         raise RuntimeError(wrk.MISSING)
     theirs, ours, base = AS[name]

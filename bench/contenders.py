@@ -1,4 +1,4 @@
-"""What the contenders are called, wherever they are measured."""
+"""The labels of the contenders."""
 
 from bench import in_process
 

@@ -1,4 +1,4 @@
-"""The entries that every contender answers from: a layout by arithmetic, stored by bulk loading."""
+"""The entries that all contenders serve: a computed layout, stored by bulk loading."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.tables import dag_run, task_instance, xcom
 
 KEYS = 100
-"""How many entries each task instance has: one page."""
+"""The number of entries of a task instance: one page."""
 
 TASKS = 10
-"""How many tasks each DAG run has."""
+"""The number of tasks of a DAG run."""
 
 _FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 class Instance(NamedTuple):
-    """The names of a task instance."""
+    """The ids of a task instance."""
 
     dag_id: str
     run_id: str
@@ -29,47 +29,47 @@ class Instance(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each of so many entries is: at most ten DAGs, and as many runs as that takes."""
+    """The ids and keys of a number of entries, in at most ten DAGs."""
 
     entries: int
 
     @property
     def dags(self) -> int:
-        """How many DAGs there are."""
+        """The number of DAGs."""
         return min(10, max(1, self.entries // (KEYS * TASKS)))
 
     @property
     def runs(self) -> int:
-        """How many runs each DAG has."""
+        """The number of runs of each DAG."""
         return max(1, self.entries // (KEYS * TASKS * self.dags))
 
     @property
     def instances(self) -> int:
-        """How many task instances there are."""
+        """The number of task instances."""
         return self.dags * self.runs * TASKS
 
     def instance(self, number: int) -> Instance:
-        """Return the names of a task instance."""
+        """Return the ids of a task instance by its number, from 0."""
         run, task = divmod(number, TASKS)
         dag, day = divmod(run, self.runs)
         return Instance(f"dag_{dag}", f"scheduled__{self.date(day).isoformat()}", f"task_{task}")
 
     def key(self, number: int) -> str:
-        """Return the key of an entry."""
+        """Return the key of an entry by its number, from 0."""
         return f"key_{number % KEYS:03}"
 
     def date(self, day: int) -> datetime:
-        """Return the logical date of a run."""
+        """Return the logical date of a run by its number, from 0."""
         return _FIRST + timedelta(days=day)
 
 
 def value(number: int) -> str:
-    """Return the value of an entry, as JSON text."""
+    """Return the value of an entry by its number, as JSON text."""
     return f'{{"path": "s3://bucket/part-{number}.parquet", "rows": {number}}}'
 
 
 def fill(url: str, entries: int) -> Layout:
-    """Make the tables of a database that has none, and store so many entries."""
+    """Create the tables in an empty database, and store a number of entries."""
     layout = Layout(entries)
     backend = open_backend(url)
     schema.upgrade(backend)
@@ -114,7 +114,7 @@ def _entries(layout: Layout) -> Iterator[tuple[Any, ...]]:
 
 
 def _load(engine: Engine, table: Table, rows: Iterator[tuple[Any, ...]]) -> None:
-    """Store rows as fast as the driver can."""
+    """Store rows in bulk."""
     connection = engine.raw_connection()
     cursor = connection.cursor()
     if engine.dialect.name == "postgresql":
@@ -139,7 +139,7 @@ def _for_sqlite(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _settle(engine: Engine) -> None:
-    """Leave the database as one is that has been in use: nothing to be written later."""
+    """Do the maintenance that would otherwise run during the measurements."""
     statement = (
         "VACUUM ANALYZE"
         if engine.dialect.name == "postgresql"

@@ -1,4 +1,4 @@
-"""The databases that a run asks: made and filled when first wanted, and gone with the run."""
+"""The databases of a run: created and filled on first use, and removed with the run."""
 
 import sqlite3
 from contextlib import ExitStack, closing
@@ -17,12 +17,12 @@ from tests.support.postgres import Postgres
 
 _NEW = f"DELETE FROM xcom WHERE key LIKE '{new_key(0)[:-2]}!_%' ESCAPE '!'"
 
-# The tests do with less memory than PostgreSQL comes with, and with fewer connections.
+# PostgreSQL's defaults; the tests use less memory and fewer connections.
 _OPTIONS = {"shared_buffers": "128MB", "max_connections": str(CONNECTIONS)}
 
 
 class Databases:
-    """An SQLite file and a PostgreSQL, each with so many entries."""
+    """An SQLite file and a PostgreSQL server, each with the same number of entries."""
 
     def __init__(self, folder: Path, entries: int) -> None:
         self.folder = folder
@@ -43,7 +43,7 @@ class Databases:
         self._stack.close()
 
     def url(self, kind: str) -> str:
-        """Return the URL of a database that has the entries."""
+        """Return the URL of the database of a kind, and fill it on first use."""
         if kind not in self._urls:
             url = f"sqlite:///{self.folder}/xcom.db" if kind == SQLITE else self._new_database()
             fill(url, self.layout.entries)
@@ -51,14 +51,14 @@ class Databases:
         return self._urls[kind]
 
     def postgres(self) -> Postgres:
-        """Return the PostgreSQL, which is started when first wanted."""
+        """Return the PostgreSQL server, which is started on first use."""
         if not self._servers:
             server = Postgres(self.folder, **_OPTIONS)
             self._servers.append(self._stack.enter_context(server))
         return self._servers[0]
 
     def url_of(self, name: str) -> str:
-        """Return the URL of a database of the PostgreSQL."""
+        """Return the URL of a database on the PostgreSQL server."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.postgres().port}/{name}"
 
     def _new_database(self) -> str:
@@ -67,7 +67,7 @@ class Databases:
 
 
 def remove_new(url: str) -> None:
-    """Remove the entries that requests made, and let the database settle."""
+    """Delete the entries that requests have created, and do the database's maintenance."""
     if make_url(url).get_backend_name() == SQLITE:
         file = make_url(url).database or ""
         with closing(sqlite3.connect(file, isolation_level=None)) as sqlite:

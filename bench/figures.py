@@ -1,4 +1,4 @@
-"""Figures: of everything that is measured, one number for each round in which all took turns."""
+"""Figures: for everything that is measured, one number per round."""
 
 import math
 import statistics
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Figure(NamedTuple):
-    """What a number is about; what does not apply is left out."""
+    """The identity of a measured figure; fields that do not apply keep their defaults."""
 
     what: str
     contender: str
@@ -18,7 +18,7 @@ class Figure(NamedTuple):
 
 
 Figures = dict[Figure, list[float]]
-"""The numbers of all rounds, in their order."""
+"""The numbers of all rounds, in order, by figure."""
 
 CPU = "CPU per request, µs"
 RATE = "requests per second"
@@ -32,7 +32,7 @@ PSS = "proportional memory, MiB"
 
 
 class Step(NamedTuple):
-    """A part of a section that is done: what it was, in a line, and what it measured."""
+    """A finished part of a section: a line that describes it, and its figures."""
 
     said: str
     figures: Figures
@@ -42,7 +42,7 @@ Steps = Iterator[Step]
 
 
 class Ratio(NamedTuple):
-    """The median of the ratios of all rounds, and between which they were."""
+    """The median, the lowest and the highest of the rounds."""
 
     median: float
     lowest: float
@@ -50,17 +50,17 @@ class Ratio(NamedTuple):
 
 
 def ratio(over: list[float], under: list[float]) -> Ratio:
-    """Compare what was measured in the same rounds."""
+    """Return the ratio of two figures, divided round by round."""
     return spread(
         [each / other if other else math.inf for each, other in zip(over, under, strict=True)]
     )
 
 
 def spread(numbers: list[float]) -> Ratio:
-    """Return the median of the rounds' numbers, and between which they were."""
+    """Return the median, the lowest and the highest of some numbers."""
     return Ratio(statistics.median(numbers), min(numbers), max(numbers))
 
 
 def as_json(figures: Figures) -> list[dict[str, Any]]:
-    """Return figures as a list of objects."""
+    """Return figures as a list of JSON objects."""
     return [{**figure._asdict(), "rounds": numbers} for figure, numbers in figures.items()]

@@ -1,4 +1,4 @@
-"""A WSGI callable and the driver: what no framework could be faster than."""
+"""The contender `floor`: a WSGI callable and the database driver, a lower bound for frameworks."""
 
 import json
 import sqlite3
@@ -20,7 +20,7 @@ Answer = tuple[str, Any]
 
 
 def create_app(url: str) -> Callable[..., Iterable[bytes]]:
-    """Return the callable over a database that data.fill has made."""
+    """Return the callable on a database that data.fill has filled."""
     execute = _executor(url)
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -91,7 +91,7 @@ def _body(environ: dict[str, Any]) -> Any:
 
 
 def _executor(url: str) -> Callable[..., Any]:
-    """Return what runs a statement on a connection of the thread's own, and commits it."""
+    """Return a function that runs a statement on a connection per thread, and commits it."""
     local = threading.local()
     parsed = make_url(url)
 

@@ -1,7 +1,7 @@
-"""Growth: what requests take this server as the table grows, on SQLite, in one process.
+"""The section `growth`: the latency of this server on SQLite as the table grows.
 
-In one process, since the time that gunicorn and a connection add does not grow with the table and
-would hide what does. Clocks on the wall, since reading and writing files is part of it.
+It is measured in one process, because the time that gunicorn and a connection add is constant and
+would hide the growth.  It is wall-clock time, because reading and writing files is part of it.
 """
 
 import statistics
@@ -30,26 +30,26 @@ REQUESTS = {
     "list of all, deep": 5,
     "POST": 40,
 }
-"""How many requests of a kind the median of a round is taken of."""
+"""By operation, the number of requests whose median is the figure of a round."""
 
 
 def sizes(plan: Plan) -> tuple[int, ...]:
-    """Return how many entries there are in turn."""
+    """Return the sizes of the tables, in entries."""
     return (SIZES[0], SIZES[-1]) if plan.quick else SIZES
 
 
 def seconds(plan: Plan) -> float:
-    """Return about how long this takes."""
+    """Return the estimated duration."""
     return sum(sizes(plan)) / 40_000 + 2 * 5 * plan.rounds
 
 
 def steps(plan: Plan) -> int:
-    """Return how many steps there are."""
+    """Return the number of steps."""
     return len(sizes(plan)) + len(REQUESTS)
 
 
 def run(plan: Plan, databases: Databases) -> Steps:
-    """Measure each operation on tables of all sizes, in turn."""
+    """Measure each operation on the tables of all sizes, alternately."""
     found: dict[int, tuple[Application, dict[str, Operation]]] = {}
     for size in sizes(plan):
         start, url = time.monotonic(), f"sqlite:///{databases.folder}/growth-{size}.db"
@@ -76,7 +76,7 @@ def _median(application: Application, operation: Operation, numbers: Iterator[in
         status = call(application, request)
         taken.append((time.perf_counter() - start) * 1e6)
         if status != operation.status:
-            raise RuntimeError(f"{operation.name} was answered with {status}")
+            raise RuntimeError(f"{operation.name} returned {status}")
     return statistics.median(taken)
 
 

@@ -1,7 +1,7 @@
-"""CPU per request in one process: WSGI calls, the contenders taking turns.
+"""CPU time per request: WSGI calls to all contenders in one process, alternately.
 
-`time.process_time` counts the threads of this process alone, so neither another program on the
-machine nor the database's own process is in it.
+`time.process_time` counts only the threads of this process, so it includes neither other programs
+on the machine nor the database server.
 """
 
 import gc
@@ -37,12 +37,12 @@ REQUESTS = {
     "PATCH": 60,
     "DELETE": 60,
 }
-"""How many requests of a kind make one measurement."""
+"""By operation, the number of requests in one measurement."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Microseconds of CPU per request, one for each round."""
+    """Microseconds of CPU time per request, one number for each round."""
 
     contender: str
     operation: str
@@ -50,7 +50,7 @@ class Measured:
 
 
 def contenders(url: str) -> dict[str, Application]:
-    """Return the applications over one database, by name."""
+    """Return the applications on one database, by label."""
     return {
         THIS: create_app(Settings(database_url=url, validate_responses=True)),
         UNCHECKED: create_app(Settings(database_url=url)),
@@ -63,7 +63,7 @@ def contenders(url: str) -> dict[str, Application]:
 def measure(
     url: str, layout: Layout, rounds: int, names: Iterable[str] = tuple(REQUESTS)
 ) -> Iterator[Measured]:
-    """Yield what each contender takes for each operation, in rounds in which all take part."""
+    """Yield the CPU time of each contender for each operation; a round measures all contenders."""
     applications = contenders(url)
     numbers = iter(range(10**9))
     for name in names:
@@ -90,7 +90,7 @@ def _batch(operation: Operation, numbers: Iterator[int]) -> list[tuple[int, dict
 def _make(
     application: Application, layout: Layout, batch: list[tuple[int, dict[str, Any]]]
 ) -> None:
-    """Store the entries that a batch of DELETE removes."""
+    """Create the entries that a batch of DELETE requests deletes."""
     post = operations(layout, V1)["POST"]
     for number, _ in batch:
         call(application, environ(post.request(number)))
@@ -104,23 +104,23 @@ def _timed(
     statuses = [call(application, each) for _, each in batch]
     taken = time.process_time() - start
     if set(statuses) != {operation.status}:
-        raise RuntimeError(f"{operation.name} was answered with {sorted(set(statuses))}")
+        raise RuntimeError(f"{operation.name} returned {sorted(set(statuses))}")
     return taken / len(batch) * 1_000_000
 
 
 def call(application: Application, environ: dict[str, Any]) -> int:
-    """Make one request as a server would, and return the status of its answer."""
-    told: list[str] = []
-    answer = application(environ, lambda status, headers, error=None: told.append(status))
-    for _ in answer:
+    """Make one request as a WSGI server would, and return the status of the response."""
+    statuses: list[str] = []
+    body = application(environ, lambda status, headers, error=None: statuses.append(status))
+    for _ in body:
         pass
-    if hasattr(answer, "close"):
-        answer.close()
-    return int(told[0].split()[0])
+    if hasattr(body, "close"):
+        body.close()
+    return int(statuses[0].split()[0])
 
 
 def environ(request: Request) -> dict[str, Any]:
-    """Return a request as gunicorn would hand it to an application."""
+    """Return the WSGI environment of a request, as gunicorn passes it to an application."""
     path, _, query = request.path.partition("?")
     return {
         "REQUEST_METHOD": request.method,

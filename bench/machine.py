@@ -1,4 +1,4 @@
-"""What a run ran on, and what of: enough to judge its figures, and nothing that names a place."""
+"""The machine and the versions of a run, to judge its figures by; without host names or paths."""
 
 import os
 import platform
@@ -29,7 +29,7 @@ _ROOT = Path(__file__).parents[1]
 
 
 def machine() -> dict[str, Any]:
-    """Return the machine, the versions and the revision."""
+    """Return the hardware, the versions and the revision of this server, by name."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
@@ -46,7 +46,7 @@ def machine() -> dict[str, Any]:
 
 
 def in_words(of: dict[str, Any]) -> str:
-    """Return it in a sentence or two."""
+    """Return these properties as one sentence."""
     return ", ".join(f"{name} {value}" for name, value in of.items()) + "."
 
 
@@ -60,7 +60,7 @@ def _processor() -> str:
 
 
 def _said(command: str, *arguments: str) -> str:
-    """Return the first line that a command says, which may not be there."""
+    """Return the first line that a command prints, `none` if it is not installed."""
     if not shutil.which(command):
         return "none"
     done = subprocess.run(

@@ -1,6 +1,7 @@
-"""Memory of a server's whole process group, after requests: resident, and its share of it (Pss).
+"""The section `memory`: resident (Rss) and proportional (Pss) memory of a server after requests.
 
-What processes share counts in each one's resident memory, and is divided among them in Pss.
+It is the sum over the process group.  Rss counts a shared page in every process, while Pss divides
+it among them.
 """
 
 import re
@@ -20,7 +21,7 @@ from bench.serving import contender
 from bench.starts import CONTENDERS, in_words, take_turns
 
 REQUESTS = {"GET entry": 200, "list of 100": 50}
-"""What is asked before, on connections of their own, so that every worker gets some."""
+"""The requests before the measurement, each on a new connection, so that every worker gets some."""
 
 _LINE = re.compile(r"^(Rss|Pss): +(\d+) kB$", re.MULTILINE)
 
@@ -33,17 +34,17 @@ class Memory(NamedTuple):
 
 
 def seconds(plan: Plan) -> float:
-    """Return about how long this takes."""
+    """Return the estimated duration."""
     return 6 * plan.few * len(plan.first)
 
 
 def steps(plan: Plan) -> int:
-    """Return how many steps there are."""
+    """Return the number of steps."""
     return len(plan.first)
 
 
 def run(plan: Plan, databases: Databases) -> Steps:
-    """Measure all in turn, each after a start of its own."""
+    """Start and measure the contenders, one after another."""
     wanted = operations(databases.layout)
     first = wanted["GET entry"].request(0)
     for database in plan.first:
@@ -61,7 +62,7 @@ def run(plan: Plan, databases: Databases) -> Steps:
 
 
 def after_requests(database: str, wanted: dict[str, Operation]) -> Callable[..., None]:
-    """Return what makes requests, and adds what a server then takes to figures."""
+    """Return a function that makes requests to a server and adds its memory to the figures."""
 
     def add(name: str, served: Served, figures: Figures) -> None:
         with ThreadPoolExecutor(4) as pool:
@@ -82,12 +83,12 @@ def after_requests(database: str, wanted: dict[str, Operation]) -> Callable[...,
 
 
 def of_group(group: int) -> Memory:
-    """Return what the processes of a group take together."""
+    """Return the memory of a process group."""
     sums = {"Rss": 0, "Pss": 0}
     for folder in members(group):
         try:
             lines = (folder / "smaps_rollup").read_text()
-        except OSError:  # it ended meanwhile
+        except OSError:  # the process has ended
             continue
         for name, kilobytes in _LINE.findall(lines):
             sums[name] += int(kilobytes)

@@ -1,4 +1,4 @@
-"""The section of CPU per request in one process: `in_process` on each database."""
+"""The section `in-process`: CPU time per request in one process, on each database."""
 
 from itertools import groupby
 from operator import attrgetter
@@ -10,16 +10,16 @@ from bench.plan import Plan
 from bench.served import BARS
 
 _TIMES = 2
-"""A round is short, so there are so many times as many."""
+"""The factor for the number of rounds, because a round is short here."""
 
 
 def seconds(plan: Plan) -> float:
-    """Return about how long this takes."""
+    """Return the estimated duration."""
     return len(plan.databases) * plan.rounds * _TIMES * (1 if plan.quick else 5)
 
 
 def steps(plan: Plan) -> int:
-    """Return how many steps there are."""
+    """Return the number of steps."""
     return len(plan.databases) * len(_names(plan))
 
 

@@ -1,4 +1,4 @@
-"""The requests that are measured, as data: each names a method, and a URL and body by number."""
+"""The measured requests, as data: a method, and a URL and a body that depend on a number."""
 
 import json
 from collections.abc import Callable
@@ -13,12 +13,12 @@ V2 = "/api/v2"
 ANYTHING = "~"
 
 SPREAD = 7919
-"""A prime, so that successive requests ask for entries far from each other."""
+"""A prime, so that successive requests are for distant entries."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request; `path` is percent-encoded and holds the query."""
+    """One HTTP request; `path` is percent-encoded and includes the query string."""
 
     method: str
     path: str
@@ -27,7 +27,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Operation:
-    """Requests of one kind: `request` returns the one of a number from 0 on."""
+    """Requests of one kind: `request` returns one by its number, from 0; `status` is expected."""
 
     name: str
     request: Callable[[int], Request]
@@ -35,7 +35,7 @@ class Operation:
 
 
 def operations(layout: Layout, base: str = V1) -> dict[str, Operation]:
-    """Return what is measured against entries of this layout, by name."""
+    """Return the operations on the entries of a layout, by name."""
     created = 201 if base == V2 else 200
     found = [
         Operation("GET entry", lambda n: Request("GET", _entry(base, layout, n))),
@@ -50,7 +50,7 @@ def operations(layout: Layout, base: str = V1) -> dict[str, Operation]:
 
 
 def deep(layout: Layout) -> int:
-    """Return the offset that nine tenths of all entries come before."""
+    """Return the offset of nine tenths of all entries."""
     return layout.entries * 9 // 10
 
 
@@ -81,7 +81,7 @@ def _new(base: str, layout: Layout, number: int) -> str:
 
 
 def new_key(number: int) -> str:
-    """Return the key that a POST of this number makes, and a DELETE removes."""
+    """Return the key that the POST of this number creates and the DELETE removes."""
     return f"new_{number}"
 
 
@@ -90,6 +90,6 @@ def _post(base: str, layout: Layout, number: int) -> Request:
 
 
 def _body(base: str, number: int, key: str | None = None) -> bytes:
-    """Return a body as the version takes it: in v1 values are text."""
+    """Return the body for an API version; in v1, values are text."""
     given = value(number) if base == V1 else json.loads(value(number))
     return json.dumps(({"key": key} if key else {}) | {"value": given}).encode()

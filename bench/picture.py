@@ -1,4 +1,4 @@
-"""The growth as a picture: a line for each operation, both axes logarithmic, names at the lines."""
+"""The plot of the growth: one labelled line per operation, with logarithmic axes."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -20,7 +20,7 @@ COLOURS = {
     "list of all, deep": "#d55e00",
     "POST": "#cc79a7",
 }
-"""Of Okabe and Ito: told apart by those who see fewer colours too."""
+"""From the palette of Okabe and Ito, which is safe for color-blind readers."""
 
 NAMES = {
     "list of 100": "first page of a task",
@@ -32,7 +32,7 @@ Line = dict[int, Ratio]
 
 
 def draw(figures: Figures, to: Path) -> None:
-    """Draw the medians of all rounds, with a band from the lowest to the highest."""
+    """Plot the medians of all rounds, with a band from the lowest to the highest, into a file."""
     lines = _lines(figures)
     figure, axes = pyplot.subplots(figsize=(9, 5.6), layout="constrained")
     for operation, line in lines.items():
@@ -67,7 +67,7 @@ def _draw_line(axes: Axes, line: Line, colour: str) -> None:
 
 
 def _name_lines(axes: Axes, lines: dict[str, Line]) -> None:
-    """Write each line's name and last figure beside its end, none over another."""
+    """Label each line at its end with its name and last figure, without overlaps."""
     ends = sorted((line[max(line)].median, operation) for operation, line in lines.items())
     lowest = 0.0
     for median, operation in ends:
@@ -90,7 +90,7 @@ def _dress(axes: Axes, sizes: list[int]) -> None:
     axes.set_xlabel("entries in the table", color=INK)
     axes.set_xlim(right=sizes[-1] * 1.06)
     axes.set_title(
-        "What a request takes as the table grows",
+        "Latency as the table grows",
         loc="left",
         color=INK,
         fontsize=14,

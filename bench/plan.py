@@ -1,4 +1,4 @@
-"""What a run of the benchmark does: how often, how long, on which databases, beside whom."""
+"""The plan of a run: rounds, durations, databases and peers."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,16 @@ SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 
 SECTIONS = ("in-process", "served", "growth", "starts", "memory", "peers")
-"""What is measured, in this order."""
+"""The sections, in the order in which they run."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the command line asked for."""
+    """The options of the command line."""
 
     rounds: int = 5
     seconds: int = 1
-    """How long wrk drives one contender in one round; peers, which are slow, for longer."""
+    """The duration of a run of wrk; runs against peers, which are slow, take longer."""
 
     quick: bool = False
     databases: tuple[str, ...] = (SQLITE, POSTGRESQL)
@@ -24,10 +24,10 @@ class Plan:
 
     @property
     def first(self) -> tuple[str, ...]:
-        """Return on which databases that is measured which is much the same on all."""
+        """The databases for sections whose figures hardly depend on the database."""
         return self.databases[:1] if self.quick else self.databases
 
     @property
     def few(self) -> int:
-        """How many rounds there are of what takes long and varies little."""
+        """The number of rounds of measurements that take long and vary little."""
         return 1 if self.quick else min(self.rounds, 3)

@@ -1,6 +1,7 @@
-"""Waiting for a server to have nothing to do: what wrk asked last is under way when wrk is gone.
+"""Waiting until a server is idle.
 
-Where answers take seconds, it would otherwise take processors from the next one's turn.
+When wrk ends, its last requests are still in progress.  If they take seconds, they would compete
+for CPU with the next measurement.
 """
 
 import os
@@ -13,10 +14,10 @@ import psycopg
 from bench.plan import POSTGRESQL
 
 SECONDS = 60
-"""How long it may take."""
+"""The time-out."""
 
 WINDOW, BUSY = 0.1, 0.02
-"""Over how many seconds a server is watched, and how many of CPU in them are more than idling."""
+"""A server is busy if it uses more than BUSY seconds of CPU time in WINDOW seconds."""
 
 _ACTIVE = (
     "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
@@ -25,7 +26,10 @@ _ACTIVE = (
 
 
 def until_quiet(group: int, database_url: str) -> None:
-    """Return when a process group takes no CPU, and no statement runs on its PostgreSQL."""
+    """Wait until a process group uses no CPU and no statement runs on its PostgreSQL.
+
+    Raises RuntimeError after SECONDS.
+    """
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         before = seconds_of_cpu(group)
@@ -41,12 +45,12 @@ def members(group: int) -> Iterator[Path]:
         try:
             if os.getpgid(int(folder.name)) == group:
                 yield folder
-        except OSError:  # it ended meanwhile
+        except OSError:  # the process has ended
             continue
 
 
 def seconds_of_cpu(group: int) -> float:
-    """Return how much CPU the processes of a group have taken."""
+    """Return the CPU time that the processes of a group have used, in seconds."""
     ticks = 0
     for folder in members(group):
         try:

@@ -1,4 +1,4 @@
-"""What a run found, for people: the bars with this machine's figures, then all medians."""
+"""The report of a run, in Markdown: the bars with this machine's figures, then all medians."""
 
 from collections.abc import Callable
 from datetime import date
@@ -20,17 +20,17 @@ from bench.figures import (
     spread,
 )
 
-_NOT_ASKED = "not asked for"
+_NOT_ASKED = "not selected"
 
 
 def table(figures: Figures, failures: dict[str, str]) -> str:
-    """Return the bars, as Markdown; `failures` says of a section why it has no figures."""
+    """Return the table of bars; `failures` maps failed sections to their reasons."""
     rows = [_row(bar, figures, failures) for bar in bars()]
     return _markdown(["what", "median (lowest to highest)", "bar", ""], rows)
 
 
 def details(figures: Figures) -> str:
-    """Return the medians of everything that was measured, as Markdown."""
+    """Return tables of all medians."""
     grids = [
         _grid("CPU per request in one process, µs", figures, CPU, _where, _who),
         _grid(
@@ -67,7 +67,7 @@ def _shown(measured: Ratio) -> str:
 
 
 def _number(number: float) -> str:
-    """Return a number with three digits that count, and all those before the point."""
+    """Return a number with three significant digits, or all digits before the decimal point."""
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
 
 
@@ -89,7 +89,7 @@ def _grid(
     row: Callable[[Figure], str],
     column: Callable[[Figure], str],
 ) -> str:
-    """Return medians by row and column, each in the order in which they first came."""
+    """Return a table of medians; rows and columns are in the order of their first figures."""
     found = [figure for figure in figures if figure.what == what]
     columns = list(dict.fromkeys(map(column, found)))
     cells: dict[str, dict[str, str]] = {}
@@ -109,7 +109,7 @@ def _cell(figure: Figure, figures: Figures) -> str:
 
 
 def _markdown(head: list[str], rows: list[list[str]]) -> str:
-    """Return a table whose columns are as wide as what is in them, so that it reads as text too."""
+    """Return a table whose columns are aligned, so that it is readable as plain text too."""
     widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
     lines = [
         " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -120,7 +120,7 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
 
 def titled(machine: str, figures: Figures, failures: dict[str, str]) -> str:
     """Return the whole report."""
-    told = "\n".join(f"* {section}: {why}" for section, why in failures.items())
+    failed = "\n".join(f"* {section}: {why}" for section, why in failures.items())
     return (
         "\n\n".join(
             part
@@ -128,7 +128,7 @@ def titled(machine: str, figures: Figures, failures: dict[str, str]) -> str:
                 f"# Measured on {date.today()}",
                 machine,
                 table(figures, failures),
-                told and f"What failed:\n\n{told}",
+                failed and f"Failed sections:\n\n{failed}",
                 details(figures),
             )
             if part

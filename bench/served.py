@@ -1,4 +1,4 @@
-"""Requests through gunicorn: contenders over one database, which wrk drives in turn, in rounds."""
+"""The section `served`: requests through gunicorn, sent by wrk to the contenders alternately."""
 
 import itertools
 from collections import defaultdict
@@ -17,20 +17,20 @@ from bench.plan import Plan
 from bench.quiet import until_quiet
 
 CONNECTIONS = (8, 1, 32)
-"""The bars are for the first; of the others there are half as many rounds."""
+"""The numbers of connections.  The bars are for the first; the others get half as many rounds."""
 
 MANY = 256
-"""As many connections as this server alone is asked over, beside itself at the first."""
+"""A number of connections for this server only, compared with itself at CONNECTIONS[0]."""
 
 BARS = ("GET entry", "list of 100")
-"""What there are bars for, and a quick run measures."""
+"""The operations with bars, which a quick run measures."""
 
 _numbers = itertools.count()
 
 
 @dataclass(frozen=True)
 class Side:
-    """One that takes its turn: who, where, what it is asked, how widely, how long, over what."""
+    """One participant of a comparison, with the parameters of its run of wrk."""
 
     contender: str
     served: Served
@@ -41,14 +41,14 @@ class Side:
 
 
 def seconds(plan: Plan) -> float:
-    """Return about how long this takes."""
+    """Return the estimated duration."""
     return sum(
         (plan.seconds + 0.5) * 3.3 * rounds for _ in plan.databases for *_, rounds in _kinds(plan)
     )
 
 
 def steps(plan: Plan) -> int:
-    """Return how many steps there are."""
+    """Return the number of steps."""
     return len(plan.databases) * len(list(_kinds(plan)))
 
 
@@ -72,7 +72,7 @@ def run(plan: Plan, databases: Databases) -> Steps:
 
 
 def _kinds(plan: Plan) -> Iterator[tuple[int, str, int]]:
-    """Yield what is measured: over how many connections, which operation, in how many rounds."""
+    """Yield the measurements: number of connections, operation, number of rounds."""
     names = BARS if plan.quick else tuple(operations(Layout(plan.entries)))
     for connections in CONNECTIONS[:1] if plan.quick else CONNECTIONS:
         rounds = plan.rounds if connections == CONNECTIONS[0] else max(1, plan.rounds // 2)
@@ -82,7 +82,7 @@ def _kinds(plan: Plan) -> Iterator[tuple[int, str, int]]:
 
 @contextmanager
 def _contenders(databases: Databases, url: str) -> Iterator[dict[str, Served]]:
-    """Yield all contenders, each of them up, by name."""
+    """Start all contenders and yield them by label."""
     first = operations(databases.layout)["GET entry"].request(0)
     with ExitStack() as stack:
         yield {
@@ -92,7 +92,7 @@ def _contenders(databases: Databases, url: str) -> Iterator[dict[str, Served]]:
 
 
 def turns(name: str, connections: int) -> Iterator[tuple[str, int]]:
-    """Yield who takes turns in an operation, and over how many connections."""
+    """Yield the contenders for an operation, with their number of connections."""
     barred = name in BARS and connections == CONNECTIONS[0]
     for contender in (THIS, *serving.APPLICATIONS):
         if contender != MARSHMALLOW or (barred and name == BARS[1]):
@@ -102,7 +102,7 @@ def turns(name: str, connections: int) -> Iterator[tuple[str, int]]:
 
 
 def compare(name: str, sides: Sequence[Side], database: str, rounds: int) -> Step:
-    """Let all sides take turns in one operation; each round begins with another of them."""
+    """Measure one operation on all sides alternately; each round begins with another side."""
     figures: Figures = defaultdict(list)
     for round_ in range(rounds):
         for side in [*sides[round_ % len(sides) :], *sides[: round_ % len(sides)]]:
@@ -120,7 +120,7 @@ def compare(name: str, sides: Sequence[Side], database: str, rounds: int) -> Ste
 
 
 def drive(side: Side, name: str) -> wrk.Run:
-    """Send requests of one operation to one side; what they leave is gone afterwards."""
+    """Send requests of one operation to one side, and delete the entries that they create."""
     script = wrk.script(
         side.operations[name],
         side.served.url,

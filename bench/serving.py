@@ -1,4 +1,4 @@
-"""This server and the stacks beside it, each behind gunicorn and on a free port of loopback."""
+"""Starting this server and the bare stacks, each under gunicorn on a free loopback port."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ from bench.peers import Served
 from bench.peers.serving import ask, free_port, process, until_answered
 
 WORKERS = 2
-"""How many workers every contender has."""
+"""The number of workers of every contender."""
 
 USER = PASSWORD = "bench"
 
@@ -27,7 +27,7 @@ APPLICATIONS = {
     MARSHMALLOW: "bench.bare:create_app({!r}, with_marshmallow=True)",
     FLOOR: "bench.floor:create_app({!r})",
 }
-"""The stacks beside this server, named as gunicorn names applications."""
+"""The bare stacks, as arguments of gunicorn."""
 
 _ROOT = Path(__file__).parents[1]
 _COMMAND = str(Path(sys.executable).with_name("xcom-server"))
@@ -43,9 +43,9 @@ def this(
     workers: int = WORKERS,
     **settings: str,
 ) -> Iterator[Served]:
-    """Yield this server as it comes, once it answered the first request with 200.
+    """Start this server with its default settings, and yield it after the first 200.
 
-    With `users` it has one, whose Basic credentials are in the headers.
+    With `users`, it has one user, whose Basic credentials are in the headers.
     """
     folder.mkdir(exist_ok=True)
     environment, headers = _environment(database_url, folder) | settings, {}
@@ -68,7 +68,7 @@ def this(
 
 @contextmanager
 def beside(contender: str, database_url: str, first: Request, folder: Path) -> Iterator[Served]:
-    """Yield one of the stacks beside it, behind gunicorn as gunicorn comes."""
+    """Start one of the bare stacks under gunicorn's default worker, and yield it."""
     folder.mkdir(exist_ok=True)
     command = [
         sys.executable,
@@ -88,13 +88,13 @@ def beside(contender: str, database_url: str, first: Request, folder: Path) -> I
 def contender(
     name: str, database_url: str, first: Request, folder: Path
 ) -> AbstractContextManager[Served]:
-    """Start this server or one of the stacks beside it; its log is in a folder of its own."""
+    """Start this server or a bare stack by its label; its log is in a folder of its own."""
     start = this if name == THIS else partial(beside, name)
     return start(database_url, first, folder / name.replace(" ", "-"))
 
 
 def with_token(served: Served) -> Served:
-    """Return the same server, with a Bearer token in the headers in place of a password."""
+    """Return the same server, with a Bearer token in the headers instead of a password."""
     body = json.dumps({"username": USER, "password": PASSWORD}).encode()
     answer = ask(served.url, Request("POST", "/auth/token", body), {})
     return replace(
@@ -124,7 +124,7 @@ def _started(
 
 
 def _environment(database_url: str, folder: Path) -> dict[str, str]:
-    """Return an environment without settings that somebody happens to have made."""
+    """Return environment variables for this server, without inherited settings."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("XCOM_")}
     return {
         **kept,

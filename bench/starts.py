@@ -1,4 +1,4 @@
-"""Starting: seconds from the process to the first GET of an entry that is answered with 200."""
+"""The section `starts`: seconds from the start of the process to the first GET that returns 200."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -19,17 +19,17 @@ CONTENDERS = (THIS, BARE, FLOOR)
 
 
 def seconds(plan: Plan) -> float:
-    """Return about how long this takes."""
+    """Return the estimated duration."""
     return 4 * plan.rounds * len(plan.first)
 
 
 def steps(plan: Plan) -> int:
-    """Return how many steps there are."""
+    """Return the number of steps."""
     return len(plan.first)
 
 
 def run(plan: Plan, databases: Databases) -> Steps:
-    """Start all in turn, once in each round."""
+    """Start every contender once in each round."""
     first = operations(databases.layout)["GET entry"].request(0)
     for database in plan.first:
         url = databases.url(database)
@@ -46,7 +46,7 @@ def take_turns(
     starts: dict[str, Start],
     then: Callable[[str, Served, Figures], None] = lambda *_: None,
 ) -> Step:
-    """Start each, look at it, and stop it, in every round."""
+    """In every round, start each server, call `then` with it, and stop it."""
     figures: Figures = defaultdict(list)
     for _ in range(rounds):
         for name, start in starts.items():
@@ -57,7 +57,7 @@ def take_turns(
 
 
 def in_words(figures: Figures) -> str:
-    """Return medians by contender, each with its unit; of memory the proportional alone."""
+    """Return medians by contender, each with its unit, as text; resident memory is omitted."""
     said: dict[str, list[str]] = defaultdict(list)
     for figure, numbers in figures.items():
         if figure.what != RSS:

@@ -1,7 +1,7 @@
-"""`python -m bench.workers`: how many workers and threads, of which class, serve how many requests.
+"""`python -m bench.workers`: compare numbers of workers and threads, and classes of workers.
 
-On SQLite, and on PostgreSQL with and without 20 ms on the way to it.  What came of it is in
-docs/decisions/0008-speed.md.
+It uses SQLite, and PostgreSQL with and without 20 ms of network latency.  Its results are
+discussed in docs/decisions/0008-speed.md.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ KINDS = [
     ("threads", 2, 16),
     ("threads", 4, 4),
 ]
-"""Classes of workers, `threads` being the server's own; how many workers; threads of each."""
+"""Worker class (`threads` is the server's own), number of workers, threads per worker."""
 
 CONNECTIONS = (8, 64)
 LATENCY = 0.02
@@ -38,7 +38,7 @@ _numbers = itertools.count()
 
 
 def main() -> None:
-    """Print a table: requests per second and p99 in ms of GET entry."""
+    """Print a table of requests per second and p99 in ms, for GET entry."""
     with (
         tempfile.TemporaryDirectory(prefix="xcom-bench-") as folder,
         Databases(Path(folder), 100_000) as databases,
@@ -86,7 +86,7 @@ def _measured(kind: tuple[str, int, int], url: str, connections: int, databases:
 
 @contextmanager
 def _slowed(port: int) -> Iterator[int]:
-    """Yield a port behind which is that one, but everything sent to it takes longer."""
+    """Yield the port of a proxy to this port that delays everything sent to it."""
     slow = free_port()
     proxy = multiprocessing.Process(target=_delay, args=(slow, port), daemon=True)
     proxy.start()

@@ -1,7 +1,7 @@
-"""wrk, the load generator: what it is given to send, and the figures it gives back.
+"""The load generator wrk: its Lua scripts and its results.
 
-Requests are made here, byte by byte; wrk's Lua script takes them in turn. Where a request makes an
-entry, the script puts a key into it that no other thread and no other run has.
+The requests are rendered here, and the script sends them one after another.  Into a request that
+creates an entry, the script inserts a key that is unique over threads and runs.
 """
 
 import re
@@ -18,16 +18,16 @@ from bench.operations import Operation, Request, new_key
 MISSING = "wrk is missing (Debian: apt-get install wrk)"
 
 FIRST = 10**15
-"""The number of the first request: all others have as many digits, so that lengths stay."""
+"""The number of the first request.  All have the same number of digits, and so the same length."""
 
 REQUESTS = 1000
-"""How many requests a script has; FIRST and what is added to it are multiples of it."""
+"""The number of requests in a script; FIRST and all increments are multiples of it."""
 
 THREADS = 1
-"""One thread of wrk sends far more than two workers answer, and leaves them the processors."""
+"""One thread of wrk sends far more than two workers can serve, and leaves the CPUs to them."""
 
 TIMEOUT = 30
-"""After how many seconds without an answer a request counts as failed."""
+"""The number of seconds without a response after which a request counts as failed."""
 
 _SCRIPT = """\
 local first = {first}
@@ -74,22 +74,25 @@ _FIGURES = re.compile(r"^figures" + r" (\d+)" * 9 + "$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Run:
-    """What a contender did under one run of wrk; times are in milliseconds."""
+    """The results of one run of wrk; times are in milliseconds."""
 
     requests_per_second: float
     p50: float
     p99: float
     failed: int
-    """Broken connections, answers that are no success, and answers that never came."""
+    """Broken connections, error responses and time-outs."""
 
 
 def is_there() -> bool:
-    """Say whether wrk is installed."""
+    """Return whether wrk is installed."""
     return shutil.which("wrk") is not None
 
 
 def drive(url: str, script: str, connections: int, seconds: int) -> Run:
-    """Let wrk send what a script says, for so many seconds over so many connections."""
+    """Run wrk with a script, for some seconds over some connections.
+
+    Raises RuntimeError if wrk is missing or fails.
+    """
     if not is_there():
         raise RuntimeError(MISSING)
     with tempfile.TemporaryDirectory() as folder:
@@ -114,9 +117,9 @@ def drive(url: str, script: str, connections: int, seconds: int) -> Run:
 
 
 def read(output: str) -> Run:
-    """Read what the script's last function printed."""
+    """Parse the line that the script's function `done` prints."""
     if not (found := _FIGURES.search(output)):
-        raise RuntimeError(f"wrk said:\n{output}")
+        raise RuntimeError(f"wrk failed:\n{output}")
     requests, duration, p50, p99, connect, read_, write, status, timeout = map(int, found.groups())
     return Run(
         (requests - status) / duration * 1e6,
@@ -134,10 +137,10 @@ def script(
     *,
     made_by: Operation | None = None,
 ) -> str:
-    """Return a script of requests of one kind.
+    """Return a script with requests of one kind.
 
-    `made_by` is what makes the entry that a request removes; each is then removed once its making
-    was answered. `numbers` gives each script a range of new keys.
+    If the requests delete entries, `made_by` is the operation that creates them; each entry is
+    deleted after the response to its creation.  `numbers` gives each script a range of new keys.
     """
     text = _as_text(urlsplit(url).netloc, headers)
     first = FIRST + next(numbers) * 10**8
@@ -166,7 +169,7 @@ def _as_text(host: str, headers: dict[str, str]) -> Callable[[Request], bytes]:
 
 
 def _table(operation: Operation, text: Callable[[Request], bytes]) -> str:
-    """Return requests as a table of Lua's: each the parts between which its number is put."""
+    """Return requests as a Lua table; each is a list of parts, to be joined by its number."""
     rows = []
     for number in range(FIRST, FIRST + REQUESTS):
         parts = text(operation.request(number)).split(str(number).encode())
@@ -175,7 +178,7 @@ def _table(operation: Operation, text: Callable[[Request], bytes]) -> str:
 
 
 def quoted(text: bytes) -> str:
-    r"""Return bytes as a string of Lua's: what is no plain character as \ and three digits."""
+    r"""Return bytes as a Lua string; bytes that are not plain ASCII become \ and three digits."""
     return (
         '"'
         + "".join(

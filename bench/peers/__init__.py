@@ -1,10 +1,10 @@
-"""Real Airflows to measure the server beside, each with an environment and database of its own.
+"""Real Airflows to compare this server with, each with its own environment and database.
 
-peer = named("airflow3", folder)       its AIRFLOW_HOME and logs go into the folder
+peer = named("airflow3", folder)       its AIRFLOW_HOME and logs are in the folder
 peer.install()                         into .venvs/airflow3 of the checkout, once
 peer.prepare(postgres, 100_000)        a database, a user and the entries of the layout
 with peer.serve(workers=2) as served:  served.url, .headers, .pid, .seconds_to_first_200
-    peer.operations()                  the requests that this Airflow answers, by name
+    peer.operations()                  the operations that this Airflow supports, by name
 """
 
 from contextlib import AbstractContextManager
@@ -19,27 +19,27 @@ from bench.operations import Operation
 NAMES = ("airflow2", "airflow3")
 
 CONNECTIONS = 150
-"""What a PostgreSQL has to allow: Airflow 3.3.2 may open 60 for each of two workers."""
+"""The connections that PostgreSQL must allow: Airflow 3.3.2 opens up to 60 per worker."""
 
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """Where a PostgreSQL listens, and as whom databases may be made there without a password."""
+    """The address of a PostgreSQL server, and a user without password who can create databases."""
 
     host: str
     port: int
     user: str = "postgres"
 
     def conninfo(self, database: str) -> str:
-        """Return what libpq connects to one of its databases with."""
+        """Return the libpq connection string of one of its databases."""
         return f"host={self.host} port={self.port} user={self.user} dbname={database}"
 
 
 @dataclass(frozen=True)
 class Served:
-    """A server that answers; every request carries the headers, which say who asks.
+    """A running server; every request must have the headers, which contain the credentials.
 
-    `pid` leads a session and process group that hold nothing but this server.
+    `pid` is the leader of a session and process group that contain only this server.
     """
 
     url: str
@@ -49,25 +49,25 @@ class Served:
 
 
 class Peer(Protocol):
-    """What the benchmark knows of an Airflow."""
+    """The interface of an Airflow for the benchmark."""
 
     name: str
     version: str
 
     def install(self) -> None:
-        """Install from the package index what is pinned, unless that is done."""
+        """Install the pinned versions from the package index, unless they are installed."""
 
     def prepare(self, postgres: PostgresServer, entries: int) -> Layout:
-        """Make its database anew, with one user and so many entries."""
+        """Create its database anew, with one user and a number of entries."""
 
     def serve(self, workers: int = 2) -> AbstractContextManager[Served]:
-        """Answer on a free port of loopback; nothing is left running afterwards."""
+        """Run its server on a free loopback port, and stop all its processes afterwards."""
 
     def operations(self) -> dict[str, Operation]:
-        """Return those operations that it has, over the layout that was prepared."""
+        """Return the operations that it supports on the prepared entries, by name."""
 
 
 def named(name: str, folder: Path) -> Peer:
-    """Return the peer of a name, which keeps its files in a folder."""
+    """Return a peer by its name; it keeps its files in a subfolder of `folder`."""
     peer: Peer = import_module(f"bench.peers.{name}").PEER(folder / name)
     return peer

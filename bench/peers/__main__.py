@@ -1,4 +1,4 @@
-"""`python -m bench.peers airflow3` shows that a peer works: one request of each kind, and stop."""
+"""`python -m bench.peers airflow3`: check that a peer works, with one request of each kind."""
 
 import argparse
 import json
@@ -15,17 +15,17 @@ from bench.peers import NAMES, Peer, PostgresServer, named, serving
 from tests.support.postgres import Postgres
 
 NUMBER = 1
-"""Which request of each kind is made."""
+"""The number of the request that is made, of each kind."""
 
 
 def main() -> None:
-    """Install, prepare, serve, ask and stop each peer that was named."""
+    """Install, prepare, start, check and stop each peer."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("name", nargs="+", choices=NAMES)
     parser.add_argument("--entries", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left running
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that started servers are stopped
     with tempfile.TemporaryDirectory(prefix="peers-") as folder, Postgres(Path(folder)) as postgres:
         for name in options.name:
             _show(
@@ -60,7 +60,7 @@ def _show(peer: Peer, postgres: PostgresServer, entries: int, workers: int) -> N
 
 
 def _check(name: str, answer: dict[str, Any], layout: Layout) -> None:
-    """End with an error unless a read was answered with what the layout holds."""
+    """Exit with an error unless a read returned the entries of the layout."""
     entry = NUMBER * SPREAD % layout.instances * KEYS + NUMBER * SPREAD % KEYS
     stored = json.loads(value(entry))
     expected: tuple[Any, ...]
@@ -71,7 +71,7 @@ def _check(name: str, answer: dict[str, Any], layout: Layout) -> None:
         held, expected = (answer["total_entries"], len(answer["xcom_entries"])), ((total, KEYS),)
     else:
         return
-    print(f"  holds {held}")
+    print(f"  contains {held}")
     if held not in expected:
         raise SystemExit(f"expected {expected}")
 

@@ -1,4 +1,4 @@
-"""What both Airflows have in common: how one is installed, filled, started and asked."""
+"""The common part of both Airflows: installation, data, start and requests."""
 
 import subprocess
 import time
@@ -31,20 +31,20 @@ for number in range({dags}):
 
 
 class Airflow(ABC):
-    """One Airflow, whose AIRFLOW_HOME is the folder; its options are Airflow's defaults.
+    """One Airflow, whose AIRFLOW_HOME is `folder`.
 
-    What differs from them is in `settings`, each with its reason.
+    It has Airflow's default options, except those in `settings`, each with its reason.
     """
 
     name: ClassVar[str]
     version: ClassVar[str]
     base: ClassVar[str]
     answers: ClassVar[tuple[str, ...]]
-    """The operations that it has, as `bench.operations` names them."""
+    """The operations that it supports, with their names in `bench.operations`."""
 
     packages: ClassVar[tuple[str, ...]]
     operators: ClassVar[str]
-    """The module that its EmptyOperator is in."""
+    """The module of its EmptyOperator."""
 
     statements: ClassVar[tuple[str, ...]]
     """SQL that fills its tables, given the table `instance` of `filling`."""
@@ -56,26 +56,29 @@ class Airflow(ABC):
 
     @abstractmethod
     def settings(self) -> dict[str, str]:
-        """Return environment variables beyond those that both Airflows need."""
+        """Return the environment variables that only this Airflow needs."""
 
     @abstractmethod
     def make_user(self) -> None:
-        """Make the one user, who may do anything."""
+        """Create the user, with all permissions."""
 
     @abstractmethod
     def command(self, port: int, workers: int) -> list[str]:
-        """Return the arguments of `airflow` that serve its API on loopback."""
+        """Return the arguments of `airflow` that start its server on loopback."""
 
     @abstractmethod
     def headers(self, url: str) -> dict[str, str]:
-        """Return what says that the user asks; ConnectionError means not yet."""
+        """Return the headers with the user's credentials.
+
+        Raises ConnectionError if the server is not ready yet.
+        """
 
     def install(self) -> None:
-        """Install the pinned versions, unless that is done."""
+        """Install the pinned versions, unless they are installed."""
         environment.install(self.name, f"apache-airflow=={self.version}", *self.packages)
 
     def prepare(self, postgres: PostgresServer, entries: int) -> Layout:
-        """Make its database anew, with its DAGs, its user and so many entries."""
+        """Create its database anew, with its DAGs, its user and a number of entries."""
         layout = Layout(entries)
         self._postgres, self._layout = postgres, layout
         (self.home / "dags").mkdir(parents=True, exist_ok=True)
@@ -91,17 +94,17 @@ class Airflow(ABC):
 
     @contextmanager
     def serve(self, workers: int = 2) -> Iterator[Served]:
-        """Answer on a free port of loopback; what runs is ended as a whole afterwards."""
+        """Run its server on a free loopback port, and stop all its processes afterwards."""
         port = serving.free_port()
         url = f"http://127.0.0.1:{port}"
         first = self.operations()["GET entry"].request(0)
-        told: dict[str, str] = {}
+        headers: dict[str, str] = {}
 
         def answered() -> bool:
-            told.update(self.headers(url))
-            return serving.ask(url, first, told).status == 200
+            headers.update(self.headers(url))
+            return serving.ask(url, first, headers).status == 200
 
-        for left in self.home.glob("*.pid"):  # of one that was killed
+        for left in self.home.glob("*.pid"):  # from a server that was killed
             left.unlink()
         start = time.perf_counter()
         with serving.process(
@@ -110,16 +113,16 @@ class Airflow(ABC):
             self.home,
         ) as process:
             serving.until_answered(process, answered, self.home / "server.log")
-            yield Served(url, told, process.pid, time.perf_counter() - start)
+            yield Served(url, headers, process.pid, time.perf_counter() - start)
 
     def operations(self) -> dict[str, Operation]:
-        """Return the operations that it has, over the entries that were prepared."""
+        """Return the operations that it supports on the prepared entries, by name."""
         assert self._layout is not None, "prepare comes first"
         found = operations.operations(self._layout, self.base)
         return {name: found[name] for name in self.answers}
 
     def run(self, *arguments: str) -> None:
-        """Run a command of `airflow`; what it says is in prepare.log."""
+        """Run a command of `airflow`; its output is in prepare.log."""
         log = self.home / "prepare.log"
         with log.open("ab") as output:
             done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Airflow 2.10.5: its webserver alone, and Basic authentication for its one user."""
+"""Airflow 2.10.5: only its webserver, with Basic authentication for one user."""
 
 from base64 import b64encode
 
@@ -27,7 +27,7 @@ TASK_INSTANCES = """
 
 
 class Airflow2(Airflow):
-    """Airflow 2.10.5, whose v1 only reads."""
+    """Airflow 2.10.5, whose v1 is read-only for entries."""
 
     name = "airflow2"
     version = "2.10.5"
@@ -38,16 +38,16 @@ class Airflow2(Airflow):
     statements = (DAG_RUNS, TASK_INSTANCES, filling.xcom("convert_to(json, 'UTF8')"))
 
     def settings(self) -> dict[str, str]:
-        """Return Basic authentication, which is not on unless asked for, beside the default."""
+        """Enable Basic authentication, which is off by default."""
         return {
             "AIRFLOW__API__AUTH_BACKENDS": "airflow.providers.fab.auth_manager.api.auth"
             ".backend.basic_auth,airflow.api.auth.backend.session"
         }
 
     def make_user(self) -> None:
-        """Make the user as the documentation says, and the permissions that go with the roles.
+        """Create the user as Airflow's documentation describes, and the permissions of the roles.
 
-        Otherwise the first start makes them, which takes a second longer than any later one.
+        Otherwise the first start creates the permissions, and takes a second longer.
         """
         self.run("sync-perm")
         self.run(
@@ -68,7 +68,7 @@ class Airflow2(Airflow):
         )
 
     def command(self, port: int, workers: int) -> list[str]:
-        """Return the arguments that serve the API and the pages that come with it."""
+        """Return the arguments that start the webserver, with the API and the user interface."""
         return [
             "webserver",
             "--hostname",
@@ -80,7 +80,7 @@ class Airflow2(Airflow):
         ]
 
     def headers(self, url: str) -> dict[str, str]:
-        """Return the user's name and password, which every request is checked for."""
+        """Return Basic credentials, which Airflow checks for every request."""
         return {"Authorization": f"Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"}
 
 

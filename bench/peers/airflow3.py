@@ -1,4 +1,4 @@
-"""Airflow 3.3.2: `airflow api-server`, its SimpleAuthManager, and a Bearer token for one user."""
+"""Airflow 3.3.2: only its api-server, with the SimpleAuthManager and a token for one user."""
 
 import json
 import secrets
@@ -29,7 +29,7 @@ TASK_INSTANCES = """
 
 
 class Airflow3(Airflow):
-    """Airflow 3.3.2, which has every operation in its v2."""
+    """Airflow 3.3.2, which supports every operation in v2."""
 
     name = "airflow3"
     version = "3.3.2"
@@ -52,9 +52,9 @@ class Airflow3(Airflow):
         self._secret = secrets.token_hex(32)
 
     def settings(self) -> dict[str, str]:
-        """Return the user and the secret that all workers share, and a larger pool.
+        """Set the user, the secret that all workers share, and a larger pool.
 
-        With its default pool of 5 and 10 more it comes to a stand at 32 connections.
+        With the default pool of 5, plus 10 overflow connections, it stalls at 32 connections.
         """
         return {
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
@@ -64,15 +64,15 @@ class Airflow3(Airflow):
         }
 
     def make_user(self) -> None:
-        """Write down the user's password where the SimpleAuthManager looks it up."""
+        """Write the user's password to the file of the SimpleAuthManager."""
         self._passwords.write_text(json.dumps({USER: PASSWORD}))
 
     def command(self, port: int, workers: int) -> list[str]:
-        """Return the arguments that serve the API and the rest that comes with it."""
+        """Return the arguments that start the api-server."""
         return ["api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
 
     def headers(self, url: str) -> dict[str, str]:
-        """Return a token, which is good for a day."""
+        """Return a token, which is valid for a day."""
         body = json.dumps({"username": USER, "password": PASSWORD}).encode()
         answer = serving.ask(url, Request("POST", "/auth/token", body), {})
         if answer.status != 201:

@@ -1,4 +1,4 @@
-"""An environment of its own for each peer: a venv in the checkout, filled from pinned versions."""
+"""The virtual environment of each peer, in the checkout, with pinned versions."""
 
 import os
 import shutil
@@ -9,11 +9,11 @@ from pathlib import Path
 ENVIRONMENTS = Path(__file__).parents[2] / ".venvs"
 
 PYTHONS = ("python3.11", "python3.12")
-"""What both Airflows run on; the versions are pinned for the first of them."""
+"""The versions that both Airflows support; the pinned packages are for the first."""
 
 
 def install(name: str, *requirements: str) -> None:
-    """Install what a peer needs, unless its environment was made from the same pins."""
+    """Install the requirements of a peer, unless its environment has the same pinned versions."""
     constraints = Path(__file__).with_name(f"constraints-{name}.txt")
     environment = ENVIRONMENTS / name
     done = environment / "done"
@@ -45,7 +45,7 @@ def command(name: str) -> str:
 def variables(name: str, settings: dict[str, str]) -> dict[str, str]:
     """Return the environment variables of a peer's processes.
 
-    Nothing that this process was told about Airflow or Python reaches them.
+    Variables of this process that configure Airflow or Python are removed.
     """
     inherited = {
         key: text
@@ -57,13 +57,13 @@ def variables(name: str, settings: dict[str, str]) -> dict[str, str]:
 
 
 def _python() -> str:
-    """Return an interpreter that has what the pinned versions need."""
+    """Return the path of a supported Python interpreter."""
     if f"python{sys.version_info.major}.{sys.version_info.minor}" in PYTHONS:
         return sys.executable
     for each in PYTHONS:
         if found := shutil.which(each):
             return found
-    raise RuntimeError(f"Airflow 2.10.5 needs {' or '.join(PYTHONS)}, and none is on the PATH")
+    raise RuntimeError(f"Airflow 2.10.5 needs {' or '.join(PYTHONS)}; neither is on the PATH")
 
 
 def _run(*command: str) -> None:

@@ -1,4 +1,4 @@
-"""A peer's database, filled by SQL: the same entries as the server's, in Airflow's own tables."""
+"""Filling a peer's database with SQL: the same entries as this server's, in Airflow's tables."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,20 +20,20 @@ ENTRIES = f"""
            timestamptz '2024-01-01 00:00:00+00'
                + (number * {KEYS} + nth) * interval '1 millisecond' AS timestamp
     FROM instance CROSS JOIN generate_series(0, {KEYS - 1}) AS nth"""
-"""All entries of the layout, from a row for each task instance."""
+"""All entries of the layout, generated from one row per task instance."""
 
 
 def create_database(postgres: PostgresServer, name: str) -> None:
-    """Make a database, in the place of one that has the name."""
+    """Create a database; an existing one with the same name is dropped."""
     with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
         connection.execute(f'CREATE DATABASE "{name}"'.encode())
 
 
 def fill(conninfo: str, layout: Layout, statements: Sequence[str]) -> None:
-    """Run the statements, which find every task instance in the table `instance`.
+    """Run the statements; the temporary table `instance` contains every task instance.
 
-    The checks of foreign keys, which take longer than the rows, are left out.
+    Foreign keys are not checked, which would take longer than inserting the rows.
     """
     with psycopg.connect(conninfo) as connection:
         connection.execute("SET session_replication_role = replica")
@@ -45,7 +45,7 @@ def fill(conninfo: str, layout: Layout, statements: Sequence[str]) -> None:
 
 
 def xcom(value: str) -> str:
-    """Return what fills the table of entries, whose value is made from the column `json`."""
+    """Return the INSERT of all entries; `value` is an SQL expression over the column `json`."""
     return f"""
     INSERT INTO xcom (dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp)
     SELECT dag_run.id, task_id, -1, key, dag_id, run_id, {value}, entry.timestamp
@@ -54,7 +54,7 @@ def xcom(value: str) -> str:
 
 
 def load_instances(connection: psycopg.Connection[Any], layout: Layout) -> None:
-    """Fill the temporary table that the entries are made from."""
+    """Create and fill the temporary table `instance`."""
     connection.execute(INSTANCES.encode())
     with connection.cursor().copy(b"COPY instance FROM STDIN") as copy:
         for row in _instances(layout):

@@ -1,4 +1,4 @@
-"""A peer's server, as a process group of its own that ends with the context manager."""
+"""Running a server as a process group that ends with the context manager."""
 
 import os
 import signal
@@ -17,18 +17,18 @@ from bench.operations import Request
 
 START_SECONDS = 180
 STOP_SECONDS = 40
-"""Longer than the half minute that Airflow gives its own workers."""
+"""More than the 30 seconds that Airflow gives its own workers."""
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """The status and the body of a response."""
 
     status: int
     body: bytes
 
 
 def ask(url: str, request: Request, headers: dict[str, str]) -> Answer:
-    """Make one request on a connection of its own, whatever its answer is."""
+    """Make one request on a new connection; error statuses are returned, not raised."""
     with_type = headers | ({"Content-Type": "application/json"} if request.body else {})
     try:
         with urlopen(
@@ -42,7 +42,7 @@ def ask(url: str, request: Request, headers: dict[str, str]) -> Answer:
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listened on a moment ago."""
+    """Return a loopback port that was free just now."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
@@ -52,7 +52,7 @@ def free_port() -> int:
 def process(
     command: Sequence[str], environment: dict[str, str], folder: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server whose output goes into the folder, and end its whole process group."""
+    """Run a server with its output in server.log, and stop its whole process group afterwards."""
     with (folder / "server.log").open("wb") as log:
         started = subprocess.Popen(
             command,
@@ -72,7 +72,10 @@ def process(
 def until_answered(
     started: subprocess.Popen[bytes], answered: Callable[[], bool], log: Path
 ) -> None:
-    """Return once it is answered; an error of the network means that it is not yet."""
+    """Wait until `answered` returns true; an OSError means that the server is not ready.
+
+    Raises RuntimeError if the process ends, or after START_SECONDS.
+    """
     deadline = time.monotonic() + START_SECONDS
     while started.poll() is None and time.monotonic() < deadline:
         with suppress(OSError):
@@ -83,7 +86,7 @@ def until_answered(
 
 
 def _stop(started: subprocess.Popen[bytes]) -> None:
-    """End the leader in an orderly way, and then what is left of its group."""
+    """Terminate the leader gracefully, then kill the rest of its group."""
     started.terminate()
     with suppress(subprocess.TimeoutExpired):
         started.wait(STOP_SECONDS)
@@ -94,7 +97,7 @@ def _stop(started: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_for_group(group: int) -> None:
-    """Return when no process of a killed group is there, or only what nobody waits for."""
+    """Wait until a killed group has no processes, for 5 s at most because of zombies."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
