@@ -1,4 +1,4 @@
-"""Packaging is described in setup.cfg; this file is what older tools look for."""
+"""An entry point for older packaging tools; the metadata is in setup.cfg."""
 
 from setuptools import setup
 
