@@ -32,7 +32,7 @@ ENV PATH=/opt/xcom/bin:$PATH \
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 
-# /live, not /ready: some platforms replace an unhealthy container, which does not repair a database.
+# /live, not /ready: replacing an unhealthy container does not repair a database.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import http.client, os; server = http.client.HTTPConnection('127.0.0.1', int(os.environ['XCOM_BIND'].rpartition(':')[2]), timeout=2); server.request('GET', '/live'); raise SystemExit(server.getresponse().status != 200)"]
 ENTRYPOINT ["xcom-server"]

@@ -148,7 +148,7 @@ class Run:
                 each.seconds for each in self._after(section)
             )
             print(
-                f"{section.name} {number}/{section.steps}  {step.said}"
+                f"{section.name} {number}/{section.steps}  {step.summary}"
                 f"  ({now - last:.0f} s; {_left(left)})",
                 flush=True,
             )

@@ -37,7 +37,7 @@ def steps(name: str, plan: Plan) -> int:
 
 def run(name: str, plan: Plan, databases: Databases) -> Steps:
     """Install a peer, and measure it and this server alternately."""
-    if not wrk.is_there():
+    if not wrk.is_installed():
         raise RuntimeError(wrk.MISSING)
     theirs, ours, base = AS[name]
     peer = named(name, databases.folder)

@@ -32,9 +32,9 @@ PSS = "proportional memory, MiB"
 
 
 class Step(NamedTuple):
-    """A finished part of a section: a line that describes it, and its figures."""
+    """A finished part of a section: a one-line summary, and its figures."""
 
-    said: str
+    summary: str
     figures: Figures
 
 

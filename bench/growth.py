@@ -64,7 +64,7 @@ def run(plan: Plan, databases: Databases) -> Steps:
                 figures[Figure(LATENCY, THIS, SQLITE, name, entries=size)].append(
                     _median(application, wanted[name], numbers)
                 )
-        yield Step(f"{name}: {_said(figures)}", dict(figures))
+        yield Step(f"{name}: {_summary(figures)}", dict(figures))
 
 
 def _median(application: Application, operation: Operation, numbers: Iterator[int]) -> float:
@@ -80,7 +80,7 @@ def _median(application: Application, operation: Operation, numbers: Iterator[in
     return statistics.median(taken)
 
 
-def _said(figures: Figures) -> str:
+def _summary(figures: Figures) -> str:
     return ", ".join(
         f"{spread(numbers).median:,.0f} µs of {figure.entries:,}"
         for figure, numbers in figures.items()

@@ -34,14 +34,14 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
-        "file system": _said("stat", "-f", "-c", "%T", tempfile.gettempdir()),
+        "file system": _first_line("stat", "-f", "-c", "%T", tempfile.gettempdir()),
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
         "SQLite": sqlite3.sqlite_version,
-        "PostgreSQL": _said(str(BINARIES / "postgres"), "--version").split()[-1],
-        "wrk": _said("wrk", "-v").removeprefix("wrk ").split(" [")[0],
+        "PostgreSQL": _first_line(str(BINARIES / "postgres"), "--version").split()[-1],
+        "wrk": _first_line("wrk", "-v").removeprefix("wrk ").split(" [")[0],
         **{name: each for name in LIBRARIES if (each := _version(name))},
-        "revision": _said("git", "describe", "--always", "--dirty", "--exclude=*"),
+        "revision": _first_line("git", "describe", "--always", "--dirty", "--exclude=*"),
     }
 
 
@@ -59,7 +59,7 @@ def _processor() -> str:
     )
 
 
-def _said(command: str, *arguments: str) -> str:
+def _first_line(command: str, *arguments: str) -> str:
     """Return the first line that a command prints, `none` if it is not installed."""
     if not shutil.which(command):
         return "none"

@@ -54,7 +54,7 @@ def steps(plan: Plan) -> int:
 
 def run(plan: Plan, databases: Databases) -> Steps:
     """Measure every operation on each database."""
-    if not wrk.is_there():
+    if not wrk.is_installed():
         raise RuntimeError(wrk.MISSING)
     for database in plan.databases:
         url = databases.url(database)
@@ -116,7 +116,7 @@ def compare(name: str, sides: Sequence[Side], database: str, rounds: int) -> Ste
                 figures[Figure(what, side.contender, database, name, side.connections)].append(
                     number
                 )
-    return Step(f"{database}, {name}: {_said(figures)}", dict(figures))
+    return Step(f"{database}, {name}: {_summary(figures)}", dict(figures))
 
 
 def drive(side: Side, name: str) -> wrk.Run:
@@ -135,7 +135,7 @@ def drive(side: Side, name: str) -> wrk.Run:
     return done
 
 
-def _said(figures: Figures) -> str:
+def _summary(figures: Figures) -> str:
     said = []
     for figure, numbers in figures.items():
         if figure.what == RATE:

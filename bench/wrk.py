@@ -83,7 +83,7 @@ class Run:
     """Broken connections, error responses and time-outs."""
 
 
-def is_there() -> bool:
+def is_installed() -> bool:
     """Return whether wrk is installed."""
     return shutil.which("wrk") is not None
 
@@ -93,7 +93,7 @@ def drive(url: str, script: str, connections: int, seconds: int) -> Run:
 
     Raises RuntimeError if wrk is missing or fails.
     """
-    if not is_there():
+    if not is_installed():
         raise RuntimeError(MISSING)
     with tempfile.TemporaryDirectory() as folder:
         (path := Path(folder) / "requests.lua").write_text(script)

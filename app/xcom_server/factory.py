@@ -57,8 +57,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         metrics.instrument(app, settings.pool_size)
     app.before_request(json_io.require_utf8_url)
     app.before_request(lambda: middleware.refuse_head_and_options() if _is_v2() else None)
-    app.after_request(_frame)
-    app.register_error_handler(Exception, _render)
+    app.after_request(_finish_response)
+    app.register_error_handler(Exception, _error_response)
     access = (Access if settings.auth == "users" else OpenAccess)(settings)
     versions = [api.api_version(store, settings, access) for api in (v1, v2)]
     for version in versions:
@@ -89,13 +89,13 @@ def _is_v2() -> bool:
     return path.startswith(V2_PATHS) or path in ("/api/v2", "/auth")
 
 
-def _frame(response: Response) -> Response:
+def _finish_response(response: Response) -> Response:
     return (
         middleware.gzip_response(response) if _is_v2() else v1_errors.with_airflow_headers(response)
     )
 
 
-def _render(error: Exception) -> Response:
+def _error_response(error: Exception) -> Response:
     response = v2_errors.render(error) if _is_v2() else v1_errors.render(error)
     if response.status_code >= 500 and not isinstance(error, Unavailable):  # which the store logs
         current_app.logger.error("%s %s failed", request.method, logs.quoted_path(), exc_info=error)

@@ -54,8 +54,8 @@ class Settings:
     database_url: str = _setting(
         "sqlite:///xcom.db",
         "SQLAlchemy URL of the database. Tested with SQLite (sqlite:///FILE in WAL mode, or"
-        " sqlite:// in memory with one worker) and with PostgreSQL"
-        " (postgresql+psycopg://USER:PASSWORD@HOST/NAME, which needs the extra `postgres`).",
+        " sqlite:// in memory with one worker) and PostgreSQL (postgresql+psycopg://…, which needs"
+        " the extra `postgres`).",
     )
     require_parents: bool = _setting(
         False,
@@ -166,13 +166,15 @@ class Settings:
         least=0,
     )
     graceful_timeout_seconds: int = _setting(
-        30, "Seconds after that in which requests in progress may finish."
+        30, "Seconds after the drain in which requests in progress may finish."
     )
     metrics: bool = _setting(True, "Serve Prometheus metrics at /metrics.")
     log_format: str = _setting(
         "console", "Format of the log on standard error: `console` (text) or `json`."
     )
-    log_requests: bool = _setting(False, "Log every request.")
+    log_requests: bool = _setting(
+        False, "Log every request with its method, path, status and duration."
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 from xcom_server.storage.database import psycopg_adapter
-from xcom_server.storage.database.psycopg_adapter import Connector, NoAnswer
+from xcom_server.storage.database.psycopg_adapter import Connector, NoResponse
 
 from tests.support.waiting import until
 
@@ -38,7 +38,7 @@ def test_connection_that_arrives_after_its_timeout_is_closed(
     late = psycopg.connect(postgres_url.replace("+psycopg", ""))
     driver = Driver(late)
 
-    with pytest.raises(NoAnswer, match="no host answered in time"):
+    with pytest.raises(NoResponse, match="no host answered in time"):
         connect(driver, monkeypatch, 0.01)
     assert not late.closed
     driver.released.set()
@@ -54,7 +54,7 @@ def test_error_that_arrives_after_the_timeout_is_dropped(
     before = {*threading.enumerate()}
     driver = Driver(psycopg.OperationalError("refused"))
 
-    with pytest.raises(NoAnswer):
+    with pytest.raises(NoResponse):
         connect(driver, monkeypatch, 0.01)
     [thread] = {*threading.enumerate()} - before
     driver.released.set()

@@ -18,7 +18,7 @@ from xcom_server.storage.database import executor as database_module
 from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.database.postgres import GRACE_SECONDS
-from xcom_server.storage.database.psycopg_adapter import NoAnswer
+from xcom_server.storage.database.psycopg_adapter import NoResponse
 from xcom_server.storage.database.retry import ATTEMPTS
 from xcom_server.storage.models import XComFilter, XComKey
 from xcom_server.storage.opening import open_backend
@@ -47,7 +47,7 @@ def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_t
     backend = open_backend(postgres_url)
     executor = Executor(backend, Observer())
     silence, asked = threading.Event(), threading.Event()
-    gone = NoAnswer("no answer")
+    gone = NoResponse("no answer")
 
     def wait(connection: Connection) -> None:
         asked.set()

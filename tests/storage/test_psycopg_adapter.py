@@ -55,7 +55,7 @@ def test_every_statement_waits_through_the_connection(
 def test_a_wait_that_times_out_raises_no_answer_and_closes_the_connection(
     connection: psycopg.Connection[Any],
 ) -> None:
-    with pytest.raises(psycopg_adapter.NoAnswer):
+    with pytest.raises(psycopg_adapter.NoResponse):
         connection.execute("SELECT pg_sleep(60)")
 
     assert connection.closed, (

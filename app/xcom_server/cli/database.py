@@ -41,14 +41,20 @@ def upgrade() -> None:
 
 @db.command()
 def current() -> None:
-    """Print the schema version of XCOM_DATABASE_URL, or `none` for a database without tables."""
+    """Print the schema version of XCOM_DATABASE_URL.
+
+    The output is `none` for a database without tables.
+    """
     with _backend() as backend:
         click.echo(schema.current(backend) or "none")
 
 
 @db.command()
 def check() -> None:
-    """Check that the schema matches this version; exit with status 1 if it does not."""
+    """Check that the schema matches this version.
+
+    The exit status is 1 if it does not.
+    """
     with _backend() as backend:
         found = schema.current(backend)
         if found != schema.HEAD:
@@ -63,7 +69,10 @@ def check() -> None:
 @click.command("seed")
 @click.argument("files", nargs=-1, required=True, type=click.File(encoding="utf-8"))
 def seed_command(files: tuple[TextIO, ...]) -> None:
-    """Load entries or DAG runs from JSON FILES in one transaction; - is standard input."""
+    """Load entries or DAG runs from JSON FILES.
+
+    All rows are loaded in one transaction. - is standard input.
+    """
     with _store() as store:
         rows = [row for file in files for row in _read(file)]
         shown = sys.stderr if len(rows) > MANY_ENTRIES else io.StringIO()
@@ -80,7 +89,10 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
 @click.command()
 @click.option("--dag-runs", is_flag=True, help="Export DAG runs and task instances instead.")
 def export(dag_runs: bool) -> None:
-    """Write all entries to standard output, in the format that `seed` reads."""
+    """Export all entries in the format of `seed`.
+
+    The entries are written to standard output.
+    """
     with _store() as store:
         rows = (
             map(seed_file.run_as_row, store.export_runs())

@@ -69,7 +69,10 @@ def remove(name: str) -> None:
 
 @users.command("list")
 def list_users() -> None:
-    """List the users with their roles, and with the DAGs to which they are limited."""
+    """List the users.
+
+    Each line contains a name, a role, and in brackets the DAGs to which the user is limited.
+    """
     for user in users_file.read(Path(Settings.from_env().users_file)).values():
         dags = "" if user.dag_ids is None else f" ({', '.join(sorted(user.dag_ids))})"
         click.echo(f"{user.name} {user.role}{dags}")
@@ -85,12 +88,12 @@ def _locked() -> Iterator[tuple[Path, Users]]:
         raise InvalidUsersFile(str(error)) from None
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        yield path, _found(path)
+        yield path, _users_if_any(path)
     finally:
         os.close(folder)
 
 
-def _found(path: Path) -> Users:
+def _users_if_any(path: Path) -> Users:
     return users_file.read(path) if path.exists() else {}
 
 

@@ -1,1 +1,1 @@
-"""How gunicorn runs the application: nothing else imports gunicorn."""
+"""Running the application under gunicorn; no other package imports gunicorn."""

@@ -18,7 +18,7 @@ from xcom_server.storage.database.faults import UNRESPONSIVE_SQLSTATE
 HostPort = dict[str, Any]  # `host` and `port` of one host, or empty to leave both to libpq
 
 
-class NoAnswer(psycopg.OperationalError):
+class NoResponse(psycopg.OperationalError):
     """The server did not respond in time."""
 
     sqlstate = UNRESPONSIVE_SQLSTATE
@@ -30,7 +30,7 @@ def is_in_transaction(connection: Any) -> bool:
 
 
 def bounded_connection(seconds: float | None) -> type[psycopg.Connection[Any]]:
-    """Return a connection class that raises NoAnswer if a wait takes longer; None sets no limit.
+    """Return a connection class that raises NoResponse if a wait takes longer; None sets no limit.
 
     Relies on psycopg waiting for the server only in `Connection.wait`.
     """
@@ -43,7 +43,7 @@ def bounded_connection(seconds: float | None) -> type[psycopg.Connection[Any]]:
                 if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                     raise
                 self.pgconn.finish()  # a late response would be read as the next statement's
-                raise NoAnswer("the server has stopped responding") from error
+                raise NoResponse("the server has stopped responding") from error
 
     return BoundedConnection
 
@@ -89,7 +89,7 @@ def _hosts(options: dict[str, Any]) -> list[HostPort]:
 
 
 def _within(seconds: float, connect: Callable[[], Any]) -> Any:
-    """Connect in a thread and return the connection.  Raises NoAnswer after these seconds."""
+    """Connect in a thread and return the connection.  Raises NoResponse after these seconds."""
     future: Future[Any] = Future()
     threading.Thread(target=_fulfil, args=(future, connect), daemon=True).start()
     try:
@@ -97,7 +97,7 @@ def _within(seconds: float, connect: Callable[[], Any]) -> Any:
     except TimeoutError:
         if not future.cancel():  # it has connected just now
             return future.result()
-        raise NoAnswer("no host responded in time") from None
+        raise NoResponse("no host responded in time") from None
 
 
 def _fulfil(future: "Future[Any]", connect: Callable[[], Any]) -> None:
