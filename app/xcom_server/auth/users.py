@@ -64,7 +64,8 @@ class UsersFile:
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._seen: tuple[tuple[int, ...], Users] = (), {}  # replaced as one, for other threads
+        # The stamp of the file and its users, in one tuple so that threads see matching ones.
+        self._seen: tuple[tuple[int, ...], Users] = (), {}
 
     def users(self) -> Users:
         """Return the users by name.

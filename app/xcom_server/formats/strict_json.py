@@ -57,7 +57,7 @@ class JsonObject(dict[str, Any]):
     def _raw_members(self) -> dict[str, str]:
         members = {}
         position = self.text.index("{")
-        while self.text[position] != "}":  # otherwise, the separator before a member
+        while self.text[position] != "}":  # otherwise it is the `{` or `,` before a member
             start = _skip_whitespace(self.text, position + 1)
             key, colon = _LENIENT.raw_decode(self.text, start)
             start = _skip_whitespace(self.text, _skip_whitespace(self.text, colon) + 1)

@@ -44,7 +44,10 @@ POOL = Gauge(
     multiprocess_mode="livesum",
 )
 BUILD_INFO = Gauge(
-    "xcom_build_info", "Version of the server; always 1.", ["version"], multiprocess_mode="max"
+    "xcom_build_info",
+    "Build information of the server; the value is always 1.",
+    ["version"],
+    multiprocess_mode="max",
 )
 
 

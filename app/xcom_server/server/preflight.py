@@ -39,7 +39,7 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
         UsersFile(settings.users_file).users()
         load_or_create_key(Path(settings.token_key_file))
     url = settings.database_url
-    with connected_backend(url) as backend:  # closed before the fork, which it must not survive
+    with connected_backend(url) as backend:  # closed before workers could inherit a connection
         if backend.is_in_memory and workers > 1:
             raise DatabaseUnusable(
                 f"{url} is a database in memory, and each of the {workers} workers would have its"
