@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +39,25 @@ def database_url(tmp_path: Path, empty_database: Path) -> str:
 
 
 @pytest.fixture
-def make_client(database_url: str, tmp_path: Path) -> Callable[..., FlaskClient]:
-    """Return a client of a server with these settings, on this test's own database."""
+def make_client(database_url: str, tmp_path: Path) -> Iterator[Callable[..., FlaskClient]]:
+    """Yield a function that returns a client of a server with these settings.
 
-    def make(**settings: Any) -> FlaskClient:
-        given = {
-            "database_url": database_url,
-            "validate_responses": True,
-            "token_key_file": str(tmp_path / "token.key"),
-            **settings,
-        }
-        return create_app(Settings(**given)).test_client()
+    The servers use this test's own database, and are closed after the test.
+    """
+    with ExitStack() as opened:
 
-    return make
+        def make(**settings: Any) -> FlaskClient:
+            given = {
+                "database_url": database_url,
+                "validate_responses": True,
+                "token_key_file": str(tmp_path / "token.key"),
+                **settings,
+            }
+            app = create_app(Settings(**given))
+            opened.callback(app.extensions["store"].close)
+            return app.test_client()
+
+        yield make
 
 
 @pytest.fixture

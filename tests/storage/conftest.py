@@ -1,28 +1,44 @@
 """A store on every database that the contract holds for."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import pytest
+from xcom_server.storage import opening
 from xcom_server.storage.database.backend import Backend
-from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import XComStore
 
 from tests.support.databases import emptied
-from tests.support.stores import MakeStore
+from tests.support.stores import MakeStore, OpenBackend
+
+
+@pytest.fixture
+def open_backend() -> Iterator[OpenBackend]:
+    """Yield a function that opens a backend, which is closed after the test."""
+    with ExitStack() as opened:
+
+        def open_(*arguments: Any) -> Backend:
+            backend = opening.open_backend(*arguments)
+            opened.callback(backend.close)
+            return backend
+
+        yield open_
 
 
 @pytest.fixture(params=["sqlite file", "sqlite memory", "postgresql"])
-def backend(request: pytest.FixtureRequest, database_url: str) -> Iterator[Backend]:
-    """Yield an empty database of each kind."""
+def backend(
+    request: pytest.FixtureRequest, database_url: str, open_backend: OpenBackend
+) -> Backend:
+    """Return an empty database of each kind."""
     if request.param == "postgresql":
         database_url = emptied(request.getfixturevalue("postgres_url"))
     backend = open_backend("sqlite://" if request.param == "sqlite memory" else database_url)
     schema.upgrade(backend)
-    yield backend
-    backend.close()
+    return backend
 
 
 @pytest.fixture

@@ -15,18 +15,19 @@ from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.database.retry import ATTEMPTS
 from xcom_server.storage.models import XComKey
-from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import Observer
 
 from tests.support.databases import emptied
-from tests.support.stores import limited
+from tests.support.stores import OpenBackend, limited
 
 NAME = XComKey("d", "r", "t", -1, "k")
 
 
-def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(postgres_url: str) -> None:
+def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(
+    postgres_url: str, open_backend: OpenBackend
+) -> None:
     backend = open_backend(emptied(postgres_url))
     store = SqlXComStore(backend)
     store.create(NAME, "1")
@@ -40,13 +41,12 @@ def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(postgres_url
 
     with pytest.raises(Unavailable) as lost:
         store.replace_value(NAME, "2")
-    backend.close()
 
     assert lost.value.in_doubt
 
 
 def test_a_connection_that_is_lost_while_it_commits_leaves_the_change_in_doubt(
-    postgres_url: str,
+    postgres_url: str, open_backend: OpenBackend
 ) -> None:
     backend, other = open_backend(emptied(postgres_url)), open_backend(postgres_url)
     store = SqlXComStore(backend)
@@ -65,13 +65,13 @@ def test_a_connection_that_is_lost_while_it_commits_leaves_the_change_in_doubt(
 
     with pytest.raises(Unavailable, match="connection to the database was lost") as lost:
         store.replace_value(NAME, "2")
-    for each in (backend, other):
-        each.close()
 
     assert lost.value.in_doubt
 
 
-def test_nothing_is_in_doubt_of_a_change_that_met_no_entry(postgres_url: str) -> None:
+def test_nothing_is_in_doubt_of_a_change_that_met_no_entry(
+    postgres_url: str, open_backend: OpenBackend
+) -> None:
     backend = open_backend(emptied(postgres_url))
     store = SqlXComStore(backend)
 
@@ -82,7 +82,6 @@ def test_nothing_is_in_doubt_of_a_change_that_met_no_entry(postgres_url: str) ->
     for change in (store.delete, lambda name: store.replace_value(name, "2")):
         with pytest.raises(EntryNotFound):
             change(NAME)
-    backend.close()
 
 
 class Forgetful:
@@ -121,7 +120,7 @@ class Forgetful:
 
 
 def test_of_connections_that_were_lost_in_silence_the_first_condemns_the_others(
-    postgres_url: str,
+    postgres_url: str, open_backend: OpenBackend
 ) -> None:
     real = make_url(emptied(postgres_url))
     way = Forgetful(f"{real.query['host']}/.s.PGSQL.{real.port or 5432}")
@@ -140,7 +139,6 @@ def test_of_connections_that_were_lost_in_silence_the_first_condemns_the_others(
         store.get(NAME)
     assert store.get(NAME).value == "1"
 
-    backend.close()
     for each in way.sockets:
         each.close()
 
@@ -156,7 +154,7 @@ USES: dict[str, Callable[[SqlXComStore, Executor], Any]] = {
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 def test_lost_connections_are_replaced_without_anybody_noticing(
-    postgres_url: str, use: Callable[[SqlXComStore, Executor], Any]
+    postgres_url: str, use: Callable[[SqlXComStore, Executor], Any], open_backend: OpenBackend
 ) -> None:
     backend, other = open_backend(emptied(postgres_url)), open_backend(postgres_url)
     executor = Executor(backend, Observer())
@@ -170,11 +168,11 @@ def test_lost_connections_are_replaced_without_anybody_noticing(
             connection.execute(select(func.pg_terminate_backend(process, 5000)))
 
     assert use(store, executor)
-    for each in (backend, other):
-        each.close()
 
 
-def test_two_stale_connections_in_a_row_are_no_failure_of_the_server(database_url: str) -> None:
+def test_two_stale_connections_in_a_row_are_no_failure_of_the_server(
+    database_url: str, open_backend: OpenBackend
+) -> None:
     backend = open_backend(database_url)
     store = SqlXComStore(backend)
 
@@ -187,7 +185,7 @@ def test_two_stale_connections_in_a_row_are_no_failure_of_the_server(database_ur
 
 
 def test_a_store_that_cannot_be_prepared_keeps_no_connection_over_a_fork(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(postgres_url)
 

@@ -21,12 +21,11 @@ from xcom_server.storage.database.postgres import GRACE_SECONDS
 from xcom_server.storage.database.psycopg_adapter import NoResponse
 from xcom_server.storage.database.retry import ATTEMPTS
 from xcom_server.storage.models import XComFilter, XComKey
-from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.sql.tables import dag_run
 from xcom_server.storage.store import Observer
 
-from tests.support.stores import full_disk, limited, lost_connection, transient_error
+from tests.support.stores import OpenBackend, full_disk, limited, lost_connection, transient_error
 
 NAME = XComKey("d", "r", "t", -1, "k")
 QUICK = limited(lock_timeout_seconds=0.1, pool_timeout_seconds=0.1)
@@ -42,7 +41,7 @@ def failing(errors: list[Exception]) -> Callable[[Connection], str]:
 
 
 def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_told_soon(
-    postgres_url: str,
+    postgres_url: str, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(postgres_url)
     executor = Executor(backend, Observer())
@@ -71,10 +70,11 @@ def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_t
     silence.set()
     finding_out.join()
     assert executor.transaction(lambda connection: "asked") == "asked"
-    backend.close()
 
 
-def test_an_error_of_the_server_itself_is_no_fault_of_the_database() -> None:
+def test_an_error_of_the_server_itself_is_no_fault_of_the_database(
+    open_backend: OpenBackend,
+) -> None:
     wrong = ProgrammingError("SELEC", {}, psycopg.errors.SyntaxError("no"))
 
     with pytest.raises(ProgrammingError):
@@ -131,7 +131,7 @@ def test_a_commit_that_nobody_heard_of_is_in_doubt(backend: Backend) -> None:
     ],
 )
 def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
-    postgres_url: str, statement: str, limits: Limits
+    postgres_url: str, statement: str, limits: Limits, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(postgres_url, limits)
     other = open_backend(postgres_url)
@@ -150,8 +150,6 @@ def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
         if "sleep" in statement
         else "The database is locked by another writer."
     )
-    for each in (backend, other):
-        each.close()
 
 
 def test_by_default_every_wait_of_a_request_ends_within_two_seconds() -> None:
@@ -167,7 +165,7 @@ def test_by_default_every_wait_of_a_request_ends_within_two_seconds() -> None:
 
 
 def test_a_sqlite_file_that_somebody_else_locks_can_be_read_and_not_written(
-    database_url: str,
+    database_url: str, open_backend: OpenBackend
 ) -> None:
     store = SqlXComStore(open_backend(database_url, QUICK))
     store.create(NAME, "1")
@@ -182,7 +180,9 @@ def test_a_sqlite_file_that_somebody_else_locks_can_be_read_and_not_written(
     store.delete(NAME)
 
 
-def test_a_full_disk_refuses_a_write_and_keeps_what_there_is(database_url: str) -> None:
+def test_a_full_disk_refuses_a_write_and_keeps_what_there_is(
+    database_url: str, open_backend: OpenBackend
+) -> None:
     backend = open_backend(database_url)
     store = SqlXComStore(backend)
     store.create(NAME, '"old"')
@@ -198,7 +198,9 @@ def test_a_full_disk_refuses_a_write_and_keeps_what_there_is(database_url: str) 
     assert store.get(NAME).value == '"old"'
 
 
-def test_a_read_only_database_is_read_and_not_written(database_url: str) -> None:
+def test_a_read_only_database_is_read_and_not_written(
+    database_url: str, open_backend: OpenBackend
+) -> None:
     writing = SqlXComStore(open_backend(database_url))
     writing.create(NAME, "1")
     path = database_url.removeprefix("sqlite:///")
@@ -211,7 +213,7 @@ def test_a_read_only_database_is_read_and_not_written(database_url: str) -> None
 
 
 def test_nothing_is_stored_in_a_file_that_was_removed_or_replaced(
-    database_url: str, empty_database: Path
+    database_url: str, empty_database: Path, open_backend: OpenBackend
 ) -> None:
     path = Path(database_url.removeprefix("sqlite:///"))
     store = SqlXComStore(open_backend(database_url))
@@ -230,7 +232,7 @@ def test_nothing_is_stored_in_a_file_that_was_removed_or_replaced(
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b""])
 def test_a_file_that_is_no_database_is_told_as_damaged_or_without_tables(
-    tmp_path: Path, content: bytes
+    tmp_path: Path, content: bytes, open_backend: OpenBackend
 ) -> None:
     (tmp_path / "odd.db").write_bytes(content)
     store = SqlXComStore(open_backend(f"sqlite:///{tmp_path}/odd.db"))
@@ -239,7 +241,9 @@ def test_a_file_that_is_no_database_is_told_as_damaged_or_without_tables(
         store.get(NAME)
 
 
-def test_a_folder_that_is_gone_is_told_for_reads_and_writes(tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_is_told_for_reads_and_writes(
+    tmp_path: Path, open_backend: OpenBackend
+) -> None:
     store = SqlXComStore(open_backend(f"sqlite:///{tmp_path}/nowhere/x.db"))
 
     calls: list[Callable[[], object]] = [
@@ -251,7 +255,9 @@ def test_a_folder_that_is_gone_is_told_for_reads_and_writes(tmp_path: Path) -> N
             call()
 
 
-def test_whoever_finds_no_free_connection_is_told_in_time(database_url: str) -> None:
+def test_whoever_finds_no_free_connection_is_told_in_time(
+    database_url: str, open_backend: OpenBackend
+) -> None:
     backend = open_backend(database_url, limited(pool_size=1, pool_timeout_seconds=0.05))
 
     with backend.engine.connect(), pytest.raises(Unavailable, match="All connections"):
@@ -318,7 +324,9 @@ def test_of_many_that_create_one_name_exactly_one_is_accepted(backend: Backend) 
         "2024-01-02T03:04:05Z",
     ],
 )
-def test_a_moment_that_others_wrote_into_sqlite_is_read(database_url: str, text: str) -> None:
+def test_a_moment_that_others_wrote_into_sqlite_is_read(
+    database_url: str, text: str, open_backend: OpenBackend
+) -> None:
     backend = open_backend(database_url)
     store = SqlXComStore(backend)
     store.create(NAME, "1")

@@ -10,12 +10,12 @@ from sqlalchemy import Connection, text
 from xcom_server.errors import SchemaMismatch
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import XComFilter, XComKey
-from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.sql.tables import metadata
 
 from tests.support.paths import ROOT
+from tests.support.stores import OpenBackend
 
 FIRST_SCHEMA_ROWS = [
     "INSERT INTO dag_run VALUES ('d', 'r', NULL, '2024-01-01 00:00:00+00:00')",
@@ -80,15 +80,16 @@ def test_the_code_knows_the_newest_migration() -> None:
     assert scripts.get_heads() == [schema.HEAD]
 
 
-def test_an_embedded_database_upgrades_itself(tmp_path: object) -> None:
+def test_an_embedded_database_upgrades_itself(tmp_path: object, open_backend: OpenBackend) -> None:
     backend = open_backend(f"sqlite:///{tmp_path}/new.db")
     schema.ensure_current(backend)
 
     assert schema.current(backend) == schema.HEAD
-    backend.close()
 
 
-def test_another_database_is_its_operators_to_upgrade(postgres_url: str) -> None:
+def test_another_database_is_its_operators_to_upgrade(
+    postgres_url: str, open_backend: OpenBackend
+) -> None:
     backend = open_backend(postgres_url)
     metadata.drop_all(backend.engine)
     with backend.engine.begin() as connection:
@@ -96,7 +97,6 @@ def test_another_database_is_its_operators_to_upgrade(postgres_url: str) -> None
 
     with pytest.raises(SchemaMismatch, match="Run: xcom-server db upgrade"):
         schema.ensure_current(backend)
-    backend.close()
 
 
 def test_a_schema_of_the_future_is_not_touched(backend: Backend) -> None:

@@ -88,6 +88,7 @@ def test_an_error_of_a_closed_connection_is_a_disconnect() -> None:
     ]
 
     connection.close()
+    engine.dispose()
     assert found == [True, False], (
         "Dialect.is_disconnect does not recognise a closed connection any more; see is_disconnect"
     )
@@ -102,6 +103,7 @@ def test_a_pool_that_finds_two_stale_connections_raises_what_the_adapter_recogni
 
     with pytest.raises(InvalidRequestError) as error:
         engine.raw_connection()
+    engine.dispose()
     assert sqlalchemy_adapter.is_stale_connection(error.value), (
         f"the pool's error for stale connections has another text now: {error.value};"
         " see is_stale_connection"

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from xcom_server.storage import opening
 from xcom_server.storage.database.writer_lock import WriterLock, WriterLockTimeout
 from xcom_server.storage.models import XComFilter, XComKey
-from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql.store import SqlXComStore
 
-from tests.support.stores import limited
+from tests.support.stores import OpenBackend, limited
 from tests.support.waiting import until
 
 NAME = XComKey("d", "r", "t", -1, "k")
@@ -56,7 +56,7 @@ def take_turns(path: str, turns: int, name: str, order: Path) -> None:
 
 def write_once(url: str, write: str) -> None:
     """Write to the store as another process does."""
-    backend = open_backend(url, limited(lock_timeout_seconds=PATIENCE_SECONDS))
+    backend = opening.open_backend(url, limited(lock_timeout_seconds=PATIENCE_SECONDS))
     WRITES[write](SqlXComStore(backend))
     backend.close()
 
@@ -76,7 +76,7 @@ def test_two_processes_that_write_all_the_time_alternate(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("write", WRITES)
 def test_a_write_that_waits_is_done_before_whoever_had_the_turn_has_it_again(
-    database_url: str, write: str
+    database_url: str, write: str, open_backend: OpenBackend
 ) -> None:
     path = database_url.removeprefix("sqlite:///")
     store = SqlXComStore(open_backend(database_url))
@@ -122,7 +122,7 @@ def test_the_turn_of_a_process_that_died_is_over(tmp_path: Path) -> None:
 
 
 def test_whatever_name_a_database_is_known_by_its_writers_take_turns(
-    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, open_backend: OpenBackend
 ) -> None:
     path = Path(database_url.removeprefix("sqlite:///"))
     (tmp_path / "elsewhere").mkdir()

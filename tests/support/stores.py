@@ -16,6 +16,9 @@ from xcom_server.storage.store import XComStore
 MakeStore = Callable[..., XComStore]
 """Returns another store of the same entries; takes the options of open_store."""
 
+OpenBackend = Callable[..., Backend]
+"""Opens a backend, takes what opening.open_backend takes, and closes it after the test."""
+
 
 def limited(**changes: Any) -> Limits:
     """Return the server's default limits with these changed."""

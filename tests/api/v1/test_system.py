@@ -6,8 +6,6 @@ from typing import NoReturn
 import pytest
 import yaml
 from flask.testing import FlaskClient
-from xcom_server.factory import create_app
-from xcom_server.settings import Settings
 
 from tests.support.paths import ROOT
 from tests.support.v1_calls import create, entries, entry, error_detail
@@ -110,14 +108,12 @@ def test_options_name_the_methods(client: FlaskClient) -> None:
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
-def test_a_failure_of_the_server_tells_nothing(database_url: str) -> None:
-    app = create_app(Settings(database_url=database_url))
-
+def test_a_failure_of_the_server_tells_nothing(client: FlaskClient) -> None:
     def fail() -> NoReturn:
         raise RuntimeError("secret of the database")
 
-    app.add_url_rule("/fail", "fail", fail)
-    answer = app.test_client().get("/fail")
+    client.application.add_url_rule("/fail", "fail", fail)
+    answer = client.get("/fail")
 
     detail = error_detail(answer, 500, "Internal Server Error")
     assert detail == "The server failed; its log says why."

@@ -10,8 +10,6 @@ import jwt
 import pytest
 import yaml
 from flask.testing import FlaskClient
-from xcom_server.factory import create_app
-from xcom_server.settings import Settings
 
 from tests.support.paths import ROOT
 from tests.support.v2_calls import create, entries, entry, error_detail
@@ -79,14 +77,12 @@ def test_an_answer_is_compressed_for_whoever_names_gzip(client: FlaskClient, pat
         assert "Content-Encoding" not in answer.headers
 
 
-def test_a_failure_of_the_server_tells_nothing(database_url: str) -> None:
-    app = create_app(Settings(database_url=database_url))
-
+def test_a_failure_of_the_server_tells_nothing(client: FlaskClient) -> None:
     def fail() -> NoReturn:
         raise RuntimeError("secret of the database")
 
-    app.add_url_rule("/api/v2/fail", "fail", fail)
-    answer = app.test_client().get("/api/v2/fail")
+    client.application.add_url_rule("/api/v2/fail", "fail", fail)
+    answer = client.get("/api/v2/fail")
 
     assert error_detail(answer, 500) == "Internal Server Error"
 
