@@ -11,6 +11,13 @@ from typing import Any
 
 MAX_DEPTH = 64
 _WHITESPACE = " \t\n\r"
+_TRAILING_COMMA = {
+    "Illegal trailing comma before end of object": (
+        "Expecting property name enclosed in double quotes"
+    ),
+    "Illegal trailing comma before end of array": "Expecting value",
+}
+"""Messages of Python 3.13 and later, and those of the Pythons that Airflow was recorded on."""
 
 
 class InvalidJson(ValueError):
@@ -124,6 +131,8 @@ def _decode(decoder: json.JSONDecoder, text: str, max_depth: int) -> Any:
     except RecursionError:
         raise UnreadableJson(f"nesting beyond {max_depth} levels") from None
     except json.JSONDecodeError as error:
+        if message := _TRAILING_COMMA.get(error.msg):  # these point at the comma
+            error = json.JSONDecodeError(message, text, _skip_whitespace(text, error.pos + 1))
         invalid = InvalidJson(str(error))
         invalid.reason, invalid.position = error.msg, error.pos
         raise invalid from None
