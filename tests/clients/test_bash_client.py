@@ -13,7 +13,7 @@ import openapi_generator_cli
 import pytest
 import requests
 
-from tests.support.commands import run
+from tests.support.commands import BUILD_SECONDS, run
 from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
 
@@ -76,6 +76,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         str(ROOT / "openapi" / "v1.yaml"),
         "-o",
         str(folder),
+        timeout=BUILD_SECONDS,
     )
     assert made.returncode == 0, made.stderr
     return folder / "client.sh"

@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.support.commands import run
+from tests.support.commands import BUILD_SECONDS, run
 from tests.support.documents import VERSIONS
 from tests.support.live_server import LiveServer
 
@@ -52,6 +52,7 @@ def test_schemathesis_finds_nothing(
             EXAMPLES,
             "--no-color",
             cwd=tmp_path,
+            timeout=BUILD_SECONDS,
             env={**os.environ, "SCHEMATHESIS_HOOKS": str(HERE / "fuzz_hooks.py")},
         )
 

@@ -11,6 +11,7 @@ import openapi_generator_cli
 import pytest
 import yaml
 
+from tests.support.commands import BUILD_SECONDS
 from tests.support.paths import ROOT
 
 SEED_SHA256 = {
@@ -52,7 +53,7 @@ def generated(document: Path, version: str, out: Path) -> bytes:
         ],
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=BUILD_SECONDS,
     )
     return (out / "docs" / "XComApi.md").read_bytes()
 

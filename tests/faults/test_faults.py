@@ -23,7 +23,7 @@ KILLED = {"sqlite": 4, "postgres": 3}
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are told by /proc")
 
-SECONDS = 600
+SECONDS = 180
 """When a run is given up; it takes about 15 s where nothing else runs."""
 
 WRITES = 50

@@ -62,8 +62,9 @@ def either(*servers: "Postgres") -> str:
 class Postgres:
     """One PostgreSQL, on a port of 127.0.0.1 and a socket; made and started on entry.
 
-    Its log is in `folder`; its data are in a folder of their own, which the user that it runs as
-    can reach and whose path is short enough for a socket.
+    Its log is in `folder`; its data are in a folder of their own, whose path is short enough for a
+    socket.  The user that it runs as can reach that folder, but not pytest's: whenever a run starts
+    pytest takes the rights of others from the folder that the runs of one user share.
     """
 
     def __init__(self, folder: Path, **options: str) -> None:

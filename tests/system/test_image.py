@@ -19,7 +19,7 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from tests.support.commands import run
+from tests.support.commands import BUILD_SECONDS, run
 from tests.support.databases import emptied
 from tests.support.dockerfile import copy_context, moved, stages
 from tests.support.http_client import status
@@ -73,7 +73,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     python = Path(sys.executable).parent
     environ = {**os.environ, "PATH": f"{python}:{os.environ['PATH']}"}  # and pip's cache
     for command in BUILD.all("RUN"):
-        done = run("sh", "-c", moved(command, root), cwd=source, env=environ)
+        done = run("sh", "-c", moved(command, root), cwd=source, env=environ, timeout=BUILD_SECONDS)
         assert done.returncode == 0, done.stderr
     built = Image(root)
     built.home.mkdir(parents=True)

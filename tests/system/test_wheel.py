@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.support.commands import run
+from tests.support.commands import BUILD_SECONDS, run
 from tests.support.dockerfile import copy_context
 from tests.support.live_server import LiveServer
 
@@ -33,6 +33,7 @@ def build(source: Path, target: Path) -> Path:
         "--wheel-dir",
         str(target),
         str(source),
+        timeout=BUILD_SECONDS,
     )
     assert done.returncode == 0, done.stderr
     (wheel,) = target.glob("*.whl")
@@ -72,6 +73,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--no-deps",
         str(wheel),
         str(build(other, folder / "wheels")),
+        timeout=BUILD_SECONDS,
     )
     assert done.returncode == 0, done.stderr
     (site_packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
