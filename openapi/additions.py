@@ -1,6 +1,7 @@
-"""Drop from an OpenAPI document what came after the design that its seed was generated from.
+"""Remove the elements that were added to an OpenAPI document after its seed.
 
-Every later element carries `x-added-in`: the Airflow release that added it, or `extension`.
+Each of these elements has the key `x-added-in`: the Airflow release that added it, or `extension`.
+The result is written to standard output as YAML.
 
     python openapi/additions.py openapi/v1.yaml > v1-filtered.yaml
 """
@@ -14,7 +15,11 @@ MARK = "x-added-in"
 
 
 def without_additions(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document without marked elements, references to them, and what that empties."""
+    """Return a copy of an OpenAPI document without the elements that have `x-added-in`.
+
+    References to removed elements, security requirements of removed schemes and paths without
+    operations are removed too.
+    """
     filtered: dict[str, Any] = _pruned(document, document)
     known = filtered.get("components", {}).get("securitySchemes", {}).keys()
     for holder in [filtered, *_operations(filtered)]:
