@@ -77,7 +77,7 @@ def test_a_body_that_readers_could_read_differently_is_refused(
     detail = error_detail(write(client, method, path, body), 400)
 
     assert detail is not None
-    assert detail.startswith("Request body is not valid JSON: it holds " + reason)
+    assert detail.startswith("Request body is not valid JSON: it contains " + reason)
     assert stored_values(client) == {}
 
 
@@ -207,8 +207,8 @@ def test_an_id_that_cannot_be_is_refused_everywhere(
             path(**{field: name}), method=method, json={**body, "value": "v"} if body else None
         )
         assert error_detail(answer, 400) == (
-            f"Wrong length or character in path parameter '{field}':"
-            " 1 to 250 characters, none of them NUL."
+            f"Invalid length or character in path parameter '{field}':"
+            " 1 to 250 characters, excluding NUL."
         )
     assert stored_values(client) == {}
 
@@ -221,7 +221,7 @@ def test_a_path_with_a_key_that_cannot_be_is_refused(
     body = {"value": "v"} if method == "PATCH" else None
 
     assert error_detail(client.open(entry(key), method=method, json=body), 400) == (
-        "Wrong length or character in path parameter 'key': 1 to 512 characters, none of them NUL."
+        "Invalid length or character in path parameter 'key': 1 to 512 characters, excluding NUL."
     )
 
 

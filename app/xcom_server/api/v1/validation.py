@@ -1,7 +1,7 @@
-"""Requests validated against the document, with the error texts of Airflow 2.10.5.
+"""Validation of requests against the OpenAPI document, with the error texts of Airflow 2.10.5.
 
-Connexion makes one instance of a check per operation, when the server starts; what can be
-compiled is compiled then.
+Connexion creates one instance of a check for each operation when the server starts. The instances
+compile schemas and patterns at that time.
 """
 
 import math
@@ -21,13 +21,13 @@ from xcom_server.api.connexion_adapter import BodyCheck, ParameterCheck, SpecReq
 from xcom_server.api.json_schema import compile_schema
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson
 
-Reader = Callable[[list[str]], Any]  # from the texts of a parameter; raises BadRequestProblem
-MAX_MEMBERS = 100  # how many members a body may have; an entry has seven fields
-MAX_SHOWN = 100  # how much of an invalid value an error repeats, in characters
+Reader = Callable[[list[str]], Any]  # parses the strings of a parameter, or raises an error
+MAX_MEMBERS = 100  # in the JSON object of a body; an entry has seven fields
+MAX_SHOWN = 100  # characters of an invalid value that an error repeats
 
 
 class ParameterValidator(ParameterCheck):
-    """Refuses parameters that the document does not know, and invalid values."""
+    """Rejects invalid values, and query parameters that are not in the document."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -38,7 +38,10 @@ class ParameterValidator(ParameterCheck):
         return {each["name"]: _reader(each) for each in self.parameters if each["in"] == place}
 
     def check(self, request: SpecRequest) -> None:
-        """Put the values of all parameters, or their defaults, into the request's context."""
+        """Store the values of all parameters, or their defaults, in the request's context.
+
+        Raises BadRequestProblem for an invalid value and ExtraParameterProblem for unknown names.
+        """
         values = request.context
         values.update(self.defaults)
         if flask_request.query_string:
@@ -54,7 +57,7 @@ class ParameterValidator(ParameterCheck):
 
 
 class BodyValidator(BodyCheck):
-    """Refuses bodies that are empty, not JSON, or of the wrong type."""
+    """Rejects bodies that are empty, are not JSON, or do not match the schema."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -62,10 +65,14 @@ class BodyValidator(BodyCheck):
         self._errors = body_errors(self.schema)
 
     def check(self, request: SpecRequest) -> None:
-        """Put the body into the request's context as `body`."""
+        """Store the parsed body in the request's context as `body`.
+
+        Raises BadRequestProblem for an invalid body, UnsupportedMediaTypeProblem for a media type
+        that is not JSON, and the errors of `json_io.read_body`.
+        """
         if not json_io.read_body():
             raise BadRequestProblem(detail="Request body must not be empty")
-        if not flask_request.is_json:  # any JSON media type, as Airflow does
+        if not flask_request.is_json:  # accepts any JSON media type, as Airflow does
             content_type = flask_request.headers.get("Content-Type", "")
             raise UnsupportedMediaTypeProblem(
                 detail=f"Invalid Content-type ({content_type}), expected JSON data"
@@ -98,17 +105,17 @@ def _json_body() -> Any:
         body = json_io.json_body()
     except AmbiguousJson as error:
         raise BadRequestProblem(
-            detail=f"Request body is not valid JSON: it holds {error}"
+            detail=f"Request body is not valid JSON: it contains {error}"
         ) from None
     except InvalidJson:
         raise BadRequestProblem(detail="Request body is not valid JSON") from None
-    if body is None:  # Airflow treats `null` like a body that it could not parse
+    if body is None:  # Airflow treats `null` as a body that cannot be parsed
         raise BadRequestProblem(detail="Request body is not valid JSON")
     return body
 
 
 def _reader(parameter: dict[str, Any]) -> Reader:
-    """Return the reader of a parameter; of several texts the last one counts."""
+    """Return the function that parses a parameter; if it is repeated, the last value is used."""
     schema = parameter["schema"]
     reader = {"integer": _integer, "boolean": _boolean, "string": _string, "array": _array}[
         schema["type"]
@@ -117,7 +124,7 @@ def _reader(parameter: dict[str, Any]) -> Reader:
 
 
 def _integer(place: str, name: str, schema: dict[str, Any]) -> Reader:
-    """Accept ASCII digits only; int() would also accept `1_0`, ` 1` and Arabic digits."""
+    """Accept only ASCII digits; `int()` would also accept `1_0`, ` 1` and Arabic digits."""
     digits = re.compile("-?[0-9]{1,4000}")
     least, most = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
 
@@ -133,7 +140,7 @@ def _integer(place: str, name: str, schema: dict[str, Any]) -> Reader:
 
 
 def _out_of_bounds(number: int, schema: dict[str, Any]) -> BadRequestProblem:
-    """Return the error with jsonschema's text, as Airflow does."""
+    """Return an error with the text of jsonschema, as Airflow does."""
     keyword, words = (
         ("minimum", "less than the minimum")
         if number < schema.get("minimum", number)
@@ -158,7 +165,7 @@ def _boolean(place: str, name: str, schema: dict[str, Any]) -> Reader:
 
 
 def _string(place: str, name: str, schema: dict[str, Any]) -> Reader:
-    """Use the schema's description, which explains its rules, as the text of the error."""
+    """Include the schema's description in error messages, because it explains the rules."""
     shortest, longest = schema.get("minLength", 0), schema.get("maxLength", math.inf)
     matches = re.compile(schema.get("pattern", "")).search
 
@@ -167,7 +174,7 @@ def _string(place: str, name: str, schema: dict[str, Any]) -> Reader:
         if shortest <= len(text) <= longest and matches(text):
             return text
         raise BadRequestProblem(
-            detail=f"Wrong length or character in {place} parameter '{name}':"
+            detail=f"Invalid length or character in {place} parameter '{name}':"
             f" {schema['description']}"
         )
 
@@ -175,7 +182,7 @@ def _string(place: str, name: str, schema: dict[str, Any]) -> Reader:
 
 
 def _array(place: str, name: str, schema: dict[str, Any]) -> Reader:
-    """Split at commas (OpenAPI: form, not exploded)."""
+    """Split the value at commas (in OpenAPI terms: style `form`, not exploded)."""
     return lambda texts: texts[-1].split(",")
 
 
