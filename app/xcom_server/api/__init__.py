@@ -1,1 +1,1 @@
-"""The HTTP API: what the OpenAPI documents promise, with a package for each version."""
+"""The HTTP API that the OpenAPI documents describe, with one package for each version."""

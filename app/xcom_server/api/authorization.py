@@ -1,4 +1,4 @@
-"""Authentication and authorization of requests, for operations whose document requires them."""
+"""Authentication and authorization of requests to the API."""
 
 import secrets
 from collections.abc import Callable
@@ -19,10 +19,10 @@ _ADMIN = User("Anonymous", Role.ADMIN)
 
 
 class Access:
-    """Authentication of the users of the users file; each method raises AccessError.
+    """Authenticates requests with the users file and the token key file.
 
-    `is_enforced` is false if every request is an admin's. `tokens` issues Bearer tokens. Raises
-    InvalidUsersFile and InvalidKeyFile if a file that the settings name cannot be used.
+    `is_enforced` is False if every request is treated as an admin's. `tokens` issues Bearer tokens.
+    Creating an instance raises InvalidUsersFile or InvalidKeyFile if a file cannot be used.
     """
 
     is_enforced = True
@@ -38,26 +38,37 @@ class Access:
         )
 
     def authenticate_basic(self) -> User:
-        """Return the user of the current request's Basic credentials."""
+        """Return the user of the current request's Basic credentials.
+
+        Raises Unauthenticated if they are missing or wrong, and TooManyAttempts as `login` does.
+        """
         credentials = request.authorization
         if credentials is None or credentials.type != "basic":
             raise Unauthenticated
         return self.login(credentials.username or "", credentials.password or "")
 
     def authenticate_bearer(self) -> User:
-        """Return the user of the current request's Bearer token."""
+        """Return the user of the current request's Bearer token.
+
+        Raises Unauthenticated without a token, TokenExpired for an expired one, and InvalidToken
+        for any other invalid one.
+        """
         scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated
         return self.tokens.verify(token.strip())
 
     def login(self, name: str, password: str) -> User:
-        """Return the user with this name and password."""
+        """Return the user with this name and password.
+
+        Raises Unauthenticated if either is wrong, and TooManyAttempts if the client's address sent
+        too many wrong passwords or if other password checks keep the server busy.
+        """
         return self._passwords.authenticate(name, password, request.remote_addr or "")
 
 
 class OpenAccess(Access):
-    """Access for every request, as an admin; it issues tokens, and never checks one."""
+    """Treats every request as an admin's. It issues tokens, but never checks them."""
 
     is_enforced = False
 
@@ -69,16 +80,17 @@ class OpenAccess(Access):
         )
 
     def login(self, name: str = "", password: str = "") -> User:
-        """Return an admin."""
+        """Return an admin, whatever the credentials."""
         return _ADMIN
 
     authenticate_basic = authenticate_bearer = login
 
 
 def authorize(authenticate: Callable[[], User]) -> None:
-    """Authenticate the current request and check the user's role and DAGs; raises AccessError.
+    """Authenticate the current request and check the user's role and DAGs.
 
-    The request's state then holds the name of the user and the DAGs that the user can see.
+    Stores the user's name and visible DAGs in the request's state. Raises the AccessError of
+    `authenticate`, and Forbidden if the role or the DAG is not allowed.
     """
     user = authenticate()
     state = request_state.current()

@@ -1,8 +1,8 @@
 """`ETag`, `If-Match`, `If-None-Match` and `Retry-After`, which both versions add to Airflow's API.
 
-The ETag of an entry changes with every write. With `If-Match` a change is only made to an entry
-with one of these ETags, and with `If-None-Match: *` an entry is only created; otherwise the answer
-is a 412 and nothing changes (RFC 9110, 13.1). Without these headers the API behaves like Airflow.
+Every write changes the ETag of an entry. `If-Match` lists the ETags that an entry may have to be
+changed. `If-None-Match: *` prevents changes to an existing entry. If the condition is not met, the
+response is a 412 and nothing changes (RFC 9110, 13.1).
 """
 
 import re
@@ -15,37 +15,38 @@ from flask import Response, request
 from xcom_server.errors import AlreadyExists, PreconditionFailed, TooManyAttempts, Unavailable
 from xcom_server.storage.models import XComEntry
 
-PRECONDITION_DETAIL = "The entry is not the one that If-Match or If-None-Match asks for."
+PRECONDITION_DETAIL = "The entry does not meet the condition in If-Match or If-None-Match."
 
-RETRY_SECONDS = 1  # what `Retry-After` says when the database is unavailable
-MAX_ETAGS = 100  # how many ETags If-Match may list; each becomes a parameter of a SQL statement
+RETRY_SECONDS = 1  # the `Retry-After` of responses when the database is unavailable
+MAX_ETAGS = 100  # in one If-Match header; each becomes a parameter of a SQL statement
 _ETAG = re.compile("0|[1-9a-f][0-9a-f]{0,14}|[1-7][0-9a-f]{15}")  # 63 bits in hex
 
 
 def with_etag(response: Response, entry: XComEntry) -> Response:
-    """Return the response with the ETag of its entry."""
+    """Set the `ETag` header of a response to the ETag of its entry, and return the response."""
     response.set_etag(f"{entry.etag:x}")
     return response
 
 
 def if_match() -> Collection[int] | None:
-    """Return the ETags that an entry must have to be changed; None allows any.
+    """Return the ETags of which an entry must have one to be changed; None allows any.
 
-    Raises BadRequestProblem for more than MAX_ETAGS.
+    Reads `If-Match` and `If-None-Match` of the current request. An ETag that this server cannot
+    have issued is left out. Raises BadRequestProblem for more than MAX_ETAGS.
     """
     if request.if_none_match.star_tag:
-        return ()  # an existing entry fails the condition, a missing one is not found
+        return ()  # an existing entry never matches, and a missing one is a 404
     if "If-Match" not in request.headers or request.if_match.star_tag:
         return None
     etags = request.if_match.as_set()
     if len(etags) > MAX_ETAGS:
-        raise BadRequestProblem(detail=f"If-Match names {len(etags)} tags, more than {MAX_ETAGS}")
+        raise BadRequestProblem(detail=f"If-Match lists {len(etags)} ETags, more than {MAX_ETAGS}")
     return {int(etag, 16) for etag in etags if _ETAG.fullmatch(etag or "")}
 
 
 @contextmanager
 def if_none_match() -> Iterator[None]:
-    """Turn AlreadyExists into PreconditionFailed if the request has `If-None-Match: *`."""
+    """Convert AlreadyExists to PreconditionFailed if the request has `If-None-Match: *`."""
     try:
         yield
     except AlreadyExists:
@@ -55,16 +56,19 @@ def if_none_match() -> Iterator[None]:
 
 
 def unavailable_detail(error: Unavailable) -> str:
-    """Return the text of a 503, which says whether a change was made."""
+    """Return the detail of a 503: the reason and, for a write, whether anything was changed."""
     if error.in_doubt:
-        return f"{error.reason} Whether the change was stored is not known."
+        return f"{error.reason} It is not known whether the change was stored."
     if request.method in ("PATCH", "POST", "DELETE"):
         return f"{error.reason} Nothing was changed."
     return error.reason
 
 
 def with_error_headers(response: Response, error: Exception) -> Response:
-    """Return the response to an error with `Retry-After` or the stored entry's ETag."""
+    """Add the headers of an error to its response, and return the response.
+
+    `Retry-After` is in seconds. A 412 has the `ETag` of the stored entry if it was read.
+    """
     if isinstance(error, TooManyAttempts):
         response.headers["Retry-After"] = str(error.seconds)
     if isinstance(error, Unavailable):

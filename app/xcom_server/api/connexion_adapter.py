@@ -1,8 +1,9 @@
-"""Everything that the server replaces in Connexion 2.15, and what it relies on there.
+"""The parts of Connexion 2.15 that the server replaces or relies on.
 
 Connexion runs the steps of an operation in this order: `SpecApi.get_request`, the body check, the
-parameter check, the handler, the response check.  Its own steps parse every request again, which
-takes longer than the rest of a GET.  tests/api/test_connexion_adapter.py tests each assumption.
+parameter check, the handler, the response check. Connexion's own checks are replaced because they
+parse every request again, which takes longer than the rest of a GET.
+tests/api/test_connexion_adapter.py tests each assumption about Connexion.
 """
 
 import functools
@@ -28,11 +29,15 @@ from werkzeug.routing import PathConverter
 from xcom_server.api.json_schema import compile_schema
 
 Handlers = Mapping[str, Callable[..., Response]]  # by operationId
-Schema = dict[str, Any]  # a JSON Schema as OpenAPI 3.0 writes it, with every `$ref` resolved
+Schema = dict[str, Any]  # a schema of OpenAPI 3.0, with every `$ref` resolved
 
 
 class RequestError(TypedDict):
-    """One error of a request that is answered together with its other errors."""
+    """One error of a request, in the format of FastAPI; a response lists all of them.
+
+    `type` and `msg` are the code and text of pydantic. `loc` is the path to the invalid value,
+    such as `["body", "key"]`, `input` is that value, and `ctx` holds the variables of `msg`.
+    """
 
     type: str
     loc: list[str | int]
@@ -44,9 +49,9 @@ class RequestError(TypedDict):
 class SpecRequest(ConnexionRequest):  # type: ignore[misc]
     """A request as Connexion passes it from step to step.
 
-    `path_params` holds texts from the URL. The checks put the handler's arguments into `context`,
-    and what a later check is to report into `errors`. Everything else is left empty, and read
-    from Flask's request.
+    `path_params` holds the strings from the URL. The checks store the handler's arguments in
+    `context`. `errors` holds errors that a later check reports. Connexion's other attributes are
+    empty: the checks read Flask's request instead.
     """
 
     path_params: dict[str, str]
@@ -62,14 +67,14 @@ Step = Callable[[SpecRequest], Response]
 
 
 class RequestCheck(ABC):
-    """A step that checks a request before the next step gets it."""
+    """A step that checks a request before passing it to the next step."""
 
     @abstractmethod
     def check(self, request: SpecRequest) -> None:
-        """Put arguments into `request.context`, or raise an exception for the error handler."""
+        """Store arguments in `request.context`, or raise an exception for the error handler."""
 
     def __call__(self, next_step: Step) -> Step:
-        """Return the next step with this check before it."""
+        """Return a step that runs this check and then `next_step`."""
 
         @functools.wraps(next_step)
         def checked(request: SpecRequest) -> Response:
@@ -80,9 +85,10 @@ class RequestCheck(ABC):
 
 
 class ParameterCheck(RequestCheck):
-    """Checks path and query; `parameters` are the document's, with every `$ref` resolved.
+    """Checks the path and query parameters of an operation.
 
-    `defaults` holds the value of each parameter that has one.
+    `parameters` holds their definitions in the document, with every `$ref` resolved. `defaults`
+    maps the names of parameters to their default values.
     """
 
     def __init__(
@@ -97,7 +103,7 @@ class ParameterCheck(RequestCheck):
 
 
 class BodyCheck(RequestCheck):
-    """Checks a body; runs before the parameter check, for operations that take a body."""
+    """Checks the body of an operation that has one; runs before the parameter check."""
 
     def __init__(
         self,
@@ -112,14 +118,14 @@ class BodyCheck(RequestCheck):
 
 
 class ResponseValidator:
-    """Validates what the handler of an operation answers; one that does not conform is a 500."""
+    """Validates the responses of a handler; one that does not conform becomes a 500."""
 
     def __init__(self, operation: Any, mimetype: str, validator: Any = None) -> None:
         self.operation = operation
         self._validator = functools.cache(self._compile)
 
     def __call__(self, handler: Callable[[Any], Response]) -> Callable[[Any], Response]:
-        """Return the handler with this check after it."""
+        """Return a handler that calls `handler` and checks its response."""
 
         @functools.wraps(handler)
         def checked(request: Any) -> Response:
@@ -130,7 +136,10 @@ class ResponseValidator:
         return checked
 
     def check(self, response: Response) -> None:
-        """Raise NonConformingResponseBody if a response is not as documented."""
+        """Raise NonConformingResponseBody for a response that does not match its schema.
+
+        A response without a schema, by status code and media type, is not checked.
+        """
         content_type = response.headers.get("Content-Type", "")
         validator = self._validator(response.status_code, content_type)
         if validator is None:
@@ -147,15 +156,16 @@ class ResponseValidator:
 def _parse(body: bytes) -> Any:
     try:
         return from_json(body)
-    except ValueError:  # a lone surrogate, or nested deeper than this parser follows
+    except ValueError:  # a lone surrogate, or nested too deeply for this parser
         return json.loads(body)
 
 
 class SpecApi(FlaskApi):  # type: ignore[misc]
-    """Connexion's API over Flask, with checks of this server's own.
+    """Connexion's Flask API with the server's own checks.
 
-    `checks` maps `parameter` and `body` to a subclass of ParameterCheck and BodyCheck. Raises
-    LookupError, naming the operation, for one without a handler.
+    `checks` maps "parameter" to a subclass of ParameterCheck and "body" to one of BodyCheck.
+    `handlers` maps each operationId to a function. Creating an instance raises LookupError, with
+    the name of the operation, if a handler is missing.
     """
 
     def __init__(
@@ -168,16 +178,16 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
         validate_responses: bool,
     ) -> None:
         paths = {
-            re.sub(r"\{(\w+)\}$", r"<key:\1>", path): item  # a last parameter is a key
+            re.sub(r"\{(\w+)\}$", r"<key:\1>", path): item  # the last segment is an XCom key
             for path, item in document["paths"].items()
         }
-        # Connexion would validate the document, which takes 50 ms at every start; it ships with the
-        # server, and tests/contract validates it.
+        # Connexion would validate the document, which takes 50 ms at every start. That is not
+        # needed: the document ships with the server, and tests/contract validates it.
         openapi_schema = OpenAPISpecification.openapi_schema
         OpenAPISpecification.openapi_schema = {}
         try:
             super().__init__(
-                # Connexion would check credentials before everything else, even for v1.
+                # With `security`, Connexion would check credentials first, and v1 must not.
                 {**document, "paths": paths, "security": []},
                 base_path,
                 resolver=_HandlerResolver(handlers.get),
@@ -193,28 +203,28 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
             OpenAPISpecification.openapi_schema = openapi_schema
 
     def register(self, app: Flask, name: str) -> None:
-        """Add the operations to an application; their endpoints begin with `name` and a dot."""
+        """Add the operations to a Flask application, with endpoints that begin with `name.`."""
         app.url_map.converters["key"] = KeyConverter
         app.register_blueprint(self.blueprint, name=name)
 
     @classmethod
     def get_request(cls, *args: Any, **path_params: str) -> SpecRequest:
-        """Return what Connexion passes from step to step; called once per request."""
+        """Return the object that Connexion passes from step to step; called once per request."""
         return SpecRequest(path_params)
 
     @classmethod
     def get_response(
         cls, response: Response, mimetype: str | None = None, request: SpecRequest | None = None
     ) -> Response:
-        """Return the response of a handler, which is Flask's already."""
+        """Return the response of a handler unchanged: it is already a Flask response."""
         return response
 
 
 class KeyConverter(PathConverter):
-    """The rest of a path as an XCom key, which may begin with a slash and hold any character.
+    """Matches the rest of a path as an XCom key: any characters, even a slash at the start.
 
-    Connexion could only use Flask's converter `path`, which refuses both, and which the pages of
-    Swagger UI use too.
+    Connexion only supports Flask's `path` converter, which matches neither a leading slash nor a
+    line break. Swagger UI uses that converter too, so it is not replaced.
     """
 
     regex = r"[\s\S]+"
@@ -222,14 +232,14 @@ class KeyConverter(PathConverter):
 
 
 class _NoURIParser(OpenAPIURIParser):  # type: ignore[misc]
-    """Leaves out Connexion's parsing of URLs, which the parameter checks do."""
+    """Disables Connexion's parsing of URLs, because the parameter checks parse them."""
 
     def __call__(self, next_step: Step) -> Step:
         return next_step
 
 
 class _HandlerResolver(Resolver):  # type: ignore[misc]
-    """Finds handlers by operationId, which get their arguments from the checks only."""
+    """Finds handlers by operationId, and lets only the checks set their arguments."""
 
     def resolve(self, operation: Any) -> Resolution:
         resolution = super().resolve(operation)
@@ -240,8 +250,8 @@ class _HandlerResolver(Resolver):  # type: ignore[misc]
 
 
 def body_errors(schema: Schema) -> Callable[[Any], Iterator[ValidationError]]:
-    """Return a function that yields a body's errors, in the words that Airflow 2 passes on.
+    """Return a function that yields the errors of a body, with the same messages as Airflow 2.
 
-    Formats are not checked: which ones jsonschema knows depends on what else is installed.
+    Formats are not checked, because the installed packages decide which ones jsonschema supports.
     """
     return Draft4RequestValidator(schema).iter_errors  # type: ignore[no-any-return]

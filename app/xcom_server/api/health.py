@@ -1,4 +1,4 @@
-"""The probes of platforms, and Airflow's health object, which clients probe too."""
+"""Liveness and readiness probes, version information, and the health object of Airflow."""
 
 import json
 from typing import Any
@@ -12,7 +12,11 @@ from xcom_server.storage.store import XComStore
 
 
 def mount(app: Flask, store: XComStore, airflow_versions: dict[str, str]) -> None:
-    """Route the probes, which need no credentials; `/version` shows the Airflow of each API."""
+    """Add `/health`, `/live`, `/ready` and `/version` to an application, without authentication.
+
+    `airflow_versions` maps each API version to the Airflow release that it emulates; `/version`
+    shows it with the versions of the server and of the database schema.
+    """
     version = {"version": __version__, "schema": store.schema_version, "airflow": airflow_versions}
     app.add_url_rule("/health", "health", lambda: _one_line(health(store)))
     app.add_url_rule("/live", "live", lambda: _one_line({"status": "live"}))
@@ -21,7 +25,11 @@ def mount(app: Flask, store: XComStore, airflow_versions: dict[str, str]) -> Non
 
 
 def health(store: XComStore) -> dict[str, dict[str, str | None]]:
-    """Return Airflow's health object; only the database exists here, the rest never runs."""
+    """Return the health object of Airflow: a status for each component.
+
+    The status of `metadatabase` is "healthy" or "unhealthy". The other components do not exist in
+    this server: `scheduler` is always "unhealthy", and `triggerer` and `dag_processor` are None.
+    """
     return {
         "metadatabase": {"status": "unhealthy" if _problem(store) else "healthy"},
         "scheduler": {"status": "unhealthy", "latest_scheduler_heartbeat": None},
@@ -31,7 +39,7 @@ def health(store: XComStore) -> dict[str, dict[str, str | None]]:
 
 
 def _ready(store: XComStore) -> Response:
-    """Answer 200, or 503 with the reason why the server should get no requests now."""
+    """Return a 200, or a 503 with the reason why the server cannot take requests now."""
     reason = "The server is about to stop." if shared.is_draining() else _problem(store)
     if reason:
         return _one_line({"status": "not ready", "reason": reason}, 503)

@@ -1,4 +1,4 @@
-"""JSON in HTTP: request bodies parsed strictly, responses in the bytes that Airflow sends."""
+"""JSON in requests and responses: strict parsing, and the same bytes as Airflow in responses."""
 
 import json
 from typing import Any
@@ -16,9 +16,9 @@ JSON = "application/json"
 
 
 def require_utf8_url() -> None:
-    """Raise BadRequestProblem for a URL that is not UTF-8.
+    """Raise BadRequestProblem if the path or the query of the URL is not UTF-8.
 
-    Werkzeug would replace the invalid bytes, and two names would become the same one.
+    Werkzeug would replace invalid bytes, and two different names could become equal.
     """
     environ = request.environ
     _require_utf8("path", environ["PATH_INFO"].encode("latin-1"))
@@ -34,10 +34,10 @@ def _require_utf8(part: str, raw: bytes) -> None:
 
 
 def read_body() -> bytes:
-    """Return the current request's body; only the first call reads it.
+    """Return the current request's body; only the first call reads it from the connection.
 
-    Under gunicorn, Werkzeug does not notice a body that ends before its Content-Length, so the
-    length is checked here. Raises RequestEntityTooLarge for more than MAX_CONTENT_LENGTH bytes,
+    Under gunicorn, Werkzeug does not notice a body that ends before its Content-Length, so this
+    function checks the length. Raises RequestEntityTooLarge for more than MAX_CONTENT_LENGTH bytes,
     and BadRequestProblem for a body that is cut off or whose chunks are malformed.
     """
     state = request_state.current()
@@ -48,7 +48,7 @@ def read_body() -> bytes:
         raise RequestEntityTooLarge
     try:
         body: bytes = request.environ["wsgi.input"].read(limit + 1)
-    except Exception:  # each server raises its own; WSGI names none
+    except Exception:  # WSGI does not specify it, and each server raises its own
         raise BadRequestProblem(detail="Request body cannot be read") from None
     if len(body) > limit:
         raise RequestEntityTooLarge
@@ -59,11 +59,12 @@ def read_body() -> bytes:
 
 
 def json_body(*, duplicate_keys: bool = False) -> Any:
-    """Return the current request's body as JSON, None if it is empty; parses it once.
+    """Return the current request's body parsed as JSON, or None if it is empty or `null`.
 
-    A byte order mark is skipped, as in Airflow. With `duplicate_keys`, the last of several members
-    with one key counts. Raises what read_body raises, and strict_json.InvalidJson for a body that
-    is not JSON in UTF-8 or is nested more than MAX_JSON_DEPTH levels deep.
+    Only the first call parses the body. A byte order mark is skipped, as in Airflow. Duplicate keys
+    are an error unless `duplicate_keys` is true; then the last one wins. Raises the errors of
+    `read_body`, and strict_json.InvalidJson for a body that is not JSON in UTF-8 or is nested more
+    than MAX_JSON_DEPTH levels deep.
     """
     state = request_state.current()
     if state.json is request_state.UNPARSED:
@@ -83,20 +84,24 @@ def _parse(body: bytes, duplicate_keys: bool) -> Any:
 
 
 def compact_json(data: Any, status: int = 200) -> Response:
-    """Return a response in the bytes of Airflow 3: keys in order, no spaces, UTF-8."""
-    return Response(to_json(data), status, content_type=JSON)  # Airflow's FastAPI uses this writer
+    """Return a JSON response as Airflow 3 formats it: keys in order, no spaces, UTF-8."""
+    return Response(to_json(data), status, content_type=JSON)  # Airflow 3 uses to_json too
 
 
 def indented_json(data: Any, status: int = 200, content_type: str = JSON) -> Response:
-    """Return a response in the bytes of Airflow 2: keys sorted, indented, ASCII."""
+    """Return a JSON response as Airflow 2 formats it: keys sorted, indented, ASCII.
+
+    Raises ValueError for NaN and infinity.
+    """
     text = json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n"
     return Response(text, status, content_type=content_type)
 
 
 def indented_json_fast(data: Any) -> Response:
-    """Return what `indented_json` does, for strings and integers whose keys are sorted already.
+    """Return the same response as `indented_json` in a seventh of the time.
 
-    It takes a seventh of the time. Floats are written differently and must not occur.
+    The keys of `data` must be sorted already. It must not contain floats, because to_json formats
+    them differently.
     """
     try:
         body = to_json(data, indent=2, ensure_ascii=True)

@@ -1,4 +1,4 @@
-"""Schemas of the documents, compiled by jsonschema-rs when the server starts."""
+"""Validators for the schemas of the OpenAPI documents, compiled by jsonschema-rs."""
 
 from typing import Any
 
@@ -6,12 +6,15 @@ from jsonschema_rs import Draft4Validator
 
 
 def compile_schema(schema: dict[str, Any], *, formats: bool) -> Draft4Validator:
-    """Return a validator for a schema of a document; `formats` are ignored if false."""
+    """Return a validator for a schema of OpenAPI 3.0 without `$ref`.
+
+    It checks `format` keywords only if `formats` is true.
+    """
     return Draft4Validator(_without_nullable(schema), validate_formats=formats)
 
 
 def _without_nullable(schema: Any) -> Any:
-    """Return a schema of OpenAPI 3.0 as JSON Schema, which has no `nullable`."""
+    """Convert a schema of OpenAPI 3.0 to JSON Schema, which does not have `nullable`."""
     if isinstance(schema, list):
         return [_without_nullable(each) for each in schema]
     if not isinstance(schema, dict):

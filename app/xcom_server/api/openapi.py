@@ -1,4 +1,4 @@
-"""The OpenAPI documents: found, read, served, and mounted with a handler for every operation."""
+"""Load and serve the OpenAPI documents, and route their operations to handlers."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -14,17 +14,19 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from xcom_server.api import json_io
 from xcom_server.api.connexion_adapter import Handlers, SpecApi
 
-# libyaml's loader, if PyYAML was built with it, is as safe and five times as fast.
+# PyYAML's loader in C is as safe and five times as fast, but not every build includes it.
 _SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiVersion:
-    """One version of the API: `name` is its document's, `checks` are as SpecApi takes them.
+    """One version of the API.
 
-    `authorize` is called for every operation except those whose `security` is empty in the
-    document: before the request is validated if `authorize_before_validation`, otherwise after.
+    `name` is the name of its OpenAPI document, such as "v1". `handlers` and `checks` are arguments
+    of SpecApi. `authorize` raises AccessError for a request that is not allowed. It is called for
+    every operation except those with an empty `security` in the document: before the request is
+    validated if `authorize_before_validation` is true, otherwise after.
     """
 
     name: str
@@ -36,15 +38,18 @@ class ApiVersion:
 
 
 def find(name: str) -> Path:
-    """Return the path of a document, such as `v1`: in the wheel, or beside `app/` in a checkout."""
+    """Return the path of the document with this name, such as "v1".
+
+    The documents are in the installed package, or next to `app/` in a checkout.
+    """
     folders = (_PACKAGE / "openapi", _PACKAGE.parents[1] / "openapi")
     return next(path for folder in folders if (path := folder / f"{name}.yaml").is_file())
 
 
 def mount(app: Flask, version: ApiVersion, *, validate_responses: bool) -> None:
-    """Route a document's operations to their handlers, and serve the document and its page.
+    """Add the operations, the OpenAPI document and the Swagger page of a version to an application.
 
-    Raises LookupError, naming the operation, if one has no handler.
+    Raises LookupError, with the name of the operation, if a handler is missing.
     """
     source, document = _read(version.name)
     public = {
@@ -79,7 +84,7 @@ def mount(app: Flask, version: ApiVersion, *, validate_responses: bool) -> None:
 
 @functools.cache
 def _read(name: str) -> tuple[bytes, dict[str, Any]]:
-    """Return a document as bytes and parsed; the result is shared and must not be changed."""
+    """Return a document as bytes and parsed; callers share the result and must not change it."""
     source = find(name).read_bytes()
     return source, yaml.load(source, _SAFE_LOADER)
 
@@ -97,7 +102,7 @@ def _guarded(
 
 
 def _serve(app: Flask, name: str, source: bytes, document: dict[str, Any]) -> None:
-    """Serve a document as JSON and YAML, and a page of Swagger UI that shows it."""
+    """Serve a document as JSON, as YAML and as a Swagger UI page."""
     base_path = f"/api/{name}"
     app.add_url_rule(
         f"{base_path}/openapi.json", f"{name}_openapi_json", lambda: json_io.indented_json(document)

@@ -1,7 +1,7 @@
-"""Marshmallow schemas compiled into functions that dump a whole page, one field at a time.
+"""Marshmallow schemas compiled into functions that serialize a page of entries at once.
 
-A schema defines the fields, their order and their types. Marshmallow itself would take longer for
-a page of entries than everything else together.
+A schema defines the fields, their order and their types. The functions process one field of all
+entries at a time: Marshmallow itself would take more time than the rest of the request.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,22 +10,22 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-Column = list[Any]  # the values of one field, an item for each entry
+Column = list[Any]  # the values of one field, one for each entry
 
 
 class UtcDateTimeField(fields.DateTime):
     """A datetime in UTC."""
 
     def format_many(self, column: Column) -> Column:
-        """Return what JSON shows for each datetime; the JSON writer itself writes `…Z`."""
+        """Return the JSON values of datetimes; unchanged, because to_json writes them with `Z`."""
         return column
 
 
 def compile_dump(schema: Schema) -> Callable[[Sequence[Any]], list[dict[str, Any]]]:
-    """Return a function that dumps entries as the schema does, its fields in the same order.
+    """Return a function that converts entries to dictionaries, with the fields of the schema.
 
-    Values of String and Integer fields are not converted. Raises TypeError for other fields,
-    except UtcDateTimeField.
+    The keys have the order of the schema. Values of String and Integer fields are not converted.
+    Raises TypeError for a field of any other class except UtcDateTimeField.
     """
     columns = [
         (field.data_key or name, attrgetter(field.attribute or name), _formatter(field))
@@ -34,7 +34,7 @@ def compile_dump(schema: Schema) -> Callable[[Sequence[Any]], list[dict[str, Any
     blank = dict.fromkeys(name for name, _, _ in columns)
 
     def dump(entries: Sequence[Any]) -> list[dict[str, Any]]:
-        rows = [blank.copy() for _ in entries]  # a third of the time of dict(zip(…)) per entry
+        rows = [blank.copy() for _ in entries]  # takes a third of dict(zip(…))'s time
         for name, get, format_many in columns:
             for row, value in zip(rows, format_many([*map(get, entries)]), strict=True):
                 row[name] = value
@@ -48,4 +48,4 @@ def _formatter(field: fields.Field[Any]) -> Callable[[Column], Column]:
         return field.format_many
     if type(field) in (fields.String, fields.Integer):
         return lambda column: column
-    raise TypeError(f"{type(field).__name__} cannot be dumped")
+    raise TypeError(f"{type(field).__name__} is not supported")

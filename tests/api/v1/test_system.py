@@ -116,5 +116,5 @@ def test_a_failure_of_the_server_tells_nothing(client: FlaskClient) -> None:
     answer = client.get("/fail")
 
     detail = error_detail(answer, 500, "Internal Server Error")
-    assert detail == "The server failed; its log says why."
+    assert detail == "Internal error; see the server log."
     assert "secret" not in answer.text

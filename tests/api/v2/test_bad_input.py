@@ -46,10 +46,13 @@ def test_a_malformed_body_is_refused_where_it_breaks(
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ('{"key": "k", "value": NaN}', "it holds NaN, which is not valid in JSON"),
-        ('{"key": "k", "value": [-Infinity]}', "it holds -Infinity, which is not valid in JSON"),
-        ('{"key": "k", "value": 1e400}', "it holds a number too large for a float"),
-        ('{"key": "k", "value": "\\ud800"}', "it holds a lone surrogate, which is not a character"),
+        ('{"key": "k", "value": NaN}', "it contains NaN, which is not valid in JSON"),
+        ('{"key": "k", "value": [-Infinity]}', "it contains -Infinity, which is not valid in JSON"),
+        ('{"key": "k", "value": 1e400}', "it contains a number too large for a float"),
+        (
+            '{"key": "k", "value": "\\ud800"}',
+            "it contains a lone surrogate, which is not a character",
+        ),
     ],
 )
 def test_a_body_that_is_json_to_some_readers_only_is_refused(

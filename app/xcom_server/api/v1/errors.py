@@ -1,7 +1,7 @@
-"""Errors as v1 answers them: problem documents, as in Airflow 2.10.5.
+"""Error responses of v1: problem documents (RFC 9457), as in Airflow 2.10.5.
 
-`type` links to Airflow's manual for errors of the API itself, and is `about:blank` for errors of
-the framework (unknown route, wrong method or media type), as in Airflow.
+As in Airflow, the `type` of an error of the API is a link to Airflow's manual. It is `about:blank`
+for errors of the framework, such as an unknown route or a wrong method or media type.
 """
 
 from connexion.exceptions import ProblemException
@@ -15,7 +15,7 @@ from xcom_server.api.v1 import AIRFLOW_VERSION
 
 PROBLEM_JSON = "application/problem+json"
 
-MAX_DETAIL = 2000  # the longest text about a body's invalid fields, in characters
+MAX_DETAIL = 2000  # characters of an error text about the fields of a body
 _UNKNOWN = ["Unknown field."]  # as marshmallow writes it
 
 _MANUAL = (
@@ -33,7 +33,7 @@ _LINKS = {
 
 
 def render(error: Exception) -> Response:
-    """Return the problem document for an exception; an unexpected one reveals nothing."""
+    """Return the response for an exception; an unexpected one becomes a 500 without details."""
     if isinstance(error, HTTPException):
         return _http_error(error)
     problem = _as_problem(error)
@@ -43,7 +43,7 @@ def render(error: Exception) -> Response:
 
 
 def with_airflow_headers(response: Response) -> Response:
-    """Return the response with the headers that Airflow's web server adds to all of its API."""
+    """Set the headers that Airflow's web server adds to every response, and return the response."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
     return response
@@ -56,11 +56,11 @@ def _as_problem(error: Exception) -> ProblemException:
         return ProblemException(400, "Bad Request", _validation_detail(error))
     if isinstance(error, (errors.XComError, errors.AccessError)):
         return ProblemException(*_own_error(error))
-    return ProblemException(500, "Internal Server Error", "The server failed; its log says why.")
+    return ProblemException(500, "Internal Server Error", "Internal error; see the server log.")
 
 
 def _validation_detail(error: ValidationError) -> str:
-    """Return marshmallow's messages: fields in their order, then unknown ones sorted by name."""
+    """Return marshmallow's messages: known fields in their order, then unknown ones by name."""
     messages = error.normalized_messages()  # type: ignore[no-untyped-call]
     unknown = {name for name, words in messages.items() if words == _UNKNOWN}
     ordered = {name: messages[name] for name in messages if name not in unknown}

@@ -1,4 +1,4 @@
-"""XCom entries in v1 requests and responses, with fields in alphabetical order as in Airflow 2."""
+"""XCom entries in requests and responses of v1, with sorted fields as in Airflow 2."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from xcom_server.formats.rfc3339 import parse_rfc3339
 
 
 class Rfc3339Field(UtcDateTimeField):
-    """A datetime with a time zone, shown in UTC as `2024-01-01T00:00:00+00:00`."""
+    """A datetime with a time zone, written in UTC as `2024-01-01T00:00:00+00:00`."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
         try:
@@ -20,13 +20,13 @@ class Rfc3339Field(UtcDateTimeField):
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from None
 
     def format_many(self, column: Column) -> Column:
-        """Return the text of each datetime; through JSON takes a third of `isoformat`'s time."""
+        """Return each datetime as text; this takes a third of the time of `isoformat`."""
         texts: Column = from_json(to_json(column).replace(b"Z", b"+00:00"))
         return texts
 
 
 class XComCollectionItemSchema(Schema):
-    """An entry in a list: everything but its value."""
+    """An entry in a list, without its value."""
 
     dag_id = fields.String()
     execution_date = Rfc3339Field(attribute="run_date")
@@ -37,6 +37,6 @@ class XComCollectionItemSchema(Schema):
 
 
 class XComSchema(XComCollectionItemSchema):
-    """An entry and its value, which a request gives as text."""
+    """An entry with its value, which is a string or null in a request."""
 
     value = fields.String(required=True, allow_none=True)

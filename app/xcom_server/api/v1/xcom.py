@@ -1,7 +1,8 @@
 """The five XCom operations of v1.
 
-Reads answer as Airflow 2.10.5 does. The writes were specified in 2020 and never shipped; they
-follow the conventions of v1's other resources, and docs/differences.md specifies them.
+The two read operations emulate Airflow 2.10.5. Airflow designed the three write operations in 2020
+but never released them. Here they follow the conventions of Airflow's other v1 resources;
+docs/differences.md describes them.
 """
 
 from collections.abc import Callable
@@ -28,13 +29,13 @@ from xcom_server.values import decode, types
 _schema = XComSchema()
 _dump = compile_dump(XComCollectionItemSchema())
 
-_DATES = {"timestamp": "timestamp", "run_date": "execution_date"}  # the store's names -> v1's
+_DATES = {"timestamp": "timestamp", "run_date": "execution_date"}  # store -> v1
 
 
 def api_version(store: XComStore, settings: Settings, access: authorization.Access) -> ApiVersion:
-    """Return version 1 over a store.
+    """Return version 1 of the API with handlers that use `store`.
 
-    As in Airflow 2, an invalid request is refused before its credentials are checked.
+    As in Airflow 2, requests are validated before their credentials are checked.
     """
     return ApiVersion(
         name="v1",
@@ -47,7 +48,11 @@ def api_version(store: XComStore, settings: Settings, access: authorization.Acce
 
 
 class XComApi:
-    """The handlers of openapi/v1.yaml, over one store."""
+    """The handlers of the operations in openapi/v1.yaml.
+
+    They return the documented responses. They raise ProblemException, marshmallow's ValidationError
+    and the errors of the store, which the `errors` module converts to responses.
+    """
 
     def __init__(self, store: XComStore, settings: Settings) -> None:
         self._store = store
@@ -56,7 +61,7 @@ class XComApi:
         self._may_deserialize = settings.deserialize
 
     def operations(self) -> dict[str, Callable[..., Response]]:
-        """Return the handler of every operationId in the document."""
+        """Return the handlers by operationId."""
         return {
             "getXComEntry": self.list_entries,
             "getXComValue": self.get_entry,
@@ -79,9 +84,10 @@ class XComApi:
         map_index: int | None = None,
         xcom_key: str | None = None,
     ) -> Response:
-        """Return a page of entries without values; `~` stands for any DAG, run or task.
+        """Return a page of entries without values; `~` matches any DAG, run or task.
 
-        As in Airflow 2, a `limit` of 0 asks for the default page size, a large one for the largest.
+        As in Airflow 2, a `limit` of 0 selects the default page size, and a limit above the maximum
+        page size is lowered to it.
         """
         if limit < 0:
             raise BadRequestProblem("Page limit must be a positive integer")
@@ -110,7 +116,7 @@ class XComApi:
         deserialize: bool,
         stringify: bool,
     ) -> Response:
-        """Return one entry, its value as Python's `str()` or, on request, as JSON."""
+        """Return one entry; its value is the result of `str()` or, without `stringify`, JSON."""
         if deserialize and not self._may_deserialize:
             raise BadRequestProblem(detail="XCom deserialization is disabled in configuration.")
         entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, key))
@@ -128,11 +134,11 @@ class XComApi:
         body: JsonObject,
         map_index: int = UNMAPPED,
     ) -> Response:
-        """Store a new entry and return it."""
+        """Create an entry and return it."""
         params = _schema.load(body)
         entry_key = XComKey(dag_id, dag_run_id, task_id, map_index, params["key"])
         _refuse_wildcard(entry_key)
-        for field in _contradictions(params, entry_key):
+        for field in _mismatched_fields(params, entry_key):
             raise BadRequestProblem(detail=f"{field} from request body doesn't match uri parameter")
         with conditional.if_none_match():
             entry = self._store.create(entry_key, body.raw("value"), **_dates(params))
@@ -148,10 +154,10 @@ class XComApi:
         update_mask: list[str] | None = None,
         map_index: int = UNMAPPED,
     ) -> Response:
-        """Give an entry a new value and return it."""
+        """Replace the value of an entry and return the entry; its timestamp does not change."""
         entry_key = XComKey(dag_id, dag_run_id, task_id, map_index, key)
         params = _schema.load(_masked(body, update_mask or []), partial=["key"])
-        for field in _contradictions(params, entry_key):
+        for field in _mismatched_fields(params, entry_key):
             raise _cannot_be_updated(field)
         try:
             entry = self._store.replace_value(
@@ -164,7 +170,7 @@ class XComApi:
     def delete_entry(
         self, dag_id: str, dag_run_id: str, task_id: str, key: str, map_index: int = UNMAPPED
     ) -> Response:
-        """Remove an entry."""
+        """Delete an entry."""
         self._store.delete(
             XComKey(dag_id, dag_run_id, task_id, map_index, key), if_match=conditional.if_match()
         )
@@ -172,7 +178,7 @@ class XComApi:
 
 
 def _entry_response(entry: XComEntry, value: str | None) -> Response:
-    """Return an entry whose value is shown as this text."""
+    """Return the response for an entry, with `value` as its value."""
     data = _dump([entry])[0] | {"value": value}
     return conditional.with_etag(json_io.indented_json_fast(data), entry)
 
@@ -183,12 +189,12 @@ def _refuse_wildcard(entry_key: XComKey) -> None:
             404,
             "Not Found",
             f"'{WILDCARD}' stands for any DAG, DAG run or"
-            " task; an entry can only be written to one.",
+            " task and cannot be used to create an entry.",
         )
 
 
-def _contradictions(params: dict[str, Any], entry_key: XComKey) -> list[str]:
-    """Return the fields of a body that differ from the path's."""
+def _mismatched_fields(params: dict[str, Any], entry_key: XComKey) -> list[str]:
+    """Return the names of the fields in a body that differ from the URL's."""
     return [
         field
         for field in ("dag_id", "task_id", "key", "map_index")
@@ -197,9 +203,9 @@ def _contradictions(params: dict[str, Any], entry_key: XComKey) -> list[str]:
 
 
 def _masked(body: JsonObject, update_mask: list[str]) -> dict[str, Any]:
-    """Return the members of the body that the mask names; an empty mask names all of them.
+    """Return the fields of the body that the mask lists, or the whole body if it is empty.
 
-    Raises BadRequestProblem for a name other than `value`, or one that is missing from the body.
+    Raises BadRequestProblem for a field other than `value`, and for one missing from the body.
     """
     names = [name.strip() for name in update_mask]
     if names in ([], [""]):

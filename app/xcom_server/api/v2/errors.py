@@ -1,4 +1,4 @@
-"""Errors as v2 answers them: `{"detail": …}`, with the texts of Airflow 3.3.2."""
+"""Error responses of v2: `{"detail": …}`, with the texts of Airflow 3.3.2."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from xcom_server.api.v2.validation import InvalidRequest
 
 
 def render(error: Exception) -> Response:
-    """Return the response for an exception; an unexpected one reveals nothing."""
+    """Return the response for an exception; an unexpected one becomes a 500 without details."""
     return conditional.with_error_headers(_response_for(error), error)
 
 
@@ -85,7 +85,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _allow_header(error: MethodNotAllowed) -> str:
-    """Return only the first route's method, as Airflow does, except for OPTIONS."""
+    """Return only the method of the first route, as Airflow does; for OPTIONS, return them all."""
     if request.path.startswith("/auth/"):
         return "POST"
     return ", ".join(error.valid_methods or []) if request.method == "OPTIONS" else "GET"

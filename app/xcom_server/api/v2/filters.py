@@ -1,4 +1,4 @@
-"""The filters and the order of v2's list, with the meaning they have in Airflow 3.3.2."""
+"""The filters and the sort order of the list operation, as in Airflow 3.3.2."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -14,17 +14,17 @@ _PATTERN_FIELDS: dict[str, Field] = {
     "run_id": "run_id",
     "task_id": "task_id",
 }
-"""The name of a pattern in the document -> the field it is matched against."""
+"""The prefix of a pattern parameter's name -> the field that the pattern is matched against."""
 
 _DATES: tuple[Field, ...] = ("logical_date", "run_after")
 _BOUNDS: tuple[Operator, ...] = ("gte", "gt", "lte", "lt")
 
-MAX_ORDER = 10  # how many fields `order_by` may list
-MAX_ALTERNATIVES = 100  # how many alternatives a pattern may have; SQLite refuses about a thousand
+MAX_ORDER = 10  # fields in `order_by`
+MAX_ALTERNATIVES = 100  # in one pattern; SQLite rejects about a thousand
 
 
 def conditions(params: dict[str, Any]) -> tuple[Condition, ...]:
-    """Return the conditions that query parameters stand for; None is ignored.
+    """Return the conditions that correspond to query parameters; parameters of None are ignored.
 
     Raises BadRequestProblem for a pattern with too many alternatives.
     """
@@ -32,7 +32,10 @@ def conditions(params: dict[str, Any]) -> tuple[Condition, ...]:
 
 
 def order(names: list[str]) -> list[Order]:
-    """Return the order that `order_by` lists; raises BadRequestProblem with Airflow's text."""
+    """Return the sort order for the values of `order_by`, where `-` means descending.
+
+    Raises BadRequestProblem with the text of Airflow for too many or unknown fields.
+    """
     if len(names) > MAX_ORDER:
         raise BadRequestProblem(
             detail=f"Ordering with more than {MAX_ORDER} parameters is not"
@@ -61,7 +64,7 @@ def _conditions(params: dict[str, Any]) -> Iterable[Condition]:
 
 
 def _in_utc(date: datetime) -> datetime:
-    """Return a datetime in UTC, or the first or last one that Python has if it is outside."""
+    """Convert a datetime to UTC; a result out of Python's range becomes the nearest one in it."""
     try:
         return date.astimezone(UTC)
     except OverflowError:
@@ -70,7 +73,7 @@ def _in_utc(date: datetime) -> datetime:
 
 
 def _alternatives(pattern: str) -> list[str]:
-    """Return the alternatives of a pattern; the pattern `~` matches every name."""
+    """Split a pattern at `|` into alternatives; the pattern `~` matches every name."""
     if pattern == "~":
         return [""]
     terms = [*dict.fromkeys(term.strip() for term in pattern.split("|") if term.strip())]
@@ -87,10 +90,11 @@ def _contains(field: Field, term: str) -> Comparison:
 
 
 def _starts_with(field: Field, term: str) -> tuple[Comparison, ...]:
-    """Return the range of names that start with a term without its trailing punctuation.
+    """Return the range of names that start with a term, without the term's trailing punctuation.
 
-    Airflow leaves punctuation out because collations differ in how they sort it. If no letter or
-    digit follows the last one (`z`), the range ends where that of the letters before it does.
+    Airflow removes punctuation because collations sort it differently. The range ends before the
+    term with its last character replaced by the next one. If the next one is not a letter or digit,
+    as after `z`, the range ends where the range of the shorter term does.
     """
     first = _strip_trailing_punctuation(term)
     if not first:

@@ -1,4 +1,4 @@
-"""`/auth/token`: tokens for a user name and password, as Airflow 3.3.2's simple auth manager."""
+"""`/auth/token`: log in for a token, as in the simple auth manager of Airflow 3.3.2."""
 
 import re
 from typing import Any
@@ -15,11 +15,11 @@ from xcom_server.api.v2 import validation
 from xcom_server.errors import Unauthenticated
 from xcom_server.formats.strict_json import InvalidJson
 
-CLI_TOKEN_SECONDS = 60 * 60  # the longest lifetime of a token from /auth/token/cli
+CLI_TOKEN_SECONDS = 60 * 60  # the maximum lifetime of a token from /auth/token/cli
 FORM = "application/x-www-form-urlencoded"
 FIELDS = ("username", "password")
 
-HIDDEN = "***"  # shown in errors in place of a password
+HIDDEN = "***"  # replaces passwords in error messages
 
 _LOGIN = SchemaValidator(
     core_schema.model_fields_schema(
@@ -29,7 +29,7 @@ _LOGIN = SchemaValidator(
     )
 )
 
-_PYDANTIC = "2.13"  # the release of pydantic in the links of Airflow 3.3.2
+_PYDANTIC = "2.13"  # the pydantic release in the links in error messages of Airflow 3.3.2
 
 _RELEASE_IN_LINK = re.compile(
     r"(?<=^    For further information visit https://errors\.pydantic\.dev/)[0-9.]+", re.MULTILINE
@@ -37,7 +37,12 @@ _RELEASE_IN_LINK = re.compile(
 
 
 def mount(app: Flask, access: Access) -> None:
-    """Route /auth/token and /auth/token/cli."""
+    """Add `/auth/token` and `/auth/token/cli` to an application.
+
+    They return a 201 with `{"access_token": …}`. Errors: 400 for an empty name or password, 401 for
+    a wrong one, 403 for a GET when authentication is on, 415 for a wrong media type, 422 for an
+    invalid body, 429 after too many wrong passwords.
+    """
 
     def create_token() -> Response:
         credentials = _json_or_form()
@@ -62,11 +67,16 @@ def mount(app: Flask, access: Access) -> None:
 
     app.add_url_rule("/auth/token", "create_token", create_token, methods=["POST"])
     app.add_url_rule("/auth/token/cli", "create_token_cli", create_token_for_cli, methods=["POST"])
-    app.add_url_rule("/auth/token", "create_token_for_anybody", create_token_without_credentials)
+    app.add_url_rule(
+        "/auth/token", "create_token_without_credentials", create_token_without_credentials
+    )
 
 
-def _token_for(access: Access, credentials: dict[str, str], at_most: int | None) -> Response:
-    """Return a token that is valid for `at_most` seconds, or for the configured lifetime."""
+def _token_for(access: Access, credentials: dict[str, str], max_seconds: int | None) -> Response:
+    """Return a 201 with a token; `max_seconds` limits the configured lifetime.
+
+    Raises ProblemException for empty or wrong credentials, and TooManyAttempts.
+    """
     username, password = (credentials[name] for name in FIELDS)
     if access.is_enforced and not (username and password):
         raise ProblemException(400, detail="Username and password must be provided")
@@ -74,11 +84,15 @@ def _token_for(access: Access, credentials: dict[str, str], at_most: int | None)
         user = access.login(username, password)
     except Unauthenticated:
         raise ProblemException(401, detail="Invalid credentials") from None
-    return json_io.compact_json({"access_token": access.tokens.issue(user, at_most)}, 201)
+    return json_io.compact_json({"access_token": access.tokens.issue(user, max_seconds)}, 201)
 
 
 def _json_or_form() -> dict[str, Any]:
-    """Return a body that is JSON, or a form, whose other fields are ignored."""
+    """Return the credentials in a JSON or form body.
+
+    Other fields of a form are ignored, as in Airflow. Raises ProblemException for another media
+    type, and for JSON that is not an object.
+    """
     body = json_io.read_body()
     content_type = request.headers.get("Content-Type", json_io.JSON).split(";")[0].strip()
     if content_type == FORM:
@@ -92,7 +106,7 @@ def _json_or_form() -> dict[str, Any]:
         data = None
     if not isinstance(data, dict):
         raise ProblemException(
-            422, detail="The body must be a JSON object of username and password"
+            422, detail="The body must be a JSON object with username and password"
         )
     return data
 
@@ -104,9 +118,9 @@ def _errors(credentials: Any, *loc: str) -> list[RequestError]:
 
 
 def _redacted(error: RequestError) -> RequestError:
-    """Return an error that repeats no text of the request except the user name.
+    """Return an error in which every string of the request except the user name is hidden.
 
-    Any other text may be a password, in whatever field it was sent.
+    Any other string may be a password that was sent in the wrong field.
     """
     place = error["loc"][-1:] if error["type"] != "missing" else []
     return {**error, "input": _redacted_input(error["input"], *place)}
@@ -123,7 +137,7 @@ def _redacted_input(value: Any, name: object = None) -> Any:
 
 
 def _as_text(errors: list[RequestError]) -> str:
-    """Return errors in the text form of pydantic."""
+    """Return errors as the text that pydantic writes for them."""
     details = [
         InitErrorDetails(type=each["type"], loc=tuple(each["loc"]), input=each["input"])
         for each in errors

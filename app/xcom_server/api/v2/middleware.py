@@ -1,15 +1,15 @@
-"""What applies to every response of v2: gzip on request, and no HEAD or OPTIONS."""
+"""Behavior of every v2 route: HEAD and OPTIONS are rejected, and gzip is supported."""
 
 import zlib
 
 from flask import Response, current_app, request
 from werkzeug.exceptions import MethodNotAllowed
 
-AUTOMATIC_METHODS = ("HEAD", "OPTIONS")  # Flask answers them, and Airflow's framework does not
+AUTOMATIC_METHODS = ("HEAD", "OPTIONS")  # Flask adds them to every route; FastAPI does not
 
 
 def refuse_head_and_options() -> None:
-    """Raise MethodNotAllowed for an automatic method of a route."""
+    """Raise MethodNotAllowed for a HEAD or OPTIONS request to an existing route."""
     if request.method in AUTOMATIC_METHODS and request.url_rule is not None:
         routes = current_app.create_url_adapter(request)
         allowed = routes.allowed_methods() if routes is not None else []
@@ -17,7 +17,10 @@ def refuse_head_and_options() -> None:
 
 
 def gzip_response(response: Response) -> Response:
-    """Compress a response of any size if the client accepts gzip by name, as Airflow does."""
+    """Compress a response of any size if `Accept-Encoding` lists gzip, as Airflow does.
+
+    A 204 and a streamed file are returned unchanged.
+    """
     if response.status_code == 204 or response.direct_passthrough:
         return response
     response.headers["Vary"] = "Accept-Encoding"
@@ -28,6 +31,6 @@ def gzip_response(response: Response) -> Response:
 
 
 def _compressed(body: bytes) -> bytes:
-    """Return the same bytes as Airflow, which flushes the stream once before it ends."""
-    stream = zlib.compressobj(5, wbits=31)  # 31: with a header of gzip
+    """Compress a body to the same bytes as Airflow, which flushes the stream before it ends."""
+    stream = zlib.compressobj(5, wbits=31)  # 31: gzip header, 32 KiB window
     return stream.compress(body) + stream.flush(zlib.Z_SYNC_FLUSH) + stream.flush()

@@ -1,4 +1,4 @@
-"""An XCom entry in v2's responses; fields are in the order of Airflow 3.3.2."""
+"""XCom entries in responses of v2, with the fields in the order of Airflow 3.3.2."""
 
 from datetime import datetime
 from typing import Any
@@ -9,14 +9,14 @@ from xcom_server.api.serialization import UtcDateTimeField
 
 
 class ZuluField(UtcDateTimeField):
-    """A datetime, shown in UTC as `2024-01-01T00:00:00Z`."""
+    """A datetime, written in UTC as `2024-01-01T00:00:00Z`."""
 
     def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.isoformat().replace("+00:00", "Z")
 
 
 class XComResponseSchema(Schema):
-    """An entry without its value; display names are the same as ids here."""
+    """An entry without its value; display names are always equal to the ids."""
 
     key = fields.String()
     timestamp = ZuluField()

@@ -1,7 +1,7 @@
-"""Requests validated against the document as FastAPI does, with the errors of pydantic.
+"""Validation of requests against the OpenAPI document, with the errors of FastAPI and pydantic.
 
-pydantic-core parses the fields of a body, and parameters leniently: `limit=+5`, `stringify=yes`, a
-datetime as Unix seconds. One answer reports all errors of a request.
+pydantic-core parses parameters and the fields of a body. As in Airflow it is lenient: `limit=+5`,
+`stringify=yes` and a datetime in Unix seconds are valid. One response lists all errors.
 """
 
 import re
@@ -18,14 +18,14 @@ from xcom_server.errors import ReservedKeys
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson, JsonObject, UnreadableJson
 from xcom_server.values.reserved import refuse_reserved
 
-MAX_ERRORS = 100  # how many errors one answer reports
-_NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # escaped once, not the escape of a backslash
+MAX_ERRORS = 100  # in one response
+_NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # an escaped NUL, but not a backslash followed by u0000
 
-_BODY = "body"  # the argument of a handler, and the first element of `loc` in a body's errors
+_BODY = "body"  # the name of a handler's argument, and the first element of `loc`
 
 
 class InvalidRequest(Exception):
-    """The errors of a request, at most MAX_ERRORS."""
+    """A request is invalid; `errors` holds at most MAX_ERRORS of its errors."""
 
     def __init__(self, errors: list[RequestError]) -> None:
         super().__init__(errors)
@@ -33,7 +33,10 @@ class InvalidRequest(Exception):
 
 
 class ParameterValidator(ParameterCheck):
-    """Ignores unknown query parameters; of several with one name the last counts."""
+    """Parses path and query parameters; unknown ones are ignored.
+
+    If a parameter that is not an array is repeated, the last value is used.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -48,9 +51,9 @@ class ParameterValidator(ParameterCheck):
         self._arrays = {each["name"] for each in in_order if each["schema"]["type"] == "array"}
 
     def check(self, request: SpecRequest) -> None:
-        """Put the values of all parameters, or their defaults, into the request's context.
+        """Store the values of all parameters, or their defaults, in the request's context.
 
-        Raises InvalidRequest with the errors of the body too, after those of the parameters.
+        Raises InvalidRequest with the errors of the parameters, followed by those of the body.
         """
         query = {
             name: texts if name in self._arrays else texts[-1]
@@ -69,7 +72,7 @@ class ParameterValidator(ParameterCheck):
 
 
 class BodyValidator(BodyCheck):
-    """Validates a body; the parameter check reports its errors together with its own."""
+    """Validates a body; the parameter check reports the errors together with its own."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -77,12 +80,15 @@ class BodyValidator(BodyCheck):
         self._fields = list(self.schema["properties"])
 
     def _sort_key(self, error: RequestError) -> int:
-        """Sort errors by the order of fields in the document; unknown fields come last."""
+        """Return the position of the error's field in the document; unknown fields come last."""
         field = error["loc"][-1]
         return self._fields.index(str(field)) if field in self._fields else len(self._fields)
 
     def check(self, request: SpecRequest) -> None:
-        """Put the body into the request's context, or its errors into the request."""
+        """Store the body in the request's context as `body`, or its errors in `request.errors`.
+
+        Raises the errors of `json_or_text`.
+        """
         errors: list[RequestError] = []
         body = json_or_text()
         if body is None:
@@ -106,7 +112,7 @@ def error_detail(
     input_: Any,
     ctx: dict[str, Any] | None = None,
 ) -> RequestError:
-    """Return an error in the form of FastAPI."""
+    """Return an error in the format of FastAPI; see RequestError for the arguments."""
     error: RequestError = {"type": kind, "loc": list(loc), "msg": message, "input": input_}
     if ctx:
         error["ctx"] = ctx
@@ -121,7 +127,10 @@ def missing_body() -> RequestError:
 def validate(
     validator: SchemaValidator, value: Any, loc: tuple[str, ...], errors: list[RequestError]
 ) -> Any:
-    """Return a value as the validator converts it; add its errors, at `loc`, to `errors`."""
+    """Return a value as converted by a validator, or None if it is invalid.
+
+    Appends the errors of an invalid value to `errors`; their `loc` starts with the argument `loc`.
+    """
     try:
         return validator.validate_python(value)
     except ValidationError as error:
@@ -135,10 +144,10 @@ def validate(
 
 
 def json_or_text() -> Any:
-    """Return the body as JSON if its media type says so, otherwise as text; None if it is empty.
+    """Return the body, parsed if its media type is JSON, otherwise as text; None if it is empty.
 
-    Raises InvalidRequest for a body that is not JSON, and BadRequestProblem for bytes that cannot
-    be decoded.
+    Raises InvalidRequest for a body that is not JSON, BadRequestProblem for one that Airflow cannot
+    parse, and the errors of `json_io.read_body`.
     """
     body = json_io.read_body()
     if not body:
@@ -146,19 +155,19 @@ def json_or_text() -> Any:
     if not flask_request.is_json:
         return body.decode(errors="replace")
     try:
-        return json_io.json_body(duplicate_keys=True)  # the last counts, as in Airflow
+        return json_io.json_body(duplicate_keys=True)  # the last one wins, as in Airflow
     except UnreadableJson:
         raise BadRequestProblem(detail="There was an error parsing the body") from None
     except AmbiguousJson as error:
-        raise InvalidRequest([_not_json(f"it holds {error}")]) from None
+        raise InvalidRequest([_not_json(f"it contains {error}")]) from None
     except InvalidJson as error:
-        if not error.reason:  # valid JSON with an integer of too many digits
+        if not error.reason:  # valid JSON, but an integer has too many digits
             raise BadRequestProblem(detail="There was an error parsing the body") from None
         raise InvalidRequest([_not_json(error.reason, error.position)]) from None
 
 
 def refuse_malformed_body() -> None:
-    """Raise for a body that is not JSON: FastAPI parses it before it checks credentials."""
+    """Raise the errors of `json_or_text`: FastAPI parses bodies before it checks credentials."""
     if flask_request.method in ("PATCH", "POST"):
         json_or_text()
 
@@ -170,7 +179,7 @@ def _not_json(reason: str, *position: int) -> RequestError:
 
 
 def _value_errors(body: Any) -> list[RequestError]:
-    """Return the errors of a body's value that a schema cannot express."""
+    """Return the errors of the `value` in a body that a schema cannot describe."""
     if not isinstance(body, JsonObject) or "value" not in body:
         return []
     text = body.raw("value")
@@ -181,7 +190,7 @@ def _value_errors(body: Any) -> list[RequestError]:
     if _NUL.search(text):
         return [
             _value_error(
-                body, "XCom value contains a NUL character, which Airflow's databases refuse."
+                body, "XCom value contains a NUL character, which Airflow's databases reject."
             )
         ]
     return []
@@ -208,7 +217,8 @@ def _schema(shape: dict[str, Any]) -> CoreSchema:
                 pattern=shape.get("pattern"),
             )
         case {"type": "array"}:
-            return core_schema.list_schema(core_schema.str_schema())  # the handler checks the items
+            # The handler validates the items.
+            return core_schema.list_schema(core_schema.str_schema())
     return core_schema.any_schema()
 
 

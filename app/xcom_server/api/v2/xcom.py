@@ -1,4 +1,4 @@
-"""The five XCom operations of v2, as Airflow 3.3.2 answers them."""
+"""The five XCom operations of v2, which emulate Airflow 3.3.2."""
 
 import json
 from collections.abc import Callable
@@ -24,10 +24,10 @@ _dump = compile_dump(XComResponseSchema())
 
 
 def api_version(store: XComStore, settings: Settings, access: authorization.Access) -> ApiVersion:
-    """Return version 2 over a store.
+    """Return version 2 of the API with handlers that use `store`.
 
-    As in Airflow 3, credentials are checked before everything else, except that a body which is
-    not JSON is refused first.
+    As in Airflow 3, a body that is not JSON is rejected first, then credentials are checked, and
+    then the request is validated.
     """
 
     def authorize() -> None:
@@ -45,14 +45,18 @@ def api_version(store: XComStore, settings: Settings, access: authorization.Acce
 
 
 class XComApi:
-    """The handlers of openapi/v2.yaml, over one store."""
+    """The handlers of the operations in openapi/v2.yaml.
+
+    They return the documented responses. They raise BadRequestProblem and the errors of the store,
+    which the `errors` module converts to responses.
+    """
 
     def __init__(self, store: XComStore, settings: Settings) -> None:
         self._store = store
         self._maximum_page = settings.maximum_page_limit
 
     def operations(self) -> dict[str, Callable[..., Response]]:
-        """Return the handler of every operationId in the document."""
+        """Return the handlers by operationId."""
         return {
             "get_xcom_entries": self.list_entries,
             "get_xcom_entry": self.get_entry,
@@ -77,7 +81,10 @@ class XComApi:
         order_by: list[str] | None = None,
         **params: Any,
     ) -> Response:
-        """Return a page of entries without values; `~` stands for any DAG, run or task."""
+        """Return a page of entries without values; `~` matches any DAG, run or task.
+
+        A `limit` above the maximum page size is lowered to it.
+        """
         filter_ = XComFilter.of(
             dag_id,
             dag_run_id,
@@ -107,7 +114,7 @@ class XComApi:
         deserialize: bool,
         stringify: bool,
     ) -> Response:
-        """Return one entry, its value as JSON or, on request, as Python's `str()`."""
+        """Return one entry; its value is JSON or, with `stringify`, the result of `str()`."""
         entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key))
         value = decode.decode_v2(entry.value) if deserialize else json.loads(entry.value)
         return _entry_response(entry, str(value) if stringify and value is not None else value)
@@ -115,7 +122,7 @@ class XComApi:
     def create_entry(
         self, dag_id: str, dag_run_id: str, task_id: str, body: JsonObject
     ) -> Response:
-        """Store a new entry and return it."""
+        """Create an entry and return it."""
         entry_key = XComKey(dag_id, dag_run_id, task_id, body["map_index"], body["key"])
         with conditional.if_none_match():
             entry = self._store.create(entry_key, body.raw("value"))
@@ -124,7 +131,7 @@ class XComApi:
     def update_entry(
         self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str, body: JsonObject
     ) -> Response:
-        """Give an entry a new value and the current time as its timestamp, and return it."""
+        """Replace the value of an entry, set its timestamp to the current time, and return it."""
         entry_key = XComKey(dag_id, dag_run_id, task_id, body["map_index"], xcom_key)
         entry = self._store.replace_value(
             entry_key,
@@ -137,7 +144,7 @@ class XComApi:
     def delete_entry(
         self, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str, map_index: int = UNMAPPED
     ) -> Response:
-        """Remove an entry."""
+        """Delete an entry."""
         self._store.delete(
             XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key),
             if_match=conditional.if_match(),
@@ -146,6 +153,6 @@ class XComApi:
 
 
 def _entry_response(entry: XComEntry, value: Any, status: int = 200) -> Response:
-    """Return an entry with this value, not the JSON text that is stored."""
+    """Return the response for an entry, with `value` instead of the stored JSON text."""
     data = _dump([entry])[0] | {"value": value}
     return conditional.with_etag(json_io.compact_json(data, status), entry)
