@@ -1,7 +1,8 @@
 """Error responses of v1: problem documents (RFC 9457), as in Airflow 2.10.5.
 
 As in Airflow, the `type` of an error of the API is a link to Airflow's manual. It is `about:blank`
-for errors of the framework, such as an unknown route or a wrong method or media type.
+for errors of the framework, such as an unknown route or a wrong method or media type, and for the
+statuses that this server adds: 412, 429 and 503.
 """
 
 from connexion.exceptions import ProblemException
