@@ -202,7 +202,7 @@ def test_a_user_without_a_role_or_a_password_is_named(tmp_path: Path, missing: s
     path = tmp_path / "users.json"
     path.write_text(json.dumps({"users": {"ann": fields}}))
 
-    with pytest.raises(InvalidUsersFile, match=f"user 'ann': {missing} is"):
+    with pytest.raises(InvalidUsersFile, match=f"user 'ann': {missing} must be"):
         read(path)
 
 

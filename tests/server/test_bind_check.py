@@ -249,7 +249,7 @@ def test_the_server_answers_on_loopback_without_users(tmp_path: Path, bind: str)
         ),
         (None, "{bad", "the users file xcom-users.json cannot be used: not JSON"),
         (None, '{"users": {"ann": {"role": "x"}}}', "user 'ann': role must be one of"),
-        ("short", '{"users": {}}', "the key file xcom-token.key holds 5 bytes, less than 64"),
+        ("short", '{"users": {}}', "the key file xcom-token.key has 5 bytes, but at least 64"),
     ],
 )
 def test_users_that_cannot_be_told_are_said_in_a_line(

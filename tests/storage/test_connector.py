@@ -38,7 +38,7 @@ def test_connection_that_arrives_after_its_timeout_is_closed(
     late = psycopg.connect(postgres_url.replace("+psycopg", ""))
     driver = Driver(late)
 
-    with pytest.raises(NoResponse, match="no host answered in time"):
+    with pytest.raises(NoResponse, match="no host responded in time"):
         connect(driver, monkeypatch, 0.01)
     assert not late.closed
     driver.released.set()

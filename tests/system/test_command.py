@@ -85,7 +85,7 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
     assert second.stdout == f"The database is at schema {HEAD}.\n"
     assert [each.stdout for each in before] == ["none\n", ""]
     assert before[1].stderr == (
-        f"Error: The database is at schema none, this server needs {HEAD}."
+        f"Error: The database is at schema none, but this server needs {HEAD}."
         " Run: xcom-server db upgrade\n"
     )
     assert [each.stdout for each in after] == [
