@@ -1,4 +1,5 @@
-# The server with its PostgreSQL driver, in an image that runs without root: docs/deployment.md.
+# The server with its PostgreSQL driver, in an image that needs no root: docs/deployment.md.
+# The base image is pinned by tag, not by digest: CONTRIBUTING.md, "Pin the images".
 ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim-trixie AS build
@@ -6,21 +7,24 @@ ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source
 COPY . .
-RUN python -m pip wheel --constraint constraints.txt --wheel-dir /wheels '.[postgres]'
+# Every downloaded file must match a hash in requirements/.
+RUN python -m venv /opt/build && /opt/build/bin/python -m pip install --require-hashes \
+    --only-binary :all: --requirement requirements/build.txt
+RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 RUN python -m venv --without-pip /opt/xcom && python -m pip --python /opt/xcom/bin/python install \
-    --no-index --find-links /wheels --constraint constraints.txt 'xcom-server[postgres]'
+    --require-hashes --only-binary :all: --requirement requirements/serve.txt
+RUN python -m pip --python /opt/xcom/bin/python install --no-index --no-deps /wheels/*.whl
 
 FROM python:${PYTHON}-slim-trixie
 COPY --from=build /opt/xcom /opt/xcom
-# A new named volume gets the owner of this folder.
+# A named volume takes over this folder's owner.
 RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/xcom
 WORKDIR /var/lib/xcom
 USER 10001:10001
 
-# gunicorn's heartbeat files are in /dev/shm, which is in memory and is writable even if the root
-# file system is read-only.
-# On other addresses than loopback the server requires users; `user add` writes them to the volume.
-# The linter mistakes the name of the token key file for a secret.
+# /dev/shm is memory, and writable where the root file system is not: gunicorn's heartbeat is there.
+# Beyond loopback the server only listens with users; `user add` writes them into the volume.
+# The linter takes the name of the token key's file for the key itself.
 # hadolint ignore=DL3064
 ENV PATH=/opt/xcom/bin:$PATH \
     TMPDIR=/dev/shm \
@@ -32,7 +36,7 @@ ENV PATH=/opt/xcom/bin:$PATH \
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 
-# /live, not /ready: replacing an unhealthy container does not repair a database.
+# /live and not /ready: what is unhealthy gets replaced in places, which mends no database.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import http.client, os; server = http.client.HTTPConnection('127.0.0.1', int(os.environ['XCOM_BIND'].rpartition(':')[2]), timeout=2); server.request('GET', '/live'); raise SystemExit(server.getresponse().status != 200)"]
 ENTRYPOINT ["xcom-server"]

@@ -1,41 +1,74 @@
-# Every target installs what it needs; Python 3.11+, make and a package index are required.
+# Every target installs what it needs on a machine with Python 3.11+, make and a package index.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP_INSTALL = python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP_INSTALL = python -m pip install --quiet --disable-pip-version-check
+# Every downloaded file must match a hash in requirements/.
+LOCKED = $(PIP_INSTALL) --require-hashes --only-binary :all:
 CLIENTS := 3.3.2 3.0.2 2.10.0 2.7.3 2.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test faults bench check clean
+.PHONY: help serve test test-lowest faults bench check dist lock clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-serve: .venv/serve ## Run the server at http://127.0.0.1:8080; Ctrl-C stops it
+serve: .venv/serve ## Run the server on http://127.0.0.1:8080 (stop it with Ctrl-C)
 	@$(BIN)/xcom-server db upgrade
 	@exec $(BIN)/xcom-server serve
 
 test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) ## Run every test, official clients included
 	$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
 
+# Without the tests that need the linters, the fuzzer, the clients or much time.
+test-lowest: .venvs/lowest/done ## Run the tests with the lowest versions that setup.cfg allows
+	.venvs/lowest/bin/python -m pytest --numprocesses auto --dist loadfile \
+		$(addprefix --ignore tests/,bench clients faults contract/test_fuzz.py $(LINTED))
+
 KILLS := 50
 SEED :=
-faults: .venv/test ## Kill processes while clients write, 50 times per database; SEED=… repeats a run
+faults: .venv/test ## Kill processes 50 times on each database while clients write; SEED=… repeats it
 	@failed=0; for database in sqlite postgres; do \
 		$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m tests.faults.run --minutes 8 \
 			--database $$database --kills $(KILLS) $(SEED:%=--seed %) || failed=1; \
 	done; exit $$failed
 
 OPTIONS :=
-bench: .venv/bench wrk ## Compare the speed with bare stacks (15 minutes, OPTIONS=--quick: 2)
+bench: .venv/bench wrk ## Measure the server beside bare stacks, 15 minutes; OPTIONS=--quick: 2
 	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m bench $(OPTIONS)
 
-check: .venv/test ## Lint, check the types and the import rules
+SCHEMA = $(BIN)/check-jsonschema --builtin-schema
+check: .venv/test ## Lint, check types, import rules, spelling and the forge's files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) vendor.dependabot .github/dependabot.yml
+	$(SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 
-clean: ## Remove the environments and the files of tests and builds, but not xcom.db
+dist: .venvs/release/done ## Build the sdist and the wheel, check them, and run the installed wheel
+	rm -rf build dist
+	.venvs/release/bin/python -m build --no-isolation
+	.venvs/release/bin/twine check --strict dist/*
+	$(PYTHON) tests/support/smoke.py dist/*.whl
+
+# The versions that are locked already stay, unless UPGRADE is set.
+UPGRADE :=
+LOCK = .venvs/release/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command 'make lock' $(UPGRADE:%=--upgrade)
+lock: .venvs/release/done ## Write requirements/*.txt again; UPGRADE=1 takes the newest versions
+	$(LOCK) requirements/build.in --output-file requirements/build.txt
+	$(LOCK) setup.cfg --extra release --output-file requirements/release.txt
+	$(LOCK) setup.cfg --extra test --extra fuzz --extra lint --output-file requirements/test.txt
+	$(LOCK) setup.cfg --extra postgres --constraint requirements/test.txt --output-file requirements/serve.txt
+	$(LOCK) setup.cfg --extra bench --constraint requirements/test.txt --output-file requirements/bench.txt
+	$(LOCK) setup.cfg --extra test --resolution lowest-direct --output-file requirements/lowest.txt
+	for version in $(CLIENTS); do echo "apache-airflow-client==$$version" | \
+		$(LOCK) - --output-file requirements/client-$$version.txt || exit; done
+
+clean: ## Remove the environments and what tests left (xcom.db stays)
 	rm -rf .venv .venvs build dist app/*.egg-info .coverage* .hypothesis .*_cache
 
 .venv/bin/python:
@@ -43,36 +76,33 @@ clean: ## Remove the environments and the files of tests and builds, but not xco
 		f"xcom-server needs Python 3.11 or newer, this is {sys.version.split()[0]}: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 
-.venv/serve: .venv/bin/python setup.cfg setup.py constraints.txt
-	@echo "Installing the server; the first time takes about a minute."
-	$(BIN)/$(PIP_INSTALL) --editable .
+# serve, test and bench: each is a file in requirements/.
+.venv/%: .venv/bin/python setup.cfg setup.py pyproject.toml requirements/build.txt requirements/%.txt
+	@echo "Installing requirements/$*.txt, for the first time about a minute."
+	$(BIN)/$(LOCKED) -r requirements/build.txt -r requirements/$*.txt
+	$(BIN)/$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/test: .venv/bin/python setup.cfg setup.py constraints.txt
-	@echo "Installing the test requirements; the first time takes about a minute."
-	$(BIN)/$(PIP_INSTALL) --editable '.[test]'
+.venvs/lowest/done: requirements/lowest.txt setup.cfg
+	$(PYTHON) -m venv --clear .venvs/lowest
+	.venvs/lowest/bin/$(LOCKED) -r requirements/lowest.txt
+	.venvs/lowest/bin/$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/bench: .venv/bin/python setup.cfg setup.py constraints.txt
-	@echo "Installing the benchmark's requirements; the first time takes about a minute."
-	$(BIN)/$(PIP_INSTALL) --editable '.[bench]'
+# release, and an environment for each official client: they need different versions.
+.venvs/%/done: requirements/%.txt
+	$(PYTHON) -m venv --clear .venvs/$*
+	.venvs/$*/bin/$(LOCKED) -r requirements/build.txt -r requirements/$*.txt
 	@touch $@
 
-# One environment per official client, because they need different versions of libraries.
-.venvs/client-%/done: constraints-clients.txt
-	$(PYTHON) -m venv .venvs/client-$*
-	.venvs/client-$*/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints-clients.txt apache-airflow-client==$*
-	@touch $@
-
-# The tests of the README need curl, and the generated bash client also needs column.
+# The README's first calls are made with curl, and the generated bash client needs column too.
 .PHONY: curl
 curl:
 	@command -v curl >/dev/null && command -v column >/dev/null || \
 		{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq curl bsdextrautils; } || \
 		{ echo "make test needs curl and column (Debian: curl, bsdextrautils)" >&2; exit 1; }
 
-# Without wrk the benchmark skips the measurements that need it, and reports that in its table.
+# Without it the benchmark measures the rest, and its table says what is missing.
 .PHONY: wrk
 wrk:
 	@command -v wrk >/dev/null || \

@@ -10,7 +10,7 @@ from dockerfile_parse import DockerfileParser
 
 from tests.support.paths import ROOT
 
-FOLDERS = ("/source", "/wheels", "/opt/xcom", "/var/lib/xcom")
+FOLDERS = ("/source", "/wheels", "/opt/build", "/opt/xcom", "/var/lib/xcom")
 """The folders that the Dockerfile uses; without Docker they are somewhere else."""
 
 
