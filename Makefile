@@ -19,10 +19,12 @@ serve: .venv/serve ## Run the server on http://127.0.0.1:8080 (stop it with Ctrl
 test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) ## Run every test, official clients included
 	$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
 
-# Without the tests that need the linters, the fuzzer, the clients or much time.
+# These need the linters, the fuzzer, the clients or the locked versions, or do not test the server.
+NOT_LOWEST := bench clients contract/test_fuzz.py contract/test_seed_document.py faults \
+	system/test_deployment.py system/test_image.py
 test-lowest: .venvs/lowest/done ## Run the tests with the lowest versions that setup.cfg allows
 	.venvs/lowest/bin/python -m pytest --numprocesses auto --dist loadfile \
-		$(addprefix --ignore tests/,bench clients faults contract/test_fuzz.py $(LINTED))
+		$(addprefix --ignore tests/,$(NOT_LOWEST))
 
 KILLS := 50
 SEED :=
@@ -52,7 +54,7 @@ dist: .venvs/release/done ## Build the sdist and the wheel, check them, and run 
 	rm -rf build dist
 	.venvs/release/bin/python -m build --no-isolation
 	.venvs/release/bin/twine check --strict dist/*
-	$(PYTHON) tests/support/smoke.py dist/*.whl
+	.venvs/release/bin/python tests/support/smoke.py dist/*.whl
 
 # The versions that are locked already stay, unless UPGRADE is set.
 UPGRADE :=
