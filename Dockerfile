@@ -1,4 +1,4 @@
-# The server with its PostgreSQL driver, in an image that needs no root: docs/deployment.md.
+# The server with its PostgreSQL driver, in an image that runs without root: docs/deployment.md.
 # The base image is pinned by tag, not by digest: CONTRIBUTING.md, "Pin the images".
 ARG PYTHON=3.11
 

@@ -1,4 +1,4 @@
-# Every target installs what it needs on a machine with Python 3.11+, make and a package index.
+# Every target installs what it needs; Python 3.11+, make and a package index are required.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL = python -m pip install --quiet --disable-pip-version-check
@@ -12,7 +12,7 @@ CLIENTS := 3.3.2 3.0.2 2.10.0 2.7.3 2.3.0
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-serve: .venv/serve ## Run the server on http://127.0.0.1:8080 (stop it with Ctrl-C)
+serve: .venv/serve ## Run the server at http://127.0.0.1:8080; Ctrl-C stops it
 	@$(BIN)/xcom-server db upgrade
 	@exec $(BIN)/xcom-server serve
 
@@ -28,18 +28,18 @@ test-lowest: .venvs/lowest/done ## Run the tests with the lowest versions that s
 
 KILLS := 50
 SEED :=
-faults: .venv/test ## Kill processes 50 times on each database while clients write; SEED=… repeats it
+faults: .venv/test ## Kill processes while clients write, 50 times per database; SEED=… repeats a run
 	@failed=0; for database in sqlite postgres; do \
 		$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m tests.faults.run --minutes 8 \
 			--database $$database --kills $(KILLS) $(SEED:%=--seed %) || failed=1; \
 	done; exit $$failed
 
 OPTIONS :=
-bench: .venv/bench wrk ## Measure the server beside bare stacks, 15 minutes; OPTIONS=--quick: 2
+bench: .venv/bench wrk ## Compare the speed with bare stacks (15 minutes, OPTIONS=--quick: 2)
 	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m bench $(OPTIONS)
 
 SCHEMA = $(BIN)/check-jsonschema --builtin-schema
-check: .venv/test ## Lint, check types, import rules, spelling and the forge's files
+check: .venv/test ## Lint, check the types, the import rules, the spelling and the workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -70,7 +70,7 @@ lock: .venvs/release/done ## Write requirements/*.txt again; UPGRADE=1 takes the
 	for version in $(CLIENTS); do echo "apache-airflow-client==$$version" | \
 		$(LOCK) - --output-file requirements/client-$$version.txt || exit; done
 
-clean: ## Remove the environments and what tests left (xcom.db stays)
+clean: ## Remove the environments and the files of tests and builds, but not xcom.db
 	rm -rf .venv .venvs build dist app/*.egg-info .coverage* .hypothesis .*_cache
 
 .venv/bin/python:
@@ -80,7 +80,7 @@ clean: ## Remove the environments and what tests left (xcom.db stays)
 
 # serve, test and bench: each is a file in requirements/.
 .venv/%: .venv/bin/python setup.cfg setup.py pyproject.toml requirements/build.txt requirements/%.txt
-	@echo "Installing requirements/$*.txt, for the first time about a minute."
+	@echo "Installing requirements/$*.txt; the first time takes about a minute."
 	$(BIN)/$(LOCKED) -r requirements/build.txt -r requirements/$*.txt
 	$(BIN)/$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
