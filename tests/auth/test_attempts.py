@@ -157,7 +157,9 @@ def test_a_request_that_waits_for_argon2_does_not_get_an_attempt_that_was_used_m
     second = threading.current_thread()
 
     class WaitingHasher(CountingHasher):
-        def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+        def verify(  # type: ignore[override]
+            self, hash: str | bytes, password: str | bytes
+        ) -> bool:
             in_argon2.set()
             assert second_has_checked.wait(60)
             return super().verify(hash, password)
@@ -189,7 +191,9 @@ def test_a_request_waits_for_argon2_for_a_limited_time(
     in_argon2, done = threading.Event(), threading.Event()
 
     class StuckHasher(CountingHasher):
-        def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+        def verify(  # type: ignore[override]
+            self, hash: str | bytes, password: str | bytes
+        ) -> bool:
             in_argon2.set()
             return not done.wait(60)
 
