@@ -78,6 +78,20 @@ def test_quickstart_prints_the_output_shown(server: LiveServer) -> None:
     assert (server.folder / "shown").read_text().split("\0") == expected
 
 
+def test_server_has_the_limits_that_the_readme_lists(server: LiveServer) -> None:
+    """Section "What it emulates and what it does not"."""
+    entries = f"{server.url}/api/v2/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
+    headers = {"Origin": "http://other.example"}
+
+    assert requests.get(f"{server.url}/api/v2/dags/etl/dagRuns", timeout=30).status_code == 404
+    for path in ("/api/v1/health", "/api/v2/monitor/health"):
+        health = requests.get(server.url + path, timeout=30).json()
+        assert health["scheduler"]["status"] == "unhealthy"
+    response = requests.get(entries, auth=("any", "any"), headers=headers, timeout=30)
+    assert response.status_code == 200
+    assert not any(name.lower().startswith("access-control") for name in response.headers)
+
+
 @pytest.mark.parametrize("words", PYTHONS)
 def test_python_snippet_prints_the_output_shown(
     server: LiveServer, words: str, tmp_path: Path
@@ -180,8 +194,9 @@ def test_server_can_have_a_base_path(tmp_path: Path) -> None:
     ) as server:
         try:
             until(lambda: status(f"http://{address}/airflow/ready") == 200, 60)
-            for path in ("/api/v1/health", "/api/v2/version", "/api/v2/openapi.json"):
-                assert status(f"http://{address}/airflow{path}") == 200
+            for path in ("/api/v1/health", "/api/v2/version", "/auth/token"):
+                assert status(f"http://{address}/airflow{path}") in (200, 201)
+            assert status(f"http://{address}/live") == 500
         finally:
             server.terminate()
     assert server.returncode == 0
