@@ -111,7 +111,8 @@ def test_pytest_fixture_starts_a_server(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(fixture, encoding="utf-8")
     (tmp_path / "test_report.py").write_text(test, encoding="utf-8")
 
-    done = run(str(COMMANDS / "pytest"), "-p", "no:cacheprovider", "-q", cwd=tmp_path, env=ENVIRON)
+    options = ("-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path}/temporary")
+    done = run(str(COMMANDS / "pytest"), *options, cwd=tmp_path, env=ENVIRON)
 
     assert "1 passed" in done.stdout, done.stdout
     assert done.returncode == 0
