@@ -1,6 +1,5 @@
 """Every command and snippet of the README is run and prints what the README shows."""
 
-import os
 import re
 import socket
 import subprocess
@@ -12,70 +11,43 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
+from xcom_server.settings import Settings
 
 from tests.support.commands import run
 from tests.support.databases import drop_tables, emptied
-from tests.support.dockerfile import stages
 from tests.support.http_client import status
 from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
+from tests.support.readme import (
+    ENVIRON,
+    README,
+    Quickstart,
+    blocks,
+    outputs,
+    run_quickstart,
+    run_snippet,
+    section,
+    steps,
+)
 from tests.support.waiting import until
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-URL = "http://127.0.0.1:8080"
-COMMANDS = Path(sys.executable).parent
-ENVIRON = {**os.environ, "PATH": f"{COMMANDS}:{os.environ['PATH']}"}
-PYTHONS = {
-    "With requests": Path(sys.executable),
-    "Client 3, for `/api/v2`": ROOT / ".venvs/client-3.3.2/bin/python",
-    "Client 2, for `/api/v1`": ROOT / ".venvs/client-2.10.0/bin/python",
-}
-"""The words before a snippet -> the Python that has what it imports."""
-
-
-def section(heading: str) -> str:
-    """Return the text below a heading, up to the next heading of its level or a higher one."""
-    level, _, _ = heading.partition(" ")
-    text = README.split(f"\n{heading}\n", 1)[1]
-    return re.split(rf"\n#{{1,{len(level)}}} ", text, maxsplit=1)[0]
-
-
-def blocks(language: str, text: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
-
-
-def steps(heading: str) -> list[tuple[str, str]]:
-    """Return the commands of a section that do not start a server, each with its output."""
-    found = [
-        step
-        for block in blocks("console", section(heading))
-        for step in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
-    ]
-    return [(command, output) for command, output in found if not command.endswith("serve")]
-
-
-def outputs(commands: list[str], folder: Path, url: str = URL) -> list[str]:
-    """Run commands in one shell and return what each printed."""
-    script = "".join(f"{command}\nprintf '\\0'\n" for command in commands)
-    done = run("bash", "-c", script.replace(URL, url), cwd=folder, env=ENVIRON)
-    return done.stdout.split("\0")[:-1]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """Yield a server to which the quickstart has been applied: see `server.outputs`."""
-    folder = tmp_path_factory.mktemp("quickstart")
-    with LiveServer(folder) as live:
-        shown = outputs([command for command, _ in steps("## Quickstart")], folder, live.url)
-        (folder / "shown").write_text("\0".join(shown))
-        yield live
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quickstart]:
+    with run_quickstart(tmp_path_factory.mktemp("quickstart")) as started:
+        yield started
 
 
-def test_quickstart_prints_the_output_shown(server: LiveServer) -> None:
+@pytest.fixture
+def server(quickstart: Quickstart) -> LiveServer:
+    return quickstart.server
+
+
+def test_quickstart_prints_the_output_shown(quickstart: Quickstart) -> None:
     expected = [output for _, output in steps("## Quickstart")]
 
     assert len(expected) == 8
-    assert (server.folder / "shown").read_text().split("\0") == expected
+    assert quickstart.outputs == expected
 
 
 def test_server_has_the_limits_that_the_readme_lists(server: LiveServer) -> None:
@@ -92,74 +64,39 @@ def test_server_has_the_limits_that_the_readme_lists(server: LiveServer) -> None
     assert not any(name.lower().startswith("access-control") for name in response.headers)
 
 
-@pytest.mark.parametrize("words", PYTHONS)
-def test_python_snippet_prints_the_output_shown(
-    server: LiveServer, words: str, tmp_path: Path
-) -> None:
-    snippet = blocks("python", README.split(words, 1)[1])[0]
-    script = tmp_path / "snippet.py"
-    script.write_text(snippet.replace(URL, server.url), encoding="utf-8")
+def test_paths_of_the_readme_exist(server: LiveServer) -> None:
+    table = section("## Operations").split("| path | what it is |")[1]
+    paths = re.findall(r"`(/[\w/.]+)`", table)
 
-    done = run(str(PYTHONS[words]), str(script))
-
-    assert done.stderr == ""
-    assert done.stdout.splitlines() == re.findall(r"^print\(.*\)  # (.*)$", snippet, re.MULTILINE)
+    assert len(paths) == 11
+    assert {path: status(server.url + path) for path in paths} == dict.fromkeys(paths, 200)
 
 
-def test_pytest_fixture_starts_a_server(tmp_path: Path) -> None:
-    fixture, test = blocks("python", section("### As a pytest fixture"))
-    (tmp_path / "conftest.py").write_text(fixture, encoding="utf-8")
-    (tmp_path / "test_report.py").write_text(test, encoding="utf-8")
+def test_operations_of_the_readme_are_those_of_the_document() -> None:
+    rows = re.findall(r"^\| `([A-Z]+)( …/\{key\})?` \| `(\w+)` \|", README, re.MULTILINE)
+    paths = yaml.safe_load((ROOT / "openapi" / "v1.yaml").read_text(encoding="utf-8"))["paths"]
+    entries = next(path for path in paths if path.endswith("/xcomEntries"))
+    entry = next(path for path in paths if path.endswith("/xcomEntries/{key}"))
 
-    options = ("-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path}/temporary")
-    done = run(str(COMMANDS / "pytest"), *options, cwd=tmp_path, env=ENVIRON)
-
-    assert "1 passed" in done.stdout, done.stdout
-    assert done.returncode == 0
-
-
-def test_ci_image_adds_the_user_of_the_workflow(tmp_path: Path) -> None:
-    text = section("### As a service container in CI")
-    (dockerfile,) = blocks("dockerfile", text)
-    (workflow,) = map(yaml.safe_load, blocks("yaml", text))
-    base, command = re.findall(r"^(?:FROM|RUN) (.*)$", dockerfile, re.MULTILINE)
-    environ = workflow["jobs"]["test"]["steps"][-1]["env"]
-
-    done = run("sh", "-c", command, cwd=tmp_path, env=ENVIRON)
-
-    assert done.stdout == "Added ci, op.\n"
-    assert f"docker build --tag {base} ." in text
-    with LiveServer(
-        tmp_path, XCOM_AUTH="users", XCOM_USERS_FILE=str(tmp_path / "xcom-users.json")
-    ) as live:
-        credentials = {
-            "username": environ["AIRFLOW_USER"],
-            "password": environ["AIRFLOW_PASSWORD"],
-        }
-        assert requests.post(f"{live.url}/auth/token", json=credentials).status_code == 201
+    assert len(rows) == 5
+    for method, of_entry, operation_id in rows:
+        path = entry if of_entry else entries
+        assert paths[path][method.lower()]["operationId"] == operation_id
 
 
-def test_ci_workflow_is_valid_and_uses_the_port_of_the_image(tmp_path: Path) -> None:
-    text = section("### As a service container in CI")
-    (block,) = blocks("yaml", text)
-    file = tmp_path / "tests.yaml"
-    file.write_text(block, encoding="utf-8")
+def test_settings_of_the_readme_have_their_defaults() -> None:
+    rows = re.findall(r"^\| `XCOM_(\w+)` \| `([^`]*)` \|", section("## Settings"), re.MULTILINE)
+    defaults = vars(Settings())
 
-    checked = run(
-        str(COMMANDS / "check-jsonschema"),
-        "--builtin-schema",
-        "vendor.github-workflows",
-        str(file),
-    )
+    assert len(rows) == 6
+    for name, default in rows:
+        assert str(defaults[name.lower()]) in (default, default.capitalize())
 
-    assert checked.returncode == 0, checked.stdout
-    job = yaml.safe_load(block)["jobs"]["test"]
-    service = job["services"]["airflow"]
-    port = stages()[-1].only("EXPOSE")
-    assert service["ports"] == [f"{port}:{port}"]
-    assert job["steps"][-1]["env"]["AIRFLOW_URL"] == f"http://127.0.0.1:{port}"
-    assert f"docker push {service['image']}\n" in text
-    assert f"--tag {service['image']} " in text
+
+def test_requests_snippet_prints_the_output_shown(server: LiveServer, tmp_path: Path) -> None:
+    printed, shown = run_snippet("With requests", Path(sys.executable), server, tmp_path)
+
+    assert printed == shown
 
 
 def test_users_section_prints_the_output_shown(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""The README's pytest fixture and CI container work as shown; test_readme.py has its commands."""
+
+import re
+from pathlib import Path
+
+import requests
+import yaml
+
+from tests.support.commands import run
+from tests.support.dockerfile import stages
+from tests.support.live_server import LiveServer
+from tests.support.readme import COMMANDS, ENVIRON, blocks, section
+
+
+def test_pytest_fixture_starts_a_server(tmp_path: Path) -> None:
+    fixture, test = blocks("python", section("### As a pytest fixture"))
+    (tmp_path / "conftest.py").write_text(fixture, encoding="utf-8")
+    (tmp_path / "test_report.py").write_text(test, encoding="utf-8")
+
+    options = ("-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path}/temporary")
+    done = run(str(COMMANDS / "pytest"), *options, cwd=tmp_path, env=ENVIRON)
+
+    assert "1 passed" in done.stdout, done.stdout
+    assert done.returncode == 0
+
+
+def test_ci_image_adds_the_user_of_the_workflow(tmp_path: Path) -> None:
+    text = section("### As a service container in CI")
+    (dockerfile,) = blocks("dockerfile", text)
+    (workflow,) = map(yaml.safe_load, blocks("yaml", text))
+    base, command = re.findall(r"^(?:FROM|RUN) (.*)$", dockerfile, re.MULTILINE)
+    environ = workflow["jobs"]["test"]["steps"][-1]["env"]
+
+    done = run("sh", "-c", command, cwd=tmp_path, env=ENVIRON)
+
+    assert done.stdout == "Added ci, op.\n"
+    assert f"docker build --tag {base} ." in text
+    with LiveServer(
+        tmp_path, XCOM_AUTH="users", XCOM_USERS_FILE=str(tmp_path / "xcom-users.json")
+    ) as live:
+        credentials = {
+            "username": environ["AIRFLOW_USER"],
+            "password": environ["AIRFLOW_PASSWORD"],
+        }
+        assert requests.post(f"{live.url}/auth/token", json=credentials).status_code == 201
+
+
+def test_ci_workflow_is_valid_and_uses_the_port_of_the_image(tmp_path: Path) -> None:
+    text = section("### As a service container in CI")
+    (block,) = blocks("yaml", text)
+    file = tmp_path / "tests.yaml"
+    file.write_text(block, encoding="utf-8")
+
+    checked = run(
+        str(COMMANDS / "check-jsonschema"),
+        "--builtin-schema",
+        "vendor.github-workflows",
+        str(file),
+    )
+
+    assert checked.returncode == 0, checked.stdout
+    job = yaml.safe_load(block)["jobs"]["test"]
+    service = job["services"]["airflow"]
+    port = stages()[-1].only("EXPOSE")
+    assert service["ports"] == [f"{port}:{port}"]
+    assert job["steps"][-1]["env"]["AIRFLOW_URL"] == f"http://127.0.0.1:{port}"
+    assert f"docker push {service['image']}\n" in text
+    assert f"--tag {service['image']} " in text
