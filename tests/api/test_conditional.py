@@ -30,7 +30,7 @@ def tag_of(client: FlaskClient, version: str) -> str:
 
 
 @VERSIONS
-def test_every_answer_about_one_entry_carries_its_tag(client: FlaskClient, version: str) -> None:
+def test_every_response_about_one_entry_has_its_etag(client: FlaskClient, version: str) -> None:
     created = client.post(ENTRIES[version], json={"key": "k", "value": "1"}).headers["ETag"]
 
     assert tag_of(client, version) == created == tag_of(client, "v1")
@@ -40,9 +40,7 @@ def test_every_answer_about_one_entry_carries_its_tag(client: FlaskClient, versi
 
 
 @VERSIONS
-def test_an_entry_that_is_written_again_or_anew_has_a_tag_it_never_had(
-    client: FlaskClient, version: str
-) -> None:
+def test_every_write_gives_an_entry_a_new_etag(client: FlaskClient, version: str) -> None:
     seen = set()
     for _ in range(3):
         create(client)
@@ -54,7 +52,7 @@ def test_an_entry_that_is_written_again_or_anew_has_a_tag_it_never_had(
 
 
 @VERSIONS
-def test_a_change_for_the_tag_that_is_stored_is_made(client: FlaskClient, version: str) -> None:
+def test_write_with_matching_if_match_succeeds(client: FlaskClient, version: str) -> None:
     create(client)
 
     for asked in ("{}", "*", '"0", {}'):
@@ -82,7 +80,7 @@ def test_a_change_for_the_tag_that_is_stored_is_made(client: FlaskClient, versio
         '"\\u0661"',
     ],
 )
-def test_a_change_for_another_tag_is_refused_and_changes_nothing(
+def test_write_with_mismatched_if_match_changes_nothing(
     client: FlaskClient, version: str, tag: str
 ) -> None:
     create(client)
@@ -99,7 +97,7 @@ def test_a_change_for_another_tag_is_refused_and_changes_nothing(
 
 
 @VERSIONS
-def test_a_header_that_names_no_tag_or_too_many_changes_nothing(
+def test_if_match_without_tags_or_with_too_many_is_rejected(
     client: FlaskClient, version: str
 ) -> None:
     create(client)
@@ -112,7 +110,7 @@ def test_a_header_that_names_no_tag_or_too_many_changes_nothing(
 
 
 @VERSIONS
-def test_a_weak_tag_is_not_strong_enough_to_change_by(client: FlaskClient, version: str) -> None:
+def test_weak_etag_never_matches_if_match(client: FlaskClient, version: str) -> None:
     create(client)
 
     headers = if_match("W/" + tag_of(client, version))
@@ -121,7 +119,7 @@ def test_a_weak_tag_is_not_strong_enough_to_change_by(client: FlaskClient, versi
 
 
 @VERSIONS
-def test_an_entry_that_is_not_there_is_not_found_whatever_was_asked_for(
+def test_missing_entry_is_404_despite_conditional_headers(
     client: FlaskClient, version: str
 ) -> None:
     for headers in (if_match('"1"'), if_match("*"), {"If-None-Match": "*"}):
@@ -130,9 +128,7 @@ def test_an_entry_that_is_not_there_is_not_found_whatever_was_asked_for(
 
 
 @VERSIONS
-def test_an_entry_that_should_not_be_there_is_a_412_for_who_asks_so(
-    client: FlaskClient, version: str
-) -> None:
+def test_existing_entry_with_if_none_match_star_is_412(client: FlaskClient, version: str) -> None:
     body, headers = {"key": "k", "value": "1"}, {"If-None-Match": "*"}
 
     assert client.post(ENTRIES[version], json=body, headers=headers).status_code in (200, 201)
@@ -143,7 +139,7 @@ def test_an_entry_that_should_not_be_there_is_a_412_for_who_asks_so(
 
 
 @VERSIONS
-def test_a_read_is_answered_whatever_it_asks_for(client: FlaskClient, version: str) -> None:
+def test_get_ignores_conditional_headers(client: FlaskClient, version: str) -> None:
     create(client)
     tag = tag_of(client, version)
 
@@ -152,7 +148,7 @@ def test_a_read_is_answered_whatever_it_asks_for(client: FlaskClient, version: s
 
 
 @VERSIONS
-def test_of_many_that_change_the_same_tag_exactly_one_does(
+def test_one_of_concurrent_writes_with_the_same_etag_wins(
     make_client: Callable[..., FlaskClient], version: str
 ) -> None:
     app = make_client().application

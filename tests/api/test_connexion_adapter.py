@@ -131,14 +131,14 @@ def recorder() -> Recorder:
     return recorder
 
 
-def test_the_steps_run_in_the_order_that_v2_relies_on(recorder: Recorder) -> None:
+def test_checks_run_in_the_order_that_v2_relies_on(recorder: Recorder) -> None:
     assert recorder.steps == ["body", "parameters", "handler", "response"], (
         "Connexion runs the checks in another order, so errors of a body may get lost in v2: look"
         " at operations/abstract.py (function, __validation_decorators)."
     )
 
 
-def test_the_checks_share_one_request(recorder: Recorder) -> None:
+def test_checks_share_one_request(recorder: Recorder) -> None:
     assert recorder.seen["request"] is recorder.seen["body request"], (
         "Connexion makes a request for each check, so errors of a body get lost in v2: look at"
         " decorators/decorator.py (RequestResponseDecorator)."
@@ -148,14 +148,14 @@ def test_the_checks_share_one_request(recorder: Recorder) -> None:
     )
 
 
-def test_a_check_gets_texts_of_the_path(recorder: Recorder) -> None:
+def test_check_gets_path_parameters_as_strings(recorder: Recorder) -> None:
     assert recorder.seen["request"].path_params == {"numbers": "1,2", "key": "k"}, (
         "Connexion converts or parses path parameters before the parameter check: look at"
         " apis/flask_utils.py (flaskify_path) and at _NoURIParser."
     )
 
 
-def test_a_check_gets_the_parameters_of_its_operation_resolved(recorder: Recorder) -> None:
+def test_check_gets_resolved_parameters(recorder: Recorder) -> None:
     assert {each["name"]: each["schema"]["type"] for each in recorder.seen["parameters"]} == {
         "numbers": "array",
         "key": "string",
@@ -165,7 +165,7 @@ def test_a_check_gets_the_parameters_of_its_operation_resolved(recorder: Recorde
     )
 
 
-def test_a_check_gets_the_schema_of_a_body_and_of_a_response_resolved(recorder: Recorder) -> None:
+def test_check_gets_resolved_body_and_response_schemas(recorder: Recorder) -> None:
     for place in ("body", "schema"):
         assert recorder.seen[place]["properties"] == ITEM["properties"], (
             f"Connexion gives another {place} than the document's, or an unresolved one: look at"
@@ -173,21 +173,21 @@ def test_a_check_gets_the_schema_of_a_body_and_of_a_response_resolved(recorder: 
         )
 
 
-def test_a_handler_gets_what_the_checks_put_into_the_context(recorder: Recorder) -> None:
+def test_handler_gets_arguments_from_the_request_context(recorder: Recorder) -> None:
     assert recorder.seen["arguments"] == ("from the check", "default", None), (
         "Connexion gives a handler arguments of its own, or not the request's context: look at"
         " decorators/parameter.py (parameter_to_arg) and at _HandlerResolver."
     )
 
 
-def test_a_response_is_passed_on_as_it_is(recorder: Recorder) -> None:
+def test_response_is_passed_on_unchanged(recorder: Recorder) -> None:
     assert recorder.seen["response"] is HANDLED, (
         "Connexion rebuilds a handler's response before the response check: look at"
         " decorators/response.py and at SpecApi.get_response."
     )
 
 
-def test_an_operation_without_a_handler_is_an_error_at_start() -> None:
+def test_operation_without_a_handler_fails_at_start() -> None:
     with pytest.raises(LookupError) as error:
         SpecApi(DOCUMENT, "", {}, Recorder().checks, validate_responses=True)
 
@@ -197,7 +197,7 @@ def test_an_operation_without_a_handler_is_an_error_at_start() -> None:
     )
 
 
-def test_a_document_is_not_changed() -> None:
+def test_document_is_not_modified() -> None:
     document = deepcopy(DOCUMENT)
 
     mounted(document, Recorder())
@@ -209,7 +209,7 @@ def test_a_document_is_not_changed() -> None:
 
 
 @pytest.mark.parametrize("key", ["a/b", "/a//b/", "a\nb", "<key:x>"])
-def test_a_key_may_hold_any_character(key: str) -> None:
+def test_key_in_path_may_hold_any_character(key: str) -> None:
     recorder = Recorder()
 
     mounted(DOCUMENT, recorder).post(f"/items/1/{key}".replace("\n", "%0A"), json={})
@@ -221,7 +221,7 @@ def test_a_key_may_hold_any_character(key: str) -> None:
     )
 
 
-def test_a_document_is_loaded_without_validation_in_the_adapter_only() -> None:
+def test_only_the_adapter_loads_documents_without_validation() -> None:
     invalid = {**DOCUMENT, "info": "invalid"}
 
     mounted(invalid, Recorder())
@@ -232,7 +232,7 @@ def test_a_document_is_loaded_without_validation_in_the_adapter_only() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_connexion_accepts_the_documents(version: str) -> None:
+def test_connexion_accepts_our_documents(version: str) -> None:
     Specification.load(DOCUMENTS[version])
 
 
@@ -246,9 +246,7 @@ def test_connexion_accepts_the_documents(version: str) -> None:
     ],
     ids=str,
 )
-def test_the_errors_of_a_body_have_the_texts_that_airflow_sends(
-    body: Any, texts: list[tuple[str, str]]
-) -> None:
+def test_body_errors_have_airflows_texts(body: Any, texts: list[tuple[str, str]]) -> None:
     schema = {
         **ITEM,
         "properties": {
@@ -276,7 +274,7 @@ def test_the_errors_of_a_body_have_the_texts_that_airflow_sends(
     ],
     ids=lambda each: each.__qualname__,
 )
-def test_what_is_replaced_takes_the_arguments_that_it_took(
+def test_overrides_keep_connexions_signatures(
     ours: Callable[..., Any], connexions: Callable[..., Any]
 ) -> None:
     def shape(replaced: Callable[..., Any]) -> list[tuple[Any, bool]]:

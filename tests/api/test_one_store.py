@@ -25,7 +25,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize(("value", "as_text"), VALUES, ids=repr)
-def test_v1_shows_what_v2_wrote_as_python_would(
+def test_v1_shows_values_written_by_v2_as_python_text(
     client: FlaskClient, value: Any, as_text: str | None
 ) -> None:
     body = json.dumps({"key": "k", "value": value})  # Flask's client would sort the names
@@ -38,13 +38,13 @@ def test_v1_shows_what_v2_wrote_as_python_would(
 
 
 @pytest.mark.parametrize("value", ["text", "", "5", '{"a": 1}', None, "żółć"])
-def test_v2_shows_what_v1_wrote_as_a_string(client: FlaskClient, value: str | None) -> None:
+def test_v2_shows_values_written_by_v1_as_strings(client: FlaskClient, value: str | None) -> None:
     v1.create(client, "k", value)
 
     assert client.get(v2.entry("k")).get_json()["value"] == value
 
 
-def test_both_see_every_change_of_the_other(client: FlaskClient) -> None:
+def test_changes_in_one_version_are_visible_in_the_other(client: FlaskClient) -> None:
     created = v1.create(client, "k", "one").get_json()
     assert v2.error_detail(v2.create(client, "k", 2), 409)
 
@@ -60,7 +60,7 @@ def test_both_see_every_change_of_the_other(client: FlaskClient) -> None:
     assert v2.error_detail(client.delete(v2.entry("k")), 404)
 
 
-def test_both_list_the_same_entries_in_the_same_order(client: FlaskClient) -> None:
+def test_both_versions_list_entries_in_the_same_order(client: FlaskClient) -> None:
     for number, key in enumerate(("b", "A", "ü", "a/b")):
         (v1 if number % 2 else v2).create(client, key, "v")
 
@@ -81,7 +81,7 @@ NAUGHTY = [{name: 1} for name in sorted(RESERVED)] + [
 
 @pytest.mark.parametrize("value", NAUGHTY, ids=repr)
 @pytest.mark.parametrize("escaped", [False, True])
-def test_reserved_names_are_refused_on_every_way_in(
+def test_reserved_keys_are_rejected_in_every_write(
     client: FlaskClient, value: Any, escaped: bool
 ) -> None:
     v1.create(client, "old", "old")
@@ -102,7 +102,7 @@ def test_reserved_names_are_refused_on_every_way_in(
     assert v2.stored_values(client) == {"old": "old"}
 
 
-def test_the_place_of_a_reserved_name_is_told(client: FlaskClient) -> None:
+def test_error_gives_the_path_of_a_reserved_key(client: FlaskClient) -> None:
     value = {"a": [0, {"__var": 1, "__type": 2, "x": {"__id__": 3}}]}
 
     errors = v2.error_detail(v2.create(client, "k", value), 422)
@@ -133,7 +133,7 @@ def test_the_place_of_a_reserved_name_is_told(client: FlaskClient) -> None:
         ("/api/v1/../v2/nope", False),
     ],
 )
-def test_an_unknown_path_is_refused_in_its_own_shape(
+def test_unknown_path_gets_the_404_of_its_version(
     client: FlaskClient, path: str, is_v2: bool
 ) -> None:
     answer = client.get(path)
@@ -144,7 +144,7 @@ def test_an_unknown_path_is_refused_in_its_own_shape(
         assert v1.error_detail(answer, 404, "Not Found")
 
 
-def test_head_and_options_are_what_each_version_makes_of_them(client: FlaskClient) -> None:
+def test_only_v1_supports_head_and_options(client: FlaskClient) -> None:
     v1.create(client)
 
     for path in (v1.entry("k"), v1.entries()):
@@ -162,7 +162,7 @@ def test_head_and_options_are_what_each_version_makes_of_them(client: FlaskClien
     assert client.head("/api/v2/nope").status_code == client.options("/auth/x").status_code == 404
 
 
-def test_an_answer_is_checked_however_deep_it_is(make_client: Callable[..., FlaskClient]) -> None:
+def test_deeply_nested_response_is_validated(make_client: Callable[..., FlaskClient]) -> None:
     client = make_client(max_json_depth=300)  # which checks answers
     body = '{"key": "deep", "value": ' + "[" * 250 + "]" * 250 + "}"
 

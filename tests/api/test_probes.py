@@ -14,7 +14,7 @@ from tests.support import v2_calls as v2
 from tests.support.v1_calls import create, entries, entry
 
 
-def test_a_server_says_that_it_runs_and_that_it_can_be_sent_requests(client: FlaskClient) -> None:
+def test_running_server_is_live_ready_and_reports_its_version(client: FlaskClient) -> None:
     assert client.get("/live").json == {"status": "live"}
     assert client.get("/ready").json == {"status": "ready"}
     assert client.get("/version").json == {
@@ -24,7 +24,7 @@ def test_a_server_says_that_it_runs_and_that_it_can_be_sent_requests(client: Fla
     }
 
 
-def test_without_its_database_a_server_lives_is_not_ready_and_says_why(
+def test_server_without_its_database_is_live_but_not_ready(
     client: FlaskClient, database_url: str
 ) -> None:
     Path(database_url.removeprefix("sqlite:///")).unlink()
@@ -38,7 +38,7 @@ def test_without_its_database_a_server_lives_is_not_ready_and_says_why(
     assert client.get("/health").get_json()["metadatabase"]["status"] == "unhealthy"
 
 
-def test_a_server_that_is_about_to_stop_says_so_and_still_answers(
+def test_draining_server_is_not_ready_but_serves_requests(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared, "_draining", bytearray(1))
@@ -54,13 +54,13 @@ def test_a_server_that_is_about_to_stop_says_so_and_still_answers(
 
 
 @pytest.mark.parametrize("given", ["abc-1", "a" * 128, "01J0:x/y.z_~"])
-def test_a_request_keeps_the_id_that_it_came_with(client: FlaskClient, given: str) -> None:
+def test_client_request_id_is_kept(client: FlaskClient, given: str) -> None:
     for path in (entries(), "/nowhere", v2.entry("nope"), "/live"):
         assert client.get(path, headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
 
 
 @pytest.mark.parametrize("given", [None, "", "a" * 129, "two words", "\u00fc", "a\tb"])
-def test_a_request_without_a_good_id_gets_one(client: FlaskClient, given: str | None) -> None:
+def test_missing_or_invalid_request_id_is_replaced(client: FlaskClient, given: str | None) -> None:
     seen = {
         client.get(entries(), headers={"X-Request-Id": given} if given is not None else {}).headers[
             "X-Request-Id"
@@ -72,7 +72,7 @@ def test_a_request_without_a_good_id_gets_one(client: FlaskClient, given: str | 
     assert all(re.fullmatch("[0-9a-f]{32}", each) for each in seen)
 
 
-def test_metrics_count_requests_by_operation_and_status_and_name_no_entry(
+def test_metrics_count_by_operation_and_name_no_entry(
     client: FlaskClient,
 ) -> None:
     def counted() -> dict[str, float]:
@@ -105,7 +105,7 @@ def test_metrics_count_requests_by_operation_and_status_and_name_no_entry(
     assert not any("secret-name" in name or "etl" in name for name in after)
 
 
-def test_metrics_whose_files_are_gone_are_a_503(
+def test_metrics_without_their_folder_are_a_503(
     client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "nowhere"))
@@ -113,7 +113,7 @@ def test_metrics_whose_files_are_gone_are_a_503(
     assert client.get("/metrics").status_code == 503
 
 
-def test_connections_that_never_came_about_are_not_given_back(
+def test_failed_connections_do_not_lower_the_pool_gauge(
     make_client: Callable[..., FlaskClient], tmp_path: Path
 ) -> None:
     client = make_client(database_url=f"sqlite:///{tmp_path}/gone/xcom.db")
@@ -123,5 +123,5 @@ def test_connections_that_never_came_about_are_not_given_back(
     assert used in client.get("/metrics").text
 
 
-def test_without_metrics_nothing_answers_there(make_client: Callable[..., FlaskClient]) -> None:
+def test_disabled_metrics_are_a_404(make_client: Callable[..., FlaskClient]) -> None:
     assert make_client(metrics=False).get("/metrics").status_code == 404

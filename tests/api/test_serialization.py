@@ -61,7 +61,7 @@ BODY = resolve_refs(DOCUMENTS["v1"])["components"]["schemas"]["XCom"]
 
 
 @given(st.lists(entries, max_size=5))
-def test_entries_are_dumped_as_their_schema_dumps_them(page: list[ListedEntry]) -> None:
+def test_compiled_dump_equals_marshmallows(page: list[ListedEntry]) -> None:
     for schema in (XComCollectionItemSchema(), XComResponseSchema()):
         expected = schema.dump(page, many=True)
         dumped = compile_dump(schema)(page)
@@ -70,19 +70,19 @@ def test_entries_are_dumped_as_their_schema_dumps_them(page: list[ListedEntry]) 
         assert [list(each) for each in dumped] == [list(each) for each in expected]
 
 
-def test_a_field_of_another_kind_is_refused_at_once() -> None:
+def test_unsupported_field_fails_when_compiled() -> None:
     with pytest.raises(TypeError, match="Float"):
         compile_dump(Schema.from_dict({"weight": fields.Float()})())
 
 
 @given(texts)
-def test_texts_and_whole_numbers_are_written_as_python_writes_them(data: Any) -> None:
+def test_fast_indented_json_equals_pythons(data: Any) -> None:
     with Flask("any").app_context():
         assert json_io.indented_json_fast(data).get_data() == json_io.indented_json(data).get_data()
 
 
 @given(json_values)
-def test_a_body_is_valid_to_both_validators_or_to_neither(body: Any) -> None:
+def test_both_validators_agree_on_every_body(body: Any) -> None:
     is_valid = compile_schema(BODY, formats=False).is_valid(body)
 
     assert is_valid == (next(body_errors(BODY)(body), None) is None)

@@ -73,7 +73,7 @@ def token(client: FlaskClient, name: str, path: str = "/auth/token") -> str:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(("role", "operation"), table())
-def test_a_role_may_do_what_the_table_says(
+def test_role_has_the_documented_permissions(
     guarded: FlaskClient, role: str, operation: str, version: str
 ) -> None:
     client = signed(guarded, None if role == "anonymous" else role, version)
@@ -93,13 +93,13 @@ def test_a_role_may_do_what_the_table_says(
     )
 
 
-def test_the_table_is_about_every_role_and_operation() -> None:
+def test_access_table_covers_every_role_and_operation() -> None:
     assert set(table()) == {
         (role, operation) for role in ["anonymous", *Role] for operation in OPERATIONS
     }
 
 
-def test_what_answers_without_credentials_is_a_short_list(guarded: FlaskClient) -> None:
+def test_only_listed_routes_need_no_credentials(guarded: FlaskClient) -> None:
     documented = {
         (path, method.upper())
         for version in VERSIONS
@@ -152,7 +152,7 @@ def test_what_answers_without_credentials_is_a_short_list(guarded: FlaskClient) 
         ("Basic " + b64encode(b"\xff:\xff").decode(), (401, 401)),
     ],
 )
-def test_v1_takes_basic_credentials_and_v2_a_token(
+def test_v1_accepts_basic_credentials_and_v2_tokens(
     guarded: FlaskClient, authorization: str, statuses: tuple[int, int]
 ) -> None:
     headers = {"Authorization": authorization}
@@ -164,7 +164,7 @@ def test_v1_takes_basic_credentials_and_v2_a_token(
     assert [guarded.get(at.entry("k"), headers=bearer).status_code for at in (v1, v2)] == [401, 200]
 
 
-def test_v1_refuses_a_request_before_it_asks_who_sends_it_and_v2_after(
+def test_v1_validates_before_authentication_and_v2_after(
     guarded: FlaskClient,
 ) -> None:
     for query, body in (("limit=x", None), ("", "text")):
@@ -183,7 +183,7 @@ def test_v1_refuses_a_request_before_it_asks_who_sends_it_and_v2_after(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_any_dag_means_any_that_exists_for_the_user(
+def test_tilde_matches_only_dags_the_user_may_access(
     make_client: Callable[..., FlaskClient], tmp_path: Path, version: str
 ) -> None:
     users = {
@@ -222,7 +222,7 @@ def test_any_dag_means_any_that_exists_for_the_user(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_without_users_everyone_is_an_admin(client: FlaskClient, version: str) -> None:
+def test_everyone_is_an_admin_without_authentication(client: FlaskClient, version: str) -> None:
     at = CALLS[version]
     for authorization in ("", "Bearer abc", basic("a", "b")):
         headers = {"Authorization": authorization}
@@ -231,7 +231,7 @@ def test_without_users_everyone_is_an_admin(client: FlaskClient, version: str) -
         assert client.delete(at.entry("k"), headers=headers).status_code == 204
 
 
-def test_too_many_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
+def test_repeated_wrong_passwords_are_throttled(guarded: FlaskClient) -> None:
     wrong = {"Authorization": basic("viewer", "wrong")}
     for _ in range(ATTEMPTS_BEFORE_BACKOFF):
         assert guarded.get(v1.entries(), headers=wrong).status_code == 401
@@ -248,7 +248,7 @@ def test_too_many_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
     assert guarded.get(v1.entries(), headers=right).status_code == 200
 
 
-def test_one_password_for_many_names_is_slowed_down_too(
+def test_one_password_tried_for_many_users_is_throttled(
     guarded: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(passwords, "ADDRESS_ATTEMPTS_BEFORE_BACKOFF", 12)
@@ -261,7 +261,7 @@ def test_one_password_for_many_names_is_slowed_down_too(
     assert refused.status_code == 429
 
 
-def test_a_token_expires_to_the_second(
+def test_token_expires_to_the_second(
     make_client: Callable[..., FlaskClient], users_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = make_client(auth="users", users_file=str(users_file), token_lifetime_seconds=3600)
@@ -274,7 +274,7 @@ def test_a_token_expires_to_the_second(
     assert v2.error_detail(client.get(v2.entries(), headers=headers), 401) == "Token Expired"
 
 
-def test_a_token_of_a_removed_user_is_no_good(
+def test_token_of_a_removed_user_is_rejected(
     make_client: Callable[..., FlaskClient], users_file: Path, tmp_path: Path
 ) -> None:
     mine = tmp_path / "users.json"

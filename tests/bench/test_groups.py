@@ -17,7 +17,7 @@ child.communicate(b"\\n")
 """
 
 
-def test_memory_is_summed_over_a_group() -> None:
+def test_memory_is_summed_over_a_process_group() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", WITH_CHILD],
         stdin=subprocess.PIPE,
@@ -34,7 +34,7 @@ def test_memory_is_summed_over_a_group() -> None:
     assert memory.of_group(process.pid) == (0, 0)
 
 
-def test_cpu_is_that_of_a_group() -> None:
+def test_cpu_time_is_summed_over_a_process_group() -> None:
     working = "import time\nwhile time.process_time() < 0.1: pass\nprint(flush=True)\ninput()"
     with subprocess.Popen(
         [sys.executable, "-c", working],
@@ -51,7 +51,7 @@ def test_cpu_is_that_of_a_group() -> None:
     assert quiet.seconds_of_cpu(process.pid) == 0
 
 
-def test_a_server_is_quiet_once_it_takes_no_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_is_quiet_once_it_uses_no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = [0, 0.1, 0.1, 0.15, 0.15, 0.16]  # before and after each of three windows
     monkeypatch.setattr(quiet, "WINDOW", 0)
     monkeypatch.setattr(quiet, "seconds_of_cpu", lambda group: taken.pop(0))

@@ -29,23 +29,23 @@ def database(postgres_url: str) -> Iterator[psycopg.Connection[tuple[object, ...
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_version_is_pinned_and_nothing_but_versions(name: str) -> None:
+def test_constraints_hold_only_pinned_versions(name: str) -> None:
     assert [line for line in constraints(name) if not PIN.fullmatch(line)] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_airflow_that_is_measured_is_the_one_that_is_pinned(name: str, tmp_path: Path) -> None:
+def test_measured_airflow_is_the_pinned_one(name: str, tmp_path: Path) -> None:
     assert f"apache-airflow=={named(name, tmp_path).version}" in constraints(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_peer_answers_operations_that_the_benchmark_knows(name: str, tmp_path: Path) -> None:
+def test_peer_supports_only_known_operations(name: str, tmp_path: Path) -> None:
     peer = named(name, tmp_path)
     assert isinstance(peer, Airflow)
     assert set(peer.answers) <= set(operations(Layout(1000), peer.base))
 
 
-def test_the_entries_that_sql_makes_are_those_of_the_layout(
+def test_sql_creates_the_entries_of_the_layout(
     database: psycopg.Connection[tuple[object, ...]],
 ) -> None:
     layout = Layout(20_000)
@@ -64,7 +64,7 @@ def test_the_entries_that_sql_makes_are_those_of_the_layout(
     ]
 
 
-def test_settings_of_another_airflow_do_not_reach_a_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peer_does_not_inherit_airflow_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     variables = environment.variables("airflow2", {"AIRFLOW_HOME": "here"})
@@ -73,13 +73,13 @@ def test_settings_of_another_airflow_do_not_reach_a_peer(monkeypatch: pytest.Mon
     } == {"AIRFLOW_HOME": "here"}
 
 
-def test_a_database_is_named_by_what_libpq_understands() -> None:
+def test_conninfo_is_in_libpqs_format() -> None:
     assert PostgresServer("127.0.0.1", 5001).conninfo("airflow2") == (
         "host=127.0.0.1 port=5001 user=postgres dbname=airflow2"
     )
 
 
-def test_a_server_ends_with_all_that_it_started(tmp_path: Path) -> None:
+def test_server_stops_with_its_child_processes(tmp_path: Path) -> None:
     stubborn = (
         f"import signal, subprocess, sys; signal.signal({signal.SIGTERM:d}, "
         "lambda *_: sys.exit()); child = subprocess.Popen(['sleep', '300']); "
@@ -93,7 +93,7 @@ def test_a_server_ends_with_all_that_it_started(tmp_path: Path) -> None:
     assert not child.exists() or " Z " in (child / "stat").read_text()
 
 
-def test_a_server_that_ends_before_it_answers_is_an_error_that_shows_its_log(
+def test_failed_start_shows_the_servers_log(
     tmp_path: Path,
 ) -> None:
     said = "print('no such option', flush=True)"

@@ -19,11 +19,11 @@ OURS = Figure(RATE, "this", SQLITE, "GET entry", 8)
 THEIRS = Figure(RATE, "bare", SQLITE, "GET entry", 8)
 
 
-def test_what_is_compared_is_the_median_of_the_ratios_of_each_round() -> None:
+def test_ratio_is_the_median_over_rounds() -> None:
     assert ratio([10, 1, 9], [1, 10, 9]) == (1, 0.1, 10)
 
 
-def test_who_answered_nothing_is_infinitely_slower() -> None:
+def test_ratio_to_zero_is_infinite() -> None:
     assert ratio([5], [0]).median == float("inf")
 
 
@@ -36,13 +36,13 @@ def test_who_answered_nothing_is_infinitely_slower() -> None:
         (Bar("", "", OURS, THEIRS, most=1.9), False),
     ],
 )
-def test_a_bar_is_met_from_its_own_side(bar: Bar, met: bool) -> None:
+def test_bar_is_a_minimum_or_a_maximum(bar: Bar, met: bool) -> None:
     measured = bar.measured({OURS: [20, 2, 300], THEIRS: [10, 2, 10]})
     assert measured is not None
     assert bar.is_met(measured) is met
 
 
-def test_one_failed_request_in_any_round_is_one_too_many() -> None:
+def test_one_failed_request_misses_the_bar() -> None:
     bar = Bar("", "", Figure(FAILED, "this"), most=0)
     measured = bar.measured({Figure(FAILED, "this"): [0, 0, 1]})
     assert measured is not None
@@ -53,7 +53,7 @@ def test_every_bar_has_one_direction() -> None:
     assert all((bar.most is None) != (bar.least is None) for bar in bars())
 
 
-def test_what_bars_compare_through_gunicorn_is_measured_in_the_same_rounds() -> None:
+def test_served_bars_compare_figures_of_the_same_rounds() -> None:
     for bar in (bar for bar in bars() if bar.section == "served"):
         taking_part = list(turns(bar.over.operation, CONNECTIONS[0]))
         for figure in filter(None, (bar.over, bar.under)):
@@ -62,7 +62,7 @@ def test_what_bars_compare_through_gunicorn_is_measured_in_the_same_rounds() -> 
 
 
 @pytest.mark.parametrize("name", AS)
-def test_what_bars_compare_with_an_airflow_is_what_is_measured_of_it(name: str) -> None:
+def test_airflow_bars_compare_measured_figures(name: str) -> None:
     theirs, ours, _ = AS[name]
     for bar in (bar for bar in bars() if bar.section == name):
         assert bar.under is not None
@@ -70,13 +70,13 @@ def test_what_bars_compare_with_an_airflow_is_what_is_measured_of_it(name: str) 
         assert bar.over.what in (START, PSS) or bar.over.operation in BARRED
 
 
-def test_airflows_are_called_by_their_versions(databases: Databases) -> None:
+def test_airflow_peers_are_labeled_with_their_versions(databases: Databases) -> None:
     assert {name: theirs for name, (theirs, *_) in AS.items()} == {
         name: f"Airflow {named(name, databases.folder).version}" for name in AS
     }
 
 
-def test_the_table_shows_a_figure_beside_its_bar_or_why_there_is_none() -> None:
+def test_table_shows_figures_or_why_they_are_missing() -> None:
     shown = table({OURS: [90, 80, 99], THEIRS: [100, 100, 100]}, {"growth": "the disk is full"})
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown.splitlines()]
     verdicts = {what: rest for what, *rest in lines}
@@ -108,7 +108,7 @@ def test_details_show_medians_by_contender() -> None:
     ]
 
 
-def test_a_section_that_fails_leaves_the_others_theirs(databases: Databases) -> None:
+def test_failed_section_does_not_affect_the_others(databases: Databases) -> None:
     def fails(databases: Databases) -> Iterator[Step]:
         yield Step("began", {Figure(START, "bare", SQLITE): [0.5]})
         raise RuntimeError(f"{databases.folder} is full\nand more")

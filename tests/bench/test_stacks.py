@@ -44,7 +44,7 @@ def answer(application: Application, request: Request) -> tuple[int, Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_request_is_answered_as_it_should_be(
+def test_every_contender_returns_the_expected_statuses(
     name: str, applications: dict[str, Application]
 ) -> None:
     number = next(numbers)
@@ -55,7 +55,7 @@ def test_every_request_is_answered_as_it_should_be(
     assert statuses == {each.name: each.status for each in operations(Layout(ENTRIES)).values()}
 
 
-def test_in_v2_every_request_is_answered_as_it_should_be(
+def test_v2_returns_the_expected_statuses(
     applications: dict[str, Application],
 ) -> None:
     number = next(numbers)
@@ -66,7 +66,9 @@ def test_in_v2_every_request_is_answered_as_it_should_be(
 
 
 @pytest.mark.parametrize("listed", LISTS)
-def test_all_list_the_same_entries(listed: str, applications: dict[str, Application]) -> None:
+def test_contenders_list_the_same_entries(
+    listed: str, applications: dict[str, Application]
+) -> None:
     request = operations(Layout(ENTRIES))[listed].request(5)
     pages = [answer(applications[name], request)[1] for name in NAMES]
     assert [page["total_entries"] for page in pages] == [
@@ -80,13 +82,13 @@ def test_all_list_the_same_entries(listed: str, applications: dict[str, Applicat
     assert entries == [entries[0]] * len(NAMES)
 
 
-def test_all_find_the_same_entry(applications: dict[str, Application]) -> None:
+def test_contenders_find_the_same_entry(applications: dict[str, Application]) -> None:
     request = operations(Layout(ENTRIES))["GET entry"].request(7)
     keys = [answer(applications[name], request)[1]["key"] for name in NAMES]
     assert keys == [request.path.rpartition("/")[2]] * len(NAMES)
 
 
-def test_what_requests_made_is_removed_and_nothing_else(
+def test_remove_new_deletes_only_what_requests_created(
     url: str, applications: dict[str, Application]
 ) -> None:
     wanted = operations(Layout(ENTRIES))
@@ -100,9 +102,7 @@ def test_what_requests_made_is_removed_and_nothing_else(
     ("entries", "dags", "runs"),
     [(1000, 1, 1), (10_000, 10, 1), (100_000, 10, 10), (1_000_000, 10, 100)],
 )
-def test_the_layout_has_its_entries_each_at_a_place_of_its_own(
-    entries: int, dags: int, runs: int
-) -> None:
+def test_layout_spreads_entries_over_distinct_instances(entries: int, dags: int, runs: int) -> None:
     layout = Layout(entries)
     assert (layout.dags, layout.runs) == (dags, runs)
     assert layout.instances * KEYS == entries

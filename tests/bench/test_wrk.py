@@ -34,7 +34,7 @@ def unquoted(text: str) -> bytes:
     "text",
     [b'"quoted" and \\', b"\r\n\0\t7", "ünïcödé ✓".encode(), bytes(range(256)), b"]] --[[ ${}"],
 )
-def test_any_bytes_survive_a_string_of_lua(text: bytes) -> None:
+def test_lua_string_preserves_any_bytes(text: bytes) -> None:
     quoted = wrk.quoted(text)
     assert re.fullmatch(r'"([ !#-\[\]-~]|\\\d{3})*"', quoted)
     assert unquoted(quoted) == text
@@ -49,7 +49,7 @@ def made(script: str, name: str) -> list[list[bytes]]:
     ]
 
 
-def test_a_script_asks_for_many_entries() -> None:
+def test_script_requests_many_entries() -> None:
     layout = Layout(100_000)
     script = wrk.script(
         operations(layout)["GET entry"], URL, {"Authorization": "Basic eDp5"}, itertools.count()
@@ -65,7 +65,7 @@ def test_a_script_asks_for_many_entries() -> None:
 
 
 @pytest.mark.parametrize("base", [V1, V2])
-def test_a_body_is_as_long_as_its_header_says_whatever_its_key(base: str) -> None:
+def test_content_length_matches_the_body(base: str) -> None:
     script = wrk.script(operations(Layout(1000), base)["POST"], URL, {}, itertools.count())
     for parts in made(script, "requests"):
         head, body = str(wrk.FIRST + 12345).encode().join(parts).split(b"\r\n\r\n")
@@ -73,7 +73,7 @@ def test_a_body_is_as_long_as_its_header_says_whatever_its_key(base: str) -> Non
         assert f'"new_{wrk.FIRST + 12345}"'.encode() in body
 
 
-def test_what_is_removed_is_where_it_was_made() -> None:
+def test_delete_targets_what_post_created() -> None:
     wanted = operations(Layout(100_000))
     script = wrk.script(wanted["DELETE"], URL, {}, itertools.count(), made_by=wanted["POST"])
     for make, remove in zip(made(script, "requests"), made(script, "then_remove"), strict=True):
@@ -81,7 +81,7 @@ def test_what_is_removed_is_where_it_was_made() -> None:
         assert remove[0] == b"DELETE " + place + b"/new_"
 
 
-def test_each_script_makes_keys_of_its_own_and_of_one_length() -> None:
+def test_scripts_create_distinct_keys_of_equal_length() -> None:
     numbers, post = itertools.count(), operations(Layout(1000))["POST"]
     firsts = [
         int(re.findall(r"first = (\d+)", wrk.script(post, URL, {}, numbers))[0]) for _ in range(3)
@@ -90,18 +90,18 @@ def test_each_script_makes_keys_of_its_own_and_of_one_length() -> None:
     assert all(first % wrk.REQUESTS == 0 for first in firsts)
 
 
-def test_odd_paths_are_sent_as_they_are() -> None:
+def test_unusual_paths_are_sent_unchanged() -> None:
     odd = Operation("odd", lambda number: Request("GET", "/a%22b'c\\d?e=%7E"))
     parts = made(wrk.script(odd, URL, {}, itertools.count()), "requests")[0]
     assert parts[0].startswith(b"GET /a%22b'c\\d?e=%7E HTTP/1.1\r\n")
 
 
-def test_what_wrk_printed_is_read() -> None:
+def test_wrk_output_is_parsed() -> None:
     run = wrk.read(OUTPUT)
     assert (run.p50, run.p99, run.failed) == (1.665, 8.007, 646)
     assert run.requests_per_second == pytest.approx(1288.1, abs=0.1)
 
 
-def test_wrk_without_figures_says_what_it_said() -> None:
+def test_output_without_figures_is_an_error_that_shows_it() -> None:
     with pytest.raises(RuntimeError, match="unable to connect to"):
         wrk.read("unable to connect to 127.0.0.1:9 Connection refused\n")

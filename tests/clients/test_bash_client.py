@@ -137,7 +137,7 @@ def test_bash_accepts_the_generated_script(script: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_the_help_names_the_five_operations(script: Path) -> None:
+def test_help_lists_the_five_operations(script: Path) -> None:
     text = run("bash", str(script), "--help").stdout
     listed = text.partition("[xCom]\n")[2].partition("\n\n")[0]
     assert dict(line.split(maxsplit=1) for line in listed.splitlines()) == {
@@ -146,7 +146,7 @@ def test_the_help_names_the_five_operations(script: Path) -> None:
 
 
 @pytest.mark.parametrize("key", GIVEN)
-def test_an_entry_lives_from_its_creation_to_its_removal(
+def test_entry_is_created_updated_read_and_deleted(
     call: Callable[..., Answer], place: list[str], key: str
 ) -> None:
     name = [*place, f"key={GIVEN[key]}"]
@@ -168,7 +168,7 @@ def test_an_entry_lives_from_its_creation_to_its_removal(
     assert (missing.status, missing.json()["title"]) == (404, "XCom entry not found")
 
 
-def test_the_run_is_the_one_whose_id_holds_a_colon_and_a_plus(
+def test_run_id_with_colon_and_plus_is_kept(
     call: Callable[..., Answer], place: list[str], entries: str
 ) -> None:
     created = call("updateXComEntry", *place, "key==k", "value==v").json()
@@ -181,7 +181,7 @@ def test_the_run_is_the_one_whose_id_holds_a_colon_and_a_plus(
     [(["value==new"], "new"), (["value:=null"], None), (['value:="5"'], "5")],
     ids=str,
 )
-def test_a_body_is_made_of_arguments(
+def test_body_is_built_from_arguments(
     call: Callable[..., Answer],
     place: list[str],
     stored: dict[str, Any],
@@ -205,7 +205,7 @@ def test_a_body_is_made_of_arguments(
     ],
     ids=str,
 )
-def test_an_update_mask_names_fields_between_commas(
+def test_update_mask_is_a_comma_separated_list(
     call: Callable[..., Answer],
     place: list[str],
     entries: str,
@@ -223,7 +223,7 @@ def test_an_update_mask_names_fields_between_commas(
 
 
 @pytest.mark.parametrize("anywhere", [[], [0], [1], [2], [1, 2], [0, 1, 2]], ids=str)
-def test_a_quoted_tilde_stands_for_any_dag_run_and_task(
+def test_quoted_tilde_matches_any_dag_run_and_task(
     call: Callable[..., Answer], place: list[str], entries: str, anywhere: list[int]
 ) -> None:
     key = f"only in {entries}"
@@ -238,7 +238,7 @@ def test_a_quoted_tilde_stands_for_any_dag_run_and_task(
 
 
 @pytest.mark.parametrize(("limit", "offset"), [(1, 0), (2, 1), (3, 3), (100, 0)])
-def test_a_page_is_the_one_asked_for(
+def test_limit_and_offset_select_the_page(
     call: Callable[..., Answer], place: list[str], entries: str, limit: int, offset: int
 ) -> None:
     for key in "abcd":
@@ -250,7 +250,7 @@ def test_a_page_is_the_one_asked_for(
 
 @pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize(("operation", "status"), [("getXComValue", 200), ("deleteXComValue", 204)])
-def test_a_form_without_fields_is_no_reason_to_refuse(
+def test_empty_form_body_is_accepted(
     call: Callable[..., Answer], place: list[str], operation: str, status: int
 ) -> None:
     answer = call(operation, *place, "key=k", curl=["--verbose"])
@@ -266,7 +266,7 @@ def test_a_form_without_fields_is_no_reason_to_refuse(
         *itertools.product(["getXComEntry"], range(3)),
     ],
 )
-def test_a_name_left_out_leads_nowhere(
+def test_missing_path_parameter_is_a_404(
     call: Callable[..., Answer],
     place: list[str],
     entries: str,
@@ -295,7 +295,7 @@ def test_a_name_left_out_leads_nowhere(
         ("updateXComEntry", ["key==k"], ["--content-type", "text"], 415, "Unsupported Media Type"),
     ],
 )
-def test_a_refusal_is_printed_and_is_no_failure_of_the_script(
+def test_error_response_is_printed_with_exit_status_0(
     call: Callable[..., Answer],
     place: list[str],
     operation: str,
@@ -317,7 +317,7 @@ def test_a_refusal_is_printed_and_is_no_failure_of_the_script(
         ("updateXComValue", ["key=k", "-"], 0),
     ],
 )
-def test_with_f_a_refusal_is_the_exit_status(
+def test_curl_option_f_turns_errors_into_exit_statuses(
     call: Callable[..., Answer],
     place: list[str],
     operation: str,

@@ -94,7 +94,7 @@ def value_of(official: OfficialClient, key: str, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("key", KEYS, ids=short)
-def test_the_client_reads_an_entry_whatever_its_key(
+def test_client_reads_entry_with_any_key(
     official: OfficialClient, server: LiveServer, key: str
 ) -> None:
     dag_id = f"{official.dag_id}_keys"
@@ -110,7 +110,7 @@ def test_the_client_reads_an_entry_whatever_its_key(
 
 @pytest.mark.parametrize("task_id", TASKS)
 @pytest.mark.parametrize("run_id", RUNS)
-def test_the_client_finds_a_run_whose_id_holds_a_colon_and_a_plus(
+def test_client_finds_run_id_with_colon_and_plus(
     official: OfficialClient, run_id: str, task_id: str
 ) -> None:
     place = (official.dag_id, run_id, task_id)
@@ -122,23 +122,21 @@ def test_the_client_finds_a_run_whose_id_holds_a_colon_and_a_plus(
 
 
 @pytest.mark.parametrize("key", VALUES)
-def test_the_client_shows_a_value_as_the_text_that_python_makes_of_it(
-    official: OfficialClient, key: str
-) -> None:
+def test_client_reads_value_as_python_text(official: OfficialClient, key: str) -> None:
     assert value_of(official, key) == str(VALUES[key])
 
 
 @pytest.mark.parametrize("key", ["dict", "empty_dict", "list"])
-def test_a_container_comes_back_from_its_text(official: OfficialClient, key: str) -> None:
+def test_container_can_be_parsed_from_its_text(official: OfficialClient, key: str) -> None:
     assert ast.literal_eval(value_of(official, key)) == VALUES[key]
 
 
-def test_the_client_takes_a_text_that_looks_like_a_day_for_one(official: OfficialClient) -> None:
+def test_client_converts_text_that_looks_like_a_date(official: OfficialClient) -> None:
     assert value_of(official, "day") == "datetime.date(2024, 1, 1)"
 
 
 @only("2.7.3", "2.3.0")
-def test_an_older_client_cannot_decode_null(official: OfficialClient) -> None:
+def test_older_client_cannot_decode_null(official: OfficialClient) -> None:
     error = official.ask("get_xcom_entry", official.dag_id, RUN, "values", "null")["error"]
     assert (error["name"], error["status"]) == ("ApiValueError", None)
     assert "Required value type is str and passed type was NoneType" in error["text"]
@@ -146,13 +144,13 @@ def test_an_older_client_cannot_decode_null(official: OfficialClient) -> None:
 
 @only("2.10.0")
 @pytest.mark.parametrize("stringify", [True, False])
-def test_the_newest_client_reads_null(official: OfficialClient, stringify: bool) -> None:
+def test_newest_client_reads_null(official: OfficialClient, stringify: bool) -> None:
     assert value_of(official, "null", stringify=stringify) is None
 
 
 @only("2.10.0")
 @pytest.mark.parametrize("key", VALUES)
-def test_the_client_reads_values_as_json(official: OfficialClient, key: str) -> None:
+def test_client_reads_value_as_json(official: OfficialClient, key: str) -> None:
     stored = VALUES[key]
     expected = float(stored) if type(stored) is int else stored  # the client's model says number
     shown = value_of(official, key, stringify=False)
@@ -162,9 +160,7 @@ def test_the_client_reads_values_as_json(official: OfficialClient, key: str) -> 
 
 @only("2.10.0", "2.7.3")
 @pytest.mark.parametrize("map_index", [0, 1, 2])
-def test_the_client_reads_one_index_of_a_mapped_task(
-    official: OfficialClient, map_index: int
-) -> None:
+def test_client_reads_one_map_index(official: OfficialClient, map_index: int) -> None:
     place = (official.dag_id, RUN, "mapped")
     entry = official.read("get_xcom_entry", *place, "first", map_index=map_index)
     assert (entry["map_index"], entry["value"]) == (map_index, f"first {map_index}")
@@ -183,9 +179,7 @@ def test_the_client_reads_one_index_of_a_mapped_task(
     ],
     ids=str,
 )
-def test_the_client_lists_what_its_filters_let_through(
-    official: OfficialClient, options: dict[str, Any]
-) -> None:
+def test_client_filters_lists(official: OfficialClient, options: dict[str, Any]) -> None:
     page = official.read("get_xcom_entries", official.dag_id, RUN, "mapped", **options)
     expected = [
         (index, key)
@@ -198,14 +192,14 @@ def test_the_client_lists_what_its_filters_let_through(
 
 
 @pytest.mark.parametrize("limit", [1, 7, 25, 100])
-def test_paging_finds_every_entry_exactly_once(official: OfficialClient, limit: int) -> None:
+def test_paging_returns_every_entry_once(official: OfficialClient, limit: int) -> None:
     found = official.walk(official.dag_id, RUN, "paged", limit=limit)
     assert [entry["key"] for entry in found] == PAGED
     assert all(entry.keys() == ITEM for entry in found)
 
 
 @pytest.mark.parametrize("anywhere", list(itertools.product([True, False], repeat=3)), ids=str)
-def test_a_tilde_stands_for_any_dag_run_and_task(
+def test_tilde_matches_any_dag_run_and_task(
     official: OfficialClient, anywhere: tuple[bool, bool, bool]
 ) -> None:
     named = (official.dag_id, RUN, "extract")
@@ -226,7 +220,7 @@ def test_a_tilde_stands_for_any_dag_run_and_task(
     ) == sorted(expected)
 
 
-def test_a_place_without_entries_is_an_empty_list(official: OfficialClient) -> None:
+def test_list_without_matches_is_empty(official: OfficialClient) -> None:
     page = official.read("get_xcom_entries", official.dag_id, RUN, "nothing")
     assert page == {"xcom_entries": [], "total_entries": 0}
 
@@ -243,7 +237,7 @@ def test_a_place_without_entries_is_an_empty_list(official: OfficialClient) -> N
     ],
     ids=str,
 )
-def test_an_entry_that_is_not_there_is_a_not_found_exception(
+def test_missing_entry_raises_not_found_exception(
     official: OfficialClient, place: dict[str, str]
 ) -> None:
     dag_id, *rest = place
@@ -252,14 +246,14 @@ def test_an_entry_that_is_not_there_is_a_not_found_exception(
     assert json.loads(error["text"])["title"] == "XCom entry not found"
 
 
-def test_a_negative_limit_is_an_api_exception(official: OfficialClient) -> None:
+def test_negative_limit_raises_api_exception(official: OfficialClient) -> None:
     error = official.ask("get_xcom_entries", official.dag_id, RUN, "paged", limit=-1)["error"]
     assert (error["name"], error["status"]) == ("ApiException", 400)
     assert json.loads(error["text"])["title"] == "Page limit must be a positive integer"
 
 
 @only("2.10.0", "2.7.3")
-def test_to_deserialize_is_refused_unless_it_is_allowed(official: OfficialClient) -> None:
+def test_deserialization_is_rejected_unless_enabled(official: OfficialClient) -> None:
     place = (official.dag_id, RUN, "values", "text")
     assert official.read("get_xcom_entry", *place, deserialize=False)["value"] == VALUES["text"]
     error = official.ask("get_xcom_entry", *place, deserialize=True)["error"]

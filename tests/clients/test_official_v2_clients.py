@@ -46,7 +46,7 @@ def moment(text: str) -> datetime:
 
 
 @pytest.mark.parametrize("given", [{}, {"map_index": 0}, {"map_index": 7}], ids=str)
-def test_an_entry_lives_from_its_creation_to_its_removal(
+def test_entry_is_created_updated_read_and_deleted(
     official: OfficialClient, place: dict[str, str], given: dict[str, Any]
 ) -> None:
     created = create(official, place, key="k", value={"rows": 1}, **given)
@@ -82,7 +82,7 @@ def test_an_entry_lives_from_its_creation_to_its_removal(
 
 @pytest.mark.parametrize("stringify", [False, True])
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: short(f"{value!r}"))
-def test_a_value_comes_back_as_it_was_given(
+def test_value_is_returned_unchanged(
     official: OfficialClient, place: dict[str, str], value: Any, stringify: bool
 ) -> None:
     answers = [
@@ -100,7 +100,7 @@ def test_a_value_comes_back_as_it_was_given(
 
 
 @pytest.mark.parametrize("key", KEYS, ids=short)
-def test_an_entry_is_found_whatever_its_key(
+def test_entry_with_any_key_is_found(
     official: OfficialClient, place: dict[str, str], key: str
 ) -> None:
     created = create(official, place, key=key, value=f"of {key}")
@@ -114,7 +114,7 @@ def test_an_entry_is_found_whatever_its_key(
     assert update(official, place, key, value="new")["key"] == key
 
 
-def test_an_update_answers_the_dates_of_its_own_run(
+def test_update_returns_the_dates_of_its_run(
     official: OfficialClient, guarded: LiveServer, place: dict[str, str]
 ) -> None:
     runs = [
@@ -138,7 +138,7 @@ def test_an_update_answers_the_dates_of_its_own_run(
 
 @only("3.3.2")
 @pytest.mark.parametrize("key", KEYS, ids=short)
-def test_an_entry_and_no_other_is_removed_whatever_its_key(
+def test_delete_removes_only_the_entry_with_the_key(
     official: OfficialClient, place: dict[str, str], key: str
 ) -> None:
     for each in (key, "another"):
@@ -151,7 +151,7 @@ def test_an_entry_and_no_other_is_removed_whatever_its_key(
 @pytest.mark.parametrize(
     ("deserialize", "shown"), [(False, OBJECT), (True, "timedelta@version=0(90.0)")]
 )
-def test_what_a_task_left_as_an_object_is_text_where_it_is_deserialized(
+def test_serialized_object_is_text_when_deserialized(
     official: OfficialClient,
     guarded: LiveServer,
     place: dict[str, str],
@@ -187,7 +187,7 @@ def old(guarded: LiveServer, count_case: Callable[..., None]) -> Iterator[Offici
 
 
 @only("3.3.2")
-def test_the_clients_of_both_versions_read_what_either_writes(
+def test_v1_and_v2_clients_read_each_others_writes(
     old: OfficialClient, official: OfficialClient, guarded: LiveServer, place: dict[str, str]
 ) -> None:
     here = (place["dag_id"], RUN, "extract")
@@ -229,7 +229,7 @@ def test_the_clients_of_both_versions_read_what_either_writes(
     assert (gone["name"], gone["status"]) == ("NotFoundException", 404)
 
 
-def test_the_old_client_is_refused_with_a_wrong_password(
+def test_v1_client_with_a_wrong_password_is_rejected(
     old: OfficialClient, place: dict[str, str]
 ) -> None:
     error = old.configured(password="wrong").ask(

@@ -80,14 +80,14 @@ def kept(
 
 
 @pytest.mark.parametrize("limit", [1, 7, 25, 100])
-def test_paging_finds_every_entry_exactly_once(official: OfficialClient, limit: int) -> None:
+def test_paging_returns_every_entry_once(official: OfficialClient, limit: int) -> None:
     found = official.walk(official.dag_id, RUN, "paged", limit=limit)
     assert [entry["key"] for entry in found] == PAGED
     assert all(entry.keys() == ITEM[official.version] for entry in found)
 
 
 @pytest.mark.parametrize("anywhere", list(itertools.product([True, False], repeat=3)), ids=str)
-def test_a_tilde_stands_for_any_dag_run_and_task(
+def test_tilde_matches_any_dag_run_and_task(
     official: OfficialClient, anywhere: tuple[bool, bool, bool]
 ) -> None:
     named = (official.dag_id, RUN, "extract")
@@ -122,7 +122,7 @@ def test_a_tilde_stands_for_any_dag_run_and_task(
     ],
     ids=str,
 )
-def test_a_list_holds_what_has_the_given_key_and_map_index(
+def test_list_is_filtered_by_key_and_map_index(
     official: OfficialClient, options: dict[str, Any]
 ) -> None:
     assert sorted(listed(official, **options)) == sorted(
@@ -173,7 +173,7 @@ def test_a_list_holds_what_has_the_given_key_and_map_index(
     ],
     ids=lambda each: str(each) if isinstance(each, dict) else "fits",
 )
-def test_a_list_holds_what_its_patterns_fit(
+def test_list_is_filtered_by_patterns(
     official: OfficialClient, options: dict[str, Any], keep: Callable[[dict[str, Any]], bool]
 ) -> None:
     assert sorted(listed(official, **options)) == sorted(kept(official, keep))
@@ -183,7 +183,7 @@ def test_a_list_holds_what_its_patterns_fit(
 @pytest.mark.parametrize("field", ["logical_date", "run_after"])
 @pytest.mark.parametrize("bound", BOUNDS)
 @pytest.mark.parametrize("date", ["2024-02-03T02:05:06.789Z", "2024-02-03T07:35:06.789+05:30"])
-def test_a_list_holds_what_its_dates_enclose(
+def test_list_is_filtered_by_dates(
     official: OfficialClient, field: str, bound: str, date: str
 ) -> None:
     position = ("logical_date", "run_after").index(field)
@@ -214,9 +214,7 @@ def test_a_list_holds_what_its_dates_enclose(
     ],
     ids=str,
 )
-def test_a_list_comes_in_the_order_that_is_asked_for(
-    official: OfficialClient, order_by: list[str], limit: int
-) -> None:
+def test_order_by_sorts_the_list(official: OfficialClient, order_by: list[str], limit: int) -> None:
     found = official.walk(official.dag_id, "~", "~", limit=limit, order_by=order_by)
     expected = found
     for name in reversed(order_by):

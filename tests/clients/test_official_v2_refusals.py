@@ -62,7 +62,7 @@ def kept(official: OfficialClient, place: dict[str, str]) -> Iterator[None]:
     ],
 )
 @pytest.mark.usefixtures("kept")
-def test_whoever_has_no_good_token_is_refused(
+def test_missing_or_invalid_token_is_rejected(
     official: OfficialClient,
     call: str,
     place: dict[str, str],
@@ -77,7 +77,7 @@ def test_whoever_has_no_good_token_is_refused(
 
 @of_each(CALLS)
 @pytest.mark.usefixtures("kept")
-def test_a_token_that_was_tampered_with_is_forbidden(
+def test_tampered_token_is_forbidden(
     official: OfficialClient, guarded: LiveServer, call: str, place: dict[str, str]
 ) -> None:
     head, payload, signature = token_of(guarded, "user").split(".")
@@ -90,7 +90,7 @@ def test_a_token_that_was_tampered_with_is_forbidden(
 
 
 @pytest.mark.usefixtures("kept")
-def test_a_viewer_reads(
+def test_viewer_can_read(
     official: OfficialClient, guarded: LiveServer, place: dict[str, str]
 ) -> None:
     viewer = official.configured(access_token=token_of(guarded, "viewer"))
@@ -100,7 +100,7 @@ def test_a_viewer_reads(
 
 @of_each(WRITING)
 @pytest.mark.usefixtures("kept")
-def test_a_viewer_writes_nothing(
+def test_viewer_cannot_write(
     official: OfficialClient, guarded: LiveServer, call: str, place: dict[str, str]
 ) -> None:
     viewer = official.configured(access_token=token_of(guarded, "viewer"))
@@ -129,7 +129,7 @@ def late_token(hasty: LiveServer) -> str:
 
 
 @of_each(CALLS)
-def test_an_expired_token_is_an_unauthorized_exception(
+def test_expired_token_raises_unauthorized_exception(
     official: OfficialClient, hasty: LiveServer, late_token: str, call: str, place: dict[str, str]
 ) -> None:
     late = official.configured(host=hasty.url, access_token=late_token)
@@ -152,7 +152,7 @@ def test_an_expired_token_is_an_unauthorized_exception(
     ids=str,
 )
 @pytest.mark.usefixtures("kept")
-def test_an_entry_that_is_not_there_is_not_found(
+def test_missing_entry_is_not_found(
     official: OfficialClient, call: str, place: dict[str, str], elsewhere: dict[str, Any]
 ) -> None:
     detail = "XCom entry with key: `nothing` not found" if call == "get_xcom_entry" else NO_ENTRY
@@ -165,7 +165,7 @@ def test_an_entry_that_is_not_there_is_not_found(
 
 @of_each(["get_xcom_entry", "update_xcom_entry", "delete_xcom_entry"])
 @pytest.mark.usefixtures("kept")
-def test_an_entry_of_another_map_index_is_not_found(
+def test_entry_with_another_map_index_is_not_found(
     official: OfficialClient, call: str, place: dict[str, str]
 ) -> None:
     options: dict[str, Any]
@@ -176,7 +176,9 @@ def test_an_entry_of_another_map_index_is_not_found(
     assert refused(official, call, **place, **options)[:2] == ("NotFoundException", 404)
 
 
-def test_nothing_is_created_in_any_dag(official: OfficialClient, place: dict[str, str]) -> None:
+def test_entry_cannot_be_created_in_dag_tilde(
+    official: OfficialClient, place: dict[str, str]
+) -> None:
     assert refused(
         official,
         "create_xcom_entry",
@@ -186,7 +188,7 @@ def test_nothing_is_created_in_any_dag(official: OfficialClient, place: dict[str
 
 
 @pytest.mark.usefixtures("kept")
-def test_an_entry_that_is_there_already_is_a_conflict(
+def test_existing_entry_raises_conflict_exception(
     official: OfficialClient, place: dict[str, str]
 ) -> None:
     assert refused(
@@ -209,7 +211,7 @@ def test_an_entry_that_is_there_already_is_a_conflict(
     ids=lambda given: str(given)[:40],
 )
 @pytest.mark.usefixtures("kept")
-def test_a_body_that_cannot_be_is_an_unprocessable_entity(
+def test_invalid_body_is_an_unprocessable_entity(
     official: OfficialClient, place: dict[str, str], body: dict[str, Any], field: str, kind: str
 ) -> None:
     name, status, errors = refused(
@@ -220,7 +222,7 @@ def test_a_body_that_cannot_be_is_an_unprocessable_entity(
 
 
 @only("3.3.2")
-def test_a_date_without_a_zone_is_an_unprocessable_entity(
+def test_date_without_time_zone_is_an_unprocessable_entity(
     official: OfficialClient, place: dict[str, str]
 ) -> None:
     name, status, errors = refused(
@@ -234,7 +236,7 @@ def test_a_date_without_a_zone_is_an_unprocessable_entity(
 
 @only("3.3.2")
 @pytest.mark.parametrize("order_by", [["value"], ["key", "logical_date"], ["Key"]], ids=str)
-def test_an_order_that_is_none_is_a_bad_request(
+def test_invalid_order_by_is_a_bad_request(
     official: OfficialClient, place: dict[str, str], order_by: list[str]
 ) -> None:
     assert refused(official, "get_xcom_entries", **place, order_by=order_by) == (

@@ -41,20 +41,20 @@ BESIDE_THE_DOCUMENTS = {
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_operation_has_a_handler_and_the_reverse(version: str) -> None:
+def test_operations_and_handlers_match(version: str) -> None:
     documented = {operation["operationId"] for _, _, operation in operations(version)}
 
     assert documented == APIS[version].handlers.keys()
 
 
-def test_an_operation_without_a_handler_stops_the_start() -> None:
+def test_operation_without_a_handler_fails_at_start() -> None:
     empty = replace(APIS["v1"], handlers={})
 
     with pytest.raises(LookupError, match="no handler for the operation"):
         openapi.mount(Flask("empty"), empty, validate_responses=False)
 
 
-def test_an_answer_that_breaks_the_document_is_a_failure_when_answers_are_checked(
+def test_response_that_violates_the_document_is_a_500(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(v1, "AIRFLOW_VERSION", 5)
@@ -64,7 +64,7 @@ def test_an_answer_that_breaks_the_document_is_a_failure_when_answers_are_checke
     assert answer.status_code == 500
 
 
-def test_nothing_answers_that_is_not_in_a_document(client: FlaskClient) -> None:
+def test_every_route_is_documented_or_listed(client: FlaskClient) -> None:
     documented = {
         re.sub(r"{((?:xcom_)?key)}", r"{key:\1}", path).translate({123: "<", 125: ">"})
         for version in VERSIONS
@@ -75,12 +75,12 @@ def test_nothing_answers_that_is_not_in_a_document(client: FlaskClient) -> None:
     assert routes == documented | BESIDE_THE_DOCUMENTS
 
 
-def test_the_files_of_a_page_are_routed_by_flasks_own_converter(client: FlaskClient) -> None:
+def test_flasks_path_converter_is_not_replaced(client: FlaskClient) -> None:
     assert client.application.url_map.converters["path"] is PathConverter
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_document_is_valid_openapi(version: str) -> None:
+def test_document_is_valid_openapi(version: str) -> None:
     validate(DOCUMENTS[version])
 
 
@@ -91,7 +91,7 @@ def test_the_document_is_valid_openapi(version: str) -> None:
         ("v2", {"3.1.0", "3.1.8", "3.2.0", "3.2.2", "3.3.1", "extension"}),
     ],
 )
-def test_every_later_element_says_when_it_came(version: str, releases: set[str]) -> None:
+def test_later_additions_are_marked_with_their_release(version: str, releases: set[str]) -> None:
     marks = set()
 
     def walk(node: object) -> None:

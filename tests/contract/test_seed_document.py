@@ -59,7 +59,7 @@ def generated(document: Path, version: str, out: Path) -> bytes:
 
 
 @pytest.mark.parametrize("version", SEED_SHA256)
-def test_the_filtered_document_regenerates_the_seed(version: str, tmp_path: Path) -> None:
+def test_filtered_document_regenerates_the_seed(version: str, tmp_path: Path) -> None:
     document = yaml.safe_load((ROOT / "openapi" / f"{version}.yaml").read_text())
     filtered = tmp_path / "filtered.yaml"
     filtered.write_text(yaml.safe_dump(without_additions(document), sort_keys=False))
@@ -69,7 +69,7 @@ def test_the_filtered_document_regenerates_the_seed(version: str, tmp_path: Path
     assert hashlib.sha256(seed).hexdigest() == SEED_SHA256[version]
 
 
-def test_what_is_marked_and_what_points_to_it_is_dropped() -> None:
+def test_marked_elements_and_references_to_them_are_dropped() -> None:
     document = {
         "security": [{"Old": []}, {"New": []}],
         "paths": {

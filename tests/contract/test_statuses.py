@@ -122,7 +122,7 @@ def hold_against_document(version: str, operation: str, answer: TestResponse) ->
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_documented_status_has_a_call_and_the_reverse(version: str) -> None:
+def test_calls_cover_exactly_the_documented_statuses(version: str) -> None:
     refusable = {
         (operation, status)
         for operation, status in documented(version)
@@ -139,7 +139,7 @@ def test_every_documented_status_has_a_call_and_the_reverse(version: str) -> Non
     ("version", "operation", "status"),
     [(version, *call) for version in VERSIONS for call in CALLS[version]],
 )
-def test_a_documented_status_is_produced_in_its_shape(
+def test_documented_status_matches_its_schema(
     client: FlaskClient, version: str, operation: str, status: str, count_case: Callable[..., None]
 ) -> None:
     create(client)
@@ -160,7 +160,7 @@ def test_a_documented_status_is_produced_in_its_shape(
         if status in REFUSALS
     ],
 )
-def test_a_documented_refusal_is_produced_in_its_shape(
+def test_access_error_matches_its_schema(
     make_client: Callable[..., FlaskClient],
     users_file: Path,
     version: str,
@@ -198,7 +198,7 @@ def test_a_documented_refusal_is_produced_in_its_shape(
         if status == OUTAGE
     ],
 )
-def test_without_its_database_every_operation_is_unavailable_in_its_shape(
+def test_every_operation_without_a_database_is_a_503(
     client: FlaskClient,
     database_url: str,
     version: str,

@@ -35,7 +35,7 @@ from xcom_server.formats.strict_json import (
     ],
 )
 @pytest.mark.parametrize("duplicate_keys", [False, True])
-def test_what_every_reader_takes_is_read(text: str, duplicate_keys: bool) -> None:
+def test_unambiguous_json_is_parsed_like_pythons(text: str, duplicate_keys: bool) -> None:
     value = strict_json.loads(text, duplicate_keys=duplicate_keys)
 
     assert value == json.loads(text)
@@ -66,7 +66,7 @@ def test_what_every_reader_takes_is_read(text: str, duplicate_keys: bool) -> Non
     ],
 )
 @pytest.mark.parametrize("duplicate_keys", [False, True])
-def test_a_refusal_says_what_pythons_own_reader_says(text: str, duplicate_keys: bool) -> None:
+def test_syntax_error_equals_pythons(text: str, duplicate_keys: bool) -> None:
     with pytest.raises(json.JSONDecodeError) as theirs:
         json.JSONDecoder().decode(text)
 
@@ -110,7 +110,7 @@ def test_a_trailing_comma_has_the_same_message_on_every_python(text: str, reason
     ],
 )
 @pytest.mark.parametrize("duplicate_keys", [False, True])
-def test_what_readers_disagree_on_is_refused(
+def test_ambiguous_or_too_deep_json_is_rejected(
     text: str, kind: type[InvalidJson], words: str, duplicate_keys: bool
 ) -> None:
     with pytest.raises(InvalidJson, match=words) as error:
@@ -120,7 +120,7 @@ def test_what_readers_disagree_on_is_refused(
     assert (error.value.reason, error.value.position) == ("", 0)
 
 
-def test_a_number_of_too_many_digits_is_no_json_without_a_place() -> None:
+def test_number_with_too_many_digits_is_invalid_json() -> None:
     with pytest.raises(InvalidJson) as error:
         strict_json.loads("1" * 5000)
 
@@ -129,7 +129,7 @@ def test_a_number_of_too_many_digits_is_no_json_without_a_place() -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 10])
-def test_how_deep_is_the_callers_to_say(depth: int) -> None:
+def test_maximum_depth_is_a_parameter(depth: int) -> None:
     assert strict_json.loads("[" * depth + "1" + "]" * depth, depth)
     with pytest.raises(UnreadableJson, match=f"nesting beyond {depth} levels"):
         strict_json.loads("[" * depth + "[]" + "]" * depth, depth)
@@ -145,13 +145,13 @@ REPEATS = [
 
 
 @pytest.mark.parametrize("text", REPEATS)
-def test_a_name_given_twice_is_refused(text: str) -> None:
+def test_duplicate_key_is_rejected(text: str) -> None:
     with pytest.raises(DuplicateKey, match=r"the duplicate key '.*'"):
         strict_json.loads(text)
 
 
 @pytest.mark.parametrize("text", REPEATS)
-def test_the_last_of_a_name_counts_where_that_is_allowed(text: str) -> None:
+def test_last_duplicate_key_wins_if_allowed(text: str) -> None:
     value = strict_json.loads(text, duplicate_keys=True)
 
     assert value == json.loads(text)
@@ -170,9 +170,7 @@ def test_the_last_of_a_name_counts_where_that_is_allowed(text: str) -> None:
         ('{"a": 1, "a": ' + "[" * 64 + "]" * 64 + "}", UnreadableJson),
     ],
 )
-def test_a_repeated_name_hides_nothing_else_that_is_wrong(
-    text: str, kind: type[InvalidJson]
-) -> None:
+def test_duplicate_keys_hide_no_other_error(text: str, kind: type[InvalidJson]) -> None:
     with pytest.raises(InvalidJson) as error:
         strict_json.loads(text, duplicate_keys=True)
 
@@ -203,7 +201,7 @@ def test_a_repeated_name_hides_nothing_else_that_is_wrong(
         '{"a": "\\"value\\": 0", "b": [{"value": 0}], "value":%s}',
     ],
 )
-def test_a_members_text_is_had_to_the_letter(text: str, around: str) -> None:
+def test_raw_returns_the_source_text_of_a_member(text: str, around: str) -> None:
     value = strict_json.loads(around % text)
 
     assert value.raw("value") == text
@@ -220,7 +218,7 @@ def test_a_members_text_is_had_to_the_letter(text: str, around: str) -> None:
         ('{"value": "ü", "value": "🙂"}', r'"\ud83d\ude42"'),
     ],
 )
-def test_a_text_that_gives_names_twice_is_written_anew(text: str, written: str) -> None:
+def test_raw_rewrites_a_value_with_duplicate_keys(text: str, written: str) -> None:
     value = strict_json.loads(text, duplicate_keys=True)
 
     assert value.raw("value") == written
@@ -232,5 +230,5 @@ def elements_of(text: str) -> Any:
 
 
 @pytest.mark.parametrize("text", ["[]", " [ ] ", "[1]", '[1, [2, {"a": "]"}], "x,y" , null]'])
-def test_the_elements_of_an_array_are_told_apart(text: str) -> None:
+def test_split_array_returns_the_elements(text: str) -> None:
     assert elements_of(text) == json.loads(text)

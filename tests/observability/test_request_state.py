@@ -9,7 +9,7 @@ from xcom_server.observability import request_state
 app = Flask("any")
 
 
-def test_a_request_has_one_state_and_the_next_request_has_another() -> None:
+def test_each_request_has_its_own_state() -> None:
     with app.test_request_context():
         first = request_state.current()
         assert request_state.current() is first
@@ -17,7 +17,7 @@ def test_a_request_has_one_state_and_the_next_request_has_another() -> None:
         assert request_state.current().request_id != first.request_id
 
 
-def test_its_clock_starts_when_it_is_first_asked_for() -> None:
+def test_clock_starts_at_first_access() -> None:
     with app.test_request_context():
         before = time.perf_counter()
         assert before <= request_state.current().started <= time.perf_counter()
@@ -34,11 +34,11 @@ def test_its_clock_starts_when_it_is_first_asked_for() -> None:
         ("é", False),
     ],
 )
-def test_a_valid_id_of_the_client_is_kept(client_id: str, is_kept: bool) -> None:
+def test_only_a_valid_client_id_is_kept(client_id: str, is_kept: bool) -> None:
     with app.test_request_context(headers={"X-Request-Id": client_id}):
         assert (request_state.current().request_id == client_id) is is_kept
 
 
-def test_a_request_that_was_not_authorized_can_see_no_dag() -> None:
+def test_unauthorized_request_sees_no_dags() -> None:
     with app.test_request_context():
         assert request_state.current().visible_dag_ids == frozenset()

@@ -148,7 +148,7 @@ def compare(clients: list[FlaskClient], requests: list[Request]) -> int:
 
 
 @pytest.mark.parametrize("version", ["2.10.5", "3.3.2"])
-def test_a_recorded_request_gets_the_same_bytes_from_either(
+def test_recorded_requests_get_identical_responses(
     clients: Callable[..., list[FlaskClient]], version: str, count_case: Callable[..., None]
 ) -> None:
     seeds = (
@@ -171,7 +171,7 @@ def test_a_recorded_request_gets_the_same_bytes_from_either(
     count_case("recorded requests with the same bytes from SQLite and PostgreSQL", len(requests))
 
 
-def test_a_generated_request_gets_the_same_bytes_from_either(
+def test_generated_requests_get_identical_responses(
     clients: Callable[..., list[FlaskClient]], count_case: Callable[..., None]
 ) -> None:
     chance = random.Random(20261125)

@@ -102,7 +102,7 @@ def hold_against_recording(case: recorded.Case, port: int) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-def test_a_recorded_request_gets_the_recorded_answer(
+def test_case_matches_the_recording(
     case: recorded.Case, ports: Callable[[recorded.Case], int], count_case: Callable[..., None]
 ) -> None:
     how = hold_against_recording(case, ports(case))
@@ -110,18 +110,18 @@ def test_a_recorded_request_gets_the_recorded_answer(
 
 
 @pytest.mark.parametrize("case", PROBES, ids=[case["id"] for case in PROBES])
-def test_a_probed_request_gets_the_recorded_answer(
+def test_probe_matches_the_recording(
     case: recorded.Case, ports: Callable[[recorded.Case], int], count_case: Callable[..., None]
 ) -> None:
     how = hold_against_recording(case, ports(case))
     count_case(f"probed requests of 2.10.5 {how}")
 
 
-def test_every_row_names_recorded_cases() -> None:
+def test_every_documented_difference_names_a_recorded_case() -> None:
     assert DIFFERENCES.keys() <= {case["id"] for case in CASES + PROBES}
 
 
-def test_an_answer_without_the_entry_that_cannot_be_stored_differs_by_that_alone(
+def test_lists_differ_only_by_the_entry_with_nan(
     ports: Callable[[recorded.Case], int],
 ) -> None:
     for case in (deepcopy(case) for case in CASES if case["id"] in DIFFERENCES):

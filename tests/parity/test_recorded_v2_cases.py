@@ -87,7 +87,7 @@ def hold_against_recording(case: recorded.Case, answer: recorded.Answer) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-def test_a_recorded_request_gets_the_recorded_answer(
+def test_case_matches_the_recording(
     case: recorded.Case, to_cases: Answers, count_case: Callable[..., None]
 ) -> None:
     how = hold_against_recording(case, to_cases[case["id"]])
@@ -95,12 +95,12 @@ def test_a_recorded_request_gets_the_recorded_answer(
 
 
 @pytest.mark.parametrize("case", PROBES, ids=[case["id"] for case in PROBES])
-def test_a_probed_request_gets_the_recorded_answer(
+def test_probe_matches_the_recording(
     case: recorded.Case, to_probes: Answers, count_case: Callable[..., None]
 ) -> None:
     how = hold_against_recording(case, to_probes[case["id"]])
     count_case(f"probed requests of 3.3.2 {how}, on two databases")
 
 
-def test_every_row_names_recordings() -> None:
+def test_every_documented_difference_names_a_recorded_case() -> None:
     assert DIFFERENCES.keys() <= {case["id"] for case in CASES + PROBES}

@@ -29,7 +29,7 @@ def shown(stored: str, form: str) -> Any:
 @pytest.mark.parametrize(
     ("case", "stored", "form", "value"), SHOWN, ids=[case[0] for case in SHOWN]
 )
-def test_a_value_is_shown_as_recorded(
+def test_value_matches_the_recording(
     case: str, stored: str, form: str, value: Any, count_case: Callable[..., None]
 ) -> None:
     same = json.dumps(shown(stored, form)) == json.dumps(value)
@@ -41,7 +41,7 @@ def test_a_value_is_shown_as_recorded(
 @pytest.mark.parametrize(
     ("case", "stored", "form"), [case[:3] for case in FAILED], ids=[case[0] for case in FAILED]
 )
-def test_a_value_that_airflow_fails_on_is_shown_all_the_same(
+def test_value_that_airflow_fails_on_is_shown(
     case: str, stored: str, form: str, count_case: Callable[..., None]
 ) -> None:
     value = shown(stored, form)
@@ -50,5 +50,5 @@ def test_a_value_that_airflow_fails_on_is_shown_all_the_same(
     count_case("recorded values of 3.3.2 that it answers with a 500")
 
 
-def test_every_row_names_recorded_values() -> None:
+def test_every_documented_difference_names_a_recorded_value() -> None:
     assert DIFFERENCES.keys() <= {case[0] for case in SHOWN + FAILED}

@@ -30,12 +30,12 @@ CASES = [
 ]
 
 
-def test_the_recordings_are_there() -> None:
+def test_all_followed_recordings_exist() -> None:
     assert {case["id"] for case in CASES} == FOLLOWED
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-def test_a_write_is_refused_in_the_recorded_words(
+def test_write_error_has_the_recorded_text(
     client: FlaskClient, case: recorded.Case, count_case: Callable[..., None]
 ) -> None:
     create(client, "v1", "old")

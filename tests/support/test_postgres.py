@@ -17,7 +17,7 @@ def segment(postgres: Postgres) -> str:
     return (postgres.data / "postmaster.pid").read_text().splitlines()[6].split()[-1]
 
 
-def test_what_was_committed_is_there_after_a_crash_and_nothing_is_left(tmp_path: Path) -> None:
+def test_commits_survive_a_crash_and_exit_removes_everything(tmp_path: Path) -> None:
     with Postgres(tmp_path) as postgres:
         postgres.execute("CREATE TABLE t (n int)")
         postgres.execute("INSERT INTO t VALUES (1)")
@@ -37,7 +37,7 @@ def test_what_was_committed_is_there_after_a_crash_and_nothing_is_left(tmp_path:
         assert left not in {line.split()[1] for line in SEGMENTS.read_text().splitlines()}
 
 
-def test_an_orderly_stop_and_a_start_change_nothing(tmp_path: Path) -> None:
+def test_stopped_server_can_be_started_again(tmp_path: Path) -> None:
     with Postgres(tmp_path) as postgres:
         for mode in ("smart", "fast", "immediate"):
             postgres.stop(mode)
@@ -47,7 +47,7 @@ def test_an_orderly_stop_and_a_start_change_nothing(tmp_path: Path) -> None:
             assert connection.execute("SHOW fsync").fetchall() == [("on",)]
 
 
-def test_while_paused_connections_are_taken_and_not_answered(tmp_path: Path) -> None:
+def test_paused_server_accepts_connections_but_does_not_respond(tmp_path: Path) -> None:
     with Postgres(tmp_path) as postgres:
         postgres.pause()
         with socket.create_connection(("127.0.0.1", postgres.port)) as connection:
@@ -62,7 +62,7 @@ def test_while_paused_connections_are_taken_and_not_answered(tmp_path: Path) -> 
         assert postgres.execute("SELECT 1") == [(1,)]
 
 
-def test_a_standby_has_what_was_committed_and_takes_over(tmp_path: Path) -> None:
+def test_standby_replicates_and_takes_over(tmp_path: Path) -> None:
     with Postgres(tmp_path) as primary, primary.standby(tmp_path) as standby:
         primary.execute("CREATE TABLE t (n int)")
         primary.execute("INSERT INTO t VALUES (1)")

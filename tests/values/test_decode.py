@@ -33,18 +33,18 @@ def rebuilt(value: Any) -> Any:
         (written("pendulum.tz.timezone.FixedTimezone", 3600), 'FixedTimezone(3600, name="+01:00")'),
     ],
 )
-def test_an_object_in_a_list_is_shown_by_its_repr(inside: Any, shown: str) -> None:
+def test_object_in_a_list_is_shown_by_its_repr(inside: Any, shown: str) -> None:
     assert str(rebuilt([inside])) == f"[{shown}]"
 
 
 @pytest.mark.parametrize("inside", [DATE, DECIMAL, PENDULUM, written("builtins.tuple", [1])])
-def test_an_object_in_a_set_is_written_as_it_was_stored(inside: Any) -> None:
+def test_object_in_a_set_keeps_its_stored_form(inside: Any) -> None:
     of_one = written("builtins.set", [inside])
 
     assert as_json(rebuilt(of_one)) == of_one
 
 
-def test_a_moment_without_a_zone_is_one_in_utc_wherever_the_server_runs(
+def test_naive_datetime_is_utc(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     naive = written("datetime.datetime", {"timestamp": -62135596800.0, "tz": None}, 2)
@@ -54,7 +54,7 @@ def test_a_moment_without_a_zone_is_one_in_utc_wherever_the_server_runs(
     assert as_json(rebuilt(naive)) == "0001-01-01T00:00:00+00:00"
 
 
-def test_the_text_of_an_object_ends_somewhere() -> None:
+def test_v1_text_of_nested_objects_is_bounded() -> None:
     value: Any = 1
     for _ in range(60):
         value = written("a.B", [value])
@@ -65,12 +65,12 @@ def test_the_text_of_an_object_ends_somewhere() -> None:
 @pytest.mark.parametrize(
     "digits", ["1E+4001", "1E-4001", "NaN", "-Infinity", "sNaN", "1" * 400 + ".5"]
 )
-def test_a_decimal_that_json_has_no_number_for_is_a_string(digits: str) -> None:
+def test_decimal_without_a_json_number_is_a_string(digits: str) -> None:
     assert as_json(rebuilt(written("decimal.Decimal", digits))) == digits
 
 
 @pytest.mark.parametrize("zone", ["../../etc/passwd", "/etc/passwd", "", "a" * 5000, "No/Where"])
-def test_a_zone_that_is_none_leaves_the_value_text(zone: str) -> None:
+def test_invalid_time_zone_stays_text(zone: str) -> None:
     value = written("pendulum.tz.timezone.Timezone", zone)
 
     assert rebuilt(value) == f"pendulum.tz.timezone.Timezone@version=1({zone})"
@@ -89,7 +89,7 @@ def test_a_zone_that_is_none_leaves_the_value_text(zone: str) -> None:
         {"timestamp": 0, "tz": 5},
     ],
 )
-def test_data_that_no_datetime_was_made_of_stays_text(data: Any) -> None:
+def test_invalid_datetime_data_stays_text(data: Any) -> None:
     value = rebuilt(written("datetime.datetime", data, 2))
 
     assert value.startswith("datetime.datetime@version=2(")
@@ -116,7 +116,7 @@ def test_data_that_no_datetime_was_made_of_stays_text(data: Any) -> None:
         ([], []),
     ],
 )
-def test_a_newer_airflow_shows_objects_by_text(value: Any, shown: Any) -> None:
+def test_v2_shows_objects_as_text(value: Any, shown: Any) -> None:
     assert decode_v2(json.dumps(value)) == shown
     assert decode_v2(json.dumps(json.dumps(value))) == shown
 
@@ -130,7 +130,7 @@ def test_a_newer_airflow_shows_objects_by_text(value: Any, shown: Any) -> None:
         written("a.B", [written("airflow.x.Y", 1)]),
     ],
 )
-def test_a_value_with_an_object_of_airflows_own_stays_as_it_is(value: Any) -> None:
+def test_v2_leaves_values_with_airflow_objects_unchanged(value: Any) -> None:
     assert decode_v2(json.dumps(value)) == value
     assert decode_v2(json.dumps(json.dumps(value))) == json.dumps(value)
 
@@ -148,11 +148,11 @@ def test_a_value_with_an_object_of_airflows_own_stays_as_it_is(value: Any) -> No
         "",
     ],
 )
-def test_a_string_that_holds_no_strict_json_stays_a_string(held: str) -> None:
+def test_v2_leaves_strings_that_are_not_strict_json_unchanged(held: str) -> None:
     assert decode_v2(json.dumps(held)) == held
 
 
-def test_the_newer_text_of_an_object_ends_somewhere_too() -> None:
+def test_v2_text_of_nested_objects_is_bounded() -> None:
     """A list within an object repeats the quotes of its texts, and doubles their backslashes."""
     value: Any = "\"'\\" * 10
     for _ in range(19):

@@ -43,9 +43,7 @@ def write(client: FlaskClient, method: str, path: str, body: Any, **options: Any
         '{"a":' * 100_000,
     ],
 )
-def test_a_malformed_body_is_refused(
-    client: FlaskClient, method: str, path: str, body: str
-) -> None:
+def test_malformed_body_is_rejected(client: FlaskClient, method: str, path: str, body: str) -> None:
     detail = error_detail(write(client, method, path, body), 400)
 
     assert detail is not None
@@ -71,7 +69,7 @@ def test_a_malformed_body_is_refused(
         ("[" * (DEEP + 1) + "]" * (DEEP + 1), "nesting beyond 64"),
     ],
 )
-def test_a_body_that_readers_could_read_differently_is_refused(
+def test_ambiguous_json_body_is_rejected(
     client: FlaskClient, method: str, path: str, body: str | bytes, reason: str
 ) -> None:
     detail = error_detail(write(client, method, path, body), 400)
@@ -81,7 +79,7 @@ def test_a_body_that_readers_could_read_differently_is_refused(
     assert stored_values(client) == {}
 
 
-def test_a_body_as_deep_as_allowed_is_read(client: FlaskClient) -> None:
+def test_body_of_maximum_depth_is_parsed(client: FlaskClient) -> None:
     body = '{"key": "k", "value": ' + "[" * (DEEP - 1) + "]" * (DEEP - 1) + "}"
 
     detail = error_detail(write(client, "POST", entries(), body), 400)
@@ -95,7 +93,7 @@ def test_a_body_as_deep_as_allowed_is_read(client: FlaskClient) -> None:
     ("body", "shown"),
     [("[]", "[]"), ('"str"', "'str'"), ("5", "5"), ("true", "True"), ("[1, 2]", "[1, 2]")],
 )
-def test_a_body_that_is_no_object_is_refused(
+def test_body_that_is_not_an_object_is_rejected(
     client: FlaskClient, method: str, path: str, body: str, shown: str
 ) -> None:
     assert (
@@ -105,7 +103,7 @@ def test_a_body_that_is_no_object_is_refused(
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
-def test_an_empty_body_is_refused(
+def test_empty_body_is_rejected(
     client: FlaskClient, method: str, path: str, content_type: str | None
 ) -> None:
     answer = write(client, method, path, b"", content_type=content_type)
@@ -126,7 +124,7 @@ def test_an_empty_body_is_refused(
         None,
     ],
 )
-def test_a_body_of_another_media_type_is_refused(
+def test_other_media_type_is_rejected(
     client: FlaskClient, method: str, path: str, content_type: str | None
 ) -> None:
     answer = write(client, method, path, '{"key": "k", "value": "v"}', content_type=content_type)
@@ -146,13 +144,13 @@ def test_a_body_of_another_media_type_is_refused(
         "application/merge-patch+json",
     ],
 )
-def test_a_json_media_type_is_taken(client: FlaskClient, content_type: str) -> None:
+def test_json_media_type_is_accepted(client: FlaskClient, content_type: str) -> None:
     body = "\ufeff" + '{"key": "k", "value": "v"}'
 
     assert write(client, "POST", entries(), body, content_type=content_type).status_code == 200
 
 
-def test_a_malformed_body_is_refused_whatever_the_charset(client: FlaskClient) -> None:
+def test_malformed_body_with_a_charset_is_rejected(client: FlaskClient) -> None:
     answer = write(
         client, "POST", entries(), "{bad", content_type="application/json; charset=utf-8"
     )
@@ -161,7 +159,7 @@ def test_a_malformed_body_is_refused_whatever_the_charset(client: FlaskClient) -
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-def test_a_body_over_the_limit_is_refused(
+def test_oversized_body_is_rejected(
     make_client: Callable[..., FlaskClient], method: str, path: str
 ) -> None:
     client = make_client(max_body_bytes=1000)
@@ -184,7 +182,7 @@ def test_a_body_over_the_limit_is_refused(
         (None, "None is not of type 'string' - 'key'"),
     ],
 )
-def test_a_key_that_cannot_be_is_refused(client: FlaskClient, key: Any, words: str) -> None:
+def test_invalid_key_is_rejected(client: FlaskClient, key: Any, words: str) -> None:
     detail = error_detail(create(client, key), 400)
 
     assert detail is not None
@@ -195,9 +193,7 @@ def test_a_key_that_cannot_be_is_refused(client: FlaskClient, key: Any, words: s
 
 @pytest.mark.parametrize("name", ["x" * 251, "a\0b"])
 @pytest.mark.parametrize("field", ["dag_id", "dag_run_id", "task_id"])
-def test_an_id_that_cannot_be_is_refused_everywhere(
-    client: FlaskClient, field: str, name: str
-) -> None:
+def test_invalid_id_in_path_is_rejected(client: FlaskClient, field: str, name: str) -> None:
     for method, path, body in (
         ("GET", entries, None),
         ("POST", entries, {"key": "k"}),
@@ -215,9 +211,7 @@ def test_an_id_that_cannot_be_is_refused_everywhere(
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 @pytest.mark.parametrize("key", ["x" * 513, "a\0b"])
-def test_a_path_with_a_key_that_cannot_be_is_refused(
-    client: FlaskClient, method: str, key: str
-) -> None:
+def test_invalid_key_in_path_is_rejected(client: FlaskClient, method: str, key: str) -> None:
     body = {"value": "v"} if method == "PATCH" else None
 
     assert error_detail(client.open(entry(key), method=method, json=body), 400) == (
@@ -226,7 +220,7 @@ def test_a_path_with_a_key_that_cannot_be_is_refused(
 
 
 @pytest.mark.parametrize("part", ["%ff", "%ed%a0%80", "%c0%af", "a%e2%82"])
-def test_a_path_that_is_not_utf8_is_refused(client: FlaskClient, part: str) -> None:
+def test_path_that_is_not_utf8_is_rejected(client: FlaskClient, part: str) -> None:
     raw = unquote_to_bytes(f"{entries()}/{part}").decode("latin-1")
 
     answer = client.open(entries(), environ_overrides={"PATH_INFO": raw})
@@ -235,7 +229,7 @@ def test_a_path_that_is_not_utf8_is_refused(client: FlaskClient, part: str) -> N
 
 
 @pytest.mark.parametrize("query", ["limit=%ff", "%ff=1", "xcom_key=%ed%a0%80"])
-def test_a_query_that_is_not_utf8_is_refused(client: FlaskClient, query: str) -> None:
+def test_query_that_is_not_utf8_is_rejected(client: FlaskClient, query: str) -> None:
     answer = client.get(f"{entries()}?{query}")
 
     assert error_detail(answer, 400) == "The query of the URL is not valid UTF-8"
@@ -246,7 +240,9 @@ def test_a_query_that_is_not_utf8_is_refused(client: FlaskClient, query: str) ->
     "text",
     ["", " 1", "1 ", "+1", "1_0", "1.0", "1e2", "0x5", "١", "５", "--1", "true", "1\n", "9" * 4001],
 )
-def test_an_integer_is_ascii_digits(client: FlaskClient, parameter: str, text: str) -> None:
+def test_integer_parameter_takes_only_ascii_digits(
+    client: FlaskClient, parameter: str, text: str
+) -> None:
     answer = client.get(f"{entries()}?{parameter}={quote(text)}")
 
     assert error_detail(answer, 400) == (
@@ -256,7 +252,9 @@ def test_an_integer_is_ascii_digits(client: FlaskClient, parameter: str, text: s
 
 @pytest.mark.parametrize("parameter", ["stringify", "deserialize"])
 @pytest.mark.parametrize("text", ["", "1", "0", "yes", "on", "truee", " true", "null"])
-def test_a_boolean_is_true_or_false(client: FlaskClient, parameter: str, text: str) -> None:
+def test_boolean_parameter_takes_only_true_and_false(
+    client: FlaskClient, parameter: str, text: str
+) -> None:
     answer = client.get(f"{entry('k')}?{parameter}={quote(text)}")
 
     assert error_detail(answer, 400) == (
@@ -267,9 +265,7 @@ def test_a_boolean_is_true_or_false(client: FlaskClient, parameter: str, text: s
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", entries()), ("GET", entry("k")), *WRITES, ("DELETE", entry("k"))]
 )
-def test_unknown_parameters_are_refused_by_name(
-    client: FlaskClient, method: str, path: str
-) -> None:
+def test_error_lists_unknown_parameters(client: FlaskClient, method: str, path: str) -> None:
     body = None if method in ("GET", "DELETE") else {"key": "k", "value": "v"}
     answer = client.open(f"{path}?zz=1&LIMIT=2&bogus", method=method, json=body)
 
@@ -289,7 +285,7 @@ def test_unknown_parameters_are_refused_by_name(
         ("POST", "/api/v1/health", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
-def test_a_method_that_is_not_allowed_is_refused_with_those_that_are(
+def test_disallowed_method_gets_an_allow_header(
     client: FlaskClient, method: str, path: str, allowed: set[str]
 ) -> None:
     answer = client.open(path, method=method, json={"key": "k", "value": "v"})
@@ -299,7 +295,9 @@ def test_a_method_that_is_not_allowed_is_refused_with_those_that_are(
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-def test_a_body_of_too_many_members_is_refused(client: FlaskClient, method: str, path: str) -> None:
+def test_body_with_too_many_members_is_rejected(
+    client: FlaskClient, method: str, path: str
+) -> None:
     body = {"value": "v"} | {str(number): 1 for number in range(100)}
 
     assert error_detail(client.open(path, method=method, json=body), 400) == (
@@ -307,7 +305,7 @@ def test_a_body_of_too_many_members_is_refused(client: FlaskClient, method: str,
     )
 
 
-def test_a_long_refused_name_is_not_repeated_at_length(client: FlaskClient) -> None:
+def test_long_name_is_truncated_in_the_error(client: FlaskClient) -> None:
     detail = error_detail(create(client, "k", "v", **{"x" * 100_000: 1}), 400)
 
     assert detail is not None

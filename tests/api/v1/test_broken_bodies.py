@@ -48,9 +48,7 @@ CHUNKED = f"{TYPE}Transfer-Encoding: chunked\r\n"
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PATCH", "GET", "DELETE"])
-def test_malformed_chunks_are_never_a_failure_of_the_server(
-    server: LiveServer, method: str, body: bytes
-) -> None:
+def test_malformed_chunks_are_a_client_error(server: LiveServer, method: str, body: bytes) -> None:
     path = PATH if method == "POST" else entry("k", dag_id="broken-bodies")
 
     status = exchange(server, method, path, CHUNKED, body)
@@ -60,7 +58,7 @@ def test_malformed_chunks_are_never_a_failure_of_the_server(
     assert not stored(server)
 
 
-def test_a_body_that_breaks_off_is_refused(server: LiveServer) -> None:
+def test_truncated_body_is_rejected(server: LiveServer) -> None:
     for length in (len(JSON) + 1, LIMIT):
         status = exchange(server, "POST", PATH, f"{TYPE}Content-Length: {length}\r\n", JSON)
 
@@ -69,16 +67,14 @@ def test_a_body_that_breaks_off_is_refused(server: LiveServer) -> None:
 
 
 @pytest.mark.parametrize("tail", [b"", b"GARBAGE", b" " * LIMIT])
-def test_a_chunked_body_over_the_limit_is_refused_and_not_cut(
-    server: LiveServer, tail: bytes
-) -> None:
+def test_oversized_chunked_body_is_rejected_not_truncated(server: LiveServer, tail: bytes) -> None:
     body = chunked(JSON + b" " * (LIMIT - len(JSON)), b" " + tail)
 
     assert b" 413 " in exchange(server, "POST", PATH, CHUNKED, body)
     assert not stored(server)
 
 
-def test_a_chunked_body_is_read_whole(server: LiveServer) -> None:
+def test_chunked_body_is_read_completely(server: LiveServer) -> None:
     path = entries(dag_id="chunked")
 
     assert b" 200 " in exchange(server, "POST", path, CHUNKED, chunked(JSON[:9], JSON[9:]))

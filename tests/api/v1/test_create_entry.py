@@ -19,7 +19,7 @@ from tests.support.v1_calls import (
 )
 
 
-def test_a_created_entry_is_answered_and_found(client: FlaskClient) -> None:
+def test_created_entry_is_returned_and_stored(client: FlaskClient) -> None:
     answer = create(client, "k", "v", timestamp="2024-05-06T07:08:09.123456+00:00")
 
     assert answer.status_code == 200
@@ -38,7 +38,7 @@ def test_a_created_entry_is_answered_and_found(client: FlaskClient) -> None:
     )
 
 
-def test_creating_an_entry_twice_is_refused_and_keeps_the_first_value(client: FlaskClient) -> None:
+def test_duplicate_key_is_a_conflict_and_keeps_the_value(client: FlaskClient) -> None:
     create(client, "k", "first")
 
     detail = error_detail(create(client, "k", "second"), 409, "Conflict")
@@ -50,13 +50,13 @@ def test_creating_an_entry_twice_is_refused_and_keeps_the_first_value(client: Fl
 @pytest.mark.parametrize(
     "value", ["", "plain", '{"a": 1}', "żółć ☃ 🙂", "a\0b", " \n\t", "x" * 100_000, None]
 )
-def test_a_value_comes_back_as_it_was_sent(client: FlaskClient, value: str | None) -> None:
+def test_value_is_returned_unchanged(client: FlaskClient, value: str | None) -> None:
     assert create(client, "k", value).get_json()["value"] == value
     assert stored_values(client) == {"k": value}
 
 
 @pytest.mark.parametrize("value", [5, 1.5, True, [], {"a": 1}])
-def test_a_value_that_is_no_string_is_refused(client: FlaskClient, value: Any) -> None:
+def test_value_that_is_not_a_string_is_rejected(client: FlaskClient, value: Any) -> None:
     detail = error_detail(create(client, "k", value), 400)
 
     assert detail == f"{value!r} is not of type 'string' - 'value'"
@@ -67,7 +67,7 @@ def test_a_value_that_is_no_string_is_refused(client: FlaskClient, value: Any) -
     ("body", "missing"),
     [({"value": "v"}, ["key"]), ({"key": "k"}, ["value"]), ({}, ["key", "value"])],
 )
-def test_a_missing_field_is_named(
+def test_error_lists_missing_fields(
     client: FlaskClient, body: dict[str, str], missing: list[str]
 ) -> None:
     detail = error_detail(client.post(entries(), json=body), 400)
@@ -75,7 +75,7 @@ def test_a_missing_field_is_named(
     assert detail == str({field: ["Missing data for required field."] for field in missing})
 
 
-def test_unknown_fields_are_named_in_order(client: FlaskClient) -> None:
+def test_error_lists_unknown_fields_in_order(client: FlaskClient) -> None:
     detail = error_detail(create(client, zeta=1, bogus=2, alpha={"a": []}), 400)
 
     assert detail == str({name: ["Unknown field."] for name in ("alpha", "bogus", "zeta")})
@@ -83,7 +83,7 @@ def test_unknown_fields_are_named_in_order(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("field", ["dag_id", "task_id", "map_index"])
-def test_a_body_that_names_another_entry_is_refused(client: FlaskClient, field: str) -> None:
+def test_body_that_contradicts_the_path_is_rejected(client: FlaskClient, field: str) -> None:
     detail = error_detail(
         create(client, "k", "v", **{field: 7 if field == "map_index" else "other"}), 400
     )
@@ -92,7 +92,7 @@ def test_a_body_that_names_another_entry_is_refused(client: FlaskClient, field: 
     assert stored_values(client) == {}
 
 
-def test_a_whole_entry_can_be_created_as_it_was_read(client: FlaskClient) -> None:
+def test_entry_can_be_recreated_from_its_response(client: FlaskClient) -> None:
     read = create(client).get_json()
     client.delete(entry("k"))
 
@@ -110,7 +110,7 @@ def test_a_whole_entry_can_be_created_as_it_was_read(client: FlaskClient) -> Non
         ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999+00:00"),
     ],
 )
-def test_a_given_timestamp_is_kept(client: FlaskClient, given: str, shown: str) -> None:
+def test_given_timestamp_is_kept(client: FlaskClient, given: str, shown: str) -> None:
     assert create(client, timestamp=given).get_json()["timestamp"] == shown
     assert client.get(entry("k")).get_json()["timestamp"] == shown
 
@@ -138,16 +138,14 @@ def test_a_given_timestamp_is_kept(client: FlaskClient, given: str, shown: str) 
         "2024-01-01T00:00:00Z ",
     ],
 )
-def test_a_date_that_is_no_date_with_a_zone_is_refused(
-    client: FlaskClient, field: str, text: str
-) -> None:
+def test_date_that_is_not_rfc3339_is_rejected(client: FlaskClient, field: str, text: str) -> None:
     assert error_detail(create(client, **{field: text}), 400) == (
         f"{{'{field}': ['Not a valid datetime.']}}"
     )
     assert stored_values(client) == {}
 
 
-def test_a_date_that_contradicts_the_run_is_refused(client: FlaskClient) -> None:
+def test_execution_date_that_contradicts_the_run_is_rejected(client: FlaskClient) -> None:
     detail = error_detail(create(client, execution_date="2024-01-02T00:00:00+00:00"), 400)
 
     assert detail == (
@@ -156,7 +154,7 @@ def test_a_date_that_contradicts_the_run_is_refused(client: FlaskClient) -> None
     assert stored_values(client) == {}
 
 
-def test_a_date_that_says_the_same_in_another_zone_is_taken(client: FlaskClient) -> None:
+def test_execution_date_in_another_time_zone_is_accepted(client: FlaskClient) -> None:
     answer = create(client, execution_date="2024-01-01T02:00:00+02:00")
 
     assert answer.get_json()["execution_date"] == RUN_DATE
@@ -172,7 +170,7 @@ def test_a_date_that_says_the_same_in_another_zone_is_taken(client: FlaskClient)
         ("my run", "2024-05-06T00:00:00Z", "2024-05-06T00:00:00+00:00"),
     ],
 )
-def test_a_new_run_gets_its_date_from_its_id_or_the_body(
+def test_new_run_gets_its_date_from_its_id_or_the_body(
     client: FlaskClient, run_id: str, given: str | None, date: str
 ) -> None:
     body = {"key": "k", "value": "v"} | ({"execution_date": given} if given else {})
@@ -181,7 +179,7 @@ def test_a_new_run_gets_its_date_from_its_id_or_the_body(
 
 
 @pytest.mark.parametrize("run_id", ["my run", "manual__2024-13-03T04:05:06+00:00", "manual__x"])
-def test_a_new_run_without_a_date_gets_the_present_one(client: FlaskClient, run_id: str) -> None:
+def test_new_run_without_a_date_gets_the_current_time(client: FlaskClient, run_id: str) -> None:
     first = client.post(entries(dag_run_id=run_id), json={"key": "a", "value": "v"}).get_json()
     second = client.post(entries(dag_run_id=run_id), json={"key": "b", "value": "v"}).get_json()
 
@@ -189,7 +187,7 @@ def test_a_new_run_without_a_date_gets_the_present_one(client: FlaskClient, run_
 
 
 @pytest.mark.parametrize("names", [{"dag_id": "~"}, {"dag_run_id": "~"}, {"task_id": "~"}])
-def test_any_is_never_written_to(client: FlaskClient, names: dict[str, str]) -> None:
+def test_write_to_a_tilde_path_is_a_404(client: FlaskClient, names: dict[str, str]) -> None:
     detail = error_detail(
         client.post(entries(**names), json={"key": "k", "value": "v"}), 404, "Not Found"
     )
@@ -201,7 +199,7 @@ def test_any_is_never_written_to(client: FlaskClient, names: dict[str, str]) -> 
     assert stored_values(client) == {}
 
 
-def test_a_mapped_entry_is_written_by_its_index(client: FlaskClient) -> None:
+def test_map_index_selects_the_entry_to_write(client: FlaskClient) -> None:
     path = entries()
     for index in (0, 1):
         client.post(
@@ -216,7 +214,7 @@ def test_a_mapped_entry_is_written_by_its_index(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("map_index", ["-2", "2147483648", "99999999999999999999", "x", ""])
-def test_a_map_index_that_cannot_be_is_refused(client: FlaskClient, map_index: str) -> None:
+def test_invalid_map_index_is_rejected(client: FlaskClient, map_index: str) -> None:
     answer = client.post(
         entries(), json={"key": "k", "value": "v"}, query_string={"map_index": map_index}
     )
@@ -242,7 +240,7 @@ def test_a_map_index_that_cannot_be_is_refused(client: FlaskClient, map_index: s
         ),
     ],
 )
-def test_a_missing_parent_is_named(
+def test_error_names_the_missing_parent(
     make_client: Callable[..., FlaskClient],
     database_url: str,
     names: dict[str, str],
@@ -268,7 +266,7 @@ def test_a_missing_parent_is_named(
     ("key", "status"),
     [("k" * 10 + "鍵" * 280, 200), ("k" * 11 + "鍵" * 280, 400), ("鍵" * 512, 400)],
 )
-def test_names_that_are_too_long_together_are_refused(
+def test_names_over_the_combined_limit_are_rejected(
     client: FlaskClient, key: str, status: int
 ) -> None:
     names = {"dag_id": "é" * 250, "dag_run_id": "é" * 250, "task_id": "鍵" * 250}
@@ -283,7 +281,7 @@ def test_names_that_are_too_long_together_are_refused(
         )
 
 
-def test_a_refused_entry_registers_no_parents(client: FlaskClient) -> None:
+def test_rejected_entry_registers_no_parents(client: FlaskClient) -> None:
     create(client, execution_date="1999-01-01T00:00:00Z")
     answer = client.post(entries(dag_run_id=RUN, task_id="other"), json={"key": "k", "value": "v"})
 

@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 from tests.support.v1_calls import create, entry, error_detail, stored_values
 
 
-def test_a_deleted_entry_is_gone_and_the_second_time_not_found(client: FlaskClient) -> None:
+def test_deleted_entry_is_not_found_again(client: FlaskClient) -> None:
     for key in ("a", "b"):
         create(client, key)
 
@@ -17,14 +17,14 @@ def test_a_deleted_entry_is_gone_and_the_second_time_not_found(client: FlaskClie
     assert stored_values(client) == {"b": "v"}
 
 
-def test_a_deleted_entry_can_be_created_again(client: FlaskClient) -> None:
+def test_deleted_entry_can_be_created_again(client: FlaskClient) -> None:
     create(client, "k", "first")
     client.delete(entry("k"))
 
     assert create(client, "k", "second").get_json()["value"] == "second"
 
 
-def test_a_body_of_a_deletion_is_ignored(client: FlaskClient) -> None:
+def test_delete_ignores_a_body(client: FlaskClient) -> None:
     create(client)
 
     answer = client.delete(entry("k"), data="{bad", content_type="application/json")
@@ -32,7 +32,7 @@ def test_a_body_of_a_deletion_is_ignored(client: FlaskClient) -> None:
     assert answer.status_code == 204
 
 
-def test_an_unknown_parameter_of_a_deletion_is_refused(client: FlaskClient) -> None:
+def test_delete_with_an_unknown_parameter_is_rejected(client: FlaskClient) -> None:
     create(client)
 
     assert error_detail(client.delete(entry("k"), query_string={"x": 1}), 400, None) == (

@@ -35,7 +35,7 @@ def with_value(client: FlaskClient, database_url: str, value: str) -> str:
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_a_value_is_shown_as_python_writes_it(
+def test_value_is_python_text_by_default(
     client: FlaskClient, database_url: str, value: str
 ) -> None:
     path = with_value(client, database_url, value)
@@ -48,7 +48,7 @@ def test_a_value_is_shown_as_python_writes_it(
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_a_value_is_shown_as_json_on_request(
+def test_value_is_json_with_stringify_false(
     client: FlaskClient, database_url: str, value: str
 ) -> None:
     path = with_value(client, database_url, value)
@@ -58,7 +58,7 @@ def test_a_value_is_shown_as_json_on_request(
     assert answer.get_json()["value"] == json.loads(value)
 
 
-def test_null_is_null_either_way(client: FlaskClient) -> None:
+def test_null_is_never_stringified(client: FlaskClient) -> None:
     create(client, "k", None)
 
     for stringify in ("true", "false"):
@@ -66,7 +66,7 @@ def test_null_is_null_either_way(client: FlaskClient) -> None:
         assert answer["value"] is None
 
 
-def test_an_answer_is_written_as_airflow_writes_it(client: FlaskClient) -> None:
+def test_response_is_formatted_like_airflows(client: FlaskClient) -> None:
     create(client, "k", "ü", timestamp="2024-05-06T07:08:09Z")
 
     assert (
@@ -84,7 +84,7 @@ def test_an_answer_is_written_as_airflow_writes_it(client: FlaskClient) -> None:
     )
 
 
-def test_deserialization_is_refused_unless_it_is_allowed(
+def test_deserialization_is_rejected_unless_enabled(
     make_client: Callable[..., FlaskClient], database_url: str
 ) -> None:
     date = '{"__classname__": "datetime.date", "__version__": 2, "__data__": "2024-02-29"}'
@@ -101,7 +101,7 @@ def test_deserialization_is_refused_unless_it_is_allowed(
 
 @pytest.mark.parametrize("classname", ["os.system", "builtins.eval", "subprocess.Popen", "a.B"])
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_class_that_is_not_in_the_table_stays_text(
+def test_unknown_class_stays_text(
     make_client: Callable[..., FlaskClient], database_url: str, classname: str, allowed: bool
 ) -> None:
     value = json.dumps({"__classname__": classname, "__version__": 1, "__data__": "touch /tmp/x"})
@@ -115,7 +115,7 @@ def test_a_class_that_is_not_in_the_table_stays_text(
         assert answer.get_json()["value"] == f"{classname}@version=1(touch /tmp/x)"
 
 
-def test_a_run_without_a_date_is_told_by_when_it_could_run(
+def test_execution_date_of_an_undated_run_is_its_run_after(
     client: FlaskClient, database_url: str
 ) -> None:
     run: dict[str, Any] = {
@@ -144,7 +144,7 @@ def test_a_run_without_a_date_is_told_by_when_it_could_run(
         {"task_id": "~"},
     ],
 )
-def test_an_entry_nobody_stored_is_not_found(client: FlaskClient, names: dict[str, str]) -> None:
+def test_missing_entry_is_not_found(client: FlaskClient, names: dict[str, str]) -> None:
     create(client)
 
     assert error_detail(client.get(entry("k", **names)), 404, "XCom entry not found") is None

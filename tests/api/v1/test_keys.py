@@ -51,7 +51,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_key_comes_back_as_it_was_stored(client: FlaskClient, key: str) -> None:
+def test_key_round_trips(client: FlaskClient, key: str) -> None:
     create(client, key)
 
     assert client.get(entry(key)).get_json()["key"] == key
@@ -70,7 +70,7 @@ def test_a_key_comes_back_as_it_was_stored(client: FlaskClient, key: str) -> Non
         st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=512
     )
 )
-def test_any_text_comes_back_as_it_was_stored(client: FlaskClient, key: str) -> None:
+def test_generated_key_round_trips(client: FlaskClient, key: str) -> None:
     assert create(client, key).get_json()["key"] == key
     assert client.get(entry(key)).get_json()["key"] == key
     assert client.delete(entry(key)).status_code == 204
@@ -93,7 +93,7 @@ def minimal(key: str) -> str:
 
 @pytest.mark.parametrize("encode", [lower_hex, without_slashes, minimal])
 @pytest.mark.parametrize("key", KEYS)
-def test_a_key_is_found_through_gunicorn_however_it_is_encoded(
+def test_key_is_found_through_gunicorn_in_any_url_encoding(
     server: LiveServer, key: str, encode: Callable[[str], str]
 ) -> None:
     path = entries(dag_id=f"keys-{encode.__name__}")

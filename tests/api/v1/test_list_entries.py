@@ -46,7 +46,7 @@ def test_entries_are_listed_without_values(client: FlaskClient) -> None:
     assert client.get(entries()).get_json() == {"total_entries": 1, "xcom_entries": [created]}
 
 
-def test_entries_are_in_the_order_of_their_names_byte_by_byte(seeded: FlaskClient) -> None:
+def test_entries_sort_by_name_in_byte_order(seeded: FlaskClient) -> None:
     in_order = sorted(NAMES, key=lambda name: (name[0], name[2], name[1], name[3], name[4]))
 
     assert listed(seeded, entries("~", "~", "~")) == [
@@ -66,7 +66,7 @@ def test_entries_are_in_the_order_of_their_names_byte_by_byte(seeded: FlaskClien
         ("nope", "~", "~"),
     ],
 )
-def test_any_stands_for_every_dag_run_and_task(
+def test_tilde_matches_every_dag_run_and_task(
     seeded: FlaskClient, dag: str, run: str, task: str
 ) -> None:
     matching = [
@@ -104,7 +104,7 @@ def test_entries_are_filtered_by_key_and_map_index(
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4, 100])
-def test_walking_the_pages_meets_every_entry_once(seeded: FlaskClient, limit: int) -> None:
+def test_paging_returns_every_entry_once(seeded: FlaskClient, limit: int) -> None:
     path = entries("~", "~", "~")
     walked = [
         name
@@ -119,7 +119,7 @@ def test_walking_the_pages_meets_every_entry_once(seeded: FlaskClient, limit: in
 @pytest.mark.parametrize(
     ("limit", "size"), [(None, 4), ("0", 4), ("3", 3), ("7", 5), ("99999999999999999999", 5)]
 )
-def test_the_page_size_has_a_default_and_a_maximum(
+def test_page_size_has_a_default_and_a_maximum(
     make_client: Callable[..., FlaskClient], seeded: FlaskClient, limit: str | None, size: int
 ) -> None:
     client = make_client(maximum_page_limit=5, fallback_page_limit=4)
@@ -128,7 +128,7 @@ def test_the_page_size_has_a_default_and_a_maximum(
     assert len(listed(client, entries("~", "~", "~"), **query)) == size
 
 
-def test_no_limit_means_a_hundred(client: FlaskClient, database_url: str) -> None:
+def test_default_page_size_is_100(client: FlaskClient, database_url: str) -> None:
     load(
         database_url,
         json.dumps(
@@ -142,7 +142,7 @@ def test_no_limit_means_a_hundred(client: FlaskClient, database_url: str) -> Non
     assert len(listed(client, entries("a", "r", "t"))) == 100
 
 
-def test_a_negative_limit_is_refused(client: FlaskClient) -> None:
+def test_negative_limit_is_rejected(client: FlaskClient) -> None:
     answer = client.get(entries(), query_string={"limit": -1})
 
     assert error_detail(answer, 400, "Page limit must be a positive integer") is None
@@ -155,14 +155,14 @@ def test_a_negative_limit_is_refused(client: FlaskClient) -> None:
         ("9223372036854775808", "9223372036854775808 is greater than the maximum of"),
     ],
 )
-def test_an_offset_that_cannot_be_is_refused(client: FlaskClient, offset: str, words: str) -> None:
+def test_invalid_offset_is_rejected(client: FlaskClient, offset: str, words: str) -> None:
     detail = error_detail(client.get(entries(), query_string={"offset": offset}), 400)
 
     assert detail is not None
     assert detail.startswith(words)
 
 
-def test_an_offset_past_the_end_is_an_empty_page(seeded: FlaskClient) -> None:
+def test_offset_past_the_end_gives_an_empty_page(seeded: FlaskClient) -> None:
     query = {"offset": 9223372036854775807}
 
     answer = seeded.get(entries("~", "~", "~"), query_string=query).get_json()
@@ -170,7 +170,7 @@ def test_an_offset_past_the_end_is_an_empty_page(seeded: FlaskClient) -> None:
     assert answer == {"total_entries": 9, "xcom_entries": []}
 
 
-def test_a_deleted_entry_is_listed_no_more(client: FlaskClient) -> None:
+def test_deleted_entry_is_not_listed(client: FlaskClient) -> None:
     create(client)
     client.delete(entry("k"))
 

@@ -19,12 +19,12 @@ HEALTHY = {
 
 
 @pytest.mark.parametrize("path", ["/api/v1/health", "/health"])
-def test_health_says_that_the_database_answers(client: FlaskClient, path: str) -> None:
+def test_health_reports_a_working_database(client: FlaskClient, path: str) -> None:
     assert client.get(path).get_json() == HEALTHY
 
 
 @pytest.mark.parametrize("path", ["/api/v1/health", "/health"])
-def test_health_says_that_the_database_does_not_answer(
+def test_health_reports_a_broken_database(
     client: FlaskClient, database_url: str, path: str
 ) -> None:
     file = database_url.removeprefix("sqlite:///")
@@ -37,22 +37,22 @@ def test_health_says_that_the_database_does_not_answer(
     assert answer.get_json()["metadatabase"] == {"status": "unhealthy"}
 
 
-def test_health_outside_the_api_is_one_line(client: FlaskClient) -> None:
+def test_health_outside_the_api_is_one_line_of_json(client: FlaskClient) -> None:
     assert client.get("/health").text == json.dumps(HEALTHY, sort_keys=True)
 
 
-def test_version_names_the_emulated_release(client: FlaskClient) -> None:
+def test_version_is_the_emulated_release(client: FlaskClient) -> None:
     assert client.get("/api/v1/version").get_json()["version"] == "2.10.5"
 
 
-def test_the_document_is_served_as_it_stands(client: FlaskClient) -> None:
+def test_document_is_served_unchanged(client: FlaskClient) -> None:
     source = (ROOT / "openapi" / "v1.yaml").read_bytes()
 
     assert client.get("/api/v1/openapi.yaml").data == source
     assert client.get("/api/v1/openapi.json").get_json() == yaml.safe_load(source)
 
 
-def test_the_page_shows_the_document_and_needs_no_other_host(client: FlaskClient) -> None:
+def test_swagger_page_loads_nothing_from_other_hosts(client: FlaskClient) -> None:
     page = client.get("/api/v1/ui/")
 
     assert page.content_type == "text/html; charset=utf-8"
@@ -77,7 +77,7 @@ def test_the_page_shows_the_document_and_needs_no_other_host(client: FlaskClient
         "/authx",
     ],
 )
-def test_an_unknown_path_is_a_problem(client: FlaskClient, path: str) -> None:
+def test_unknown_path_is_a_problem_document(client: FlaskClient, path: str) -> None:
     assert error_detail(client.get(path), 404, "Not Found") == (
         "The requested URL was not found on the server. If you entered the URL manually please"
         " check your spelling and try again."
@@ -85,14 +85,14 @@ def test_an_unknown_path_is_a_problem(client: FlaskClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/version", entries(), entry("nope"), "/api/v1/nope"])
-def test_every_answer_is_framed_as_airflow_frames_it(client: FlaskClient, path: str) -> None:
+def test_every_response_has_airflows_headers(client: FlaskClient, path: str) -> None:
     headers = client.get(path).headers
 
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Robots-Tag"] == "noindex, nofollow"
 
 
-def test_head_is_answered_as_get_without_a_body(client: FlaskClient) -> None:
+def test_head_equals_get_without_a_body(client: FlaskClient) -> None:
     create(client)
 
     for path, status in ((entry("k"), 200), (entries(), 200), (entry("nope"), 404)):
@@ -101,14 +101,14 @@ def test_head_is_answered_as_get_without_a_body(client: FlaskClient) -> None:
         assert answer.content_type == client.get(path).content_type
 
 
-def test_options_name_the_methods(client: FlaskClient) -> None:
+def test_options_lists_the_methods(client: FlaskClient) -> None:
     answer = client.options(entries())
 
     assert answer.status_code == 200
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
-def test_a_failure_of_the_server_tells_nothing(client: FlaskClient) -> None:
+def test_internal_error_reveals_nothing(client: FlaskClient) -> None:
     def fail() -> NoReturn:
         raise RuntimeError("secret of the database")
 

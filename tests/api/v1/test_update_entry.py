@@ -15,7 +15,7 @@ def created(client: FlaskClient) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("value", ["new", "", None, "żółć"])
-def test_an_update_changes_the_value_alone(
+def test_update_changes_only_the_value(
     client: FlaskClient, created: dict[str, Any], value: str | None
 ) -> None:
     answer = client.patch(entry("k"), json={"value": value})
@@ -24,7 +24,9 @@ def test_an_update_changes_the_value_alone(
     assert answer.get_json() == client.get(entry("k")).get_json() == {**created, "value": value}
 
 
-def test_what_was_read_can_be_sent_back(client: FlaskClient, created: dict[str, Any]) -> None:
+def test_whole_entry_can_be_sent_with_a_new_value(
+    client: FlaskClient, created: dict[str, Any]
+) -> None:
     for mask in (None, ""):
         query = {} if mask is None else {"update_mask": mask}
         answer = client.patch(
@@ -45,7 +47,7 @@ def test_what_was_read_can_be_sent_back(client: FlaskClient, created: dict[str, 
         ("timestamp", "2024-01-02T00:00:00Z"),
     ],
 )
-def test_a_field_that_would_change_is_refused(
+def test_change_of_another_field_is_rejected(
     client: FlaskClient, created: dict[str, Any], field: str, value: Any
 ) -> None:
     detail = error_detail(client.patch(entry("k"), json={"value": "new", field: value}), 400)
@@ -55,7 +57,7 @@ def test_a_field_that_would_change_is_refused(
 
 
 @pytest.mark.parametrize("body", [{}, {"key": "k"}])
-def test_a_body_without_a_value_is_refused(
+def test_body_without_a_value_is_rejected(
     client: FlaskClient, created: dict[str, Any], body: dict[str, str]
 ) -> None:
     detail = error_detail(client.patch(entry("k"), json=body), 400)
@@ -63,7 +65,7 @@ def test_a_body_without_a_value_is_refused(
     assert detail == "{'value': ['Missing data for required field.']}"
 
 
-def test_an_unknown_field_is_refused(client: FlaskClient, created: dict[str, Any]) -> None:
+def test_unknown_field_is_rejected(client: FlaskClient, created: dict[str, Any]) -> None:
     detail = error_detail(client.patch(entry("k"), json={"value": "new", "bogus": 1}), 400)
 
     assert detail == "{'bogus': ['Unknown field.']}"
@@ -81,7 +83,7 @@ def test_an_unknown_field_is_refused(client: FlaskClient, created: dict[str, Any
         "value,%20value",
     ],
 )
-def test_a_mask_that_names_the_value_is_taken(
+def test_update_mask_with_only_value_is_accepted(
     client: FlaskClient, created: dict[str, Any], mask: str
 ) -> None:
     answer = client.patch(f"{entry('k')}?update_mask={mask}", json={"value": "new"})
@@ -89,7 +91,7 @@ def test_a_mask_that_names_the_value_is_taken(
     assert answer.get_json() == {**created, "value": "new"}
 
 
-def test_the_rest_of_a_body_is_ignored_under_a_mask(
+def test_update_mask_ignores_other_fields_of_the_body(
     client: FlaskClient, created: dict[str, Any]
 ) -> None:
     rest = {"key": "other", "dag_id": "other", "timestamp": "1999-01-01T00:00:00Z", "bogus": 1}
@@ -120,7 +122,7 @@ def test_the_rest_of_a_body_is_ignored_under_a_mask(
         ("%20foo%20", "foo"),
     ],
 )
-def test_a_mask_that_names_anything_else_is_refused(
+def test_update_mask_with_another_field_is_rejected(
     client: FlaskClient, created: dict[str, Any], mask: str, name: str
 ) -> None:
     answer = client.patch(f"{entry('k')}?update_mask={mask}", json={**created, "value": "new"})
@@ -129,7 +131,7 @@ def test_a_mask_that_names_anything_else_is_refused(
     assert stored_values(client) == {"k": "old"}
 
 
-def test_a_mask_that_names_a_field_missing_from_the_body_is_refused(
+def test_update_mask_with_a_field_missing_from_the_body_is_rejected(
     client: FlaskClient, created: dict[str, Any]
 ) -> None:
     answer = client.patch(entry("k"), json={"key": "k"}, query_string={"update_mask": "value"})
@@ -137,7 +139,7 @@ def test_a_mask_that_names_a_field_missing_from_the_body_is_refused(
     assert error_detail(answer, 400) == "'value' is unknown or cannot be updated."
 
 
-def test_an_entry_nobody_stored_is_not_found(client: FlaskClient, created: dict[str, Any]) -> None:
+def test_missing_entry_is_not_found(client: FlaskClient, created: dict[str, Any]) -> None:
     for path in (entry("other"), entry("k", task_id="other"), entry("k", dag_run_id="other")):
         assert (
             error_detail(client.patch(path, json={"value": "new"}), 404, "XCom entry not found")

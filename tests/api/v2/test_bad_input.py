@@ -28,7 +28,7 @@ def write(client: FlaskClient, method: str, path: str, body: Any, **options: Any
         ('{"a": "b', 6, "Unterminated string starting at"),
     ],
 )
-def test_a_malformed_body_is_refused_where_it_breaks(
+def test_error_gives_the_position_of_malformed_json(
     client: FlaskClient, method: str, path: str, body: str, position: int, reason: str
 ) -> None:
     assert error_detail(write(client, method, path, body), 422) == [
@@ -55,7 +55,7 @@ def test_a_malformed_body_is_refused_where_it_breaks(
         ),
     ],
 )
-def test_a_body_that_is_json_to_some_readers_only_is_refused(
+def test_json_that_only_some_parsers_accept_is_rejected(
     client: FlaskClient, method: str, path: str, body: str, reason: str
 ) -> None:
     errors = error_detail(write(client, method, path, body), 422)
@@ -75,7 +75,7 @@ def test_a_body_that_is_json_to_some_readers_only_is_refused(
         '{"value": %s}' % ("1" * 5000),
     ],
 )
-def test_a_body_that_cannot_be_read_is_refused(
+def test_unreadable_body_is_rejected(
     client: FlaskClient, method: str, path: str, body: str | bytes
 ) -> None:
     detail = error_detail(write(client, method, path, body), 400)
@@ -96,7 +96,7 @@ def test_a_body_that_cannot_be_read_is_refused(
         ("\ufffd", "text/json", "\ufffd"),
     ],
 )
-def test_a_body_that_is_no_object_is_refused(
+def test_body_that_is_not_an_object_is_rejected(
     client: FlaskClient, method: str, path: str, body: str, content_type: str | None, given: Any
 ) -> None:
     answer = write(client, method, path, body, content_type=content_type)
@@ -113,9 +113,7 @@ def test_a_body_that_is_no_object_is_refused(
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
 @pytest.mark.parametrize("body", [b"", b"null"])
-def test_a_body_that_is_not_there_is_missed(
-    client: FlaskClient, method: str, path: str, body: bytes
-) -> None:
+def test_missing_body_is_rejected(client: FlaskClient, method: str, path: str, body: bytes) -> None:
     assert error_detail(write(client, method, path, body), 422) == [
         {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}
     ]
@@ -131,7 +129,7 @@ def test_a_body_that_is_not_there_is_missed(
         "application/vnd.api+json",
     ],
 )
-def test_a_json_media_type_is_taken(client: FlaskClient, content_type: str) -> None:
+def test_json_media_type_is_accepted(client: FlaskClient, content_type: str) -> None:
     body = "\ufeff" + '{"key": "k", "value": "v"}'
 
     assert write(client, "POST", entries(), body, content_type=content_type).status_code == 201
@@ -168,7 +166,7 @@ def test_a_json_media_type_is_taken(client: FlaskClient, content_type: str) -> N
     ],
     ids=repr,
 )
-def test_everything_that_is_wrong_with_a_body_is_told_at_once(
+def test_all_errors_of_a_body_are_reported_together(
     client: FlaskClient, body: dict[str, Any], found: list[tuple[str, str]]
 ) -> None:
     errors = error_detail(client.post(entries(), json=body), 422)
@@ -177,7 +175,7 @@ def test_everything_that_is_wrong_with_a_body_is_told_at_once(
     assert stored_values(client) == {}
 
 
-def test_text_that_only_looks_like_nul_is_taken(client: FlaskClient) -> None:
+def test_text_that_only_looks_like_an_escaped_nul_is_accepted(client: FlaskClient) -> None:
     body = r'{"key": "k", "value": "\\u0000"}'
 
     assert write(client, "POST", entries(), body).status_code == 201
@@ -185,7 +183,7 @@ def test_text_that_only_looks_like_nul_is_taken(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("field", ["key", "timestamp", "dag_id"])
-def test_an_update_takes_a_value_and_an_index_alone(client: FlaskClient, field: str) -> None:
+def test_update_accepts_only_value_and_map_index(client: FlaskClient, field: str) -> None:
     create(client, "k", "old")
 
     errors = error_detail(client.patch(entry("k"), json={"value": 1, field: "k"}), 422)
@@ -201,13 +199,13 @@ def test_an_update_takes_a_value_and_an_index_alone(client: FlaskClient, field: 
     assert stored_values(client) == {"k": "old"}
 
 
-def test_a_refusal_lists_a_hundred_errors_at_most(client: FlaskClient) -> None:
+def test_at_most_100_errors_are_reported(client: FlaskClient) -> None:
     errors = error_detail(client.post(entries(), json={f"x{n}": n for n in range(5000)}), 422)
 
     assert len(errors) == 100
 
 
-def test_path_query_and_body_are_refused_together(client: FlaskClient) -> None:
+def test_errors_of_path_query_and_body_are_reported_together(client: FlaskClient) -> None:
     listed = error_detail(client.get(entries("a\0") + "?map_index=x&limit=-1&offset=y"), 422)
     patched = error_detail(client.patch(entry("a\0b"), json={}), 422)
 
@@ -237,7 +235,7 @@ def test_path_query_and_body_are_refused_together(client: FlaskClient) -> None:
         ("run_after_gt=2024-01-01", "timezone_aware"),
     ],
 )
-def test_a_parameter_that_cannot_be_is_refused(client: FlaskClient, query: str, kind: str) -> None:
+def test_invalid_parameter_is_rejected(client: FlaskClient, query: str, kind: str) -> None:
     errors = error_detail(client.get(f"{entries()}?{query}"), 422)
 
     name, _, given = query.partition("=")
@@ -246,7 +244,7 @@ def test_a_parameter_that_cannot_be_is_refused(client: FlaskClient, query: str, 
 
 
 @pytest.mark.parametrize("path", [entry("%FF"), entries("%C3%28")])
-def test_a_url_that_is_not_utf8_is_refused(client: FlaskClient, path: str) -> None:
+def test_url_that_is_not_utf8_is_rejected(client: FlaskClient, path: str) -> None:
     raw = unquote_to_bytes(unquote(path)).decode("latin-1")
 
     answer = client.get(entries(), environ_overrides={"PATH_INFO": raw})

@@ -41,7 +41,7 @@ def value(client: FlaskClient, path: str, **query: str) -> Any:
         json.dumps(TUPLE),
     ],
 )
-def test_a_value_is_json_unless_it_is_asked_for_as_text(
+def test_value_is_json_unless_stringify_is_true(
     client: FlaskClient, database_url: str, stored: str
 ) -> None:
     path = with_stored(client, database_url, stored)
@@ -96,7 +96,7 @@ def test_a_value_is_json_unless_it_is_asked_for_as_text(
     ],
     ids=str,
 )
-def test_a_value_is_deserialized_to_something_to_read(
+def test_deserialized_value_is_human_readable(
     client: FlaskClient, database_url: str, stored: Any, shown: Any
 ) -> None:
     path = with_stored(client, database_url, json.dumps(stored))
@@ -107,7 +107,7 @@ def test_a_value_is_deserialized_to_something_to_read(
     )
 
 
-def test_an_entry_is_written_as_airflow_writes_it(client: FlaskClient, database_url: str) -> None:
+def test_entry_is_formatted_like_airflows(client: FlaskClient, database_url: str) -> None:
     name = {"dag_id": "etl", "run_id": RUN, "task_id": "extract", "key": "ü"}
     load(
         database_url,
@@ -122,7 +122,7 @@ def test_an_entry_is_written_as_airflow_writes_it(client: FlaskClient, database_
     )
 
 
-def test_a_run_without_a_date_has_none(client: FlaskClient, database_url: str) -> None:
+def test_undated_run_has_no_logical_date(client: FlaskClient, database_url: str) -> None:
     run = {
         "dag_id": "etl",
         "run_id": RUN,
@@ -137,7 +137,7 @@ def test_a_run_without_a_date_has_none(client: FlaskClient, database_url: str) -
     assert client.get(entry("k")).get_json() == created
 
 
-def test_a_mapped_entry_is_told_by_its_index(client: FlaskClient) -> None:
+def test_map_index_selects_the_entry(client: FlaskClient) -> None:
     create(client, "k", "mapped", map_index=3)
 
     assert value(client, entry("k"), map_index="3") == "mapped"
@@ -164,7 +164,7 @@ def test_a_mapped_entry_is_told_by_its_index(client: FlaskClient) -> None:
         "k" * 512,
     ],
 )
-def test_an_entry_is_found_whatever_its_key(client: FlaskClient, key: str) -> None:
+def test_entry_with_any_key_is_found(client: FlaskClient, key: str) -> None:
     assert create(client, key).status_code == 201
     assert client.get(entry(key)).get_json()["key"] == key
 
@@ -182,7 +182,7 @@ def test_an_entry_is_found_whatever_its_key(client: FlaskClient, key: str) -> No
         {"dag_id": "x" * 300},
     ],
 )
-def test_an_entry_nobody_stored_is_not_found(client: FlaskClient, names: dict[str, str]) -> None:
+def test_missing_entry_is_not_found(client: FlaskClient, names: dict[str, str]) -> None:
     create(client)
 
     for path, key in ((entry("k", **names), "k"), (entry("K"), "K"), (entry("x" * 600), "x" * 600)):

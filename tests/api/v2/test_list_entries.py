@@ -44,7 +44,7 @@ def keys(client: FlaskClient, *place: str, **query: Any) -> list[str]:
     return found
 
 
-def test_an_entry_is_listed_without_its_value(client: FlaskClient) -> None:
+def test_entry_is_listed_without_its_value(client: FlaskClient) -> None:
     created = create(client, "k", {"b": 1}).get_json()
 
     page = client.get(entries()).get_json()
@@ -67,9 +67,7 @@ def test_an_entry_is_listed_without_its_value(client: FlaskClient) -> None:
         ({"offset": 500}, 0),
     ],
 )
-def test_a_page_has_the_size_that_airflow_gives_it(
-    client: FlaskClient, query: dict[str, Any], found: int
-) -> None:
+def test_page_size_equals_airflows(client: FlaskClient, query: dict[str, Any], found: int) -> None:
     for number in range(120):
         create(client, f"{number:03}")
 
@@ -78,7 +76,7 @@ def test_a_page_has_the_size_that_airflow_gives_it(
     assert (len(page["xcom_entries"]), page["total_entries"]) == (found, 120)
 
 
-def test_the_largest_page_is_a_setting(make_client: Callable[..., FlaskClient]) -> None:
+def test_maximum_page_size_is_a_setting(make_client: Callable[..., FlaskClient]) -> None:
     client = make_client(maximum_page_limit=2)
     for key in "abc":
         create(client, key)
@@ -115,7 +113,7 @@ def test_the_largest_page_is_a_setting(make_client: Callable[..., FlaskClient]) 
     ],
     ids=str,
 )
-def test_a_list_holds_what_its_filters_let_through(
+def test_filters_select_entries(
     listed: FlaskClient, query: dict[str, Any], found: list[str]
 ) -> None:
     assert keys(listed, **query) == found
@@ -123,7 +121,9 @@ def test_a_list_holds_what_its_filters_let_through(
 
 @pytest.mark.parametrize("pattern", ["~", "", "_", "%"])
 @pytest.mark.parametrize("parameter", ["xcom_key_pattern", "xcom_key_prefix_pattern"])
-def test_a_pattern_may_match_every_key(listed: FlaskClient, parameter: str, pattern: str) -> None:
+def test_wildcard_pattern_matches_every_key(
+    listed: FlaskClient, parameter: str, pattern: str
+) -> None:
     assert len(keys(listed, **{parameter: pattern})) == 8
 
 
@@ -144,7 +144,7 @@ def test_a_pattern_may_match_every_key(listed: FlaskClient, parameter: str, patt
     ],
     ids=str,
 )
-def test_a_list_of_any_run_is_filtered_by_dates_and_names(
+def test_date_and_name_filters_apply_to_all_runs(
     listed: FlaskClient, query: dict[str, str], found: int
 ) -> None:
     assert len(keys(listed, "~", "~", "~", **query)) == found
@@ -153,7 +153,7 @@ def test_a_list_of_any_run_is_filtered_by_dates_and_names(
 @pytest.mark.parametrize(
     "field", ["key", "dag_id", "run_id", "task_id", "map_index", "timestamp", "run_after"]
 )
-def test_a_list_is_in_the_order_asked_for(listed: FlaskClient, field: str) -> None:
+def test_order_by_sorts_the_list(listed: FlaskClient, field: str) -> None:
     for sign, turned in (("", False), ("-", True), ("--", True)):
         page = listed.get(entries("~", "~", "~"), query_string={"order_by": sign + field})
         found = [str(each[field]).encode() for each in page.get_json()["xcom_entries"]]
@@ -161,7 +161,7 @@ def test_a_list_is_in_the_order_asked_for(listed: FlaskClient, field: str) -> No
         assert len(found) == 9
 
 
-def test_several_fields_order_a_list_one_after_the_other(listed: FlaskClient) -> None:
+def test_order_by_accepts_several_fields(listed: FlaskClient) -> None:
     found = keys(listed, "~", "~", "~", order_by=["-dag_id", "-key"])
 
     assert found[:3] == ["later", "str_1", "str"]
@@ -194,23 +194,23 @@ def test_several_fields_order_a_list_one_after_the_other(listed: FlaskClient) ->
         ),
     ],
 )
-def test_an_order_that_cannot_be_is_refused(client: FlaskClient, query: str, detail: str) -> None:
+def test_invalid_order_by_is_rejected(client: FlaskClient, query: str, detail: str) -> None:
     assert error_detail(client.get(f"{entries()}?{query}"), 400) == detail
 
 
 @pytest.mark.parametrize("place", [("nope",), ("etl", "nope"), ("etl", RUN, "nope"), ("e" * 300,)])
-def test_a_place_without_entries_is_an_empty_list(
-    listed: FlaskClient, place: tuple[str, ...]
-) -> None:
+def test_list_without_matches_is_empty(listed: FlaskClient, place: tuple[str, ...]) -> None:
     assert keys(listed, *place) == []
 
 
-def test_parameters_that_nobody_knows_are_ignored(listed: FlaskClient) -> None:
+def test_unknown_parameters_are_ignored(listed: FlaskClient) -> None:
     assert len(keys(listed, LIMIT="x", update_mask="value", bogus="1")) == 8
 
 
 @pytest.mark.parametrize("parameter", ["xcom_key_pattern", "run_id_prefix_pattern"])
-def test_a_pattern_of_too_many_alternatives_is_refused(listed: FlaskClient, parameter: str) -> None:
+def test_pattern_with_too_many_alternatives_is_rejected(
+    listed: FlaskClient, parameter: str
+) -> None:
     many = "|".join(f"x{number}" for number in range(101))
 
     assert error_detail(listed.get(entries(), query_string={parameter: many}), 400) == (

@@ -17,7 +17,7 @@ from tests.support.v2_calls import create, entries, entry, error_detail
 FORM = "application/x-www-form-urlencoded"
 
 
-def test_health_says_what_runs(client: FlaskClient, database_url: str) -> None:
+def test_health_reports_every_component(client: FlaskClient, database_url: str) -> None:
     healthy = client.get("/api/v2/monitor/health")
     Path(database_url.removeprefix("sqlite:///")).write_bytes(b"this is no database" * 1000)
     broken = client.get("/api/v2/monitor/health")
@@ -31,18 +31,18 @@ def test_health_says_what_runs(client: FlaskClient, database_url: str) -> None:
     assert (broken.status_code, broken.get_json()["metadatabase"]) == (200, {"status": "unhealthy"})
 
 
-def test_version_names_the_emulated_release(client: FlaskClient) -> None:
+def test_version_is_the_emulated_release(client: FlaskClient) -> None:
     assert client.get("/api/v2/version").get_json()["version"] == "3.3.2"
 
 
-def test_the_document_is_served_as_it_stands(client: FlaskClient) -> None:
+def test_document_is_served_unchanged(client: FlaskClient) -> None:
     source = (ROOT / "openapi" / "v2.yaml").read_bytes()
 
     assert client.get("/api/v2/openapi.yaml").data == source
     assert client.get("/api/v2/openapi.json").get_json() == yaml.safe_load(source)
 
 
-def test_the_page_shows_the_document_and_needs_no_other_host(client: FlaskClient) -> None:
+def test_swagger_page_loads_nothing_from_other_hosts(client: FlaskClient) -> None:
     page = client.get("/api/v2/ui/")
 
     assert page.content_type == "text/html; charset=utf-8"
@@ -63,7 +63,7 @@ def test_the_page_shows_the_document_and_needs_no_other_host(client: FlaskClient
         entries() + "?limit=x",
     ],
 )
-def test_an_answer_is_compressed_for_whoever_names_gzip(client: FlaskClient, path: str) -> None:
+def test_response_is_compressed_if_gzip_is_accepted(client: FlaskClient, path: str) -> None:
     create(client, "k", "x" * 5000)
 
     plain = client.get(path)
@@ -77,7 +77,7 @@ def test_an_answer_is_compressed_for_whoever_names_gzip(client: FlaskClient, pat
         assert "Content-Encoding" not in answer.headers
 
 
-def test_a_failure_of_the_server_tells_nothing(client: FlaskClient) -> None:
+def test_internal_error_reveals_nothing(client: FlaskClient) -> None:
     def fail() -> NoReturn:
         raise RuntimeError("secret of the database")
 
@@ -93,9 +93,7 @@ def guarded(make_client: Callable[..., FlaskClient], users_file: Path) -> FlaskC
 
 
 @pytest.mark.parametrize(("path", "seconds"), [("/auth/token", 7200), ("/auth/token/cli", 3600)])
-def test_a_token_carries_the_claims_of_airflow(
-    guarded: FlaskClient, path: str, seconds: int
-) -> None:
+def test_token_has_airflows_claims(guarded: FlaskClient, path: str, seconds: int) -> None:
     answer = guarded.post(path, json={"username": "op", "password": "op"})
 
     assert answer.status_code == 201
@@ -129,7 +127,7 @@ def test_a_token_carries_the_claims_of_airflow(
         ("\xff", FORM, 422),
     ],
 )
-def test_a_token_is_given_for_a_name_and_its_password(
+def test_login_needs_a_valid_username_and_password(
     guarded: FlaskClient, body: str, content_type: str | None, status: int
 ) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
@@ -161,7 +159,7 @@ def test_a_token_is_given_for_a_name_and_its_password(
     ],
     ids=str,
 )
-def test_no_error_repeats_a_password(guarded: FlaskClient, path: str, body: Any) -> None:
+def test_errors_never_repeat_a_password(guarded: FlaskClient, path: str, body: Any) -> None:
     text = json.dumps(body)
     for content_type in ("application/json", "text/plain", FORM):
         answer = guarded.post(path, data=text, content_type=content_type)
@@ -171,16 +169,14 @@ def test_no_error_repeats_a_password(guarded: FlaskClient, path: str, body: Any)
 
 
 @pytest.mark.parametrize("path", ["/auth/token", "/auth/token/cli"])
-def test_a_refusal_of_a_login_lists_a_hundred_errors_at_most(
-    guarded: FlaskClient, path: str
-) -> None:
+def test_login_reports_at_most_100_errors(guarded: FlaskClient, path: str) -> None:
     answer = guarded.post(path, json={f"x{number}": number for number in range(20_000)})
 
     assert answer.status_code == 422
     assert answer.text.count("Extra inputs are not permitted") == 98  # and two fields missing
 
 
-def test_a_token_without_asking_is_for_servers_that_ask_nobody(
+def test_only_an_open_server_issues_tokens_without_credentials(
     guarded: FlaskClient, client: FlaskClient
 ) -> None:
     assert "simple_auth_manager_all_admins" in error_detail(guarded.get("/auth/token"), 403)

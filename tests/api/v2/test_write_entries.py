@@ -38,7 +38,7 @@ MISSING = "The XCom with key: `{}` with mentioned task instance doesn't exist."
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_a_created_entry_is_answered_and_found(client: FlaskClient, value: Any) -> None:
+def test_created_entry_is_returned_and_stored(client: FlaskClient, value: Any) -> None:
     answer = create(client, "k", value)
 
     assert answer.status_code == 201
@@ -49,7 +49,7 @@ def test_a_created_entry_is_answered_and_found(client: FlaskClient, value: Any) 
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_an_update_replaces_the_value_and_the_timestamp(client: FlaskClient, value: Any) -> None:
+def test_update_replaces_value_and_timestamp(client: FlaskClient, value: Any) -> None:
     created = create(client, "k", "old").get_json()
 
     answer = client.patch(entry("k"), json={"value": value})
@@ -61,7 +61,7 @@ def test_an_update_replaces_the_value_and_the_timestamp(client: FlaskClient, val
     assert client.get(entry("k")).get_json() == updated
 
 
-def test_creating_an_entry_twice_is_refused_and_keeps_the_first_value(client: FlaskClient) -> None:
+def test_duplicate_key_is_a_conflict_and_keeps_the_value(client: FlaskClient) -> None:
     create(client, "k", 1)
 
     detail = error_detail(create(client, "k", 2), 409)
@@ -70,7 +70,7 @@ def test_creating_an_entry_twice_is_refused_and_keeps_the_first_value(client: Fl
     assert stored_values(client) == {"k": 1}
 
 
-def test_an_entry_is_removed_once(client: FlaskClient) -> None:
+def test_entry_is_deleted_only_once(client: FlaskClient) -> None:
     create(client, "k", 1)
 
     removed = client.delete(entry("k"), json={"x": 1})
@@ -81,9 +81,7 @@ def test_an_entry_is_removed_once(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(("given", "index"), [(3, 3), ("3", 3), (3.0, 3), (True, 1), (-1, -1)])
-def test_a_map_index_is_read_as_pydantic_reads_it(
-    client: FlaskClient, given: Any, index: int
-) -> None:
+def test_map_index_is_parsed_like_pydantic(client: FlaskClient, given: Any, index: int) -> None:
     created = create(client, "k", 1, map_index=given)
     updated = client.patch(entry("k"), json={"value": 2, "map_index": given})
     removed = client.delete(entry("k"), query_string={"map_index": index})
@@ -92,7 +90,7 @@ def test_a_map_index_is_read_as_pydantic_reads_it(
     assert created.get_json()["map_index"] == updated.get_json()["map_index"] == index
 
 
-def test_the_query_names_no_index_of_a_write(client: FlaskClient) -> None:
+def test_write_ignores_map_index_in_the_query(client: FlaskClient) -> None:
     answer = client.post(entries() + "?map_index=3", json={"key": "k", "value": 1})
 
     assert answer.get_json()["map_index"] == -1
@@ -103,7 +101,7 @@ def test_the_query_names_no_index_of_a_write(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("names", [{"dag_id": "nope"}, {"dag_run_id": "~"}, {"task_id": "nope"}])
-def test_what_nobody_stored_is_neither_updated_nor_removed(
+def test_missing_entry_cannot_be_updated_or_deleted(
     client: FlaskClient, names: dict[str, str]
 ) -> None:
     create(client)
@@ -133,7 +131,7 @@ def test_what_nobody_stored_is_neither_updated_nor_removed(
         ({"dag_id": "~"}, "The Dag with ID: `~` was not found"),
     ],
 )
-def test_a_missing_parent_is_named_in_the_order_of_airflow(
+def test_missing_parents_are_reported_in_airflows_order(
     make_client: Callable[..., FlaskClient], database_url: str, names: dict[str, str], detail: str
 ) -> None:
     client = make_client(require_parents=True)
@@ -156,7 +154,7 @@ def test_a_missing_parent_is_named_in_the_order_of_airflow(
         ({"dag_run_id": "~"}, "Dag Run with ID: `~` not found for dag: `etl`"),
     ],
 )
-def test_ids_that_nothing_can_have_are_never_registered(
+def test_impossible_ids_are_never_registered(
     client: FlaskClient, names: dict[str, str], detail: str
 ) -> None:
     assert error_detail(client.post(entries(**names), json={"key": "k", "value": 1}), 404) == detail
@@ -171,16 +169,14 @@ def test_ids_that_nothing_can_have_are_never_registered(
         ('{"key": "k", "value": {"a": 1, "b": 0, "a": 2}}', {"a": 2, "b": 0}),
     ],
 )
-def test_the_last_of_several_members_of_one_name_counts(
-    client: FlaskClient, body: str, value: Any
-) -> None:
+def test_last_duplicate_key_wins(client: FlaskClient, body: str, value: Any) -> None:
     answer = client.post(entries(), data=body, content_type="application/json")
 
     assert (answer.status_code, answer.get_json()["value"]) == (201, value)
     assert stored_values(client) == {"k": value}
 
 
-def test_names_that_are_too_long_together_are_refused(client: FlaskClient) -> None:
+def test_names_over_the_combined_limit_are_rejected(client: FlaskClient) -> None:
     names = {"dag_id": "é" * 250, "dag_run_id": "é" * 250, "task_id": "鍵" * 250}
 
     detail = error_detail(client.post(entries(**names), json={"key": "鍵" * 400, "value": 1}), 400)
