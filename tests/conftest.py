@@ -17,7 +17,7 @@ from xcom_server.settings import Settings
 from tests.support.databases import emptied
 from tests.support.live_server import LiveServer
 
-pytest_plugins = ["tests.support.report"]
+pytest_plugins = ["tests.support.ids", "tests.support.report"]
 
 # By default an example may take 200 ms, and its generation not much longer.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -244,7 +244,6 @@ def test_connexion_accepts_our_documents(version: str) -> None:
         ({"size": "x"}, [("'x' is not of type 'integer'", "size")]),
         ([], [("[] is not of type 'object'", "")]),
     ],
-    ids=str,
 )
 def test_body_errors_have_airflows_texts(body: Any, texts: list[tuple[str, str]]) -> None:
     schema = {

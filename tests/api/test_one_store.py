@@ -24,7 +24,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize(("value", "as_text"), VALUES, ids=repr)
+@pytest.mark.parametrize(("value", "as_text"), VALUES)
 def test_v1_shows_values_written_by_v2_as_python_text(
     client: FlaskClient, value: Any, as_text: str | None
 ) -> None:
@@ -79,7 +79,7 @@ NAUGHTY = [{name: 1} for name in sorted(RESERVED)] + [
 ]
 
 
-@pytest.mark.parametrize("value", NAUGHTY, ids=repr)
+@pytest.mark.parametrize("value", NAUGHTY)
 @pytest.mark.parametrize("escaped", [False, True])
 def test_reserved_keys_are_rejected_in_every_write(
     client: FlaskClient, value: Any, escaped: bool

@@ -35,6 +35,7 @@ def test_ratio_to_zero_is_infinite() -> None:
         (Bar("", "", OURS, THEIRS, most=2), True),
         (Bar("", "", OURS, THEIRS, most=1.9), False),
     ],
+    ids=["at the minimum", "below the minimum", "at the maximum", "above the maximum"],
 )
 def test_bar_is_a_minimum_or_a_maximum(bar: Bar, met: bool) -> None:
     measured = bar.measured({OURS: [20, 2, 300], THEIRS: [10, 2, 10]})

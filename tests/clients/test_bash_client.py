@@ -179,7 +179,6 @@ def test_run_id_with_colon_and_plus_is_kept(
 @pytest.mark.parametrize(
     ("arguments", "value"),
     [(["value==new"], "new"), (["value:=null"], None), (['value:="5"'], "5")],
-    ids=str,
 )
 def test_body_is_built_from_arguments(
     call: Callable[..., Answer],
@@ -203,7 +202,6 @@ def test_body_is_built_from_arguments(
         (["update_mask=value", "update_mask=key"], "key"),
         (["update_mask=value,bogus"], "bogus"),
     ],
-    ids=str,
 )
 def test_update_mask_is_a_comma_separated_list(
     call: Callable[..., Answer],
@@ -222,7 +220,7 @@ def test_update_mask_is_a_comma_separated_list(
     assert kept == ("old" if refused else "new")
 
 
-@pytest.mark.parametrize("anywhere", [[], [0], [1], [2], [1, 2], [0, 1, 2]], ids=str)
+@pytest.mark.parametrize("anywhere", [[], [0], [1], [2], [1, 2], [0, 1, 2]])
 def test_quoted_tilde_matches_any_dag_run_and_task(
     call: Callable[..., Answer], place: list[str], entries: str, anywhere: list[int]
 ) -> None:

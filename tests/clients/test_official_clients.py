@@ -14,7 +14,7 @@ import requests
 
 from tests.support.databases import load
 from tests.support.live_server import LiveServer
-from tests.support.official import KEYS, OfficialClient, only, short
+from tests.support.official import KEYS, OfficialClient, only
 
 RUNS = {
     "scheduled__2024-01-01T00:00:00+00:00": "2024-01-01T00:00:00+00:00",
@@ -93,7 +93,7 @@ def value_of(official: OfficialClient, key: str, **options: Any) -> Any:
     return official.read("get_xcom_entry", official.dag_id, RUN, "values", key, **options)["value"]
 
 
-@pytest.mark.parametrize("key", KEYS, ids=short)
+@pytest.mark.parametrize("key", KEYS)
 def test_client_reads_entry_with_any_key(
     official: OfficialClient, server: LiveServer, key: str
 ) -> None:
@@ -177,7 +177,6 @@ def test_client_reads_one_map_index(official: OfficialClient, map_index: int) ->
         {"map_index": -1},
         {"xcom_key": "fir"},
     ],
-    ids=str,
 )
 def test_client_filters_lists(official: OfficialClient, options: dict[str, Any]) -> None:
     page = official.read("get_xcom_entries", official.dag_id, RUN, "mapped", **options)
@@ -198,7 +197,7 @@ def test_paging_returns_every_entry_once(official: OfficialClient, limit: int) -
     assert all(entry.keys() == ITEM for entry in found)
 
 
-@pytest.mark.parametrize("anywhere", list(itertools.product([True, False], repeat=3)), ids=str)
+@pytest.mark.parametrize("anywhere", list(itertools.product([True, False], repeat=3)))
 def test_tilde_matches_any_dag_run_and_task(
     official: OfficialClient, anywhere: tuple[bool, bool, bool]
 ) -> None:
@@ -235,7 +234,7 @@ def test_list_without_matches_is_empty(official: OfficialClient) -> None:
         (None, RUN, "mapped", "first"),
         ("~", RUN, "values", "int"),
     ],
-    ids=str,
+    ids=["dag", "run", "task", "key", "map_index", "tilde"],
 )
 def test_missing_entry_raises_not_found_exception(
     official: OfficialClient, place: dict[str, str]

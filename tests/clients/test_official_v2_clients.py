@@ -10,7 +10,7 @@ import requests
 
 from tests.support.databases import load
 from tests.support.live_server import LiveServer
-from tests.support.official import KEYS, OfficialClient, only, short
+from tests.support.official import KEYS, OfficialClient, only
 from tests.support.official_v2 import ITEM, RUN, create, update
 
 VALUES = [
@@ -45,7 +45,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-@pytest.mark.parametrize("given", [{}, {"map_index": 0}, {"map_index": 7}], ids=str)
+@pytest.mark.parametrize("given", [{}, {"map_index": 0}, {"map_index": 7}])
 def test_entry_is_created_updated_read_and_deleted(
     official: OfficialClient, place: dict[str, str], given: dict[str, Any]
 ) -> None:
@@ -81,7 +81,7 @@ def test_entry_is_created_updated_read_and_deleted(
 
 
 @pytest.mark.parametrize("stringify", [False, True])
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: short(f"{value!r}"))
+@pytest.mark.parametrize("value", VALUES)
 def test_value_is_returned_unchanged(
     official: OfficialClient, place: dict[str, str], value: Any, stringify: bool
 ) -> None:
@@ -99,7 +99,7 @@ def test_value_is_returned_unchanged(
         )
 
 
-@pytest.mark.parametrize("key", KEYS, ids=short)
+@pytest.mark.parametrize("key", KEYS)
 def test_entry_with_any_key_is_found(
     official: OfficialClient, place: dict[str, str], key: str
 ) -> None:
@@ -137,7 +137,7 @@ def test_update_returns_the_dates_of_its_run(
 
 
 @only("3.3.2")
-@pytest.mark.parametrize("key", KEYS, ids=short)
+@pytest.mark.parametrize("key", KEYS)
 def test_delete_removes_only_the_entry_with_the_key(
     official: OfficialClient, place: dict[str, str], key: str
 ) -> None:

@@ -149,7 +149,6 @@ def test_expired_token_raises_unauthorized_exception(
         {"dag_run_id": "nowhere", "xcom_key": "nothing"},
         {"task_id": "nowhere", "xcom_key": "nothing"},
     ],
-    ids=str,
 )
 @pytest.mark.usefixtures("kept")
 def test_missing_entry_is_not_found(
@@ -208,7 +207,6 @@ def test_existing_entry_raises_conflict_exception(
         ({"map_index": -2}, "map_index", "greater_than_equal"),
         ({"value": {"a": [{"__classname__": "x"}]}}, "value", "value_error"),
     ],
-    ids=lambda given: str(given)[:40],
 )
 @pytest.mark.usefixtures("kept")
 def test_invalid_body_is_an_unprocessable_entity(
@@ -235,7 +233,7 @@ def test_date_without_time_zone_is_an_unprocessable_entity(
 
 
 @only("3.3.2")
-@pytest.mark.parametrize("order_by", [["value"], ["key", "logical_date"], ["Key"]], ids=str)
+@pytest.mark.parametrize("order_by", [["value"], ["key", "logical_date"], ["Key"]])
 def test_invalid_order_by_is_a_bad_request(
     official: OfficialClient, place: dict[str, str], order_by: list[str]
 ) -> None:

@@ -45,11 +45,6 @@ def only(*versions: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("official", versions, indirect=True)
 
 
-def short(key: object) -> str:
-    """Return what stands for a key in the name of a test."""
-    return ascii(key)[1:-1][:20]
-
-
 class OfficialClient:
     """One version of apache-airflow-client, which runs from entry to exit.
 

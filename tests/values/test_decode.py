@@ -32,12 +32,17 @@ def rebuilt(value: Any) -> Any:
         (written("builtins.set", []), "set()"),
         (written("pendulum.tz.timezone.FixedTimezone", 3600), 'FixedTimezone(3600, name="+01:00")'),
     ],
+    ids=["date", "decimal", "datetime", "frozenset", "set", "time zone"],
 )
 def test_object_in_a_list_is_shown_by_its_repr(inside: Any, shown: str) -> None:
     assert str(rebuilt([inside])) == f"[{shown}]"
 
 
-@pytest.mark.parametrize("inside", [DATE, DECIMAL, PENDULUM, written("builtins.tuple", [1])])
+@pytest.mark.parametrize(
+    "inside",
+    [DATE, DECIMAL, PENDULUM, written("builtins.tuple", [1])],
+    ids=["date", "decimal", "datetime", "tuple"],
+)
 def test_object_in_a_set_keeps_its_stored_form(inside: Any) -> None:
     of_one = written("builtins.set", [inside])
 

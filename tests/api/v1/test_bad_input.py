@@ -18,6 +18,7 @@ from tests.support.v1_calls import (
 
 DEEP = 64
 WRITES = [("POST", entries()), ("PATCH", entry("k"))]
+FOR_EACH_WRITE = pytest.mark.parametrize(("method", "path"), WRITES, ids=["POST", "PATCH"])
 
 
 def write(client: FlaskClient, method: str, path: str, body: Any, **options: Any) -> Any:
@@ -25,7 +26,7 @@ def write(client: FlaskClient, method: str, path: str, body: Any, **options: Any
     return client.open(path, method=method, data=body, **options)
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
+@FOR_EACH_WRITE
 @pytest.mark.parametrize(
     "body",
     [
@@ -51,7 +52,7 @@ def test_malformed_body_is_rejected(client: FlaskClient, method: str, path: str,
     assert stored_values(client) == {}
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
+@FOR_EACH_WRITE
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -88,7 +89,7 @@ def test_body_of_maximum_depth_is_parsed(client: FlaskClient) -> None:
     assert "is not of type 'string' - 'value'" in detail
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
+@FOR_EACH_WRITE
 @pytest.mark.parametrize(
     ("body", "shown"),
     [("[]", "[]"), ('"str"', "'str'"), ("5", "5"), ("true", "True"), ("[1, 2]", "[1, 2]")],
@@ -101,7 +102,7 @@ def test_body_that_is_not_an_object_is_rejected(
     )
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
+@FOR_EACH_WRITE
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
 def test_empty_body_is_rejected(
     client: FlaskClient, method: str, path: str, content_type: str | None
@@ -111,7 +112,7 @@ def test_empty_body_is_rejected(
     assert error_detail(answer, 400) == "Request body must not be empty"
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
+@FOR_EACH_WRITE
 @pytest.mark.parametrize(
     "content_type",
     [
@@ -158,7 +159,7 @@ def test_malformed_body_with_a_charset_is_rejected(client: FlaskClient) -> None:
     assert error_detail(answer, 400) == "Request body is not valid JSON"
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
+@FOR_EACH_WRITE
 def test_oversized_body_is_rejected(
     make_client: Callable[..., FlaskClient], method: str, path: str
 ) -> None:
@@ -263,7 +264,9 @@ def test_boolean_parameter_takes_only_true_and_false(
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", entries()), ("GET", entry("k")), *WRITES, ("DELETE", entry("k"))]
+    ("method", "path"),
+    [("GET", entries()), ("GET", entry("k")), *WRITES, ("DELETE", entry("k"))],
+    ids=["list", "get", "create", "update", "delete"],
 )
 def test_error_lists_unknown_parameters(client: FlaskClient, method: str, path: str) -> None:
     body = None if method in ("GET", "DELETE") else {"key": "k", "value": "v"}
@@ -284,6 +287,7 @@ def test_error_lists_unknown_parameters(client: FlaskClient, method: str, path: 
         ("POST", entry("k"), {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH"}),
         ("POST", "/api/v1/health", {"GET", "HEAD", "OPTIONS"}),
     ],
+    ids=["PUT entries", "DELETE entries", "PUT entry", "POST entry", "POST health"],
 )
 def test_disallowed_method_gets_an_allow_header(
     client: FlaskClient, method: str, path: str, allowed: set[str]
@@ -294,7 +298,7 @@ def test_disallowed_method_gets_an_allow_header(
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
+@FOR_EACH_WRITE
 def test_body_with_too_many_members_is_rejected(
     client: FlaskClient, method: str, path: str
 ) -> None:

@@ -265,6 +265,7 @@ def test_error_names_the_missing_parent(
 @pytest.mark.parametrize(
     ("key", "status"),
     [("k" * 10 + "鍵" * 280, 200), ("k" * 11 + "鍵" * 280, 400), ("鍵" * 512, 400)],
+    ids=["at the limit", "one byte over", "longest key"],
 )
 def test_names_over_the_combined_limit_are_rejected(
     client: FlaskClient, key: str, status: int

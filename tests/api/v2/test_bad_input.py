@@ -8,7 +8,9 @@ from flask.testing import FlaskClient
 
 from tests.support.v2_calls import create, entries, entry, error_detail, stored_values
 
-WRITES = [("POST", entries()), ("PATCH", entry("k"))]
+FOR_EACH_WRITE = pytest.mark.parametrize(
+    ("method", "path"), [("POST", entries()), ("PATCH", entry("k"))], ids=["POST", "PATCH"]
+)
 
 
 def write(client: FlaskClient, method: str, path: str, body: Any, **options: Any) -> Any:
@@ -16,7 +18,7 @@ def write(client: FlaskClient, method: str, path: str, body: Any, **options: Any
     return client.open(path, method=method, data=body, **options)
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
+@FOR_EACH_WRITE
 @pytest.mark.parametrize(
     ("body", "position", "reason"),
     [
@@ -42,7 +44,7 @@ def test_error_gives_the_position_of_malformed_json(
     ]
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
+@FOR_EACH_WRITE
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -64,7 +66,7 @@ def test_json_that_only_some_parsers_accept_is_rejected(
     assert stored_values(client) == {}
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
+@FOR_EACH_WRITE
 @pytest.mark.parametrize(
     "body",
     [
@@ -83,7 +85,7 @@ def test_unreadable_body_is_rejected(
     assert detail == "There was an error parsing the body"
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
+@FOR_EACH_WRITE
 @pytest.mark.parametrize(
     ("body", "content_type", "given"),
     [
@@ -111,7 +113,7 @@ def test_body_that_is_not_an_object_is_rejected(
     ]
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
+@FOR_EACH_WRITE
 @pytest.mark.parametrize("body", [b"", b"null"])
 def test_missing_body_is_rejected(client: FlaskClient, method: str, path: str, body: bytes) -> None:
     assert error_detail(write(client, method, path, body), 422) == [
@@ -164,7 +166,6 @@ def test_json_media_type_is_accepted(client: FlaskClient, content_type: str) -> 
             [("missing", "key"), ("value_error", "value"), ("extra_forbidden", "x")],
         ),
     ],
-    ids=repr,
 )
 def test_all_errors_of_a_body_are_reported_together(
     client: FlaskClient, body: dict[str, Any], found: list[tuple[str, str]]

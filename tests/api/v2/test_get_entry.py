@@ -94,7 +94,6 @@ def test_value_is_json_unless_stringify_is_true(
             "dag.B@version=1(1)",
         ),
     ],
-    ids=str,
 )
 def test_deserialized_value_is_human_readable(
     client: FlaskClient, database_url: str, stored: Any, shown: Any

@@ -111,7 +111,6 @@ def test_maximum_page_size_is_a_setting(make_client: Callable[..., FlaskClient])
         ({"map_index_filter": 10**30}, []),
         ({"map_index": 2**31}, []),
     ],
-    ids=str,
 )
 def test_filters_select_entries(
     listed: FlaskClient, query: dict[str, Any], found: list[str]
@@ -142,7 +141,6 @@ def test_wildcard_pattern_matches_every_key(
         ({"dag_display_name_pattern": "OTH"}, 1),
         ({"dag_display_name_prefix_pattern": "e"}, 8),
     ],
-    ids=str,
 )
 def test_date_and_name_filters_apply_to_all_runs(
     listed: FlaskClient, query: dict[str, str], found: int

@@ -157,7 +157,6 @@ def test_login_needs_a_valid_username_and_password(
         {"username": "op", "password": "hunter2", "x": 1},
         {"username": "op", "password": "hunter2"},
     ],
-    ids=str,
 )
 def test_errors_never_repeat_a_password(guarded: FlaskClient, path: str, body: Any) -> None:
     text = json.dumps(body)

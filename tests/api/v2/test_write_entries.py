@@ -37,7 +37,7 @@ VALUES: list[Any] = [
 MISSING = "The XCom with key: `{}` with mentioned task instance doesn't exist."
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES)
 def test_created_entry_is_returned_and_stored(client: FlaskClient, value: Any) -> None:
     answer = create(client, "k", value)
 
@@ -48,7 +48,7 @@ def test_created_entry_is_returned_and_stored(client: FlaskClient, value: Any) -
     assert client.get(entry("k")).get_json() == answer.get_json()
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES)
 def test_update_replaces_value_and_timestamp(client: FlaskClient, value: Any) -> None:
     created = create(client, "k", "old").get_json()
 
