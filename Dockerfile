@@ -17,14 +17,15 @@ RUN python -m pip --python /opt/xcom/bin/python install --no-index --no-deps /wh
 
 FROM python:${PYTHON}-slim-trixie
 COPY --from=build /opt/xcom /opt/xcom
-# A named volume takes over this folder's owner.
+# A new named volume gets the owner of this folder.
 RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/xcom
 WORKDIR /var/lib/xcom
 USER 10001:10001
 
-# /dev/shm is memory, and writable where the root file system is not: gunicorn's heartbeat is there.
-# Beyond loopback the server only listens with users; `user add` writes them into the volume.
-# The linter takes the name of the token key's file for the key itself.
+# gunicorn's heartbeat files are in /dev/shm, which is in memory and is writable even if the root
+# file system is read-only.
+# On other addresses than loopback the server requires users; `user add` writes them to the volume.
+# The linter mistakes the name of the token key file for a secret.
 # hadolint ignore=DL3064
 ENV PATH=/opt/xcom/bin:$PATH \
     TMPDIR=/dev/shm \
@@ -36,7 +37,7 @@ ENV PATH=/opt/xcom/bin:$PATH \
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 
-# /live and not /ready: what is unhealthy gets replaced in places, which mends no database.
+# /live, not /ready: replacing an unhealthy container does not repair a database.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import http.client, os; server = http.client.HTTPConnection('127.0.0.1', int(os.environ['XCOM_BIND'].rpartition(':')[2]), timeout=2); server.request('GET', '/live'); raise SystemExit(server.getresponse().status != 200)"]
 ENTRYPOINT ["xcom-server"]
