@@ -92,9 +92,9 @@ def _contains(field: Field, term: str) -> Comparison:
 def _starts_with(field: Field, term: str) -> tuple[Comparison, ...]:
     """Return the range of names that start with a term, without the term's trailing punctuation.
 
-    Airflow removes punctuation because collations sort it differently. The range ends before the
-    term with its last character replaced by the next one. If the next one is not a letter or digit,
-    as after `z`, the range ends where the range of the shorter term does.
+    Airflow removes punctuation because collations sort it differently. The upper bound is the
+    term with its last character replaced by the next one: `ab` selects names from `ab` to before
+    `ac`. If the next one is not a letter or digit, as after `z`, the last character is dropped.
     """
     first = _strip_trailing_punctuation(term)
     if not first:
