@@ -141,9 +141,9 @@ def test_server_can_have_a_base_path(tmp_path: Path) -> None:
 
 
 def test_deployment_commands_serve_users_from_postgresql(tmp_path: Path, postgres_url: str) -> None:
-    """The first command is left out: tests/system/test_image.py runs the same with pip."""
+    """The first two commands are left out: tests/system/test_image.py installs the same."""
     (block,) = blocks("console", section("## Deployment"))
-    _, settings, start = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
+    *_, settings, start = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
     drop_tables(postgres_url)
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
