@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 STYLE = {
-    r"\b(?:is|are|was) no (?!longer\b|more\b|less\b|matter\b|different\b)": "is not a",
+    r"(?<!\bthere )\b(?:is|are|was) no (?!longer\b|more\b|less\b|matter\b|different\b)": "is not a",
     r"(?<!\bthat )(?<!leave )(?<!let )(?<!left )\w+ alone(?=[,.;:)]|$)": "only",
     r"\b(?:is|are|was|were|be|being) told\b": "receives, gets a 503",
     r"\bwho(?:m|so)?ever\b|\bthose who\b|\bsomebody\b|\bnobody\b": "the client, no worker",
