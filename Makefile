@@ -7,7 +7,7 @@ LOCKED = $(PIP_INSTALL) --require-hashes --only-binary :all:
 CLIENTS := 3.3.2 3.0.2 2.10.0 2.7.3 2.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-lowest faults bench check dist lock clean
+.PHONY: help serve test test-fast test-lowest faults bench check dist lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,13 @@ serve: .venv/serve ## Run the server at http://127.0.0.1:8080; Ctrl-C stops it
 	@exec $(BIN)/xcom-server serve
 
 test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) ## Run every test, official clients included
-	$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
+	@# Each run has its own data files, so that two runs at once do not combine each other's.
+	folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT && COVERAGE_FILE=$$folder/data \
+		$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
+
+test-fast: .venv/test ## Run the tests that start no client, no outage and few processes
+	$(BIN)/python -m pytest -m 'not (slow or clients or fuzz or faults)' \
+		--numprocesses auto --dist loadfile
 
 # These need the linters, the fuzzer, the clients or the locked versions, or do not test the server.
 NOT_LOWEST := bench clients contract/test_fuzz.py contract/test_seed_document.py faults \

@@ -17,6 +17,8 @@ from tests.support.commands import BUILD_SECONDS, run
 from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.clients
+
 JAR = Path(openapi_generator_cli.__file__).with_name("openapi-generator.jar")
 OPERATIONS = {
     "getXComEntry": "Get all XCom entries",

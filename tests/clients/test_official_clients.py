@@ -16,6 +16,8 @@ from tests.support.databases import load
 from tests.support.live_server import LiveServer
 from tests.support.official import KEYS, OfficialClient, only
 
+pytestmark = pytest.mark.clients
+
 RUNS = {
     "scheduled__2024-01-01T00:00:00+00:00": "2024-01-01T00:00:00+00:00",
     "manual__2024-02-03T04:05:06.789+02:00": "2024-02-03T02:05:06.789000+00:00",

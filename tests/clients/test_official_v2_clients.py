@@ -13,6 +13,8 @@ from tests.support.live_server import LiveServer
 from tests.support.official import KEYS, OfficialClient, only
 from tests.support.official_v2 import ITEM, RUN, create, update
 
+pytestmark = pytest.mark.clients
+
 VALUES = [
     None,
     True,

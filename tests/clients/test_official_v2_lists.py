@@ -13,6 +13,8 @@ from tests.support.live_server import LiveServer
 from tests.support.official import OfficialClient, only
 from tests.support.official_v2 import ITEM, RUN
 
+pytestmark = pytest.mark.clients
+
 RUNS = {
     "scheduled__2024-01-01T00:00:00+00:00": ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"),
     "manual__2024-02-03T04:05:06.789+02:00": (

@@ -12,6 +12,8 @@ from tests.support.live_server import LiveServer
 from tests.support.official import OfficialClient, only
 from tests.support.official_v2 import ITEM, create, token_of
 
+pytestmark = pytest.mark.clients
+
 READING: dict[str, dict[str, Any]] = {"get_xcom_entry": {"xcom_key": "k"}, "get_xcom_entries": {}}
 WRITING: dict[str, dict[str, Any]] = {
     "create_xcom_entry": {"x_com_create_body": {"key": "new", "value": "new"}},

@@ -7,6 +7,8 @@ import pytest
 from tests.support.paths import ROOT
 from tests.support.readme import run_quickstart, run_snippet
 
+pytestmark = pytest.mark.clients
+
 
 @pytest.mark.parametrize(
     ("words", "version"),

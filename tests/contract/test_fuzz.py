@@ -15,6 +15,8 @@ from tests.support.commands import BUILD_SECONDS, run
 from tests.support.documents import VERSIONS
 from tests.support.live_server import LiveServer
 
+pytestmark = pytest.mark.fuzz
+
 HERE = Path(__file__).parent
 EXAMPLES = "50"
 

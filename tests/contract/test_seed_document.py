@@ -14,6 +14,8 @@ import yaml
 from tests.support.commands import BUILD_SECONDS
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 SEED_SHA256 = {
     "v1": "bb71d3cfe9e7cf817c6915f25f5dbb04e964bcbe92f1eb628d9aef23be084b7e",
     "v2": "d10452f4574b2af5c442cc1a8287cb27f9bb949817031f4a2031fdd6a7f99d40",

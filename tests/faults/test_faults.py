@@ -21,7 +21,10 @@ from tests.support.waiting import until
 KILLED = {"sqlite": 4, "postgres": 3}
 """How many kills a short run has; there is one of each other fault too."""
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are told by /proc")
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are told by /proc"),
+]
 
 SECONDS = 180
 """When a run is given up; it takes about 15 s where nothing else runs."""

@@ -26,6 +26,8 @@ from tests.support.passwords import CHEAP
 from tests.support.paths import ROOT
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 REFUSAL = "xcom-server: refusing to listen on "
 REASON = "with XCOM_AUTH=none everyone is an admin, so only loopback addresses are allowed"
 

@@ -4,9 +4,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.support.databases import emptied
 from tests.support.http_client import Client
 from tests.support.live_server import LiveServer
+
+pytestmark = pytest.mark.slow
 
 CLIENTS = 8
 ENTRIES = 25

@@ -12,6 +12,8 @@ from tests.support.http_client import Client
 from tests.support.live_server import LiveServer
 from tests.support.waiting import SECONDS, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("booting", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

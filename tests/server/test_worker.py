@@ -17,6 +17,8 @@ from tests.faults.speed import CONNECTIONS, connected, held
 from tests.support.live_server import LiveServer
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 BALANCED = "xcom_server.server.gunicorn_adapter.BalancedWorker"
 
 

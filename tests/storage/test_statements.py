@@ -19,6 +19,8 @@ from xcom_server.storage.sql.store import SqlXComStore
 
 from tests.support.databases import emptied
 
+pytestmark = pytest.mark.slow
+
 RUN = "scheduled__2024-01-01T00:00:00+00:00_{}"
 ENTRIES = 100_000
 NAME = XComKey("dag1", RUN.format(5), "task3", -1, "key7")

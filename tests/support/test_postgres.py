@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.postgres import Postgres, either
 
+pytestmark = pytest.mark.slow
+
 SEGMENTS = Path("/proc/sysvipc/shm")
 
 

@@ -20,6 +20,8 @@ from tests.support.live_server import LiveServer
 from tests.support.paths import PARITY
 from tests.support.waiting import SECONDS
 
+pytestmark = pytest.mark.slow
+
 
 def write(folder: Path, name: str, text: str) -> str:
     (folder / name).write_text(text, encoding="utf-8")

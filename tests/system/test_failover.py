@@ -14,6 +14,8 @@ from tests.support.postgres import Postgres, Standby, either
 from tests.support.waiting import until
 from tests.support.writers import Writers
 
+pytestmark = pytest.mark.slow
+
 PAST: dict[Callable[[Postgres], None], str] = {Postgres.kill: "killed", Postgres.pause: "paused"}
 
 

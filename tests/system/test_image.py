@@ -27,6 +27,8 @@ from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 BUILD, FINAL = stages()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
 PASSWORD = "correct horse"

@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.live_server import LiveServer
 
+pytestmark = pytest.mark.slow
+
 ENTRIES = "/dags/etl/dagRuns/r/taskInstances/t/xcomEntries"
 SECRETS = ("hunter2", "opensesame", "bGV0bWU6aW4=")
 

@@ -5,8 +5,12 @@ import signal
 from pathlib import Path
 from urllib.request import urlopen
 
+import pytest
+
 from tests.support.live_server import LiveServer
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
 
 REQUESTS = 40
 

@@ -33,6 +33,8 @@ from tests.support.postgres import Postgres
 from tests.support.waiting import until
 from tests.support.writers import Writers
 
+pytestmark = pytest.mark.slow
+
 MANY = 24
 """Three clients for each thread of the server's."""
 

@@ -24,6 +24,8 @@ from tests.support.http_client import (
 from tests.support.live_server import LiveServer
 from tests.support.processes import limit_files
 
+pytestmark = pytest.mark.slow
+
 Call = Callable[..., Answer]
 
 

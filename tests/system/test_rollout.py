@@ -21,6 +21,8 @@ from tests.support.live_server import LiveServer
 from tests.support.processes import has_ended
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = 4
 SECONDS = 60
 """How long anything is waited for on a busy machine."""

@@ -21,6 +21,8 @@ from tests.support.live_server import LiveServer
 from tests.support.passwords import CHEAP
 from tests.support.postgres import Postgres
 
+pytestmark = pytest.mark.slow
+
 VERSIONS = ["v1", "v2"]
 RACES = 25
 """How many times each race is run."""

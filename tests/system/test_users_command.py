@@ -25,6 +25,8 @@ from tests.support.live_server import LiveServer
 from tests.support.processes import paused
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 SECRET = "correct: horse ü"
 
 

@@ -17,6 +17,8 @@ from tests.support.databases import load
 from tests.support.documents import VERSIONS, operations
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = ROOT / "app" / "xcom_server"
 
 FORBIDDEN = {

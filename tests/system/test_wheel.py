@@ -13,6 +13,8 @@ from tests.support.commands import BUILD_SECONDS, run
 from tests.support.dockerfile import copy_context
 from tests.support.live_server import LiveServer
 
+pytestmark = pytest.mark.slow
+
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 OTHER_APP = """
 from setuptools import setup
