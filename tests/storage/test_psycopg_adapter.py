@@ -9,6 +9,8 @@ import pytest
 from psycopg.pq import TransactionStatus
 from xcom_server.storage.database import psycopg_adapter
 
+from tests.support.waiting import SECONDS
+
 SEE = "see bounded_connection in storage/database/psycopg_adapter.py"
 
 
@@ -19,7 +21,7 @@ def url(postgres_url: str) -> str:
 
 @pytest.fixture
 def connection(url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg_adapter.bounded_connection(0.2).connect(url) as connection:
+    with psycopg_adapter.bounded_connection(SECONDS).connect(url) as connection:
         yield connection
 
 
@@ -52,9 +54,8 @@ def test_every_statement_waits_through_the_connection(
     )
 
 
-def test_a_wait_that_times_out_raises_no_answer_and_closes_the_connection(
-    connection: psycopg.Connection[Any],
-) -> None:
+def test_a_wait_that_times_out_raises_no_answer_and_closes_the_connection(url: str) -> None:
+    connection = psycopg_adapter.bounded_connection(0.2).connect(url)
     with pytest.raises(psycopg_adapter.NoResponse):
         connection.execute("SELECT pg_sleep(60)")
 
