@@ -123,7 +123,7 @@ def test_of_connections_that_were_lost_in_silence_the_first_condemns_the_others(
     postgres_url: str, open_backend: OpenBackend
 ) -> None:
     real = make_url(emptied(postgres_url))
-    way = Forgetful(f"{real.query['host']}/.s.PGSQL.{real.port or 5432}")
+    way = Forgetful(f"{real.query['host']}/.s.PGSQL.{real.query['port']}")
     backend = open_backend(
         f"postgresql+psycopg://postgres@127.0.0.1:{way.port}/postgres",
         limited(statement_timeout_seconds=1),
