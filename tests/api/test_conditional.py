@@ -1,4 +1,4 @@
-"""What a client may ask for with ETag, If-Match and If-None-Match, in both versions."""
+"""Conditional requests with ETag, If-Match and If-None-Match, in both versions."""
 
 import threading
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def patch(client: FlaskClient, version: str, value: str, headers: Headers) -> Te
     return client.patch(ENTRY[version], json={"value": value}, headers=headers)
 
 
-def tag_of(client: FlaskClient, version: str) -> str:
+def etag(client: FlaskClient, version: str) -> str:
     return client.get(ENTRY[version]).headers["ETag"]
 
 
@@ -33,9 +33,9 @@ def tag_of(client: FlaskClient, version: str) -> str:
 def test_every_response_about_one_entry_has_its_etag(client: FlaskClient, version: str) -> None:
     created = client.post(ENTRIES[version], json={"key": "k", "value": "1"}).headers["ETag"]
 
-    assert tag_of(client, version) == created == tag_of(client, "v1")
+    assert etag(client, version) == created == etag(client, "v1")
     changed = patch(client, version, "2", {}).headers["ETag"]
-    assert tag_of(client, version) == changed != created
+    assert etag(client, version) == changed != created
     assert "ETag" not in client.get(ENTRIES[version]).headers
 
 
@@ -44,7 +44,7 @@ def test_every_write_gives_an_entry_a_new_etag(client: FlaskClient, version: str
     seen = set()
     for _ in range(3):
         create(client)
-        seen.add(tag_of(client, version))
+        seen.add(etag(client, version))
         seen.add(patch(client, version, "same", {}).headers["ETag"])
         client.delete(ENTRY[version])
 
@@ -55,12 +55,10 @@ def test_every_write_gives_an_entry_a_new_etag(client: FlaskClient, version: str
 def test_write_with_matching_if_match_succeeds(client: FlaskClient, version: str) -> None:
     create(client)
 
-    for asked in ("{}", "*", '"0", {}'):
-        headers = if_match(asked.format(tag_of(client, version)))
+    for condition in ("{}", "*", '"0", {}'):
+        headers = if_match(condition.format(etag(client, version)))
         assert patch(client, version, "new", headers).status_code == 200
-    assert (
-        client.delete(ENTRY[version], headers=if_match(tag_of(client, version))).status_code == 204
-    )
+    assert client.delete(ENTRY[version], headers=if_match(etag(client, version))).status_code == 204
 
 
 @VERSIONS
@@ -91,7 +89,7 @@ def test_write_with_mismatched_if_match_changes_nothing(
         client.delete(ENTRY[version], headers=if_match(tag)),
     ):
         assert answer.status_code == 412
-        assert answer.headers["ETag"] == before.headers["ETag"]  # what to ask for next
+        assert answer.headers["ETag"] == before.headers["ETag"]  # the tag to retry with
         assert "If-Match" in answer.get_json()["detail"]
     assert client.get(ENTRY[version]).data == before.data
 
@@ -113,7 +111,7 @@ def test_if_match_without_tags_or_with_too_many_is_rejected(
 def test_weak_etag_never_matches_if_match(client: FlaskClient, version: str) -> None:
     create(client)
 
-    headers = if_match("W/" + tag_of(client, version))
+    headers = if_match("W/" + etag(client, version))
 
     assert patch(client, version, "new", headers).status_code == 412
 
@@ -141,7 +139,7 @@ def test_existing_entry_with_if_none_match_star_is_412(client: FlaskClient, vers
 @VERSIONS
 def test_get_ignores_conditional_headers(client: FlaskClient, version: str) -> None:
     create(client)
-    tag = tag_of(client, version)
+    tag = etag(client, version)
 
     for headers in (if_match('"1"'), {"If-None-Match": "*"}, {"If-None-Match": tag}):
         assert client.get(ENTRY[version], headers=headers).status_code == 200
@@ -153,7 +151,7 @@ def test_one_of_concurrent_writes_with_the_same_etag_wins(
 ) -> None:
     app = make_client().application
     create(app.test_client())
-    headers = if_match(tag_of(app.test_client(), version))
+    headers = if_match(etag(app.test_client(), version))
     statuses: list[int] = []
 
     def change(number: int) -> None:

@@ -1,6 +1,6 @@
-"""What the adapter relies on in Connexion; each failure says what changed there, and where to look.
+"""What the adapter relies on in Connexion; a failure names what changed and where to look.
 
-The places named are modules of Connexion, and classes of xcom_server/api/connexion_adapter.py.
+It names modules of Connexion and classes of xcom_server/api/connexion_adapter.py.
 """
 
 import inspect
@@ -72,7 +72,7 @@ HANDLED = Response("the handler's")
 
 
 class Recorder:
-    """Checks and a handler that record what Connexion gives them, in `steps` and `seen`."""
+    """Checks and a handler that record what Connexion passes to them, in `steps` and `seen`."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
@@ -101,7 +101,7 @@ class Recorder:
         self.checks = {"parameter": Parameters, "body": Body, "response": Responses}
 
     def create_item(self, numbers: str, key: str = "default", body: Any = None) -> Response:
-        """Answer HANDLED."""
+        """Return HANDLED."""
         self.steps.append("handler")
         self.seen["arguments"] = (numbers, key, body)
         return HANDLED
@@ -121,12 +121,12 @@ def mounted(document: dict[str, Any], recorder: Recorder) -> FlaskClient:
 
 @pytest.fixture
 def recorder() -> Recorder:
-    """Return what was recorded of one request."""
+    """Return the recorder after one request."""
     recorder = Recorder()
     answer = mounted(DOCUMENT, recorder).post("/items/1,2/k", json={"key": "k"})
     assert answer.status_code == 200, (
-        "Connexion refuses a request by itself that only this server's checks should judge: look"
-        f" at operations/abstract.py (function) and at SpecApi. It answered {answer.text}"
+        "Connexion rejects a request that only this server's checks should judge: look"
+        f" at operations/abstract.py (function) and at SpecApi. Response: {answer.text}"
     )
     return recorder
 

@@ -1,4 +1,4 @@
-"""What one version writes the other reads in its own look; what is wrong looks like either."""
+"""Both versions share one store; each has its own format of values and errors."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ VALUES = [
 def test_v1_shows_values_written_by_v2_as_python_text(
     client: FlaskClient, value: Any, as_text: str | None
 ) -> None:
-    body = json.dumps({"key": "k", "value": value})  # Flask's client would sort the names
+    body = json.dumps({"key": "k", "value": value})  # Flask's client would sort the keys
     client.post(v2.entries(), data=body, content_type="application/json")
 
     assert client.get(v1.entry("k")).get_json()["value"] == as_text
@@ -64,14 +64,14 @@ def test_both_versions_list_entries_in_the_same_order(client: FlaskClient) -> No
     for number, key in enumerate(("b", "A", "ü", "a/b")):
         (v1 if number % 2 else v2).create(client, key, "v")
 
-    listed = [client.get(at.entries("~", "~", "~")).get_json() for at in (v1, v2)]
+    listed = [client.get(api.entries("~", "~", "~")).get_json() for api in (v1, v2)]
 
     keys = [[each["key"] for each in page["xcom_entries"]] for page in listed]
     assert keys == [["A", "a/b", "b", "ü"]] * 2
     assert [page["total_entries"] for page in listed] == [4, 4]
 
 
-NAUGHTY = [{name: 1} for name in sorted(RESERVED)] + [
+WITH_RESERVED_KEYS = [{name: 1} for name in sorted(RESERVED)] + [
     [{"a": [{"__type": "x"}]}],
     json.dumps({"__classname__": "os.system"}),
     {"a": '[{"__var": 1}]'},
@@ -79,16 +79,16 @@ NAUGHTY = [{name: 1} for name in sorted(RESERVED)] + [
 ]
 
 
-@pytest.mark.parametrize("value", NAUGHTY)
+@pytest.mark.parametrize("value", WITH_RESERVED_KEYS)
 @pytest.mark.parametrize("escaped", [False, True])
 def test_reserved_keys_are_rejected_in_every_write(
     client: FlaskClient, value: Any, escaped: bool
 ) -> None:
     v1.create(client, "old", "old")
     text = json.dumps(value if isinstance(value, str) else json.dumps(value))
-    for at, shown in ((v1, text), (v2, text), (v2, json.dumps(value))):
+    for api, shown in ((v1, text), (v2, text), (v2, json.dumps(value))):
         shown = shown.replace("__", "\\u005f_") if escaped and "\\" not in shown else shown
-        for method, path in (("POST", at.entries()), ("PATCH", at.entry("old"))):
+        for method, path in (("POST", api.entries()), ("PATCH", api.entry("old"))):
             body = (
                 f'{{"key": "k", "value": {shown}}}'
                 if method == "POST"
@@ -96,7 +96,9 @@ def test_reserved_keys_are_rejected_in_every_write(
             )
             answer = client.open(path, method=method, data=body, content_type="application/json")
             detail = (
-                v1.error_detail(answer, 400) if at is v1 else v2.error_detail(answer, 422)[0]["msg"]
+                v1.error_detail(answer, 400)
+                if api is v1
+                else v2.error_detail(answer, 422)[0]["msg"]
             )
             assert "contains reserved serialization keys: __" in str(detail)
     assert v2.stored_values(client) == {"old": "old"}
@@ -163,7 +165,7 @@ def test_only_v1_supports_head_and_options(client: FlaskClient) -> None:
 
 
 def test_deeply_nested_response_is_validated(make_client: Callable[..., FlaskClient]) -> None:
-    client = make_client(max_json_depth=300)  # which checks answers
+    client = make_client(max_json_depth=300)  # it validates responses
     body = '{"key": "deep", "value": ' + "[" * 250 + "]" * 250 + "}"
 
     created = client.post(v2.entries(), data=body, content_type="application/json")

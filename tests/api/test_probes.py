@@ -1,4 +1,4 @@
-"""What platforms ask of a server, whoever they are: probes, version, metrics, request ids."""
+"""Endpoints for platforms: probes, version and metrics; and request ids."""
 
 import re
 from collections.abc import Callable
@@ -97,7 +97,7 @@ def test_metrics_count_by_operation_and_name_no_entry(
     assert gained('xcom_requests_total{operation="v1_getXComValue",status="404"}') == 1
     assert gained('xcom_requests_total{operation="unrouted",status="404"}') == 1
     assert gained('xcom_request_duration_seconds_count{operation="v1_getXComValue"}') == 1
-    # One finds no task instance, the next one registers it.
+    # The first write finds no task instance, the second one registers it.
     assert gained('xcom_store_duration_seconds_count{kind="write"}') == 2
     assert gained('xcom_store_duration_seconds_count{kind="read"}') == 1
     assert after['xcom_pool_connections{state="in_use"}'] == 0

@@ -1,4 +1,4 @@
-"""What is dumped a page at a time looks as marshmallow and Python's own writer would have it."""
+"""The fast serialization gives the same bytes as marshmallow and Python's json."""
 
 from datetime import UTC
 from typing import Any
@@ -20,7 +20,7 @@ from xcom_server.storage.models import ListedEntry
 
 from tests.support.documents import DOCUMENTS
 
-moments = st.datetimes(timezones=st.just(UTC))
+datetimes = st.datetimes(timezones=st.just(UTC))
 names = st.text()
 entries = st.builds(
     ListedEntry,
@@ -29,9 +29,9 @@ entries = st.builds(
     names,
     st.integers(-1, 2**31 - 1),
     names,
-    moments,
-    st.none() | moments,
-    moments,
+    datetimes,
+    st.none() | datetimes,
+    datetimes,
 )
 texts = st.recursive(
     st.none() | st.text(st.characters(exclude_categories=())) | st.integers(),
@@ -57,7 +57,7 @@ json_values = st.recursive(
 )
 
 BODY = resolve_refs(DOCUMENTS["v1"])["components"]["schemas"]["XCom"]
-"""What v1 says of bodies."""
+"""The schema of request bodies in v1."""
 
 
 @given(st.lists(entries, max_size=5))

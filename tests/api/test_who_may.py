@@ -1,4 +1,4 @@
-"""Who is asked, what they may do, and what nobody need be: the same for both versions."""
+"""Authentication, permissions and throttling in both versions."""
 
 import re
 from base64 import b64encode
@@ -20,16 +20,16 @@ from tests.support.paths import ROOT
 
 CALLS = {"v1": v1, "v2": v2}
 OPERATIONS: dict[str, Callable[[FlaskClient, Any], Any]] = {
-    "list": lambda client, at: client.get(at.entries()),
-    "get": lambda client, at: client.get(at.entry("k")),
-    "create": lambda client, at: client.post(at.entries(), json={"key": "new", "value": "v"}),
-    "update": lambda client, at: client.patch(at.entry("k"), json={"value": "new"}),
-    "delete": lambda client, at: client.delete(at.entry("k")),
+    "list": lambda client, api: client.get(api.entries()),
+    "get": lambda client, api: client.get(api.entry("k")),
+    "create": lambda client, api: client.post(api.entries(), json={"key": "new", "value": "v"}),
+    "update": lambda client, api: client.patch(api.entry("k"), json={"value": "new"}),
+    "delete": lambda client, api: client.delete(api.entry("k")),
 }
 
 
 def table() -> dict[tuple[str, str], str]:
-    """Return what docs/access.md says of a role and an operation."""
+    """Return role and operation -> the cell of the table in docs/access.md."""
     text = (ROOT / "docs" / "access.md").read_text(encoding="utf-8")
     lines = [
         line.strip("|").split("|")
@@ -45,14 +45,14 @@ def table() -> dict[tuple[str, str], str]:
 
 @pytest.fixture
 def guarded(make_client: Callable[..., FlaskClient], users_file: Path) -> FlaskClient:
-    """Return a client of a server with a user for each role, which holds an entry `k`."""
+    """Return a client of a server with a user for each role and an entry `k`."""
     client = make_client(auth="users", users_file=str(users_file))
-    v1.create(signed(client, "admin"))
-    return signed(client, None)
+    v1.create(authenticated(client, "admin"))
+    return authenticated(client, None)
 
 
-def signed(client: FlaskClient, name: str | None, version: str = "v1") -> FlaskClient:
-    """Return the client with credentials of a user whose password is their name."""
+def authenticated(client: FlaskClient, name: str | None, version: str = "v1") -> FlaskClient:
+    """Return the client with the credentials of a user whose password equals the name."""
     client.environ_base.pop("HTTP_AUTHORIZATION", None)
     if name is not None:
         client.environ_base["HTTP_AUTHORIZATION"] = (
@@ -76,19 +76,19 @@ def token(client: FlaskClient, name: str, path: str = "/auth/token") -> str:
 def test_role_has_the_documented_permissions(
     guarded: FlaskClient, role: str, operation: str, version: str
 ) -> None:
-    client = signed(guarded, None if role == "anonymous" else role, version)
+    client = authenticated(guarded, None if role == "anonymous" else role, version)
 
     answer = OPERATIONS[operation](client, CALLS[version])
 
-    said = table()[role, operation]
-    assert (answer.status_code < 300) == (said == "yes")
-    assert said in ("yes", str(answer.status_code))
-    kept = signed(guarded, "admin").get(v1.entry("k"))
+    permission = table()[role, operation]
+    assert (answer.status_code < 300) == (permission == "yes")
+    assert permission in ("yes", str(answer.status_code))
+    kept = authenticated(guarded, "admin").get(v1.entry("k"))
     assert (kept.status_code, kept.get_json().get("value")) == (
         (404, None)
-        if said == "yes" and operation == "delete"
+        if permission == "yes" and operation == "delete"
         else (200, "new")
-        if said == "yes" and operation == "update"
+        if permission == "yes" and operation == "update"
         else (200, "v")
     )
 
@@ -157,11 +157,14 @@ def test_v1_accepts_basic_credentials_and_v2_tokens(
 ) -> None:
     headers = {"Authorization": authorization}
 
-    answers = [guarded.get(at.entry("k"), headers=headers) for at in (v1, v2)]
+    answers = [guarded.get(api.entry("k"), headers=headers) for api in (v1, v2)]
 
     assert tuple(answer.status_code for answer in answers) == statuses
     bearer = {"Authorization": f"bEARER  {token(guarded, 'viewer')} "}
-    assert [guarded.get(at.entry("k"), headers=bearer).status_code for at in (v1, v2)] == [401, 200]
+    assert [guarded.get(api.entry("k"), headers=bearer).status_code for api in (v1, v2)] == [
+        401,
+        200,
+    ]
 
 
 def test_v1_validates_before_authentication_and_v2_after(
@@ -171,9 +174,9 @@ def test_v1_validates_before_authentication_and_v2_after(
         method = "POST" if body else "GET"
         at_v1, at_v2 = (
             guarded.open(
-                f"{at.entries()}?{query}", method=method, data=body, content_type="text/plain"
+                f"{api.entries()}?{query}", method=method, data=body, content_type="text/plain"
             )
-            for at in (v1, v2)
+            for api in (v1, v2)
         )
         assert (at_v1.status_code, at_v2.status_code) == (415 if body else 400, 401)
     broken = guarded.post(v2.entries(), data="{", content_type="application/json")
@@ -193,15 +196,15 @@ def test_tilde_matches_only_dags_the_user_may_access(
     }
     write(tmp_path / "users.json", users)
     client = make_client(auth="users", users_file=str(tmp_path / "users.json"))
-    at = CALLS[version]
+    api = CALLS[version]
     for dag_id in ("a", "b", "etl", "f"):
-        signed(client, "admin", version).post(
-            at.entries(dag_id), json={"key": dag_id, "value": "v"}
+        authenticated(client, "admin", version).post(
+            api.entries(dag_id), json={"key": dag_id, "value": "v"}
         )
 
     found = {}
     for name in users:
-        page = signed(client, name, version).get(at.entries("~", "~", "~")).get_json()
+        page = authenticated(client, name, version).get(api.entries("~", "~", "~")).get_json()
         found[name] = [each["key"] for each in page["xcom_entries"]], page["total_entries"]
 
     assert found == {
@@ -209,26 +212,26 @@ def test_tilde_matches_only_dags_the_user_may_access(
         "ann": (["b", "etl"], 2),
         "none": ([], 0),
     }
-    ann = signed(client, "ann", version)
+    ann = authenticated(client, "ann", version)
     for dag_id, statuses in (("a", {403}), ("nope", {403}), ("b", {200, 201, 204})):
         answers = [
-            ann.get(at.entries(dag_id)),
-            ann.get(at.entry(dag_id, dag_id=dag_id)),
-            ann.patch(at.entry(dag_id, dag_id=dag_id), json={"value": "w"}),
-            ann.post(at.entries(dag_id), json={"key": "new", "value": "v"}),
-            ann.delete(at.entry(dag_id, dag_id=dag_id)),
+            ann.get(api.entries(dag_id)),
+            ann.get(api.entry(dag_id, dag_id=dag_id)),
+            ann.patch(api.entry(dag_id, dag_id=dag_id), json={"value": "w"}),
+            ann.post(api.entries(dag_id), json={"key": "new", "value": "v"}),
+            ann.delete(api.entry(dag_id, dag_id=dag_id)),
         ]
         assert {answer.status_code for answer in answers} <= statuses
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_everyone_is_an_admin_without_authentication(client: FlaskClient, version: str) -> None:
-    at = CALLS[version]
+    api = CALLS[version]
     for authorization in ("", "Bearer abc", basic("a", "b")):
         headers = {"Authorization": authorization}
-        created = client.post(at.entries(), json={"key": "k", "value": "v"}, headers=headers)
+        created = client.post(api.entries(), json={"key": "k", "value": "v"}, headers=headers)
         assert created.status_code in (200, 201)
-        assert client.delete(at.entry("k"), headers=headers).status_code == 204
+        assert client.delete(api.entry("k"), headers=headers).status_code == 204
 
 
 def test_repeated_wrong_passwords_are_throttled(guarded: FlaskClient) -> None:
@@ -280,7 +283,7 @@ def test_token_of_a_removed_user_is_rejected(
     mine = tmp_path / "users.json"
     write(mine, read(users_file))
     client = make_client(auth="users", users_file=str(mine))
-    signed(client, "op", "v2")
+    authenticated(client, "op", "v2")
     assert client.get(v2.entries()).status_code == 200
 
     write(mine, {name: user for name, user in read(mine).items() if name != "op"})

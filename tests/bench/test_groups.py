@@ -1,4 +1,4 @@
-"""Memory and CPU are those of all processes of a group, and of no other."""
+"""Memory and CPU time are summed over the processes of a group."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What can be said of the peers without installing an Airflow."""
+"""Tests of the peers that need no installed Airflow."""
 
 import re
 import signal
@@ -96,9 +96,9 @@ def test_server_stops_with_its_child_processes(tmp_path: Path) -> None:
 def test_failed_start_shows_the_servers_log(
     tmp_path: Path,
 ) -> None:
-    said = "print('no such option', flush=True)"
+    script = "print('no such option', flush=True)"
     with (
-        serving.process([sys.executable, "-c", said], {}, tmp_path) as started,
+        serving.process([sys.executable, "-c", script], {}, tmp_path) as started,
         pytest.raises(RuntimeError, match="no such option"),
     ):
         serving.until_answered(started, lambda: False, tmp_path / "server.log")

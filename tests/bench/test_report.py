@@ -1,4 +1,4 @@
-"""Ratios are of the same round, bars have a direction, and what is not measured says why."""
+"""Ratios compare the same round, bars have a direction, and missing figures have a reason."""
 
 import re
 from collections.abc import Iterator
@@ -130,5 +130,5 @@ def test_failed_section_does_not_affect_the_others(databases: Databases) -> None
 
 @pytest.fixture
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
-    """Return databases that nobody asks for, whose folder is there."""
+    """Return databases that are never started, with an existing folder."""
     return Databases(tmp_path_factory.mktemp("bench"), Plan().entries)

@@ -1,4 +1,4 @@
-"""The server and the stacks beside it answer the same requests with the same entries."""
+"""The server and the other stacks return the same entries for the same requests."""
 
 import json
 from itertools import count
@@ -34,13 +34,13 @@ def applications(url: str) -> dict[str, Application]:
 
 def answer(application: Application, request: Request) -> tuple[int, Any]:
     """Return the status and the body."""
-    told: list[str] = []
+    statuses: list[str] = []
     body = b"".join(
         application(
-            in_process.environ(request), lambda status, headers, error=None: told.append(status)
+            in_process.environ(request), lambda status, headers, error=None: statuses.append(status)
         )
     )
-    return int(told[0].split()[0]), json.loads(body) if body else None
+    return int(statuses[0].split()[0]), json.loads(body) if body else None
 
 
 @pytest.mark.parametrize("name", NAMES)

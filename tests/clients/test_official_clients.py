@@ -1,4 +1,4 @@
-"""The clients that Airflow publishes read every kind of key, value and page from this server."""
+"""The clients that Airflow publishes for v1 read all kinds of keys, values and pages."""
 
 import ast
 import functools
@@ -72,7 +72,7 @@ def clients(
     server: LiveServer,
     count_case: Callable[..., None],
 ) -> Iterator[Callable[[str], OfficialClient]]:
-    """Yield a function that starts the client of a version, once."""
+    """Yield a function that starts the client of a version once."""
     with ExitStack() as stack:
 
         @functools.cache
@@ -154,7 +154,9 @@ def test_newest_client_reads_null(official: OfficialClient, stringify: bool) -> 
 @pytest.mark.parametrize("key", VALUES)
 def test_client_reads_value_as_json(official: OfficialClient, key: str) -> None:
     stored = VALUES[key]
-    expected = float(stored) if type(stored) is int else stored  # the client's model says number
+    expected = (
+        float(stored) if type(stored) is int else stored
+    )  # the client's model declares a number
     shown = value_of(official, key, stringify=False)
     # as text, where 1, 1.0 and true differ
     assert json.dumps(shown, sort_keys=True) == json.dumps(expected, sort_keys=True)

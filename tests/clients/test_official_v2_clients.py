@@ -1,4 +1,4 @@
-"""The clients that Airflow 3 publishes read and write every kind of key and value in v2."""
+"""The clients that Airflow publishes for v2 read and write all kinds of keys and values."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -40,10 +40,10 @@ VALUES = [
     {"k": {"żółć": [2**60 + 1, {"n": None}]}, "": "", "a/b": 1.0},
 ]
 OBJECT = {"__type": "timedelta", "__var": 90.0}
-"""What Airflow 3.3.2 was recorded to show as `timedelta@version=0(90.0)` when it deserializes."""
+"""Airflow 3.3.2 was recorded to deserialize this to `timedelta@version=0(90.0)`."""
 
 
-def moment(text: str) -> datetime:
+def parsed_date(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
@@ -69,7 +69,7 @@ def test_entry_is_created_updated_read_and_deleted(
     )
     updated = update(official, place, "k", value=[2], **given)
     assert updated == {**created, "value": [2], "timestamp": updated["timestamp"]}
-    assert moment(updated["timestamp"]) > moment(created["timestamp"])
+    assert parsed_date(updated["timestamp"]) > parsed_date(created["timestamp"])
     assert official.read("get_xcom_entry", **place, xcom_key="k", **given) == updated
     page = official.read("get_xcom_entries", **place)
     assert page == {
@@ -181,7 +181,7 @@ def test_serialized_object_is_text_when_deserialized(
 
 @pytest.fixture
 def old(guarded: LiveServer, count_case: Callable[..., None]) -> Iterator[OfficialClient]:
-    """Yield the last client of v1, which comes in with a name and a password."""
+    """Yield the last client of v1, which uses Basic credentials."""
     with OfficialClient(
         "2.10.0", guarded.api, count_case, username="user", password="user"
     ) as client:
@@ -196,7 +196,7 @@ def test_v1_and_v2_clients_read_each_others_writes(
     url = f"{guarded.api}/dags/{place['dag_id']}/dagRuns/{RUN}/taskInstances/extract/xcomEntries"
 
     def both(key: str, v1: Any, v2: Any, map_index: int = -1) -> None:
-        """Check what each version shows of an entry."""
+        """Assert what each version shows of an entry."""
         shown = old.read("get_xcom_entry", *here, key, map_index=map_index)
         found = official.read("get_xcom_entry", **place, xcom_key=key, map_index=map_index)
         assert (shown["value"], found["value"]) == (v1, v2)
@@ -206,7 +206,7 @@ def test_v1_and_v2_clients_read_each_others_writes(
         )
         assert shown["timestamp"].endswith("+00:00")
         assert found["timestamp"].endswith("Z")
-        assert moment(shown["timestamp"]) == moment(found["timestamp"])
+        assert parsed_date(shown["timestamp"]) == parsed_date(found["timestamp"])
         assert shown["map_index"] == found["map_index"] == map_index
 
     with requests.Session() as v1:  # the old client cannot write

@@ -1,4 +1,4 @@
-"""The clients that Airflow 3 publishes list, filter and order the entries of v2."""
+"""The clients that Airflow publishes for v2 list, filter and sort entries."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ RUNS = {
     ),
     "asset_triggered": (None, "2024-03-01T12:00:00Z"),
 }
-"""Run ids -> the logical date of each run, which one has none of, and when it could run."""
+"""Run ids -> the logical date of each run (one has none) and its run_after."""
 TASKS = ["extract", "load"]
 PAGED = [f"entry_{number:02}" for number in range(25)]
 ROW = ("run_id", "task_id", "map_index", "key")
@@ -31,7 +31,7 @@ BOUNDS = {"gte": operator.ge, "gt": operator.gt, "lte": operator.le, "lt": opera
 
 
 def rows_of(dag_id: str) -> list[dict[str, Any]]:
-    """Return what is stored in a DAG, no two entries of it at the same time."""
+    """Return the entries of a DAG; no two have the same timestamp."""
     names = [
         *itertools.product(RUNS, TASKS, [-1], ["Rows", "return_value", "rows_read"]),
         *itertools.product([RUN], ["mapped"], range(3), ["first", "second"]),

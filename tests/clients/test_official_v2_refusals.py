@@ -1,4 +1,4 @@
-"""What v2 refuses is an exception of the clients that Airflow 3 publishes, and changes nothing."""
+"""Errors of v2 are exceptions in the clients that Airflow publishes, and change nothing."""
 
 import json
 import time
@@ -21,12 +21,12 @@ WRITING: dict[str, dict[str, Any]] = {
     "delete_xcom_entry": {"xcom_key": "k"},
 }
 CALLS = {**READING, **WRITING}
-"""Calls -> what they need to be told besides a place."""
+"""Calls -> their arguments besides the ids of a task."""
 NO_ENTRY = "The XCom with key: `nothing` with mentioned task instance doesn't exist."
 
 
 def of_each(calls: Iterable[str]) -> pytest.MarkDecorator:
-    """Return the mark of a test that makes each call with each client; 3.0.2 cannot delete."""
+    """Return a mark that runs a test with each call and client; 3.0.2 cannot delete."""
     return pytest.mark.parametrize(
         ("official", "call"),
         [
@@ -47,8 +47,8 @@ def refused(official: OfficialClient, call: str, **options: Any) -> tuple[str, i
 
 
 @pytest.fixture
-def kept(official: OfficialClient, place: dict[str, str]) -> Iterator[None]:
-    """Store an entry `k`, and see in the end that it is as it was, and the only one."""
+def unchanged_entry(official: OfficialClient, place: dict[str, str]) -> Iterator[None]:
+    """Store an entry `k`; assert at the end that it is unchanged and the only one."""
     created = create(official, place, key="k", value="old")
     yield
     assert official.read("get_xcom_entry", **place, xcom_key="k") == created
@@ -63,7 +63,7 @@ def kept(official: OfficialClient, place: dict[str, str]) -> Iterator[None]:
         ("garbage", "ForbiddenException", 403, "Invalid JWT token"),
     ],
 )
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("unchanged_entry")
 def test_missing_or_invalid_token_is_rejected(
     official: OfficialClient,
     call: str,
@@ -73,12 +73,12 @@ def test_missing_or_invalid_token_is_rejected(
     status: int,
     detail: str,
 ) -> None:
-    nobody = official.configured(access_token=token)
-    assert refused(nobody, call, **place, **CALLS[call]) == (exception, status, detail)
+    client = official.configured(access_token=token)
+    assert refused(client, call, **place, **CALLS[call]) == (exception, status, detail)
 
 
 @of_each(CALLS)
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("unchanged_entry")
 def test_tampered_token_is_forbidden(
     official: OfficialClient, guarded: LiveServer, call: str, place: dict[str, str]
 ) -> None:
@@ -91,7 +91,7 @@ def test_tampered_token_is_forbidden(
     )
 
 
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("unchanged_entry")
 def test_viewer_can_read(
     official: OfficialClient, guarded: LiveServer, place: dict[str, str]
 ) -> None:
@@ -101,7 +101,7 @@ def test_viewer_can_read(
 
 
 @of_each(WRITING)
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("unchanged_entry")
 def test_viewer_cannot_write(
     official: OfficialClient, guarded: LiveServer, call: str, place: dict[str, str]
 ) -> None:
@@ -110,10 +110,10 @@ def test_viewer_cannot_write(
 
 
 @pytest.fixture(scope="module")
-def hasty(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterator[LiveServer]:
-    """Yield a server whose tokens are good for one second."""
+def short_lived(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterator[LiveServer]:
+    """Yield a server whose tokens are valid for one second."""
     with LiveServer(
-        tmp_path_factory.mktemp("hasty"),
+        tmp_path_factory.mktemp("short_lived"),
         workers=1,
         XCOM_AUTH="users",
         XCOM_USERS_FILE=str(users_file),
@@ -123,18 +123,22 @@ def hasty(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def late_token(hasty: LiveServer) -> str:
-    """Return a token whose second is over."""
-    token = token_of(hasty, "admin")
+def expired_token(short_lived: LiveServer) -> str:
+    """Return a token that has expired."""
+    token = token_of(short_lived, "admin")
     time.sleep(1.1)
     return token
 
 
 @of_each(CALLS)
 def test_expired_token_raises_unauthorized_exception(
-    official: OfficialClient, hasty: LiveServer, late_token: str, call: str, place: dict[str, str]
+    official: OfficialClient,
+    short_lived: LiveServer,
+    expired_token: str,
+    call: str,
+    place: dict[str, str],
 ) -> None:
-    late = official.configured(host=hasty.url, access_token=late_token)
+    late = official.configured(host=short_lived.url, access_token=expired_token)
     assert refused(late, call, **place, **CALLS[call]) == (
         "UnauthorizedException",
         401,
@@ -144,7 +148,7 @@ def test_expired_token_raises_unauthorized_exception(
 
 @of_each(["get_xcom_entry", "update_xcom_entry", "delete_xcom_entry"])
 @pytest.mark.parametrize(
-    "elsewhere",
+    "changes",
     [
         {"xcom_key": "nothing"},
         {"dag_id": "nowhere", "xcom_key": "nothing"},
@@ -152,12 +156,12 @@ def test_expired_token_raises_unauthorized_exception(
         {"task_id": "nowhere", "xcom_key": "nothing"},
     ],
 )
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("unchanged_entry")
 def test_missing_entry_is_not_found(
-    official: OfficialClient, call: str, place: dict[str, str], elsewhere: dict[str, Any]
+    official: OfficialClient, call: str, place: dict[str, str], changes: dict[str, Any]
 ) -> None:
     detail = "XCom entry with key: `nothing` not found" if call == "get_xcom_entry" else NO_ENTRY
-    assert refused(official, call, **{**place, **CALLS[call], **elsewhere}) == (
+    assert refused(official, call, **{**place, **CALLS[call], **changes}) == (
         "NotFoundException",
         404,
         detail,
@@ -165,7 +169,7 @@ def test_missing_entry_is_not_found(
 
 
 @of_each(["get_xcom_entry", "update_xcom_entry", "delete_xcom_entry"])
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("unchanged_entry")
 def test_entry_with_another_map_index_is_not_found(
     official: OfficialClient, call: str, place: dict[str, str]
 ) -> None:
@@ -188,7 +192,7 @@ def test_entry_cannot_be_created_in_dag_tilde(
     ) == ("NotFoundException", 404, "The Dag with ID: `~` was not found")
 
 
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("unchanged_entry")
 def test_existing_entry_raises_conflict_exception(
     official: OfficialClient, place: dict[str, str]
 ) -> None:
@@ -210,7 +214,7 @@ def test_existing_entry_raises_conflict_exception(
         ({"value": {"a": [{"__classname__": "x"}]}}, "value", "value_error"),
     ],
 )
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("unchanged_entry")
 def test_invalid_body_is_an_unprocessable_entity(
     official: OfficialClient, place: dict[str, str], body: dict[str, Any], field: str, kind: str
 ) -> None:

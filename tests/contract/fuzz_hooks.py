@@ -1,9 +1,9 @@
-"""What a document cannot say of a valid request, said to Schemathesis.
+"""Schemathesis hooks: rules for valid requests that an OpenAPI document cannot express.
 
-A body names the entry that its path names, an update's mask names the value, a value holds no NUL,
-and a page size is not negative.  Requests that are meant to be invalid stay as they were made, but
-for what Airflow 3 reads though its document does not say so (`false` as a map index, `0.5` as a
-moment): something that is wrong takes its place.
+A body addresses the same entry as its path, an update mask is `value`, a value holds no NUL, and a
+page size is not negative. Invalid requests are left unchanged, with one exception: input that
+Airflow 3 accepts although its document does not (`false` as a map index, `0.5` as a date) is
+replaced by input that is invalid.
 """
 
 import json
@@ -14,9 +14,9 @@ import schemathesis
 FIELDS = {"key", "value", "timestamp"}
 
 
-MOMENTS = {
-    f"{moment}_{bound}"
-    for moment in ("logical_date", "run_after")
+DATE_FILTERS = {
+    f"{field}_{bound}"
+    for field in ("logical_date", "run_after")
     for bound in ("gte", "gt", "lte", "lt")
 }
 
@@ -25,29 +25,31 @@ MOMENTS = {
 def before_call(
     context: schemathesis.HookContext, case: schemathesis.Case[Any], **kwargs: Any
 ) -> None:
-    """Give a valid case its meaning, and an invalid one something that is wrong."""
+    """Make a positive case valid and a negative case invalid for Airflow too."""
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     if "/api/v2/" not in case.path and is_valid:
-        _mean(case.query, case.path_parameters, case.body)
+        _make_valid_v1(case.query, case.path_parameters, case.body)
     elif "/api/v2/" in case.path and isinstance(case.body, dict) and is_valid:
-        _mean_v2(case.body)
+        _make_valid_v2(case.body)
     elif "/api/v2/" in case.path and not is_valid:
-        _spoil(case.query, case.body)
+        _make_invalid_v2(case.query, case.body)
 
 
-def _mean_v2(body: dict[str, Any]) -> None:
-    body.pop("map_index", None)  # a link cannot tell an update which entry its body is about
+def _make_valid_v2(body: dict[str, Any]) -> None:
+    body.pop(
+        "map_index", None
+    )  # a link cannot pass the map index of the created entry to an update
     body["value"] = json.loads(json.dumps(body.get("value")).replace("\\u0000", "0"))
 
 
-def _spoil(query: Any, body: Any) -> None:
-    for name in MOMENTS & set(query or ()):
+def _make_invalid_v2(query: Any, body: Any) -> None:
+    for name in DATE_FILTERS & set(query or ()):
         query[name] = "yesterday"
     if isinstance(body, dict) and isinstance(body.get("map_index"), bool | float | str):
         body["map_index"] = "none"
 
 
-def _mean(query: Any, path: dict[str, Any], body: Any) -> None:
+def _make_valid_v1(query: Any, path: dict[str, Any], body: Any) -> None:
     if query and "limit" in query:
         query["limit"] = str(query["limit"]).lstrip("-")
     if query and "update_mask" in query:
@@ -57,6 +59,6 @@ def _mean(query: Any, path: dict[str, Any], body: Any) -> None:
             del body[name]
         body.setdefault("value", "v")
         body.setdefault("key", "k")
-        if "key" in path:  # an update, which changes the value alone
+        if "key" in path:  # an update, which changes only the value
             for name in body.keys() - {"value"}:
                 del body[name]

@@ -1,4 +1,4 @@
-"""The documents without later additions regenerate the API documents of 2020 and of Airflow 3.0."""
+"""Without later additions the documents regenerate those of 2020 and of Airflow 3.0."""
 
 import hashlib
 import importlib.util
@@ -27,7 +27,7 @@ GENERATOR = {
 
 
 def without_additions(document: dict[str, Any]) -> dict[str, Any]:
-    """Load the filter from where it stands, beside the documents."""
+    """Load the filter from its file beside the documents."""
     spec = importlib.util.spec_from_file_location("additions", ROOT / "openapi" / "additions.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,4 +1,4 @@
-"""Every documented status is produced, in the documented shape."""
+"""A request produces every documented status, and the response matches its schema."""
 
 from base64 import b64encode
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.support.v1_calls import create, entries, entry
 
 HUGE = '{"key": "k", "value": "%s"}' % ("x" * 1024 * 1024)
 BODY = {"key": "new", "value": "v"}
-NAUGHTY = {"key": "k", "bogus": 1}
+INVALID = {"key": "k", "bogus": 1}
 
 OLD = {"If-Match": '"1"'}
 NEW = {"If-None-Match": "*"}
@@ -67,13 +67,13 @@ V2_CALLS: dict[tuple[str, str], Call] = {
         v2.entries(), json={"key": "k", "value": 1}, headers=NEW
     ),
     ("create_xcom_entry", "413"): lambda c: c.post(v2.entries(), data=HUGE),
-    ("create_xcom_entry", "422"): lambda c: c.post(v2.entries(), json=NAUGHTY),
+    ("create_xcom_entry", "422"): lambda c: c.post(v2.entries(), json=INVALID),
     ("update_xcom_entry", "200"): lambda c: c.patch(v2.entry("k"), json={"value": 1}),
     ("update_xcom_entry", "400"): lambda c: c.patch(v2.entry("k") + "?x=%ff", json={"value": 1}),
     ("update_xcom_entry", "404"): lambda c: c.patch(v2.entry("nope"), json={"value": 1}),
     ("update_xcom_entry", "412"): lambda c: c.patch(v2.entry("k"), json={"value": 1}, headers=OLD),
     ("update_xcom_entry", "413"): lambda c: c.patch(v2.entry("k"), data=HUGE),
-    ("update_xcom_entry", "422"): lambda c: c.patch(v2.entry("k"), json=NAUGHTY),
+    ("update_xcom_entry", "422"): lambda c: c.patch(v2.entry("k"), json=INVALID),
     ("delete_xcom_entry", "204"): lambda c: c.delete(v2.entry("k")),
     ("delete_xcom_entry", "400"): lambda c: c.delete(v2.entry("k") + "?x=%ff"),
     ("delete_xcom_entry", "404"): lambda c: c.delete(v2.entry("nope")),
@@ -86,13 +86,13 @@ CALLS = {"v1": V1_CALLS, "v2": V2_CALLS}
 
 ALLOWED = {"v1": {"200", "204"}, "v2": {"200", "201", "204"}}
 REFUSALS = {"401", "403", "429"}
-"""What the same calls meet without credentials, with too few rights, and after too many guesses."""
+"""Statuses without credentials, without permission, and after too many wrong passwords."""
 
 OUTAGE = "503"
-"""What the same calls meet when the database is gone."""
+"""The status without a database."""
 
 NEVER = {("get_xcom_entries", "404")}
-"""What Airflow documents and never answers: a list of nothing is an empty list."""
+"""Statuses that Airflow documents and never returns: an empty list is a 200."""
 
 
 def documented(version: str) -> dict[tuple[str, str], dict[str, Any]]:
@@ -108,8 +108,8 @@ def resolved(version: str, response: dict[str, Any]) -> dict[str, Any]:
     return DOCUMENTS[version]["components"]["responses"][reference] if reference else response
 
 
-def hold_against_document(version: str, operation: str, answer: TestResponse) -> None:
-    """Assert that an answer has the shape that its status has in the document."""
+def assert_matches_document(version: str, operation: str, answer: TestResponse) -> None:
+    """Assert that a response matches the schema of its status in the document."""
     response = resolved(version, documented(version)[operation, str(answer.status_code)])
     content = response.get("content", {})
     assert (answer.mimetype in content) == bool(answer.data)
@@ -147,7 +147,7 @@ def test_documented_status_matches_its_schema(
     answer = CALLS[version][operation, status](client)
 
     assert str(answer.status_code) == status
-    hold_against_document(version, operation, answer)
+    assert_matches_document(version, operation, answer)
     count_case(f"statuses of the {version} document, each produced once")
 
 
@@ -185,7 +185,7 @@ def test_access_error_matches_its_schema(
     answer = call(client)
 
     assert str(answer.status_code) == status
-    hold_against_document(version, operation, answer)
+    assert_matches_document(version, operation, answer)
     count_case(f"statuses of the {version} document, each produced once")
 
 
@@ -216,5 +216,5 @@ def test_every_operation_without_a_database_is_a_503(
     answer = call(client)
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-    hold_against_document(version, operation, answer)
+    assert_matches_document(version, operation, answer)
     count_case(f"statuses of the {version} document, each produced once")

@@ -1,4 +1,4 @@
-"""JSON is read as every reader would read it, or refused with where and why."""
+"""JSON is parsed like Python's json, or rejected with a reason and a position."""
 
 import json
 from typing import Any
@@ -85,7 +85,7 @@ def test_syntax_error_equals_pythons(text: str, duplicate_keys: bool) -> None:
         ('{"a":1, }', "Expecting property name enclosed in double quotes"),
     ],
 )
-def test_a_trailing_comma_has_the_same_message_on_every_python(text: str, reason: str) -> None:
+def test_trailing_comma_has_the_same_message_on_every_python(text: str, reason: str) -> None:
     """Python 3.13 has another one, but the recorded Airflows did not run on it."""
     with pytest.raises(InvalidJson) as error:
         strict_json.loads(text)
@@ -193,7 +193,7 @@ def test_duplicate_keys_hide_no_other_error(text: str, kind: type[InvalidJson]) 
     ],
 )
 @pytest.mark.parametrize(
-    "around",
+    "template",
     [
         '{"value": %s}',
         ' {\t"value"\n:\r %s , "z": 1 } ',
@@ -201,8 +201,8 @@ def test_duplicate_keys_hide_no_other_error(text: str, kind: type[InvalidJson]) 
         '{"a": "\\"value\\": 0", "b": [{"value": 0}], "value":%s}',
     ],
 )
-def test_raw_returns_the_source_text_of_a_member(text: str, around: str) -> None:
-    value = strict_json.loads(around % text)
+def test_raw_returns_the_source_text_of_a_member(text: str, template: str) -> None:
+    value = strict_json.loads(template % text)
 
     assert value.raw("value") == text
     assert not value.has_duplicate_keys
@@ -225,10 +225,10 @@ def test_raw_rewrites_a_value_with_duplicate_keys(text: str, written: str) -> No
     assert json.loads(written) == value["value"]
 
 
-def elements_of(text: str) -> Any:
+def parsed_elements(text: str) -> Any:
     return [json.loads(each) for each in strict_json.split_array(text)]
 
 
 @pytest.mark.parametrize("text", ["[]", " [ ] ", "[1]", '[1, [2, {"a": "]"}], "x,y" , null]'])
 def test_split_array_returns_the_elements(text: str) -> None:
-    assert elements_of(text) == json.loads(text)
+    assert parsed_elements(text) == json.loads(text)

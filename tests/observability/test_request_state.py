@@ -1,4 +1,4 @@
-"""The state of a request: made once, when it is first asked for."""
+"""The state of a request is created once, at first access."""
 
 import time
 

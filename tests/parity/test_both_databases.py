@@ -1,6 +1,6 @@
-"""SQLite and PostgreSQL give the same answers, byte by byte, to recorded and to generated requests.
+"""SQLite and PostgreSQL give byte-identical responses to recorded and generated requests.
 
-Both servers see the same time; what is random (ETag, X-Request-Id) is left out.
+Both servers see the same time; random headers (ETag, X-Request-Id) are ignored.
 """
 
 import random
@@ -86,14 +86,14 @@ GENERATED = 1500
 
 
 class Clock(datetime):
-    """The time, which is the same wherever it is asked until it is moved on."""
+    """A clock that stands still until a test advances it."""
 
-    moment: ClassVar[datetime] = datetime(2026, 1, 1, tzinfo=UTC)
+    current: ClassVar[datetime] = datetime(2026, 1, 1, tzinfo=UTC)
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> Self:
         """Return the time."""
-        return cls.moment.astimezone(tz)  # type: ignore[return-value]
+        return cls.current.astimezone(tz)  # type: ignore[return-value]
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
 def clients(
     tmp_path: Path, postgres_url: str, clock: type[Clock]
 ) -> Iterator[Callable[..., list[FlaskClient]]]:
-    """Yield a function that returns a client of each kind of database, which hold the same."""
+    """Yield a function that returns a client for each database, with the same entries."""
     stores = []
 
     def make(*seeds: str) -> list[FlaskClient]:
@@ -137,10 +137,10 @@ def answer(client: FlaskClient, request: Request) -> tuple[int, list[tuple[str, 
 
 
 def compare(clients: list[FlaskClient], requests: list[Request]) -> int:
-    """Send requests in their order to both; return how many of them changed something."""
+    """Send each request to both clients; return how many requests changed something."""
     changed = 0
     for request in requests:
-        Clock.moment += timedelta(microseconds=1_234_567)
+        Clock.current += timedelta(microseconds=1_234_567)
         first, second = (answer(client, request) for client in clients)
         assert first == second, request
         changed += request["method"] not in ("GET", "HEAD", "OPTIONS") and first[0] < 300
@@ -164,7 +164,7 @@ def test_recorded_requests_get_identical_responses(
         for kind in ("cases", "requests")
         for case in recorded.cases(PARITY / f"airflow-{version}.{kind}.jsonl")
         if not case["request"]["path"].startswith("/auth/")
-    ]  # tokens are of their moment
+    ]  # tokens depend on the time
 
     assert compare(clients(*seeds), requests) > 0
 
@@ -183,7 +183,7 @@ def test_generated_requests_get_identical_responses(
 
 
 def generated(chance: random.Random) -> Request:
-    """Return a request for one of few entries, or for a list of them."""
+    """Return a random request for one of few entries, or for a list of them."""
     version, names = chance.choice(["v1", "v2"]), [chance.choice(NAMES) for _ in range(4)]
     kind = chance.choice(["create", "create", "list", "list", "get", "patch", "delete"])
     if kind != "list" or chance.random() < 0.4:

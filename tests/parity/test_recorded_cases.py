@@ -1,4 +1,4 @@
-"""It answers what a real Airflow 2.10.5 answered, but for the rows of docs/differences.md."""
+"""Responses equal those of a real Airflow 2.10.5, except for rows of docs/differences.md."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -22,8 +22,8 @@ DIFFERENCES = recorded.rows(DOCUMENT, "Recorded cases that differ") | recorded.r
 )
 
 
-def holding_the_data_set(url: str) -> str:
-    """Return the URL of a database, after the recorded data set took the place of what it held."""
+def with_data_set(url: str) -> str:
+    """Replace the content of a database with the recorded data set and return its URL."""
     load(emptied(url), *seed_texts())
     return url
 
@@ -34,12 +34,12 @@ def holding_the_data_set(url: str) -> str:
 def databases(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, str]:
-    """Return the URLs of two databases that hold the recorded data set: to read, to write to."""
+    """Return the URLs of two databases with the recorded data set, one to read, one to write."""
     if request.param == "sqlite":
         folder = tmp_path_factory.mktemp("parity")
         return (
-            holding_the_data_set(f"sqlite:///{folder}/read.db"),
-            holding_the_data_set(f"sqlite:///{folder}/written.db"),
+            with_data_set(f"sqlite:///{folder}/read.db"),
+            with_data_set(f"sqlite:///{folder}/written.db"),
         )
     url = request.getfixturevalue("postgres_url")
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
@@ -47,7 +47,7 @@ def databases(
         connection.execute(text("CREATE DATABASE written"))
     engine.dispose()
     written = make_url(url).set(database="written").render_as_string(hide_password=False)
-    return holding_the_data_set(url), holding_the_data_set(written)
+    return with_data_set(url), with_data_set(written)
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +56,10 @@ def ports(
     users_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[recorded.Case], int]]:
-    """Yield a function that returns the port of the live server that a case is for.
+    """Yield a function that returns the port of the live server for a case.
 
-    Writes go to a server of their own, so that reads find what was seeded; probes, which were
-    recorded without their credentials, to one that asks for none.
+    Writes go to a separate server, so that reads find the seeded entries. Probes were recorded
+    without credentials and go to a server without authentication.
     """
     to_read, to_write = databases
     with ExitStack() as stack:
@@ -89,17 +89,17 @@ def ports(
         yield port_for
 
 
-def hold_against_recording(case: recorded.Case, port: int) -> str:
-    """Return in a word how an answer compares; fail where that is not what the rows say."""
+def compare_with_recording(case: recorded.Case, port: int) -> str:
+    """Return how a response compares; fail if docs/differences.md does not say so."""
     answer = recorded.send(port, case)
     found = recorded.differences(case, answer)
     assert answer.status < 500
     if case["id"] in DIFFERENCES:
         here = recorded.status_here(DIFFERENCES[case["id"]])
         assert answer.status == case["response"]["status"] or str(answer.status) in here
-        assert found, f"it no longer differs; remove its row:\n{DIFFERENCES[case['id']]}"
+        assert found, f"the response no longer differs; remove its row:\n{DIFFERENCES[case['id']]}"
         return "with a row in docs/differences.md, on two databases"
-    assert not found, "it differs and has no row in docs/differences.md"
+    assert not found, "the response differs and has no row in docs/differences.md"
     return "with the same answer, on two databases"
 
 
@@ -107,7 +107,7 @@ def hold_against_recording(case: recorded.Case, port: int) -> str:
 def test_case_matches_the_recording(
     case: recorded.Case, ports: Callable[[recorded.Case], int], count_case: Callable[..., None]
 ) -> None:
-    how = hold_against_recording(case, ports(case))
+    how = compare_with_recording(case, ports(case))
     count_case(f"recorded cases of 2.10.5 {how}")
 
 
@@ -115,7 +115,7 @@ def test_case_matches_the_recording(
 def test_probe_matches_the_recording(
     case: recorded.Case, ports: Callable[[recorded.Case], int], count_case: Callable[..., None]
 ) -> None:
-    how = hold_against_recording(case, ports(case))
+    how = compare_with_recording(case, ports(case))
     count_case(f"probed requests of 2.10.5 {how}")
 
 

@@ -1,4 +1,4 @@
-"""It answers what a real Airflow 3.3.2 answered, but for the rows of docs/differences.md."""
+"""Responses equal those of a real Airflow 3.3.2, except for rows of docs/differences.md."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Answers = dict[str, recorded.Answer]
 
 
 def answers(url: str, folder: Path, users_file: Path, cases: list[recorded.Case]) -> Answers:
-    """Send recorded requests in their order to a server that holds the recorded data set."""
+    """Send recorded requests in order to a server with the recorded data set."""
     load(
         emptied(url),
         (PARITY / "parents.json").read_text(),
@@ -73,8 +73,8 @@ def to_probes(url: str, users_file: Path, tmp_path_factory: pytest.TempPathFacto
     return answers(url, tmp_path_factory.mktemp("probes"), users_file, PROBES)
 
 
-def hold_against_recording(case: recorded.Case, answer: recorded.Answer) -> str:
-    """Return in a word how an answer compares; fail where that is not what the rows say."""
+def compare_with_recording(case: recorded.Case, answer: recorded.Answer) -> str:
+    """Return how a response compares; fail if docs/differences.md does not say so."""
     assert answer.status < 500
     if case["response"] is None:
         return "sent for the state it leaves"
@@ -82,9 +82,9 @@ def hold_against_recording(case: recorded.Case, answer: recorded.Answer) -> str:
     if case["id"] in DIFFERENCES:
         here = recorded.status_here(DIFFERENCES[case["id"]])
         assert answer.status == case["response"]["status"] or str(answer.status) in here
-        assert found, f"it no longer differs; remove its row:\n{DIFFERENCES[case['id']]}"
+        assert found, f"the response no longer differs; remove its row:\n{DIFFERENCES[case['id']]}"
         return "with a row in docs/differences.md"
-    assert not found, "it differs and has no row in docs/differences.md"
+    assert not found, "the response differs and has no row in docs/differences.md"
     return "with the same answer"
 
 
@@ -92,7 +92,7 @@ def hold_against_recording(case: recorded.Case, answer: recorded.Answer) -> str:
 def test_case_matches_the_recording(
     case: recorded.Case, to_cases: Answers, count_case: Callable[..., None]
 ) -> None:
-    how = hold_against_recording(case, to_cases[case["id"]])
+    how = compare_with_recording(case, to_cases[case["id"]])
     count_case(f"recorded cases of 3.3.2 {how}, on two databases")
 
 
@@ -100,7 +100,7 @@ def test_case_matches_the_recording(
 def test_probe_matches_the_recording(
     case: recorded.Case, to_probes: Answers, count_case: Callable[..., None]
 ) -> None:
-    how = hold_against_recording(case, to_probes[case["id"]])
+    how = compare_with_recording(case, to_probes[case["id"]])
     count_case(f"probed requests of 3.3.2 {how}, on two databases")
 
 

@@ -1,4 +1,4 @@
-"""It shows the values that tasks stored as a real Airflow 3.3.2 shows them."""
+"""Values that tasks stored are shown as by a real Airflow 3.3.2."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""It shows the values that tasks stored as a real Airflow 2.10.5 shows them."""
+"""Values that tasks stored are shown as by a real Airflow 2.10.5."""
 
 import json
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from xcom_server.values.types import as_json
 from tests.support import recorded
 from tests.support.paths import PARITY, ROOT
 
-URL_HINT = {
+FORMS = {
     "default": (False, False),
     "native": (False, True),
     "deserialize": (True, False),
     "deserialize-native": (True, True),
 }
-"""How a value is asked for -> whether it is rebuilt, whether it is shown as JSON."""
+"""Form of a request -> whether the value is rebuilt, whether it is shown as JSON."""
 
 VALUES = PARITY / "airflow-2.10.5.values.jsonl"
 SHOWN = recorded.values(VALUES, 200)
@@ -28,7 +28,7 @@ DIFFERENCES = recorded.rows(
 
 
 def shown(stored: str, form: str) -> Any:
-    rebuild, native = URL_HINT[form]
+    rebuild, native = FORMS[form]
     value = decode_v1(stored, rebuild=rebuild)
     if native:
         return json.loads(json.dumps(as_json(value), allow_nan=False))

@@ -1,4 +1,4 @@
-"""Writes refuse a body or a mask in the words that Airflow 2.10.5 uses on its other resources."""
+"""Writes reject bodies and masks with the texts of Airflow 2.10.5's other resources."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ FOLLOWED = {
     "conn-patch-malformed",
     "conn-post-malformed",
 }
-"""The recordings that are about bodies and masks in general, not about one resource's fields."""
+"""Recordings about bodies and masks in general, not about the fields of one resource."""
 
 CASES = [
     case

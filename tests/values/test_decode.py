@@ -1,4 +1,4 @@
-"""Serialized values within each other are shown as Airflow's own objects would be."""
+"""Nested serialized values are shown like Airflow's own objects."""
 
 import json
 from typing import Any
@@ -8,14 +8,14 @@ from xcom_server.values.decode import MAX_TEXT, decode_v1, decode_v2
 from xcom_server.values.types import as_json
 
 
-def written(classname: str, data: Any, version: int = 1) -> dict[str, Any]:
+def serialized(classname: str, data: Any, version: int = 1) -> dict[str, Any]:
     return {"__classname__": classname, "__version__": version, "__data__": data}
 
 
-DATE = written("datetime.date", "2024-02-29", 2)
-DECIMAL = written("decimal.Decimal", 1.5)
-WARSAW = written("builtins.tuple", ["Europe/Warsaw", "pendulum.tz.timezone.Timezone", 1, True])
-PENDULUM = written("pendulum.datetime.DateTime", {"timestamp": 0.0, "tz": WARSAW}, 2)
+DATE = serialized("datetime.date", "2024-02-29", 2)
+DECIMAL = serialized("decimal.Decimal", 1.5)
+WARSAW = serialized("builtins.tuple", ["Europe/Warsaw", "pendulum.tz.timezone.Timezone", 1, True])
+PENDULUM = serialized("pendulum.datetime.DateTime", {"timestamp": 0.0, "tz": WARSAW}, 2)
 
 
 def rebuilt(value: Any) -> Any:
@@ -28,9 +28,12 @@ def rebuilt(value: Any) -> Any:
         (DATE, "datetime.date(2024, 2, 29)"),
         (DECIMAL, "Decimal('1.5')"),
         (PENDULUM, "DateTime(1970, 1, 1, 1, 0, tzinfo=Timezone('Europe/Warsaw'))"),
-        (written("builtins.frozenset", []), "frozenset()"),
-        (written("builtins.set", []), "set()"),
-        (written("pendulum.tz.timezone.FixedTimezone", 3600), 'FixedTimezone(3600, name="+01:00")'),
+        (serialized("builtins.frozenset", []), "frozenset()"),
+        (serialized("builtins.set", []), "set()"),
+        (
+            serialized("pendulum.tz.timezone.FixedTimezone", 3600),
+            'FixedTimezone(3600, name="+01:00")',
+        ),
     ],
     ids=["date", "decimal", "datetime", "frozenset", "set", "time zone"],
 )
@@ -40,29 +43,29 @@ def test_object_in_a_list_is_shown_by_its_repr(inside: Any, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "inside",
-    [DATE, DECIMAL, PENDULUM, written("builtins.tuple", [1])],
+    [DATE, DECIMAL, PENDULUM, serialized("builtins.tuple", [1])],
     ids=["date", "decimal", "datetime", "tuple"],
 )
 def test_object_in_a_set_keeps_its_stored_form(inside: Any) -> None:
-    of_one = written("builtins.set", [inside])
+    value = serialized("builtins.set", [inside])
 
-    assert as_json(rebuilt(of_one)) == of_one
+    assert as_json(rebuilt(value)) == value
 
 
 def test_naive_datetime_is_utc(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    naive = written("datetime.datetime", {"timestamp": -62135596800.0, "tz": None}, 2)
-    of_one = written("builtins.set", [naive])
+    naive = serialized("datetime.datetime", {"timestamp": -62135596800.0, "tz": None}, 2)
+    value = serialized("builtins.set", [naive])
 
-    assert as_json(rebuilt(of_one)) == of_one
+    assert as_json(rebuilt(value)) == value
     assert as_json(rebuilt(naive)) == "0001-01-01T00:00:00+00:00"
 
 
 def test_v1_text_of_nested_objects_is_bounded() -> None:
     value: Any = 1
     for _ in range(60):
-        value = written("a.B", [value])
+        value = serialized("a.B", [value])
 
     assert len(decode_v1(json.dumps(value))) < 3 * MAX_TEXT
 
@@ -71,12 +74,12 @@ def test_v1_text_of_nested_objects_is_bounded() -> None:
     "digits", ["1E+4001", "1E-4001", "NaN", "-Infinity", "sNaN", "1" * 400 + ".5"]
 )
 def test_decimal_without_a_json_number_is_a_string(digits: str) -> None:
-    assert as_json(rebuilt(written("decimal.Decimal", digits))) == digits
+    assert as_json(rebuilt(serialized("decimal.Decimal", digits))) == digits
 
 
 @pytest.mark.parametrize("zone", ["../../etc/passwd", "/etc/passwd", "", "a" * 5000, "No/Where"])
 def test_invalid_time_zone_stays_text(zone: str) -> None:
-    value = written("pendulum.tz.timezone.Timezone", zone)
+    value = serialized("pendulum.tz.timezone.Timezone", zone)
 
     assert rebuilt(value) == f"pendulum.tz.timezone.Timezone@version=1({zone})"
 
@@ -95,7 +98,7 @@ def test_invalid_time_zone_stays_text(zone: str) -> None:
     ],
 )
 def test_invalid_datetime_data_stays_text(data: Any) -> None:
-    value = rebuilt(written("datetime.datetime", data, 2))
+    value = rebuilt(serialized("datetime.datetime", data, 2))
 
     assert value.startswith("datetime.datetime@version=2(")
 
@@ -106,12 +109,12 @@ def test_invalid_datetime_data_stays_text(data: Any) -> None:
         (DATE, "datetime.date@version=2(2024-02-29)"),
         (DECIMAL, "decimal.Decimal@version=1(1.5)"),
         ({"a": [DATE]}, {"a": ["datetime.date@version=2(2024-02-29)"]}),
-        (written("builtins.tuple", ["a", 1, DATE]), "(a,1,datetime.date@version=2(2024-02-29))"),
-        (written("a.B", {"x": "y", "z": 1}), "a.B@version=1(x='y', z=1)"),
-        (written("a.B", {"x": DATE}), "a.B@version=1(x=datetime.date@version=2(2024-02-29))"),
-        (written("a.B", None), "a.B@version=1()"),
-        (written("a.B", [1, "b"]), "a.B@version=1(1,b)"),
-        (written("unusual_prefix_" + "0" * 40 + "_dag.B", 1), "dag.B@version=1(1)"),
+        (serialized("builtins.tuple", ["a", 1, DATE]), "(a,1,datetime.date@version=2(2024-02-29))"),
+        (serialized("a.B", {"x": "y", "z": 1}), "a.B@version=1(x='y', z=1)"),
+        (serialized("a.B", {"x": DATE}), "a.B@version=1(x=datetime.date@version=2(2024-02-29))"),
+        (serialized("a.B", None), "a.B@version=1()"),
+        (serialized("a.B", [1, "b"]), "a.B@version=1(1,b)"),
+        (serialized("unusual_prefix_" + "0" * 40 + "_dag.B", 1), "dag.B@version=1(1)"),
         ({"__type": "dict", "__var": {"a": DATE}}, {"a": "datetime.date@version=2(2024-02-29)"}),
         ({"__type": "set", "__var": [1]}, "set@version=0(1)"),
         ({"__classname__": "", "__version__": 1}, {"__classname__": "", "__version__": 1}),
@@ -129,10 +132,10 @@ def test_v2_shows_objects_as_text(value: Any, shown: Any) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        written("airflow.sdk.Asset", {"name": "x"}),
-        {"a": [DATE, written("airflow.x.Y", 1)]},
+        serialized("airflow.sdk.Asset", {"name": "x"}),
+        {"a": [DATE, serialized("airflow.x.Y", 1)]},
         {"__type": "airflow.x.Y", "__var": 1},
-        written("a.B", [written("airflow.x.Y", 1)]),
+        serialized("a.B", [serialized("airflow.x.Y", 1)]),
     ],
 )
 def test_v2_leaves_values_with_airflow_objects_unchanged(value: Any) -> None:
@@ -141,7 +144,7 @@ def test_v2_leaves_values_with_airflow_objects_unchanged(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "held",
+    "text",
     [
         "{bad",
         "NaN",
@@ -153,14 +156,14 @@ def test_v2_leaves_values_with_airflow_objects_unchanged(value: Any) -> None:
         "",
     ],
 )
-def test_v2_leaves_strings_that_are_not_strict_json_unchanged(held: str) -> None:
-    assert decode_v2(json.dumps(held)) == held
+def test_v2_leaves_strings_that_are_not_strict_json_unchanged(text: str) -> None:
+    assert decode_v2(json.dumps(text)) == text
 
 
 def test_v2_text_of_nested_objects_is_bounded() -> None:
-    """A list within an object repeats the quotes of its texts, and doubles their backslashes."""
+    """Each level repeats the quotes of a text and doubles its backslashes."""
     value: Any = "\"'\\" * 10
     for _ in range(19):
-        value = written("a.B", [[value]])
+        value = serialized("a.B", [[value]])
 
     assert len(decode_v2(json.dumps(value))) < 3 * MAX_TEXT

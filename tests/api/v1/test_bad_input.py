@@ -1,4 +1,4 @@
-"""Whatever a client sends, it gets a problem document, nothing is stored, and nothing fails."""
+"""Invalid input: the response is a problem document, and nothing is stored."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A body that breaks off, or that its own framing contradicts, is refused as the client's fault."""
+"""Truncated and wrongly framed bodies are rejected as client errors."""
 
 import socket
 from contextlib import suppress
@@ -14,11 +14,11 @@ LIMIT = 1024 * 1024
 
 
 def exchange(server: LiveServer, method: str, path: str, headers: str, body: bytes) -> bytes:
-    """Send bytes as they are, end the sending side, and return the status line."""
+    """Send raw bytes, shut down the sending side, and return the status line."""
     head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(head.encode())
-        with suppress(OSError):  # refused, and hung up, before all was sent
+        with suppress(OSError):  # the server may close the connection early
             connection.sendall(body)
             connection.shutdown(socket.SHUT_WR)
         return connection.makefile("rb").readline()

@@ -1,4 +1,4 @@
-"""POST …/xcomEntries creates one entry, or says why not and stores nothing."""
+"""POST …/xcomEntries creates one entry, or stores nothing and reports why."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""DELETE …/xcomEntries/{key} removes one entry and no other."""
+"""DELETE …/xcomEntries/{key} removes only that entry."""
 
 from flask.testing import FlaskClient
 

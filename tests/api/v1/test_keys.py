@@ -1,4 +1,4 @@
-"""A key may be anything printable: what POST stored, GET finds, however clients encode it."""
+"""A key may hold any printable character, and clients may encode it in any way."""
 
 import json
 from collections.abc import Callable
@@ -82,12 +82,12 @@ def lower_hex(key: str) -> str:
 
 
 def without_slashes(key: str) -> str:
-    """Encode as the bash client does, which leaves slashes alone."""
+    """Encode as the bash client does, which does not encode slashes."""
     return quote(key, safe="/")
 
 
 def minimal(key: str) -> str:
-    """Encode only what cannot stand in a path."""
+    """Encode only what a path cannot contain."""
     return quote(key, safe="/:@!$&'()*+,;=~")
 
 

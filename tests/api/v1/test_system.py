@@ -1,4 +1,4 @@
-"""Health, version, the document, its page, and what frames every answer."""
+"""Health, version, the document and its page, and the headers of every response."""
 
 import json
 from typing import NoReturn

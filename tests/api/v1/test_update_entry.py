@@ -1,4 +1,4 @@
-"""PATCH …/xcomEntries/{key} changes a value and nothing else."""
+"""PATCH …/xcomEntries/{key} changes only the value."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.support.v1_calls import create, entry, error_detail, stored_values
 
 @pytest.fixture
 def created(client: FlaskClient) -> dict[str, Any]:
-    """Return an entry with the value `old`, as it was answered."""
+    """Return the response to the creation of an entry with the value `old`."""
     return create(client, "k", "old").get_json()  # type: ignore[no-any-return]
 
 

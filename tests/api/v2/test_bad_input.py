@@ -1,4 +1,4 @@
-"""Whatever a client sends, it gets FastAPI's refusal, nothing is stored, and nothing fails."""
+"""Invalid input: the response has FastAPI's error format, and nothing is stored."""
 
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes

@@ -25,7 +25,7 @@ ITEM = [
 
 @pytest.fixture
 def listed(client: FlaskClient) -> FlaskClient:
-    """Return a client of a server with keys in two cases, with signs, and in two runs."""
+    """Return a client of a server with keys that patterns could confuse, in two runs."""
     for key in ("str", "str_1", "STR_2", "a%b", "a_b", "axb", "back\\slash", "a|b"):
         create(client, key)
     client.post(
@@ -35,8 +35,8 @@ def listed(client: FlaskClient) -> FlaskClient:
     return client
 
 
-def keys(client: FlaskClient, *place: str, **query: Any) -> list[str]:
-    answer = client.get(entries(*place), query_string=query)
+def keys(client: FlaskClient, *path: str, **query: Any) -> list[str]:
+    answer = client.get(entries(*path), query_string=query)
     assert answer.status_code == 200, answer.text
     page = answer.get_json()
     found = [each["key"] for each in page["xcom_entries"]]
@@ -152,10 +152,10 @@ def test_date_and_name_filters_apply_to_all_runs(
     "field", ["key", "dag_id", "run_id", "task_id", "map_index", "timestamp", "run_after"]
 )
 def test_order_by_sorts_the_list(listed: FlaskClient, field: str) -> None:
-    for sign, turned in (("", False), ("-", True), ("--", True)):
+    for sign, is_reversed in (("", False), ("-", True), ("--", True)):
         page = listed.get(entries("~", "~", "~"), query_string={"order_by": sign + field})
         found = [str(each[field]).encode() for each in page.get_json()["xcom_entries"]]
-        assert found == sorted(found, reverse=turned)
+        assert found == sorted(found, reverse=is_reversed)
         assert len(found) == 9
 
 
@@ -196,9 +196,9 @@ def test_invalid_order_by_is_rejected(client: FlaskClient, query: str, detail: s
     assert error_detail(client.get(f"{entries()}?{query}"), 400) == detail
 
 
-@pytest.mark.parametrize("place", [("nope",), ("etl", "nope"), ("etl", RUN, "nope"), ("e" * 300,)])
-def test_list_without_matches_is_empty(listed: FlaskClient, place: tuple[str, ...]) -> None:
-    assert keys(listed, *place) == []
+@pytest.mark.parametrize("path", [("nope",), ("etl", "nope"), ("etl", RUN, "nope"), ("e" * 300,)])
+def test_list_without_matches_is_empty(listed: FlaskClient, path: tuple[str, ...]) -> None:
+    assert keys(listed, *path) == []
 
 
 def test_unknown_parameters_are_ignored(listed: FlaskClient) -> None:

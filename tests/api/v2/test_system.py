@@ -1,4 +1,4 @@
-"""Health, version, the document, its page, tokens, and what frames every answer."""
+"""Health, version, the document and its page, tokens, and compressed responses."""
 
 import gzip
 import json
@@ -172,7 +172,9 @@ def test_login_reports_at_most_100_errors(guarded: FlaskClient, path: str) -> No
     answer = guarded.post(path, json={f"x{number}": number for number in range(20_000)})
 
     assert answer.status_code == 422
-    assert answer.text.count("Extra inputs are not permitted") == 98  # and two fields missing
+    assert (
+        answer.text.count("Extra inputs are not permitted") == 98
+    )  # and two errors for missing fields
 
 
 def test_only_an_open_server_issues_tokens_without_credentials(
