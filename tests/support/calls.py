@@ -1,4 +1,4 @@
-"""The calls of one version of the API, as a careful client makes them: every name is encoded."""
+"""Paths and requests of one version of the API, with percent-encoded ids."""
 
 from typing import Any
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""The Dockerfile, read: what its stages run and set, which files they see, and how it starts."""
+"""A reader of the Dockerfile: its stages, environment, build context and start command."""
 
 import json
 import shlex
@@ -11,12 +11,12 @@ from dockerfile_parse import DockerfileParser
 from tests.support.paths import ROOT
 
 FOLDERS = ("/source", "/wheels", "/opt/build", "/opt/xcom", "/var/lib/xcom")
-"""The folders that the Dockerfile uses; without Docker they are somewhere else."""
+"""The folders that the Dockerfile uses; tests without Docker move them."""
 
 
 @dataclass
 class Stage:
-    """What stands between one FROM and the next: the values of each instruction."""
+    """A stage, from one FROM to the next: the values of each instruction."""
 
     values: dict[str, list[str]] = field(default_factory=dict)
 
@@ -24,7 +24,7 @@ class Stage:
         return self.values.get(instruction, [])
 
     def only(self, instruction: str) -> str:
-        """Return the value of an instruction that stands there once."""
+        """Return the value of an instruction that occurs once."""
         (value,) = self.all(instruction)
         return value
 
@@ -35,7 +35,7 @@ class Stage:
 
     @property
     def command(self) -> list[str]:
-        """Return what a container runs when it is told nothing else."""
+        """Return the default command of a container."""
         return self.entrypoint + list(json.loads(self.only("CMD")))
 
     @property
@@ -58,9 +58,9 @@ def stages() -> list[Stage]:
 
 
 def context() -> list[str]:
-    """Return the files and folders that .dockerignore lets a build see."""
+    """Return the files and folders that .dockerignore includes in a build."""
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    assert "*" in lines  # nothing but what is named
+    assert "*" in lines  # everything else is excluded
     return [line.removeprefix("!") for line in lines if line.startswith("!")]
 
 

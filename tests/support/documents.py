@@ -1,4 +1,4 @@
-"""The documents as tests read them: operations and the statuses they may answer."""
+"""The OpenAPI documents, parsed: their operations and statuses."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
 }
 
 BASE = {"v1": "/api/v1", "v2": ""}
-"""What stands before a document's paths."""
+"""The prefix of a document's paths."""
 
 METHODS = ("get", "post", "patch", "delete", "put", "head", "options")
 
@@ -28,5 +28,5 @@ def operations(version: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def is_guarded(version: str, operation: dict[str, Any]) -> bool:
-    """Say whether an operation needs credentials."""
+    """Return whether an operation requires credentials."""
     return bool(operation.get("security", DOCUMENTS[version]["security"]))

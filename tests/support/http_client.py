@@ -1,4 +1,4 @@
-"""A client of live servers: it takes them in turn, opens a connection a call, and times answers."""
+"""A client of live servers: round-robin, one connection per request, with timing."""
 
 import time
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ ENTRIES = "dags/etl/dagRuns/manual/taskInstances/extract/xcomEntries"
 
 
 SECONDS = 30
-"""How long an answer is waited for: a guard against waiting for ever."""
+"""The time-out of a request."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What is called, and the status that says it was done."""
+    """An operation and its status on success."""
 
     version: str
     name: str
@@ -39,12 +39,12 @@ WRITES = [each for each in OPERATIONS if each[1] in ("create", "update", "delete
 READS = [each for each in OPERATIONS if each not in WRITES]
 
 AT_ONCE = 4
-"""How many calls tests make at the same time."""
+"""The number of concurrent requests in tests."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer, and how many seconds it took."""
+    """A response, and its duration in seconds."""
 
     status: int
     headers: "requests.structures.CaseInsensitiveDict[str]"
@@ -53,10 +53,10 @@ class Answer:
 
 
 class Client:
-    """Calls the servers at these addresses, each in its turn.
+    """Sends requests to the servers at these addresses, round-robin.
 
-    A connection that the server closes while it idles could not be told from one that it breaks,
-    so each call has its own.
+    Each request has its own connection: otherwise an idle connection that the server closes looks
+    like one that breaks.
     """
 
     def __init__(self, *urls: str, user: str | None = None, token: str | None = None) -> None:
@@ -65,7 +65,7 @@ class Client:
         self._urls = urls
         self._calls = 0
         self._session = requests.Session()
-        self._session.trust_env = False  # no proxy, no passwords of this user's
+        self._session.trust_env = False  # ignore proxies and .netrc
         self._session.headers["Connection"] = "close"
 
     def __enter__(self) -> "Client":
@@ -80,7 +80,7 @@ class Client:
         self._session.close()
 
     def login(self, user: str) -> str:
-        """Call as a user, whose password is the name: v1 with both, v2 with a token, returned."""
+        """Authenticate as a user whose password equals the name; return the token for v2."""
         self.user = user
         answer = self.ask("POST", "/auth/token", {"username": user, "password": user})
         assert answer.status == 201, answer
@@ -95,7 +95,7 @@ class Client:
         return self.ask(operation.method, path, body)
 
     def ask(self, method: str, path: str, body: Any = None) -> Answer:
-        """Call the server whose turn it is."""
+        """Send a request to the next server."""
         url = self._urls[self._calls % len(self._urls)] + path
         self._calls += 1
         start = time.monotonic()
@@ -117,7 +117,7 @@ class Client:
 
 
 def status(url: str, user: str = "", password: str = "") -> int:
-    """Return the status that a GET is answered with, as a user if one is named; 0 for nobody."""
+    """Return the status of a GET, with credentials if given; 0 if the connection fails."""
     with requests.Session() as session:
         session.trust_env = False
         try:
@@ -129,7 +129,7 @@ def status(url: str, user: str = "", password: str = "") -> int:
 
 
 def says_unavailable(version: str, answer: Answer) -> str:
-    """Assert that an answer says, as its version does, to try again; return the reason given."""
+    """Assert that a response is a 503 in its version's format; return its detail."""
     assert answer.status == 503, answer
     assert answer.headers["Retry-After"] == "1", answer
     if version == "v2":

@@ -11,13 +11,13 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 START_SECONDS = 60
-"""How long a start is waited for on a busy machine."""
+"""The time-out of a start, on a loaded machine."""
 
 
 class LiveServer:
-    """Starts on entry, is stopped by its process id on exit.
+    """A server that runs from entry to exit of its context.
 
-    The listening socket is made here and handed over, so that no port is ever guessed.
+    It inherits a listening socket, so that no test has to find a free port.
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class LiveServer:
         return self
 
     def start(self) -> None:
-        """Start on the listening socket, also again, and return once it answers.
+        """Start or restart on the listening socket; return once it responds.
 
-        What connected while no server was there is answered by the next one.
+        Connections made while no server runs are accepted by the next one.
         """
         descriptor = self._socket.fileno()
         command = [str(self._command), "serve", "--bind", f"fd://{descriptor}"]
@@ -78,7 +78,7 @@ class LiveServer:
         self._socket.close()
 
     def workers(self) -> list[int]:
-        """Return the process ids of the workers there are now."""
+        """Return the process ids of the current workers."""
         master = self.process.pid
         return [
             int(each) for each in Path(f"/proc/{master}/task/{master}/children").read_text().split()

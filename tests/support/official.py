@@ -1,4 +1,4 @@
-"""An official client at work: a process in the environment that `make` sets up for its version."""
+"""Official clients, each a process in the environment that `make` creates for its version."""
 
 import copy
 import itertools
@@ -37,19 +37,19 @@ KEYS = [
     "k" * 512,
     "☃" * 512,
 ]
-"""Keys that a URL, a shell or a database could take for something else."""
+"""Keys with characters that are special in a URL, a shell or a database."""
 
 
 def only(*versions: str) -> pytest.MarkDecorator:
-    """Return the mark of a test that only these versions of the client run."""
+    """Return a mark that runs a test only with these versions of the client."""
     return pytest.mark.parametrize("official", versions, indirect=True)
 
 
 class OfficialClient:
-    """One version of apache-airflow-client, which runs from entry to exit.
+    """One version of apache-airflow-client, which runs from entry to exit of its context.
 
-    `dag_id` is a DAG that nothing else writes to; `count` is told of every call. `configuration`
-    is the client's own: `username` and `password` of the old ones, `access_token` of the new.
+    Only this client writes to the DAG `dag_id`. Every call is reported to `count`. `configuration`
+    is the client's: `username` and `password` of old ones, `access_token` of new ones.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class OfficialClient:
                 f"there is no apache-airflow-client {self.version} here: run `make {folder}/done`",
                 pytrace=False,
             )
-        # -I: the environment's own packages, whatever the caller's variables say
+        # -I: only the environment's packages, regardless of the caller's variables
         command = [str(ROOT / folder / "bin" / "python"), "-I", str(SCRIPT)]
         self._process = subprocess.Popen(
             command,
@@ -88,7 +88,7 @@ class OfficialClient:
         return other
 
     def ask(self, call: str, *args: str, **options: Any) -> dict[str, Any]:
-        """Make a call and return what the client says of it."""
+        """Make a call and return its result or error."""
         self._count(f"calls of apache-airflow-client {self.version}")
         wanted = json.dumps({"call": call, "args": args, "options": options})
         print(
@@ -111,7 +111,7 @@ class OfficialClient:
         return result
 
     def walk(self, *place: str, limit: int, **options: Any) -> list[dict[str, Any]]:
-        """Return every entry of a place, page by page, until the total is reached."""
+        """Return all entries of a task, fetched page by page."""
         found: list[dict[str, Any]] = []
         for offset in itertools.count(0, limit):
             page = self.read("get_xcom_entries", *place, limit=limit, offset=offset, **options)

@@ -1,8 +1,8 @@
-"""Makes the calls it is told to with the official client of its own environment.
+"""A script that runs the official client installed in its environment.
 
-Each line of its input is the client's configuration, `{"host": ...}`, a tab and a call,
-`{"call": "get_xcom_entry", "args": [...], "options": {...}}`; each line of its output says what
-that call returned or raised.  Clients from 3.0 on are made with pydantic, the older ones are not.
+Each line of input is the client's configuration, `{"host": ...}`, a tab and a call,
+`{"call": "get_xcom_entry", "args": [...], "options": {...}}`; each line of output is the result or
+error of that call. Clients from 3.0 on use pydantic, older ones do not.
 """
 
 import functools
@@ -23,7 +23,7 @@ def api_of(configuration: str) -> Any:
 
 
 def with_models(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a call, bodies as the models that callers of new clients write."""
+    """Return the options of a call, with bodies as the models of new clients."""
     return {
         name: getattr(client, BODIES[name])(**given) if name in BODIES else given
         for name, given in options.items()
@@ -31,15 +31,15 @@ def with_models(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(result: Any) -> Any:
-    """Return a result as plain data; a new client's dates are as JSON has them."""
+    """Return a result as plain data; dates of new clients are JSON strings."""
     if hasattr(result, "model_dump"):
-        # an entry comes wrapped in the two models that it could be
+        # an entry is wrapped in a union of two models
         return getattr(result, "actual_instance", result).model_dump(mode="json")
     return None if result is None else result.to_dict()
 
 
 def made(api: Any, call: str, args: list[Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Return what a call gave: its result as plain data, or its error with the HTTP status."""
+    """Return the result of a call as plain data, or its error with the HTTP status."""
     try:
         result = getattr(api, call)(*args, _request_timeout=20.0, **with_models(options))
     except (client.OpenApiException, ValueError) as error:  # pydantic's errors are ValueErrors
@@ -56,10 +56,10 @@ def made(api: Any, call: str, args: list[Any], options: dict[str, Any]) -> dict[
 
 
 def main() -> None:
-    """Answer every line of the input."""
+    """Run the call of every line of input."""
     for line in sys.stdin:
         configuration, wanted = line.split("\t")
-        # what a client has made of a value and JSON has no word for is shown as Python does
+        # a value that JSON cannot represent is shown by its repr
         print(
             json.dumps(made(api_of(configuration), **json.loads(wanted)), default=repr), flush=True
         )

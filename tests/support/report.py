@@ -23,7 +23,7 @@ def count_case(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def figure(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
-    """Return a function that records a figure; the greatest value of each name is printed."""
+    """Return a function that records a figure; the maximum of each name is printed."""
 
     def keep(name: str, value: float) -> None:
         _keep_figures(request.config, {name: value})

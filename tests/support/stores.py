@@ -1,4 +1,4 @@
-"""What several tests of the storage need: limits, errors of the drivers, and exports."""
+"""Helpers for storage tests: limits, driver errors and exports."""
 
 import sqlite3
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from xcom_server.storage.database.sqlite import SqliteBackend
 from xcom_server.storage.store import XComStore
 
 MakeStore = Callable[..., XComStore]
-"""Returns another store of the same entries; takes the options of open_store."""
+"""Returns another store with the same entries; takes the options of open_store."""
 
 OpenBackend = Callable[..., Backend]
 """Opens a backend, takes what opening.open_backend takes, and closes it after the test."""
@@ -30,7 +30,7 @@ def driver_error(kind: type[psycopg.Error]) -> OperationalError:
 
 
 def transient_error(backend: Backend) -> tuple[Exception, str]:
-    """Return an error after which a retry helps, and the reason that clients get."""
+    """Return a transient error and the reason in the response."""
     if isinstance(backend, SqliteBackend):
         return InvalidRequestError("This connection is closed"), "connection to the database was"
     return driver_error(psycopg.errors.DeadlockDetected), "Too many clients"

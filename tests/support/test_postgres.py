@@ -1,4 +1,4 @@
-"""The PostgreSQL of the tests does what they rely on, and leaves nothing behind."""
+"""The PostgreSQL helper works as tests expect and removes everything on exit."""
 
 import socket
 import struct
@@ -15,7 +15,7 @@ SEGMENTS = Path("/proc/sysvipc/shm")
 
 
 def segment(postgres: Postgres) -> str:
-    """Return the number of the shared memory segment that a killed PostgreSQL left."""
+    """Return the id of the shared memory segment of a killed PostgreSQL."""
     return (postgres.data / "postmaster.pid").read_text().splitlines()[6].split()[-1]
 
 

@@ -16,7 +16,7 @@ entries, entry, create = _calls.entries, _calls.entry, _calls.create
 
 
 def stored_values(client: FlaskClient) -> dict[str, Any]:
-    """Return every key that is stored, whatever its task -> its value as JSON."""
+    """Return all stored keys, of any task -> their values as JSON."""
     listed = client.get(entries("~", "~", "~")).get_json()["xcom_entries"]
     return {
         each["key"]: client.get(
@@ -31,7 +31,7 @@ def stored_values(client: FlaskClient) -> dict[str, Any]:
 def error_detail(
     answer: TestResponse, status: int, title: str | None = "Bad Request"
 ) -> str | None:
-    """Assert that an answer is a problem document; return its detail."""
+    """Assert that a response is a problem document; return its detail."""
     assert answer.content_type == "application/problem+json"
     problem = answer.get_json()
     assert (answer.status_code, problem["status"], problem["title"]) == (status, status, title)

@@ -15,7 +15,7 @@ entries, entry, create = _calls.entries, _calls.entry, _calls.create
 
 
 def stored_values(client: FlaskClient) -> dict[str, Any]:
-    """Return every key that is stored, whatever its task -> its value."""
+    """Return all stored keys, of any task -> their values."""
     listed = client.get(entries("~", "~", "~")).get_json()["xcom_entries"]
     return {
         each["key"]: client.get(
@@ -32,7 +32,7 @@ def stored_values(client: FlaskClient) -> dict[str, Any]:
 
 
 def error_detail(answer: TestResponse, status: int) -> Any:
-    """Assert that an answer is a refusal in v2's shape; return its detail."""
+    """Assert that a response has v2's error format; return its detail."""
     assert answer.content_type == "application/json"
     assert answer.status_code == status
     body = answer.get_json()

@@ -1,4 +1,4 @@
-"""Waiting for a condition, for so long and no longer."""
+"""Waiting for a condition, with a time-out."""
 
 import time
 from collections.abc import Callable
@@ -12,10 +12,10 @@ def until(
     seconds: float = SECONDS,
     why: Callable[[], object] = lambda: "",
 ) -> float:
-    """Return after how many seconds the condition held; fail with what `why` returns if never."""
+    """Return the seconds until the condition held; on time-out fail with the text of `why`."""
     start = time.monotonic()
     while not condition():
         if time.monotonic() - start > seconds:
-            raise AssertionError(f"waited {seconds} s in vain\n{why()}")
+            raise AssertionError(f"the condition did not hold within {seconds} s\n{why()}")
         time.sleep(0.02)
     return time.monotonic() - start

@@ -1,4 +1,4 @@
-"""Clients that create entries all the time and remember what they were told of each."""
+"""Clients that create entries continuously and record the status of each request."""
 
 import time
 from collections.abc import Callable
@@ -11,15 +11,15 @@ import requests
 from tests.support.http_client import Client
 
 BROKEN = 0
-"""The status of a write whose connection broke before there was an answer."""
+"""The status of a write whose connection broke before a response."""
 
 PAUSE_SECONDS = 0.05
-"""How soon a client tries again that was told to."""
+"""The delay of a retry."""
 
 
 @dataclass(frozen=True)
 class Write:
-    """An entry that was to be created, when, and what came of it."""
+    """An attempt to create an entry: its times and status."""
 
     key: str
     status: int
@@ -33,7 +33,7 @@ class Write:
 
 @dataclass
 class Writer:
-    """Creates one entry after the other, in v1 and v2 by turns, each with a key of its own."""
+    """Creates entries one after another, alternating v1 and v2, each with its own key."""
 
     connect: Callable[[], Client]
     number: int
@@ -58,7 +58,7 @@ class Writer:
 
 
 class Writers:
-    """Some writers, which write from entry to exit."""
+    """Writers that run from entry to exit of the context."""
 
     def __init__(self, connect: Callable[[], Client], number: int = 4) -> None:
         self._writers = [Writer(connect, each) for each in range(number)]
@@ -81,7 +81,7 @@ class Writers:
             thread.join(60)
 
     def writes(self, since: float = 0) -> list[Write]:
-        """Return the writes that began after a moment and have ended."""
+        """Return the finished writes that began after a time."""
         return [
             write
             for writer in self._writers
@@ -90,15 +90,15 @@ class Writers:
         ]
 
     def accepted(self, since: float = 0) -> list[Write]:
-        """Return those of the writes that the server said are stored."""
+        """Return the writes that the server accepted."""
         return [write for write in self.writes(since) if write.accepted]
 
     def refused(self, since: float = 0) -> list[Write]:
-        """Return the others."""
+        """Return the writes that were not accepted."""
         return [write for write in self.writes(since) if not write.accepted]
 
     def are_accepted(self, since: float, writes: int = 30) -> bool:
-        """Say whether the last writes of each writer began after a moment and were accepted."""
+        """Return whether the last writes of each writer began after a time and were accepted."""
         last = [list(writer.writes)[-writes:] for writer in self._writers]
         return all(
             len(each) == writes and all(write.accepted and write.began > since for write in each)
@@ -106,7 +106,7 @@ class Writers:
         )
 
     def lost(self, stored: dict[str, str]) -> set[str]:
-        """Return the keys of accepted writes that are not among what is stored: key -> value."""
+        """Return the keys of accepted writes that `stored` (key -> value) does not hold."""
         return {
             write.key
             for write in self.accepted()
