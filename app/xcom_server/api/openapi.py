@@ -112,11 +112,10 @@ def _serve(app: Flask, name: str, source: bytes, document: dict[str, Any]) -> No
         f"{name}_openapi_yaml",
         lambda: Response(source, content_type="text/yaml"),
     )
-    app.register_blueprint(
-        get_swaggerui_blueprint(
-            f"{base_path}/ui",
-            f"{base_path}/openapi.json",
-            config={"app_name": document["info"]["title"]},
-            blueprint_name=f"{name}_ui",
-        )
+    page = get_swaggerui_blueprint(
+        ".",  # relative links, for a server under a prefix (SCRIPT_NAME)
+        "../openapi.json",
+        config={"app_name": document["info"]["title"]},
+        blueprint_name=f"{name}_ui",
     )
+    app.register_blueprint(page, url_prefix=f"{base_path}/ui")
