@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from xcom_server.api import health, json_io, openapi
+from xcom_server.api import health, json_io, openapi, start_page
 from xcom_server.api.authorization import Access, OpenAccess
 from xcom_server.api.v1 import errors as v1_errors
 from xcom_server.api.v1 import xcom as v1
@@ -64,7 +64,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     for version in versions:
         openapi.mount(app, version, validate_responses=settings.validate_responses)
     login.mount(app, access)
-    health.mount(app, store, {each.name: each.airflow_version for each in versions})
+    airflow_versions = {each.name: each.airflow_version for each in versions}
+    health.mount(app, store, airflow_versions)
+    start_page.mount(app, airflow_versions)
     return app
 
 
