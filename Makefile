@@ -7,10 +7,10 @@ LOCKED = $(PIP_INSTALL) --require-hashes --only-binary :all:
 CLIENTS := 3.3.2 3.0.2 2.10.0 2.7.3 2.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-fast test-lowest faults bench check dist lock clean
+.PHONY: help serve test test-fast test-lowest docs docs-generate faults bench check dist lock clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 serve: .venv/serve ## Run the server at http://127.0.0.1:8080; Ctrl-C stops it
 	@$(BIN)/xcom-server db upgrade
@@ -26,11 +26,17 @@ test-fast: .venv/test ## Run the tests that start no client, no outage and few p
 		--numprocesses auto --dist loadfile
 
 # These need the linters, the fuzzer, the clients or the locked versions, or do not test the server.
-NOT_LOWEST := bench clients contract/test_fuzz.py contract/test_seed_document.py faults \
+NOT_LOWEST := bench clients contract/test_fuzz.py contract/test_seed_document.py docs faults \
 	system/test_deployment.py system/test_image.py
 test-lowest: .venvs/lowest/done ## Run the tests with the lowest versions that setup.cfg allows
 	.venvs/lowest/bin/python -m pytest --numprocesses auto --dist loadfile \
 		$(addprefix --ignore tests/,$(NOT_LOWEST))
+
+docs: .venv/docs ## Build the documentation site in site/, and fail on a broken link
+	$(BIN)/zensical build --strict --clean
+
+docs-generate: .venv/docs ## Update the tables in docs/ that are generated from the code
+	$(BIN)/cog -P -r -I tools docs/configuration.md docs/operations.md
 
 KILLS := 50
 SEED :=
@@ -70,22 +76,23 @@ LOCK = .venvs/release/bin/uv pip compile --quiet --universal --python-version 3.
 lock: .venvs/release/done ## Write requirements/*.txt again; UPGRADE=1 takes the newest versions
 	$(LOCK) requirements/build.in --output-file requirements/build.txt
 	$(LOCK) setup.cfg --extra release --output-file requirements/release.txt
-	$(LOCK) setup.cfg --extra test --extra fuzz --extra lint --output-file requirements/test.txt
+	$(LOCK) setup.cfg --extra test --extra fuzz --extra lint --extra docs --output-file requirements/test.txt
 	$(LOCK) setup.cfg --extra postgres --constraint requirements/test.txt --output-file requirements/serve.txt
+	$(LOCK) setup.cfg --extra docs --constraint requirements/test.txt --output-file requirements/docs.txt
 	$(LOCK) setup.cfg --extra bench --constraint requirements/test.txt --output-file requirements/bench.txt
 	$(LOCK) setup.cfg --extra test --resolution lowest-direct --output-file requirements/lowest.txt
 	for version in $(CLIENTS); do echo "apache-airflow-client==$$version" | \
 		$(LOCK) - --output-file requirements/client-$$version.txt || exit; done
 
 clean: ## Remove the environments and the files of tests and builds, but not xcom.db
-	rm -rf .venv .venvs build dist app/*.egg-info .coverage* .hypothesis .*_cache
+	rm -rf .venv .venvs build dist site .cache app/*.egg-info .coverage* .hypothesis .*_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 		f"xcom-server needs Python 3.11 or newer, this is {sys.version.split()[0]}: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 
-# serve, test and bench: each is a file in requirements/.
+# serve, test, docs and bench: each is a file in requirements/.
 .venv/%: .venv/bin/python setup.cfg setup.py pyproject.toml requirements/build.txt requirements/%.txt
 	@echo "Installing requirements/$*.txt; the first time takes about a minute."
 	$(BIN)/$(LOCKED) -r requirements/build.txt -r requirements/$*.txt

@@ -61,16 +61,12 @@ def test_a_setting_that_cannot_be_is_refused_by_name(name: str, text: str, words
     assert str(error.value).startswith(words)
 
 
-def test_every_setting_is_documented_as_it_is() -> None:
-    table = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    documented = dict(re.findall(r"^\| `(XCOM_\w+)` \| `([^`]*)` \|", table, re.MULTILINE))
+def test_every_setting_is_documented_once() -> None:
+    """tests/docs compares the rest of the tables, which are generated."""
+    tables = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `(XCOM_\w+)` \|", tables, re.MULTILINE)
 
-    assert documented == {
-        f"XCOM_{spec.name.upper()}": str(spec.default).lower()
-        if isinstance(spec.default, bool)
-        else str(spec.default)
-        for spec in fields(Settings)
-    }
+    assert sorted(documented) == sorted(f"XCOM_{each.name.upper()}" for each in fields(Settings))
 
 
 @pytest.mark.parametrize("spec", fields(Settings), ids=lambda spec: spec.name)
