@@ -1,0 +1,157 @@
+"""The examples of docs/clients.md print what the page shows."""
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from xcom_server.auth.passwords import hash_password
+from xcom_server.auth.users import Role, User, write
+
+from tests.support.commands import run
+from tests.support.live_server import LiveServer
+from tests.support.paths import ROOT
+
+PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+EXAMPLES = {
+    section.partition("\n")[0]: re.findall(r"^```(\w+)\n(.*?)^```", section, re.DOTALL | re.M)
+    for section in PAGE.split("\n## ")[1:]
+}
+ENTRIES = "dags/etl/dagRuns/manual_1/taskInstances/extract/xcomEntries"
+TSC = ROOT / ".venvs" / "typescript" / "node_modules" / ".bin" / "tsc"
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Yield a server with the user of the page."""
+    folder = tmp_path_factory.mktemp("examples")
+    write(folder / "users.json", {"ann": User("ann", Role.USER, hash_password("secret"))})
+    with LiveServer(
+        folder, XCOM_AUTH="users", XCOM_USERS_FILE=str(folder / "users.json")
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+def run_example(live: LiveServer, tmp_path: Path) -> Iterator["Example"]:
+    yield Example(live, tmp_path)
+    requests.delete(f"{live.api}/{ENTRIES}/report", auth=("ann", "secret"))
+
+
+class Example:
+    """Runs the blocks of a section, and returns their output and the output that it shows."""
+
+    def __init__(self, server: LiveServer, folder: Path) -> None:
+        self._server = server
+        self._folder = folder
+
+    def __call__(self, section: str, *commands: list[str]) -> tuple[str, str]:
+        *blocks, (kind, shown) = EXAMPLES[section]
+        assert kind == "text"
+        for number, (_, code) in enumerate(blocks):
+            code = code.replace("http://127.0.0.1:8080", self._server.url)
+            (self._folder / f"example{number}").write_text(code, encoding="utf-8")
+        output = ""
+        for command in commands:
+            done = run(*command, cwd=self._folder)
+            assert done.returncode == 0, done.stdout + done.stderr
+            output += done.stdout
+        return output, shown
+
+
+def client_python(version: str) -> str:
+    """Return the Python of an official client's environment."""
+    folder = Path(".venvs", f"client-{version}")
+    if not (ROOT / folder / "done").exists():
+        pytest.fail(f"run `make {folder}/done`", pytrace=False)
+    return str(ROOT / folder / "bin" / "python")
+
+
+def needs(command: str) -> str:
+    """Return the path of a command; skip the test if the machine does not have it."""
+    path = shutil.which(command)
+    if path is None:
+        pytest.skip(f"{command} is not installed")
+    return path
+
+
+def test_curl(run_example: Example) -> None:
+    output, shown = run_example("curl", ["bash", "-eu", "example0"])
+
+    assert output == shown
+
+
+@pytest.mark.parametrize("library", ["requests", "httpx"])
+def test_python_library(run_example: Example, library: str) -> None:
+    output, shown = run_example(f"Python: {library}", [sys.executable, "example0"])
+
+    assert output == shown
+
+
+def test_official_client_of_airflow_2(run_example: Example) -> None:
+    output, shown = run_example(
+        "Python: the client of Airflow 2",
+        ["bash", "-eu", "example0"],
+        [client_python("2.10.0"), "example1"],
+    )
+
+    assert output == shown
+
+
+def test_official_client_of_airflow_3(run_example: Example) -> None:
+    output, shown = run_example(
+        "Python: the client of Airflow 3", [client_python("3.3.2"), "example0"]
+    )
+
+    assert output == shown
+
+
+def test_typescript(run_example: Example) -> None:
+    node = needs("node")
+    if not TSC.exists():
+        pytest.skip("the TypeScript compiler is not installed: run `make .venvs/typescript/done`")
+    output, shown = run_example(
+        "TypeScript",
+        ["cp", "example0", "example.ts"],
+        [str(TSC), "--strict", "--target", "es2022", "--lib", "es2022,dom", "example.ts"],
+        [node, "example.js"],
+    )
+
+    assert output == shown
+
+
+def test_go(run_example: Example) -> None:
+    output, shown = run_example(
+        "Go",
+        ["cp", "example0", "example.go"],
+        [needs("go"), "run", "example.go"],
+    )
+
+    assert output == shown
+
+
+def test_common_mistakes_have_the_documented_effect(live: LiveServer) -> None:
+    basic = ("ann", "secret")
+    v1, v2 = f"{live.api}/{ENTRIES}", f"{live.url}/api/v2/{ENTRIES}"
+    login = {"username": "ann", "password": "secret"}
+    token = requests.post(f"{live.url}/auth/token", json=login).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    assert requests.get(v2, auth=basic).status_code == 401
+    assert requests.get(v1, headers=bearer).status_code == 401
+    assert requests.get(v1, auth=basic, params={"token": "x"}).status_code == 400
+    assert requests.get(v2, headers=bearer, params={"token": "x"}).status_code == 200
+    assert requests.post(v1, "{}", auth=basic, headers=form).status_code == 415
+    assert requests.post(v2, "{}", headers=bearer | form).status_code == 422
+    for wildcard in ("-", "*"):
+        any_dag = v1.replace("dags/etl", f"dags/{wildcard}")
+        assert requests.get(any_dag, auth=basic).json()["total_entries"] == 0
+        any_dag = v2.replace("dags/etl", f"dags/{wildcard}")
+        assert requests.get(any_dag, headers=bearer).json()["total_entries"] == 0
+    assert requests.get(f"{v1}/", auth=basic).status_code == 404
+    health = requests.get(f"{live.url}/health").json()
+    assert health["scheduler"]["status"] == "unhealthy"
