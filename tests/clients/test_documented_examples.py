@@ -155,3 +155,10 @@ def test_common_mistakes_have_the_documented_effect(live: LiveServer) -> None:
     assert requests.get(f"{v1}/", auth=basic).status_code == 404
     health = requests.get(f"{live.url}/health").json()
     assert health["scheduler"]["status"] == "unhealthy"
+
+
+def test_without_users_any_credentials_are_accepted(server: LiveServer) -> None:
+    bearer = {"Authorization": "Bearer x"}
+
+    assert requests.get(f"{server.api}/{ENTRIES}", headers=bearer).status_code == 200
+    assert requests.get(f"{server.url}/api/v2/{ENTRIES}", auth=("x", "y")).status_code == 200
