@@ -199,6 +199,9 @@ def test_duplicate_keys_hide_no_other_error(text: str, kind: type[InvalidJson]) 
         ' {\t"value"\n:\r %s , "z": 1 } ',
         r'{"a": {"value": 0}, "v\u0061lue":%s}',
         '{"a": "\\"value\\": 0", "b": [{"value": 0}], "value":%s}',
+        '{"a":0,"value":%s}',
+        '{"a":{"value":0},"value":%s,"z":[1,2]}',
+        '{"value":%s,"a":1}',
     ],
 )
 def test_raw_returns_the_source_text_of_a_member(text: str, template: str) -> None:

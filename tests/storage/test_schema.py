@@ -3,10 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from xcom_server.errors import SchemaMismatch
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import XComFilter, XComKey
@@ -14,7 +12,7 @@ from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.sql.tables import metadata
 
-from tests.support.paths import ROOT
+from tests.support.databases import MIGRATIONS, migrate
 from tests.support.stores import OpenBackend
 
 FIRST_SCHEMA_ROWS = [
@@ -24,16 +22,6 @@ FIRST_SCHEMA_ROWS = [
     " ('d', 't', 'r', -1, 'k', '2024-05-06 07:08:09.000000+00:00', '{\"a\": 1}'),"
     " ('d', 't', 'r', -1, 'k2', '2024-05-06 07:08:09.000000+00:00', 'null')",
 ]
-
-
-MIGRATIONS = ROOT / "app" / "xcom_server" / "storage" / "sql" / "migrations"
-
-
-def migrate(connection: Connection, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
 
 
 def test_migrations_arrive_at_the_declared_tables(backend: Backend) -> None:

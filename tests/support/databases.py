@@ -2,14 +2,18 @@
 
 import json
 
-from sqlalchemy import text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
 from xcom_server import seed_file
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.sql.tables import metadata
 
-from tests.support.paths import PARITY
+from tests.support.paths import PARITY, ROOT
+
+MIGRATIONS = ROOT / "app" / "xcom_server" / "storage" / "sql" / "migrations"
 
 
 def seed_texts() -> list[str]:
@@ -46,3 +50,11 @@ def drop_tables(url: str) -> None:
     with backend.engine.begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
     backend.close()
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """Upgrade the schema to a revision, which may be an older one than the server's."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

@@ -1,0 +1,121 @@
+"""`xcom-server user`: its output and its errors, word for word."""
+
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from xcom_server.auth.users import User, read
+
+from tests.support.cli import outcome, run_command
+
+NAME_ERROR = "Error: a user's name is 1 to 250 printable characters without a colon, not "
+
+
+def user(*arguments: str, password: str | bytes = "secret\n") -> tuple[int, str, str]:
+    return outcome(run_command("user", *arguments, stdin=password))
+
+
+def stored() -> dict[str, User]:
+    return dict(read(Path("xcom-users.json")))
+
+
+def test_add_list_and_remove_report_what_they_did() -> None:
+    assert user("list") == (0, "", "")
+    assert user("add", "ann", "--role", "viewer") == (0, "Added ann, viewer.\n", "")
+    assert user("add", "bob", "--role", "op", "--dag", "z", "--dag", "a")[0] == 0
+    assert user("list") == (0, "ann viewer\nbob op (a, z)\n", "")
+    assert user("add", "ann", "--role", "op", "--replace") == (0, "Changed ann, op.\n", "")
+    assert user("remove", "ann") == (0, "Removed ann.\n", "")
+    assert user("list") == (0, "bob op (a, z)\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "password", "message"),
+    [
+        (["remove", "eve"], "", "Error: there is no user 'eve'\n"),
+        (
+            ["add", "ann", "--role", "op"],
+            "x\n",
+            "Error: there is a user 'ann' already; --replace changes them\n",
+        ),
+        (["add", "a:b", "--role", "op"], "x\n", f"{NAME_ERROR}'a:b'\n"),
+        (["add", "", "--role", "op"], "x\n", f"{NAME_ERROR}''\n"),
+        (["add", "x" * 251, "--role", "op"], "x\n", f"{NAME_ERROR}'{'x' * 250}'\n"),
+        (["add", "eve", "--role", "op"], "\n", "Error: a password has 1 to 1024 bytes\n"),
+        (["add", "eve", "--role", "op"], "x" * 1025, "Error: a password has 1 to 1024 bytes\n"),
+        (
+            ["add", "eve", "--role", "op"],
+            b"\xff\n",
+            "Error: the password on standard input is not UTF-8\n",
+        ),
+    ],
+)
+def test_error_is_one_line_and_changes_nothing(
+    arguments: list[str], password: str | bytes, message: str
+) -> None:
+    user("add", "ann", "--role", "viewer")
+    before = stored()
+
+    assert user(*arguments, password=password) == (1, "", message)
+    assert stored() == before
+
+
+@pytest.mark.parametrize("name", ["x", "x" * 250])
+def test_name_may_have_1_to_250_characters(name: str) -> None:
+    assert user("add", name, "--role", "op")[0] == 0
+    assert [*stored()] == [name]
+
+
+@pytest.mark.parametrize("password", ["x", "x" * 1024])
+def test_password_may_have_1_to_1024_bytes(password: str) -> None:
+    assert user("add", "ann", "--role", "op", password=password)[0] == 0
+    assert PasswordHasher().verify(stored()["ann"].password_hash, password)
+
+
+def test_adding_a_user_keeps_the_others_and_their_limits() -> None:
+    user("add", "ann", "--role", "viewer", "--dag", "etl")
+    before = stored()
+
+    user("add", "bob", "--role", "op")
+
+    assert stored()["ann"] == before["ann"]
+    assert stored()["bob"].dag_ids is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("[]", "no object with the member `users`"),
+        ('{"users": []}', "no object with the member `users`"),
+        ('{"users": {"a": 5}}', "user 'a': not an object of role, password and dags"),
+        ('{"users": {"a": {"x": 1}}}', "user 'a': not an object of role, password and dags"),
+        (
+            '{"users": {"a": {"role": "root", "password": "$argon2"}}}',
+            "user 'a': role is not one of public, viewer, user, op, admin",
+        ),
+        (
+            '{"users": {"a": {"role": "op", "password": "plain"}}}',
+            "user 'a': password is not an argon2 hash; make it with `xcom-server user add`",
+        ),
+        (
+            '{"users": {"a": {"role": "op", "password": "$argon2", "dags": [""]}}}',
+            "user 'a': dags is not a list of DAG ids",
+        ),
+    ],
+)
+def test_bad_users_file_is_named_with_the_reason(content: str, reason: str) -> None:
+    Path("xcom-users.json").write_text(content)
+
+    assert user("list") == (
+        1,
+        "",
+        f"Error: the users file xcom-users.json cannot be used: {reason}\n",
+    )
+
+
+def test_folder_that_does_not_exist_is_named() -> None:
+    result = run_command(
+        "user", "add", "ann", "--role", "op", stdin="x\n", environ={"XCOM_USERS_FILE": "no/users"}
+    )
+
+    assert outcome(result) == (1, "", "Error: [Errno 2] No such file or directory: 'no'\n")
