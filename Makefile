@@ -7,7 +7,7 @@ LOCKED = $(PIP_INSTALL) --require-hashes --only-binary :all:
 CLIENTS := 3.3.2 3.0.2 2.10.0 2.7.3 2.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-fast test-lowest docs docs-generate faults bench check dist lock clean
+.PHONY: help serve test test-fast test-lowest docs docs-generate mutants faults bench check dist lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,13 @@ faults: .venv/test ## Kill processes while clients write, 50 times per database;
 		$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m tests.faults.run --minutes 8 \
 			--database $$database --kills $(KILLS) $(SEED:%=--seed %) || failed=1; \
 	done; exit $$failed
+
+COUNT := 100
+MINUTES := 60
+PACKAGE :=
+mutants: .venv/test ## Mutate 100 random places of the code and list what no test notices
+	$(BIN)/python -m tests.mutants.run --count $(COUNT) --minutes $(MINUTES) \
+		$(SEED:%=--seed %) $(PACKAGE:%=--package %)
 
 OPTIONS :=
 bench: .venv/bench wrk ## Compare the speed with bare stacks (15 minutes, OPTIONS=--quick: 2)
