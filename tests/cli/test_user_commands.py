@@ -46,7 +46,7 @@ def test_add_list_and_remove_report_what_they_did() -> None:
         (
             ["add", "eve", "--role", "op"],
             b"\xff\n",
-            "Error: the password on standard input is not UTF-8\n",
+            "Error: the password is not UTF-8\n",
         ),
     ],
 )

@@ -76,7 +76,7 @@ def typed(
             shown += os.read(ours, 1000)
             if shown.endswith(b": "):
                 meanwhile()
-                os.write(ours, (next(answers) + "\n").encode())
+                os.write(ours, (next(answers) + "\n").encode(errors="surrogateescape"))
     except OSError:  # the terminal is gone with the process
         return process.wait(30), shown.decode()
     finally:
@@ -131,6 +131,14 @@ def test_on_a_terminal_a_password_is_asked_for_twice_and_never_shown(tmp_path: P
     assert shown.endswith("Added ann, op.\r\n")
     assert "secret" not in shown
     assert PasswordHasher().verify(stored(tmp_path)["ann"].password_hash, "secret")
+
+
+def test_password_that_is_not_utf_8_is_refused_on_a_terminal(tmp_path: Path) -> None:
+    status, shown = typed(tmp_path, ["add", "ann", "--role", "op"], ["\udcff", "\udcff"])
+
+    assert status == 1
+    assert shown.endswith("Error: the password is not UTF-8\r\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_on_a_terminal_two_that_differ_are_asked_for_again(tmp_path: Path) -> None:

@@ -98,13 +98,15 @@ def _users_if_any(path: Path) -> Users:
 
 
 def _password() -> str:
-    if sys.stdin.isatty():
-        password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    else:
-        try:
-            password = sys.stdin.buffer.readline().decode().rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise InvalidUsersFile("the password on standard input is not UTF-8") from None
-    if not 1 <= len(password.encode(errors="surrogatepass")) <= MAX_PASSWORD_BYTES:
+    try:
+        password: str = (
+            click.prompt("Password", hide_input=True, confirmation_prompt=True)
+            if sys.stdin.isatty()
+            else sys.stdin.buffer.readline().decode().rstrip("\r\n")
+        )
+        size = len(password.encode())
+    except UnicodeError:
+        raise InvalidUsersFile("the password is not UTF-8") from None
+    if not 1 <= size <= MAX_PASSWORD_BYTES:
         raise InvalidUsersFile(f"a password must have 1 to {MAX_PASSWORD_BYTES} bytes")
     return password
