@@ -1,0 +1,47 @@
+"""gunicorn's settings, as they follow from the server's."""
+
+import pytest
+from gunicorn.config import Config
+from xcom_server.server import hooks
+from xcom_server.server.launch import configure
+from xcom_server.settings import Settings
+
+BALANCED = "xcom_server.server.gunicorn_adapter.BalancedWorker"
+
+
+def test_every_setting_of_gunicorn_follows_from_the_servers_settings() -> None:
+    settings = Settings(
+        bind="localhost:1", workers=3, threads=5, max_requests=1000, graceful_timeout_seconds=7
+    )
+
+    configured = configure(settings)
+
+    assert callable(configured.pop("logger_class"))
+    assert configured == {
+        "bind": "localhost:1",
+        "workers": 3,
+        "worker_class": BALANCED,
+        "threads": 5,
+        "max_requests": 1000,
+        "max_requests_jitter": 100,
+        "graceful_timeout": 7,
+        "limit_request_line": 8190,
+        "control_socket_disable": True,
+        **hooks.BY_NAME,
+    }
+
+
+@pytest.mark.parametrize(("max_requests", "jitter"), [(0, 0), (9, 0), (10, 1), (25, 2)])
+def test_workers_are_restarted_up_to_a_tenth_later(max_requests: int, jitter: int) -> None:
+    assert configure(Settings(max_requests=max_requests))["max_requests_jitter"] == jitter
+
+
+@pytest.mark.parametrize(("balance", "worker"), [(True, BALANCED), (False, "gthread")])
+def test_worker_class_depends_on_balance_connections(balance: bool, worker: str) -> None:
+    assert configure(Settings(balance_connections=balance))["worker_class"] == worker
+
+
+@pytest.mark.parametrize("name", hooks.BY_NAME)
+def test_each_hook_has_the_name_that_gunicorn_calls_it_by(name: str) -> None:
+    assert hooks.BY_NAME[name] is getattr(hooks, name)
+    assert name in Config().settings

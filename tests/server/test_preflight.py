@@ -1,0 +1,150 @@
+"""Checks before the start, each with the text of its error."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xcom_server.auth.tokens import InvalidKeyFile
+from xcom_server.auth.users import InvalidUsersFile
+from xcom_server.errors import DatabaseUnusable, OperatorError
+from xcom_server.server import preflight
+from xcom_server.server.preflight import InsecureBind
+from xcom_server.settings import Settings
+from xcom_server.storage.opening import open_backend
+from xcom_server.storage.sql import schema
+
+LOOPBACK = [("127.0.0.1", 8080)]
+
+
+def refusal(place: str) -> str:
+    return (
+        f"refusing to listen on {place}: with XCOM_AUTH=none everyone is an admin, so only loopback"
+        " addresses are allowed. Listen on 127.0.0.1, or add users (xcom-server user add NAME"
+        " --role ROLE) and set XCOM_AUTH=users."
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        (("0.0.0.0", 80), "0.0.0.0:80"),
+        (("", 80), ":80"),
+        (("::", 80, 0, 0), ":::80"),
+        (("192.0.2.1", 8080), "192.0.2.1:8080"),
+        ("/run/x.sock", "/run/x.sock"),
+    ],
+)
+def test_public_address_without_users_is_refused(address: Any, place: str) -> None:
+    with pytest.raises(InsecureBind) as error:
+        preflight.check_addresses(Settings(), [*LOOPBACK, address])
+
+    assert str(error.value) == refusal(place)
+    preflight.check_addresses(Settings(auth="users"), [address])
+
+
+@pytest.mark.parametrize(
+    "address", [("127.0.0.1", 1), ("127.9.9.9", 1), ("::1", 1, 0, 0), ("localhost", 1)]
+)
+def test_loopback_address_is_allowed_without_users(address: Any) -> None:
+    preflight.check_addresses(Settings(), [address])
+
+
+def test_host_without_an_address_is_left_to_gunicorn() -> None:
+    preflight.check_addresses(Settings(), [("no.such.host.invalid", 80)])
+
+
+def test_file_descriptor_is_checked_by_the_address_of_its_socket() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        preflight.check_addresses(Settings(), [listener.fileno()])
+    with socket.create_server(("0.0.0.0", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(InsecureBind) as error:
+            preflight.check_addresses(Settings(), [listener.fileno()])
+        assert str(error.value) == refusal(f"0.0.0.0:{port}")
+        listener.getsockname()  # it was not closed
+
+
+def test_file_descriptor_that_is_not_a_socket_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file:
+        with pytest.raises(InsecureBind) as error:
+            preflight.check_addresses(Settings(), [file.fileno()])
+
+        assert str(error.value) == (
+            f"fd://{file.fileno()} is not a socket: Socket operation on non-socket"
+        )
+
+
+def test_database_in_memory_is_refused_for_several_workers() -> None:
+    settings = Settings(database_url="sqlite://")
+
+    preflight.check(settings, LOOPBACK, workers=1)
+    with pytest.raises(DatabaseUnusable) as error:
+        preflight.check(settings, LOOPBACK, workers=2)
+
+    assert str(error.value) == (
+        "sqlite:// is a database in memory, which each of the 2 workers would have for itself."
+        " Run one worker (--workers 1), or store in a file."
+    )
+
+
+def test_check_upgrades_an_empty_sqlite_file(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new.db"
+
+    preflight.check(Settings(database_url=url), LOOPBACK, workers=2)
+
+    backend = open_backend(url)
+    assert schema.current(backend) == schema.HEAD
+    backend.close()
+
+
+def test_check_reads_the_users_and_creates_the_key(
+    tmp_path: Path, database_url: str, users_file: Path
+) -> None:
+    key = tmp_path / "token.key"
+    settings = Settings(
+        database_url=database_url, auth="users", users_file=str(users_file), token_key_file=str(key)
+    )
+
+    preflight.check(settings, [("0.0.0.0", 80)], workers=2)
+
+    assert len(key.read_text().strip()) >= 64
+    key.write_text("short\n")
+    with pytest.raises(InvalidKeyFile) as short:
+        preflight.check(settings, LOOPBACK, workers=2)
+    assert str(short.value) == (
+        f"the key file {key} holds 5 bytes, less than 64. Remove it, and a new one is made."
+    )
+
+
+def test_check_without_users_needs_neither_users_nor_key(tmp_path: Path, database_url: str) -> None:
+    key, users = tmp_path / "token.key", tmp_path / "users.json"
+    settings = Settings(database_url=database_url, users_file=str(users), token_key_file=str(key))
+
+    preflight.check(settings, LOOPBACK, workers=2)
+
+    assert not key.exists()
+
+
+def test_users_file_that_does_not_exist_is_named_with_the_command(
+    tmp_path: Path, database_url: str
+) -> None:
+    users = tmp_path / "users.json"
+    settings = Settings(database_url=database_url, auth="users", users_file=str(users))
+
+    with pytest.raises(InvalidUsersFile) as error:
+        preflight.check(settings, LOOPBACK, workers=2)
+
+    assert str(error.value) == (
+        f"the users file {users} cannot be used: No such file or directory."
+        " Make it with: xcom-server user add NAME --role ROLE"
+    )
+
+
+def test_error_that_an_operator_can_fix_ends_the_process_with_one_line() -> None:
+    with pytest.raises(SystemExit) as end, preflight.exit_on_error():
+        raise OperatorError("words")
+    assert end.value.code == "xcom-server: words"
+
+    with pytest.raises(RuntimeError), preflight.exit_on_error():
+        raise RuntimeError
