@@ -22,6 +22,7 @@ _TESTS_BY_PACKAGE = {
     "api": ("api", "contract", "parity"),
     "auth": ("auth", "api/test_who_may.py", "system/test_users_command.py"),
     "cli": (
+        "cli",
         "system/test_command.py",
         "system/test_users_command.py",
         "system/test_settings.py",
@@ -30,6 +31,7 @@ _TESTS_BY_PACKAGE = {
     ),
     "formats": ("formats", "api"),
     "observability": ("observability", "system/test_metrics.py", "system/test_logs.py"),
+    "seed_file": ("storage/test_seed.py", "cli"),
     "server": (
         "server",
         "system/test_command.py",
@@ -39,7 +41,7 @@ _TESTS_BY_PACKAGE = {
     "storage": ("storage", "api/test_one_store.py", "system/test_outage_sqlite.py"),
     "values": ("values", "parity"),
 }
-_TESTS_OF_THE_REST = ("system/test_settings.py", "system/test_command.py", "storage", "api")
+_TESTS_OF_THE_REST = ("cli", "system/test_settings.py", "system/test_command.py", "storage", "api")
 
 
 def package_of(path: Path) -> str:
