@@ -3,6 +3,8 @@
 import gc
 import logging
 import mmap
+import signal
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +12,8 @@ from gunicorn.config import Config
 from gunicorn.errors import ConfigError, HaltServer
 from xcom_server.observability import shared
 from xcom_server.server import gunicorn_adapter, hooks
+
+HANDLED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGALRM)
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +48,113 @@ def test_connections_are_closed_after_their_response_only_while_draining() -> No
     assert closed == []
     shared.begin_draining()
     hooks.pre_request(SimpleNamespace(), request)
+    assert closed == [True]
+
+
+class Master:
+    """A master that listens on loopback and records the signals that it is to handle."""
+
+    def __init__(self) -> None:
+        self.signals: list[int] = []
+        self.lines: list[str] = []
+        self.log = SimpleNamespace(info=lambda line, *given: self.lines.append(line % given))
+        self.LISTENERS = [Listener()]
+
+    def signal(self, number: int, frame: object) -> None:
+        self.signals.append(number)
+
+
+class Listener:
+    def getsockname(self) -> tuple[str, int]:
+        return "127.0.0.1", 8080
+
+    def __str__(self) -> str:
+        return "http://127.0.0.1:8080"
+
+
+@pytest.fixture
+def make_master(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Master]]:
+    """Yield a function that starts a master with a drain time; its handlers are removed later."""
+    before = {number: signal.getsignal(number) for number in HANDLED}
+
+    def make(drain_seconds: int) -> Master:
+        monkeypatch.setenv("XCOM_DRAIN_SECONDS", str(drain_seconds))
+        master = Master()
+        hooks.when_ready(master)
+        return master
+
+    yield make
+    signal.alarm(0)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def receive(number: int) -> None:
+    """Call the handler of a signal."""
+    handler = signal.getsignal(number)
+    assert callable(handler)
+    handler(number, None)
+
+
+def test_addresses_are_logged_at_the_start(make_master: Callable[[int], Master]) -> None:
+    assert make_master(1).lines == [
+        "xcom-server answers at http://127.0.0.1:8080/api/v1 and /api/v2"
+        " (page: http://127.0.0.1:8080/api/v2/ui/)"
+    ]
+
+
+def test_sigterm_drains_and_stops_the_server_later(make_master: Callable[[int], Master]) -> None:
+    master = make_master(3600)
+
+    receive(signal.SIGTERM)
+    assert shared.is_draining()
+    assert master.signals == []
+    assert 0 < signal.alarm(0) <= 3600
+
+    receive(signal.SIGALRM)
+    assert master.signals == [signal.SIGTERM]
+
+
+def test_second_sigterm_stops_the_server_at_once(make_master: Callable[[int], Master]) -> None:
+    master = make_master(3600)
+
+    receive(signal.SIGTERM)
+    receive(signal.SIGTERM)
+
+    assert master.signals == [signal.SIGTERM]
+
+
+def test_sigterm_without_a_drain_time_stops_the_server_at_once(
+    make_master: Callable[[int], Master],
+) -> None:
+    master = make_master(0)
+
+    receive(signal.SIGTERM)
+
+    assert master.signals == [signal.SIGTERM]
+    assert signal.alarm(0) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_other_signals_are_passed_on_to_gunicorn(
+    make_master: Callable[[int], Master], number: int
+) -> None:
+    master = make_master(3600)
+
+    receive(number)
+
+    assert master.signals == [number]
+    assert not shared.is_draining()
+
+
+def test_worker_that_exits_closes_its_store() -> None:
+    closed: list[bool] = []
+    store = SimpleNamespace(close=lambda: closed.append(True))
+
+    hooks.worker_exit(SimpleNamespace(), SimpleNamespace(wsgi=None))
+    assert closed == []
+    app = SimpleNamespace(extensions={"store": store})
+    hooks.worker_exit(SimpleNamespace(), SimpleNamespace(wsgi=app))
     assert closed == [True]
 
 
