@@ -73,10 +73,10 @@ def _drop_statement(node: cst.CSTNode) -> Iterable[cst.CSTNode]:
 
 
 def _return_none(node: cst.Return) -> Iterable[cst.CSTNode]:
-    if node.value is not None and getattr(node.value, "value", None) != "None":
-        yield node.with_changes(
-            value=cst.Name("None"), whitespace_after_return=cst.SimpleWhitespace(" ")
-        )
+    """Return None instead of a value; for False, callers would not notice."""
+    if node.value is not None and getattr(node.value, "value", None) not in ("None", "False"):
+        space = cst.SimpleWhitespace(" ")
+        yield node.with_changes(value=cst.Name("None"), whitespace_after_return=space)
 
 
 def _negate_condition(node: cst.If | cst.While) -> Iterable[cst.CSTNode]:

@@ -32,6 +32,7 @@ def mutants(source: str) -> set[str]:
         ("close()\n", {"pass"}),
         ("def f():\n    return x\n", {"return None"}),
         ("def f():\n    return None\n", set()),
+        ("def f():\n    return False\n", {"return True"}),
         ("f('text')\n", {"pass", "f('XXtextXX')", "f(None)"}),
         ("x = f'a{b}'\n", {"x = None", "x = f'XXaXX{b}'"}),
     ],
