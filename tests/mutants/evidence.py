@@ -37,6 +37,8 @@ _TESTS_BY_PACKAGE = {
         "system/test_command.py",
         "system/test_settings.py",
         "system/test_logs.py",
+        "system/test_users_command.py",
+        "system/test_rollout.py",
     ),
     "storage": ("storage", "api/test_one_store.py", "system/test_outage_sqlite.py"),
     "values": ("values", "parity"),

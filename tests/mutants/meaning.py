@@ -31,6 +31,13 @@ def is_meaningless(node: cst.CSTNode) -> bool:
     return False
 
 
+def documentation_in(node: cst.CSTNode) -> list[cst.CSTNode]:
+    """Return the arguments of a call that are documentation: the help of a setting."""
+    if isinstance(node, cst.Call) and _name(node.func) == "_setting":
+        return [arg.value for arg in node.args[1:2]]
+    return []
+
+
 def _is_for_types(node: cst.Assign | cst.AnnAssign) -> bool:
     target = node.target if isinstance(node, cst.AnnAssign) else node.targets[0].target
     if _name(target) in _NAMES:

@@ -106,10 +106,12 @@ class _Visitor(cst.CSTVisitor):
         self._module = module
         self._statements: list[int] = []
         self._functions = 0
+        self._documentation: list[cst.CSTNode] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        if meaning.is_meaningless(node):
+        if self._is_left_out(node):
             return False
+        self._documentation += meaning.documentation_in(node)
         if isinstance(node, cst.BaseStatement | cst.SimpleStatementLine):
             self._statements.append(self.get_metadata(PositionProvider, node).start.line)
         self._add(node)
@@ -117,11 +119,15 @@ class _Visitor(cst.CSTVisitor):
         return True
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
-        if meaning.is_meaningless(original_node):
+        if self._is_left_out(original_node):
             return
         if isinstance(original_node, cst.BaseStatement | cst.SimpleStatementLine):
             self._statements.pop()
         self._functions -= isinstance(original_node, cst.FunctionDef | cst.Lambda)
+
+    def _is_left_out(self, node: cst.CSTNode) -> bool:
+        is_documentation = any(node is each for each in self._documentation)
+        return is_documentation or meaning.is_meaningless(node)
 
     def _add(self, node: cst.CSTNode) -> None:
         for kind, operator in _OPERATORS:

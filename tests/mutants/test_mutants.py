@@ -68,6 +68,13 @@ def test_help_text_is_not_changed() -> None:
     assert not any("XXwordsXX" in line for line in mutants("f(name='a', help='words')\n"))
 
 
+def test_help_of_a_setting_is_not_changed() -> None:
+    found = mutants("bind: str = _setting('a', 'some' ' help', least=1)\n")
+
+    assert "bind: str = _setting('XXaXX', 'some' ' help', least=1)" in found
+    assert not any("XXsomeXX" in line or "XX helpXX" in line for line in found)
+
+
 def test_seed_gives_the_same_mutants_again() -> None:
     one, again, other = (
         [(each.place, each.after) for each in islice(run.sample(seed, "formats"), 20)]
