@@ -66,10 +66,10 @@ def test_name_may_have_1_to_250_characters(name: str) -> None:
     assert [*stored()] == [name]
 
 
-@pytest.mark.parametrize("password", ["x", "x" * 1024])
+@pytest.mark.parametrize("password", ["x", "x" * 1024, "XX", "XX\r\nXX"])
 def test_password_may_have_1_to_1024_bytes(password: str) -> None:
     assert user("add", "ann", "--role", "op", password=password)[0] == 0
-    assert PasswordHasher().verify(stored()["ann"].password_hash, password)
+    assert PasswordHasher().verify(stored()["ann"].password_hash, password.splitlines()[0])
 
 
 def test_adding_a_user_keeps_the_others_and_their_limits() -> None:

@@ -147,6 +147,22 @@ def test_other_signals_are_passed_on_to_gunicorn(
     assert not shared.is_draining()
 
 
+@pytest.mark.parametrize(("age", "is_replacement"), [(2, False), (3, True)])
+def test_failed_replacement_does_not_stop_the_server_and_workers_leave_sigint_to_it(
+    age: int, is_replacement: bool
+) -> None:
+    worker = SimpleNamespace(age=age, cfg=SimpleNamespace(workers=2))
+
+    try:
+        hooks.post_fork(SimpleNamespace(), worker)
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+    assert worker.booted is is_replacement
+    assert signal.SIGINT in blocked
+
+
 def test_worker_that_exits_closes_its_store() -> None:
     closed: list[bool] = []
     store = SimpleNamespace(close=lambda: closed.append(True))

@@ -67,6 +67,8 @@ def test_requests_are_logged_in_a_line_each_and_nothing_secret_with_them(
             }.items()
         )
         assert created["milliseconds"] > 0
+        times = [event["milliseconds"] for event in events if "milliseconds" in event]
+        assert times == [round(each, 1) for each in times]
 
 
 def test_a_database_that_fails_is_logged_with_the_request_and_without_its_values(
