@@ -41,7 +41,7 @@ def test_db_upgrade_from_an_older_schema_reports_both_schemas() -> None:
     assert outcome(run_command("db", "check")) == (
         1,
         "",
-        f"Error: The database is at schema 0001, this server needs {HEAD}."
+        f"Error: The database is at schema 0001, but this server needs {HEAD}."
         " Run: xcom-server db upgrade\n",
     )
     assert outcome(run_command("db", "upgrade")) == (
@@ -61,8 +61,8 @@ def test_db_upgrade_and_check_refuse_a_newer_schema() -> None:
         assert outcome(run_command("db", command)) == (
             1,
             "",
-            "Error: The database is at schema 9999, which a newer server made;"
-            f" this one supports {HEAD} and does not change it.\n",
+            "Error: The database is at schema 9999, which a newer server created;"
+            f" this one needs {HEAD}.\n",
         )
 
 
@@ -125,9 +125,9 @@ def test_seed_file_that_is_not_utf_8_is_named() -> None:
         ("{}", "neither a list of entries nor an object with dag_runs"),
         ('{"dag_runs": {}}', "neither a list of entries nor an object with dag_runs"),
         ("[1]", "entry 1: not an object"),
-        ("[1 2]", "not JSON: element 1: expecting ',' and another, or ']' after it"),
-        ("[1] x", "not JSON: something after the array"),
-        ('[{"a": NaN}]', "entry 1: it holds NaN, which JSON does not have"),
+        ("[1 2]", "not JSON: element 1: expecting ',' and another element, or ']', after it"),
+        ("[1] x", "not JSON: extra data after the array"),
+        ('[{"a": NaN}]', "entry 1: it contains NaN, which is not valid in JSON"),
         (
             '[{"nope": 1}]',
             "entry 1: unknown field 'nope'; allowed: dag_id, key, logical_date, map_index,"
@@ -142,7 +142,7 @@ def test_seed_file_that_is_not_utf_8_is_named() -> None:
             '[{"dag_id": ""}]',
             "entry 1: dag_id must be a string of 1 to 250 characters without NUL",
         ),
-        ('[{"dag_id": "~"}]', "entry 1: dag_id is '~', which stands for any"),
+        ('[{"dag_id": "~"}]', "entry 1: dag_id must not be '~', which is a wildcard"),
     ],
 )
 def test_error_in_a_seed_file_names_the_file_and_the_row(content: str, words: str) -> None:
@@ -187,7 +187,7 @@ def test_export_writes_a_row_a_line() -> None:
     ("in_doubt", "words"),
     [
         (False, "The database is full."),
-        (True, "The database is full. Whether anything was stored is not known."),
+        (True, "The database is full. It is not known whether anything was stored."),
     ],
 )
 def test_unavailable_database_is_reported_with_the_doubt(

@@ -8,7 +8,8 @@ from xcom_server.auth.users import User, read
 
 from tests.support.cli import outcome, run_command
 
-NAME_ERROR = "Error: a user's name is 1 to 250 printable characters without a colon, not "
+LENGTH_ERROR = "Error: a password must have 1 to 1024 bytes\n"
+NAME_ERROR = "Error: a user name must have 1 to 250 printable characters and no colon, not "
 
 
 def user(*arguments: str, password: str | bytes = "secret\n") -> tuple[int, str, str]:
@@ -20,7 +21,12 @@ def stored() -> dict[str, User]:
 
 
 def test_add_list_and_remove_report_what_they_did() -> None:
-    assert user("list") == (0, "", "")
+    assert user("list") == (
+        1,
+        "",
+        "Error: the users file xcom-users.json cannot be used: No such file or directory."
+        " Create it with: xcom-server user add NAME --role ROLE\n",
+    )
     assert user("add", "ann", "--role", "viewer") == (0, "Added ann, viewer.\n", "")
     assert user("add", "bob", "--role", "op", "--dag", "z", "--dag", "a")[0] == 0
     assert user("list") == (0, "ann viewer\nbob op (a, z)\n", "")
@@ -32,17 +38,21 @@ def test_add_list_and_remove_report_what_they_did() -> None:
 @pytest.mark.parametrize(
     ("arguments", "password", "message"),
     [
-        (["remove", "eve"], "", "Error: there is no user 'eve'\n"),
+        (["remove", "eve"], "", "Error: user 'eve' does not exist\n"),
         (
             ["add", "ann", "--role", "op"],
             "x\n",
-            "Error: there is a user 'ann' already; --replace changes them\n",
+            "Error: user 'ann' already exists; --replace changes it\n",
         ),
         (["add", "a:b", "--role", "op"], "x\n", f"{NAME_ERROR}'a:b'\n"),
         (["add", "", "--role", "op"], "x\n", f"{NAME_ERROR}''\n"),
         (["add", "x" * 251, "--role", "op"], "x\n", f"{NAME_ERROR}'{'x' * 250}'\n"),
-        (["add", "eve", "--role", "op"], "\n", "Error: a password has 1 to 1024 bytes\n"),
-        (["add", "eve", "--role", "op"], "x" * 1025, "Error: a password has 1 to 1024 bytes\n"),
+        (["add", "eve", "--role", "op"], "\n", LENGTH_ERROR),
+        (
+            ["add", "eve", "--role", "op"],
+            "x" * 1025,
+            LENGTH_ERROR,
+        ),
         (
             ["add", "eve", "--role", "op"],
             b"\xff\n",
@@ -85,21 +95,21 @@ def test_adding_a_user_keeps_the_others_and_their_limits() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("[]", "no object with the member `users`"),
-        ('{"users": []}', "no object with the member `users`"),
-        ('{"users": {"a": 5}}', "user 'a': not an object of role, password and dags"),
-        ('{"users": {"a": {"x": 1}}}', "user 'a': not an object of role, password and dags"),
+        ("[]", "not a JSON object with an object `users`"),
+        ('{"users": []}', "not a JSON object with an object `users`"),
+        ('{"users": {"a": 5}}', "user 'a': not an object with only role, password and dags"),
+        ('{"users": {"a": {"x": 1}}}', "user 'a': not an object with only role, password and dags"),
         (
             '{"users": {"a": {"role": "root", "password": "$argon2"}}}',
-            "user 'a': role is not one of public, viewer, user, op, admin",
+            "user 'a': role must be one of public, viewer, user, op, admin",
         ),
         (
             '{"users": {"a": {"role": "op", "password": "plain"}}}',
-            "user 'a': password is not an argon2 hash; make it with `xcom-server user add`",
+            "user 'a': password must be an argon2 hash, as `xcom-server user add` writes it",
         ),
         (
             '{"users": {"a": {"role": "op", "password": "$argon2", "dags": [""]}}}',
-            "user 'a': dags is not a list of DAG ids",
+            "user 'a': dags must be a list of DAG ids",
         ),
     ],
 )

@@ -98,8 +98,8 @@ def receive(number: int) -> None:
 
 def test_addresses_are_logged_at_the_start(make_master: Callable[[int], Master]) -> None:
     assert make_master(1).lines == [
-        "xcom-server answers at http://127.0.0.1:8080/api/v1 and /api/v2"
-        " (page: http://127.0.0.1:8080/api/v2/ui/)"
+        "xcom-server is ready at http://127.0.0.1:8080/api/v1 and /api/v2"
+        " (Swagger UI: http://127.0.0.1:8080/api/v2/ui/)"
     ]
 
 

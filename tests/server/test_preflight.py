@@ -83,8 +83,8 @@ def test_database_in_memory_is_refused_for_several_workers() -> None:
         preflight.check(settings, LOOPBACK, workers=2)
 
     assert str(error.value) == (
-        "sqlite:// is a database in memory, which each of the 2 workers would have for itself."
-        " Run one worker (--workers 1), or store in a file."
+        "sqlite:// is a database in memory, and each of the 2 workers would have its own."
+        " Run one worker (--workers 1), or use a database file."
     )
 
 
@@ -113,7 +113,8 @@ def test_check_reads_the_users_and_creates_the_key(
     with pytest.raises(InvalidKeyFile) as short:
         preflight.check(settings, LOOPBACK, workers=2)
     assert str(short.value) == (
-        f"the key file {key} holds 5 bytes, less than 64. Remove it, and a new one is made."
+        f"the key file {key} has 5 bytes, but at least 64 are needed."
+        " Remove it, and the next start creates a new one."
     )
 
 
@@ -137,7 +138,7 @@ def test_users_file_that_does_not_exist_is_named_with_the_command(
 
     assert str(error.value) == (
         f"the users file {users} cannot be used: No such file or directory."
-        " Make it with: xcom-server user add NAME --role ROLE"
+        " Create it with: xcom-server user add NAME --role ROLE"
     )
 
 
