@@ -7,21 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
+from xcom_server.auth import passwords
 from xcom_server.auth.passwords import hash_password
 from xcom_server.auth.users import Role, User, write
 from xcom_server.factory import create_app
 from xcom_server.settings import Settings
 
-from tests.support.databases import emptied
+from tests.support.databases import clear, emptied
 from tests.support.live_server import LiveServer
+from tests.support.passwords import CHEAP
 
 pytest_plugins = ["tests.support.ids", "tests.support.report"]
 
 # By default an example may take 200 ms, and its generation not much longer.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cheap_passwords() -> Iterator[None]:
+    """Hash passwords at a low cost; a server in its own process has the cost of production."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", CHEAP)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -33,16 +44,26 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path, empty_database: Path) -> str:
-    """Return the URL of an empty database of this test's own."""
-    return f"sqlite:///{shutil.copy(empty_database, tmp_path / 'xcom.db')}"
+def database_url(
+    request: pytest.FixtureRequest, tmp_path: Path, empty_database: Path
+) -> Iterator[str]:
+    """Yield the URL of an empty database.
+
+    A test with `client` gets the database of that shared application, other tests get their own.
+    """
+    if "client" in request.fixturenames:
+        shared: Path = request.getfixturevalue("shared_database")
+        yield f"sqlite:///{shared}"
+        clear(shared)
+    else:
+        yield f"sqlite:///{shutil.copy(empty_database, tmp_path / 'xcom.db')}"
 
 
 @pytest.fixture
 def make_client(database_url: str, tmp_path: Path) -> Iterator[Callable[..., FlaskClient]]:
-    """Yield a function that returns a client of a server with these settings.
+    """Yield a function that returns a client of a new application with these settings.
 
-    The servers use this test's own database, and are closed after the test.
+    The applications use the database of this test, and are closed after the test.
     """
     with ExitStack() as opened:
 
@@ -60,9 +81,23 @@ def make_client(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Fla
         yield make
 
 
+@pytest.fixture(scope="session")
+def shared_database(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    return Path(shutil.copy(empty_database, tmp_path_factory.mktemp("shared") / "xcom.db"))
+
+
+@pytest.fixture(scope="session")
+def shared_application(shared_database: Path) -> Iterator[Flask]:
+    """Yield an application that many tests share, because creating one takes 20 ms."""
+    app = create_app(Settings(database_url=f"sqlite:///{shared_database}", validate_responses=True))
+    yield app
+    app.extensions["store"].close()
+
+
 @pytest.fixture
-def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
-    return make_client()
+def client(shared_application: Flask, database_url: str) -> FlaskClient:
+    """Return a client of the shared application, whose database is empty."""
+    return shared_application.test_client()
 
 
 @pytest.fixture(scope="session")

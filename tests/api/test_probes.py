@@ -25,8 +25,9 @@ def test_running_server_is_live_ready_and_reports_its_version(client: FlaskClien
 
 
 def test_server_without_its_database_is_live_but_not_ready(
-    client: FlaskClient, database_url: str
+    make_client: Callable[..., FlaskClient], database_url: str
 ) -> None:
+    client = make_client()
     Path(database_url.removeprefix("sqlite:///")).unlink()
 
     assert client.get("/live").status_code == 200

@@ -199,12 +199,13 @@ def test_access_error_matches_its_schema(
     ],
 )
 def test_every_operation_without_a_database_is_a_503(
-    client: FlaskClient,
+    make_client: Callable[..., FlaskClient],
     database_url: str,
     version: str,
     operation: str,
     count_case: Callable[..., None],
 ) -> None:
+    client = make_client()
     create(client)
     call = next(
         call

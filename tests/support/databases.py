@@ -1,6 +1,9 @@
 """Databases for tests: created, emptied, and filled with the recorded data set."""
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
@@ -41,6 +44,13 @@ def emptied(url: str) -> str:
     schema.upgrade(backend)
     backend.close()
     return url
+
+
+def clear(file: Path) -> None:
+    """Delete all rows of an SQLite database."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(f"DELETE FROM {table.name}")
 
 
 def drop_tables(url: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
@@ -26,8 +27,9 @@ def test_health_reports_a_working_database(client: FlaskClient, path: str) -> No
 
 @pytest.mark.parametrize("path", ["/api/v1/health", "/health"])
 def test_health_reports_a_broken_database(
-    client: FlaskClient, database_url: str, path: str
+    make_client: Callable[..., FlaskClient], database_url: str, path: str
 ) -> None:
+    client = make_client()
     file = database_url.removeprefix("sqlite:///")
     with open(file, "wb") as database:
         database.write(b"this is no database" * 1000)
@@ -109,7 +111,9 @@ def test_options_lists_the_methods(client: FlaskClient) -> None:
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
-def test_internal_error_reveals_nothing(client: FlaskClient) -> None:
+def test_internal_error_reveals_nothing(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client()
+
     def fail() -> NoReturn:
         raise RuntimeError("secret of the database")
 

@@ -18,7 +18,10 @@ from tests.support.v2_calls import create, entries, entry, error_detail
 FORM = "application/x-www-form-urlencoded"
 
 
-def test_health_reports_every_component(client: FlaskClient, database_url: str) -> None:
+def test_health_reports_every_component(
+    make_client: Callable[..., FlaskClient], database_url: str
+) -> None:
+    client = make_client()
     healthy = client.get("/api/v2/monitor/health")
     Path(database_url.removeprefix("sqlite:///")).write_bytes(b"this is no database" * 1000)
     broken = client.get("/api/v2/monitor/health")
@@ -78,7 +81,9 @@ def test_response_is_compressed_if_gzip_is_accepted(client: FlaskClient, path: s
         assert "Content-Encoding" not in answer.headers
 
 
-def test_internal_error_reveals_nothing(client: FlaskClient) -> None:
+def test_internal_error_reveals_nothing(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client()
+
     def fail() -> NoReturn:
         raise RuntimeError("secret of the database")
 
