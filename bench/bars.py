@@ -1,4 +1,4 @@
-"""The promised figures, as data: a figure or a ratio of two, and the bar that it must meet."""
+"""The promised figures, as data: a figure or a ratio of two, and the bar that it must reach."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ class Bar:
         return ratio(figures[self.over], figures[self.under])
 
     def is_met(self, measured: Ratio) -> bool:
-        """Return whether a measured ratio meets the bar."""
+        """Return whether a measured ratio reaches the bar."""
         number = measured.median if self.under else measured.highest
         return (self.most is None or number <= self.most) and (
             self.least is None or number >= self.least
