@@ -76,16 +76,17 @@ class Settings:
         "Number of entries on a page in v1 for `limit=0`, as Airflow's [api] fallback_page_limit.",
     )
     max_body_bytes: int = _setting(
-        1024 * 1024, "Maximum size of a request body in bytes. A larger one gets a 413."
+        1024 * 1024,
+        "Maximum size of a request body in bytes. A larger body gets a 413.",
     )
     max_json_depth: int = _setting(
         MAX_DEPTH,
-        "Maximum nesting depth of the JSON in a request body. A deeper one gets a 400.",
+        "Maximum nesting depth of the JSON in a request body. Deeper JSON gets a 400.",
     )
     validate_responses: bool = _setting(
         False,
         "Check every response against the OpenAPI document, and return 500 instead of one that"
-        " does not conform. For tests.",
+        " does not conform. Intended for tests.",
     )
     auth: str = _setting(
         "none",
@@ -93,12 +94,12 @@ class Settings:
         " every client as an admin and allows only loopback addresses in `bind`.",
     )
     users_file: str = _setting(
-        "xcom-users.json", "File with the users, which `xcom-server user add` writes."
+        "xcom-users.json", "File with the users, written by `xcom-server user add`."
     )
     token_key_file: str = _setting(
         "xcom-token.key",
         "File with the key that signs v2 tokens (at least 64 bytes), created at the first start."
-        " Servers that share a database must share this file.",
+        " Servers behind one load balancer must share this file.",
     )
     token_lifetime_seconds: int = _setting(
         24 * 60 * 60,
@@ -107,8 +108,8 @@ class Settings:
     )
     pool_size: int = _setting(
         10,
-        "Maximum number of database connections per worker. No request waits for a connection if"
-        " it is at least `threads`.",
+        "Maximum number of database connections per worker. If it is at least `threads`, no"
+        " request waits for a connection.",
     )
     pool_timeout_seconds: float = _setting(
         1.0,
@@ -137,8 +138,8 @@ class Settings:
     )
     bind: str = _setting(
         "127.0.0.1:8080",
-        "Address to listen on: HOST:PORT, unix:PATH or fd://N. With `auth` set to `none` it must"
-        " be a loopback address, which a Unix socket is not.",
+        "Address to listen on: HOST:PORT, unix:PATH or fd://N. With `auth` set to `none`, only"
+        " loopback addresses are allowed, and no Unix socket.",
     )
     workers: int = _setting(
         2, "Number of gunicorn worker processes. One per CPU core is a good choice."
@@ -155,8 +156,8 @@ class Settings:
     )
     max_requests: int = _setting(
         0,
-        "Number of requests after which a worker is restarted, plus up to 10 % at random. 0"
-        " disables restarts.",
+        "Number of requests after which a worker is replaced, plus up to 10% at random. 0"
+        " disables this.",
         least=0,
     )
     drain_seconds: int = _setting(
