@@ -1,4 +1,4 @@
-"""The errors of the store, of authentication and of the operator's configuration.
+"""The errors of the store, of authentication and of the configuration.
 
 They are independent of HTTP: each API version maps them to its own responses, because v1 and v2
 differ.
@@ -146,12 +146,12 @@ class InvalidToken(Unauthenticated):
 
 @dataclass(eq=False)
 class TooManyAttempts(AccessError):
-    """The client sent too many wrong passwords, and may try again after `seconds`."""
+    """Too many wrong passwords, or too many logins at a time; retry after `seconds`."""
 
     seconds: int
 
     def __str__(self) -> str:
-        return f"Too many wrong passwords. Try again in {self.seconds} s."
+        return f"Too many login attempts. Try again in {self.seconds} s."
 
 
 class Forbidden(AccessError):

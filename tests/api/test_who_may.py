@@ -243,9 +243,9 @@ def test_repeated_wrong_passwords_are_throttled(guarded: FlaskClient) -> None:
     login = guarded.post("/auth/token", json={"username": "viewer", "password": "wrong"})
 
     assert v1.error_detail(refused, 429, "Too Many Requests") == (
-        "Too many wrong passwords. Try again in 1 s."
+        "Too many login attempts. Try again in 1 s."
     )
-    assert v2.error_detail(login, 429) == "Too many wrong passwords. Try again in 1 s."
+    assert v2.error_detail(login, 429) == "Too many login attempts. Try again in 1 s."
     assert refused.headers["Retry-After"] == login.headers["Retry-After"] == "1"
     right = {"Authorization": basic("op", "op")}
     assert guarded.get(v1.entries(), headers=right).status_code == 200
