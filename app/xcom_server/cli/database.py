@@ -22,12 +22,12 @@ MANY_ENTRIES = 10_000  # `seed` shows a progress bar for more rows than this
 
 @click.group()
 def db() -> None:
-    """Manage the database schema."""
+    """Manage the schema of the database at XCOM_DATABASE_URL."""
 
 
 @db.command()
 def upgrade() -> None:
-    """Upgrade the schema of XCOM_DATABASE_URL to this version."""
+    """Upgrade the schema to the version that this server needs."""
     with _backend() as backend:
         before = schema.current(backend)
         schema.upgrade(backend)
@@ -41,7 +41,7 @@ def upgrade() -> None:
 
 @db.command()
 def current() -> None:
-    """Print the schema version of XCOM_DATABASE_URL.
+    """Print the schema version of the database.
 
     The output is `none` for a database without tables.
     """
@@ -51,7 +51,7 @@ def current() -> None:
 
 @db.command()
 def check() -> None:
-    """Check that the schema matches this version.
+    """Check that the schema is the one that this server needs.
 
     The exit status is 1 if it does not.
     """
@@ -71,7 +71,7 @@ def check() -> None:
 def seed_command(files: tuple[TextIO, ...]) -> None:
     """Load entries or DAG runs from JSON FILES.
 
-    All rows are loaded in one transaction. - is standard input.
+    All files are loaded in one transaction. Use - for standard input.
     """
     with _store() as store:
         rows = [row for file in files for row in _read(file)]
@@ -89,10 +89,7 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
 @click.command()
 @click.option("--dag-runs", is_flag=True, help="Export DAG runs and task instances instead.")
 def export(dag_runs: bool) -> None:
-    """Export all entries in the format of `seed`.
-
-    The entries are written to standard output.
-    """
+    """Write all entries to standard output, in the format of `seed`."""
     with _store() as store:
         rows = (
             map(seed_file.run_as_row, store.export_runs())

@@ -10,8 +10,8 @@ import click
 from xcom_server import __version__, errors
 from xcom_server.settings import CHOICES, PREFIX, Settings
 
-# The module and the name of each command below; it is imported when it is called, because the
-# database library takes 0.2 s.
+# The module and the name of each command. The module is imported when the command is called,
+# because importing the database library takes 0.2 s.
 _COMMANDS = {
     "db": ("xcom_server.cli.database", "db"),
     "export": ("xcom_server.cli.database", "export"),
@@ -63,9 +63,10 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="xcom-server")
 def main() -> None:
-    """Serve the XCom part of Airflow's stable REST API, without Airflow.
+    """Emulate the XCom part of Airflow's REST API, without Airflow.
 
-    Settings are environment variables XCOM_…; `xcom-server serve --help` lists them.
+    All commands read their settings from environment variables that start with XCOM_. Only `serve`
+    also has options for them; `xcom-server serve --help` lists all settings.
     """
 
 
@@ -87,7 +88,7 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
 def serve(**given: str | None) -> None:
     """Run the server under gunicorn.
 
-    An option overrides the environment variable that is named with its default.
+    Each option overrides the environment variable shown in brackets before its default.
     """
     options = {PREFIX + name.upper(): text for name, text in given.items() if text is not None}
     settings = Settings.from_env({**os.environ, **options})

@@ -19,7 +19,7 @@ from xcom_server.settings import Settings
 def users() -> None:
     """Manage the users in XCOM_USERS_FILE.
 
-    A running server reads the file again after each change.
+    A running server applies each change immediately.
     """
 
 
@@ -38,12 +38,12 @@ def users() -> None:
     metavar="DAG_ID",
     help="Limit the user to this DAG. Repeat the option for more DAGs.",
 )
-@click.option("--all-dags", is_flag=True, help="With --replace, remove the limit to DAGs.")
+@click.option("--all-dags", is_flag=True, help="With --replace, allow the user all DAGs again.")
 @click.option("--replace", is_flag=True, help="Change an existing user.")
 def add(name: str, role: str, dag_ids: tuple[str, ...], all_dags: bool, replace: bool) -> None:
     """Add the user NAME.
 
-    The password is prompted for on a terminal, otherwise read from standard input.
+    On a terminal, the command prompts for the password; otherwise it reads it from standard input.
     """
     validate_username(name)
     password_hash = hash_password(_password())
@@ -71,7 +71,7 @@ def remove(name: str) -> None:
 def list_users() -> None:
     """List the users.
 
-    Each line contains a name, a role, and in brackets the DAGs to which the user is limited.
+    Each line contains a name, a role and, for a limited user, the DAGs in parentheses.
     """
     for user in users_file.read(Path(Settings.from_env().users_file)).values():
         dags = "" if user.dag_ids is None else f" ({', '.join(sorted(user.dag_ids))})"
