@@ -77,7 +77,7 @@ def test_a_short_key_is_refused_and_left_alone(tmp_path: Path, content: bytes) -
 
     size = len(content.strip())
     assert str(error.value) == (
-        f"the key file {path} has {size} bytes, but at least 64 are needed."
+        f"the token key file {path} has {size} bytes, but at least 64 are needed."
         " Remove it, and the next start creates a new one."
     )
     assert path.read_bytes() == content
@@ -102,4 +102,4 @@ def test_a_path_that_cannot_be_used_is_told_in_a_line(
     with pytest.raises(InvalidKeyFile) as error:
         load_or_create_key(tmp_path / name)
 
-    assert str(error.value) == f"the key file {tmp_path / name} cannot be used: {reason}"
+    assert str(error.value) == f"the token key file {tmp_path / name} cannot be used: {reason}"

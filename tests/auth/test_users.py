@@ -118,12 +118,12 @@ def test_a_write_to_a_full_disk_leaves_the_file_and_no_other(
         ('{"users": NaN}', "not JSON: NaN"),
         ('{"users": {"ann": {}, "ann": {}}}', "not JSON: the duplicate key 'ann'"),
         ("[" * 100_000, "not JSON: nesting"),
-        ("[]", "not a JSON object with an object `users`"),
-        ("{}", "not a JSON object with an object `users`"),
-        ('"users"', "not a JSON object with an object `users`"),
-        ("null", "not a JSON object with"),
-        ('{"users": []}', "not a JSON object with an object `users`"),
-        ('{"users": null}', "not a JSON object with an object `users`"),
+        ("[]", "it must be a JSON object with an object `users`"),
+        ("{}", "it must be a JSON object with an object `users`"),
+        ('"users"', "it must be a JSON object with an object `users`"),
+        ("null", "it must be a JSON object with"),
+        ('{"users": []}', "it must be a JSON object with an object `users`"),
+        ('{"users": null}', "it must be a JSON object with an object `users`"),
     ],
 )
 def test_a_file_that_holds_no_users_is_refused(tmp_path: Path, content: str, words: str) -> None:
@@ -167,8 +167,8 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         ({"dags": {}}, "dags must be a list of DAG ids"),
         ({"dags": [1]}, "dags must be a list of DAG ids"),
         ({"dags": ["etl", None]}, "dags must be a list of DAG ids"),
-        ({"dag": ["etl"]}, "not an object with only role, password and dags"),
-        ({"Role": "admin"}, "not an object with only role, password and dags"),
+        ({"dag": ["etl"]}, "must be an object with only role, password and dags"),
+        ({"Role": "admin"}, "must be an object with only role, password and dags"),
     ],
 )
 def test_a_bad_user_is_named_with_what_is_wrong(
@@ -190,7 +190,7 @@ def test_a_user_that_is_no_object_is_named(tmp_path: Path, fields: Any) -> None:
     path.write_text(json.dumps({"users": {"ann": fields}}))
 
     with pytest.raises(
-        InvalidUsersFile, match="user 'ann': not an object with only role, password and dags"
+        InvalidUsersFile, match="user 'ann': must be an object with only role, password and dags"
     ):
         read(path)
 
@@ -289,8 +289,7 @@ def test_a_file_that_goes_bad_leaves_its_last_users_and_a_line(
         assert users.users() == before
 
     (line,) = caplog.messages
-    assert line.startswith(f"the users file {path} cannot be used: ")
-    assert line.endswith("the users that were read last are kept.")
+    assert line.startswith(f"Keeping the previous users: the users file {path} cannot be used: ")
     assert "argon2" not in line
 
 
@@ -331,9 +330,7 @@ def test_a_broken_file_is_logged_once(path: Path, caplog: pytest.LogCaptureFixtu
     write(path, {})
     with caplog.at_level(logging.INFO):
         assert users.users() == {}
-    assert (
-        caplog.records[-1].getMessage() == f"the users file {path} has changed and was read again."
-    )
+    assert caplog.records[-1].getMessage() == f"Reloaded the users file {path}."
 
 
 def test_a_file_keeps_its_mode_and_a_link_to_it_stays_a_link(path: Path, tmp_path: Path) -> None:

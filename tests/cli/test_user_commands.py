@@ -95,10 +95,13 @@ def test_adding_a_user_keeps_the_others_and_their_limits() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("[]", "not a JSON object with an object `users`"),
-        ('{"users": []}', "not a JSON object with an object `users`"),
-        ('{"users": {"a": 5}}', "user 'a': not an object with only role, password and dags"),
-        ('{"users": {"a": {"x": 1}}}', "user 'a': not an object with only role, password and dags"),
+        ("[]", "it must be a JSON object with an object `users`"),
+        ('{"users": []}', "it must be a JSON object with an object `users`"),
+        ('{"users": {"a": 5}}', "user 'a': must be an object with only role, password and dags"),
+        (
+            '{"users": {"a": {"x": 1}}}',
+            "user 'a': must be an object with only role, password and dags",
+        ),
         (
             '{"users": {"a": {"role": "root", "password": "$argon2"}}}',
             "user 'a': role must be one of public, viewer, user, op, admin",

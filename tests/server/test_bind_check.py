@@ -29,7 +29,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.slow
 
 REFUSAL = "xcom-server: refusing to listen on "
-REASON = "with XCOM_AUTH=none everyone is an admin, so only loopback addresses are allowed"
+REASON = "with XCOM_AUTH=none every client is an admin, so only loopback addresses are allowed"
 
 ON_STARTING = """
 import json, sys
@@ -251,7 +251,11 @@ def test_the_server_answers_on_loopback_without_users(tmp_path: Path, bind: str)
         ),
         (None, "{bad", "the users file xcom-users.json cannot be used: not JSON"),
         (None, '{"users": {"ann": {"role": "x"}}}', "user 'ann': role must be one of"),
-        ("short", '{"users": {}}', "the key file xcom-token.key has 5 bytes, but at least 64"),
+        (
+            "short",
+            '{"users": {}}',
+            "the token key file xcom-token.key has 5 bytes, but at least 64",
+        ),
     ],
 )
 def test_users_that_cannot_be_told_are_said_in_a_line(

@@ -19,9 +19,9 @@ LOOPBACK = [("127.0.0.1", 8080)]
 
 def refusal(place: str) -> str:
     return (
-        f"refusing to listen on {place}: with XCOM_AUTH=none everyone is an admin, so only loopback"
-        " addresses are allowed. Listen on 127.0.0.1, or add users (xcom-server user add NAME"
-        " --role ROLE) and set XCOM_AUTH=users."
+        f"refusing to listen on {place}: with XCOM_AUTH=none every client is an admin, so only"
+        " loopback addresses are allowed. Listen on 127.0.0.1, or add users (xcom-server user add"
+        " NAME --role ROLE) and set XCOM_AUTH=users."
     )
 
 
@@ -83,7 +83,7 @@ def test_database_in_memory_is_refused_for_several_workers() -> None:
         preflight.check(settings, LOOPBACK, workers=2)
 
     assert str(error.value) == (
-        "sqlite:// is a database in memory, and each of the 2 workers would have its own."
+        "sqlite:// is an in-memory database, and each of the 2 workers would have a separate one."
         " Run one worker (--workers 1), or use a database file."
     )
 
@@ -113,7 +113,7 @@ def test_check_reads_the_users_and_creates_the_key(
     with pytest.raises(InvalidKeyFile) as short:
         preflight.check(settings, LOOPBACK, workers=2)
     assert str(short.value) == (
-        f"the key file {key} has 5 bytes, but at least 64 are needed."
+        f"the token key file {key} has 5 bytes, but at least 64 are needed."
         " Remove it, and the next start creates a new one."
     )
 

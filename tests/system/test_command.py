@@ -112,7 +112,7 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
         (
             ["serve"],
             {"XCOM_DATABASE_URL": "sqlite://"},
-            "sqlite:// is a database in memory, and each of the 2 workers would have its own."
+            "sqlite:// is an in-memory database, and each of the 2 workers would have a separate"
             " Run one worker (--workers 1), or use a database file.",
         ),
         (
@@ -218,7 +218,7 @@ def test_gunicorn_serves_the_checkout_with_the_same_settings(tmp_path: Path) -> 
         gunicorn, "wsgi:app", "--check-config", "--workers", "1", env={**os.environ, **environ}
     )
 
-    assert "sqlite:// is a database in memory" in refused.stderr
+    assert "sqlite:// is an in-memory database" in refused.stderr
     assert checked.returncode == 0
 
 

@@ -258,7 +258,7 @@ def test_what_cannot_be_is_said_in_a_line(
     ("content", "words"),
     [
         ("{bad", "not JSON"),
-        ("{}", "not a JSON object with an object `users`"),
+        ("{}", "it must be a JSON object with an object `users`"),
         (
             '{"users": {"bob": {"role": "root", "password": "$argon2"}}}',
             "user 'bob': role must be one of",
@@ -333,9 +333,9 @@ def test_a_running_server_sees_a_change_at_once(tmp_path: Path) -> None:
         log = server.log.read_text()
 
     stamp = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[\d+\]"
-    assert re.search(stamp + r" \[INFO\] the users file .* has changed and was read again", log)
+    assert re.search(stamp + r" \[INFO\] Reloaded the users file .*\.", log)
     assert re.search(
-        stamp + r" \[ERROR\] the users file .*; the users that were read last are kept", log
+        stamp + r" \[ERROR\] Keeping the previous users: the users file .* cannot be used", log
     )
     assert SECRET not in log
     assert "argon2" not in log

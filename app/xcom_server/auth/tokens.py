@@ -40,11 +40,13 @@ def load_or_create_key(path: Path) -> bytes:
             atomic_file.create(path, secrets.token_hex(MIN_KEY_BYTES) + "\n")
         key = path.read_bytes().strip()
     except OSError as error:
-        raise InvalidKeyFile(f"the key file {path} cannot be used: {error.strerror}") from None
+        raise InvalidKeyFile(
+            f"the token key file {path} cannot be used: {error.strerror}"
+        ) from None
     if len(key) < MIN_KEY_BYTES:
         raise InvalidKeyFile(
-            f"the key file {path} has {len(key)} bytes, but at least {MIN_KEY_BYTES} are needed."
-            " Remove it, and the next start creates a new one."
+            f"the token key file {path} has {len(key)} bytes, but at least {MIN_KEY_BYTES} are"
+            " needed. Remove it, and the next start creates a new one."
         )
     return key
 

@@ -1,4 +1,4 @@
-"""Users, their roles, which are Airflow's, and the users file.
+"""Users, their roles (which are Airflow's), and the users file.
 
 The file is a JSON object.  Its member `users` maps each user name to an object such as
 `{"role": "viewer", "password": "$argon2id$…"}`; an optional `"dags": ["etl"]` limits the user to
@@ -79,11 +79,11 @@ class UsersFile:
             try:
                 users = read(self._path)
                 if last_stamp:
-                    _log.info("the users file %s has changed and was read again.", self._path)
+                    _log.info("Reloaded the users file %s.", self._path)
             except InvalidUsersFile as error:
                 if not last_stamp:
                     raise
-                _log.error("%s; the users that were read last are kept.", error)
+                _log.error("Keeping the previous users: %s", error)
             self._seen = stamp, users
         return users
 
@@ -148,14 +148,16 @@ def _parse(text: str) -> Users:
         raise InvalidUsersFile(f"not JSON: {error}") from None
     users = document.get("users") if isinstance(document, dict) else None
     if not isinstance(users, dict):
-        raise InvalidUsersFile("not a JSON object with an object `users`")
+        raise InvalidUsersFile("it must be a JSON object with an object `users`")
     return {name: _user(name, fields) for name, fields in users.items()}
 
 
 def _user(name: str, fields: Any) -> User:
     validate_username(name)
     if not isinstance(fields, dict) or not fields.keys() <= {"role", "password", "dags"}:
-        raise InvalidUsersFile(f"user {name!r}: not an object with only role, password and dags")
+        raise InvalidUsersFile(
+            f"user {name!r}: must be an object with only role, password and dags"
+        )
     role, password, dags = (fields.get(each) for each in ("role", "password", "dags"))
     if role not in list(Role):
         raise InvalidUsersFile(f"user {name!r}: role must be one of {', '.join(Role)}")

@@ -65,7 +65,7 @@ def pre_request(worker: Worker, request: Any) -> None:
 def worker_exit(server: Arbiter, worker: Worker) -> None:
     """Close the worker's connections to the database.
 
-    SQLite folds its write-ahead log into the database when the last connection is closed.
+    When the last connection is closed, SQLite copies its write-ahead log into the database.
     """
     if (app := gunicorn_adapter.application(worker)) is not None:
         app.extensions["store"].close()
@@ -100,7 +100,7 @@ def _install_signal_handlers(server: Arbiter, drain_seconds: int) -> None:
     """On SIGTERM, make /ready return 503 for some seconds, then stop the server.
 
     A second SIGTERM stops the server at once, and so do SIGINT and SIGQUIT.  A worker inherits the
-    handlers when it is forked; without them, it would lose signals until it has its own.
+    handlers when it is forked; without them, it would ignore signals until it installs its own.
     """
     master = os.getpid()
 

@@ -1,4 +1,4 @@
-"""Checks before the first worker starts; a failed one ends the start with a one-line message."""
+"""Checks before the first worker starts; if one fails, the server exits with a one-line error."""
 
 import errno
 import socket
@@ -42,8 +42,8 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
     with connected_backend(url) as backend:  # closed before workers could inherit a connection
         if backend.is_in_memory and workers > 1:
             raise DatabaseUnusable(
-                f"{url} is a database in memory, and each of the {workers} workers would have its"
-                " own. Run one worker (--workers 1), or use a database file."
+                f"{url} is an in-memory database, and each of the {workers} workers would have a"
+                " separate one. Run one worker (--workers 1), or use a database file."
             )
         schema.ensure_current(backend)
 
@@ -58,9 +58,9 @@ def check_addresses(settings: Settings, addresses: Iterable[Any]) -> None:
         if settings.auth == "none" and not _is_loopback(address):
             place = ":".join(map(str, address[:2])) if isinstance(address, tuple) else address
             raise InsecureBind(
-                f"refusing to listen on {place}: with XCOM_AUTH=none everyone is an admin, so only"
-                " loopback addresses are allowed. Listen on 127.0.0.1, or add users (xcom-server"
-                " user add NAME --role ROLE) and set XCOM_AUTH=users."
+                f"refusing to listen on {place}: with XCOM_AUTH=none every client is an admin, so"
+                " only loopback addresses are allowed. Listen on 127.0.0.1, or add users"
+                " (xcom-server user add NAME --role ROLE) and set XCOM_AUTH=users."
             )
 
 
