@@ -1,7 +1,7 @@
 """`ETag`, `If-Match`, `If-None-Match` and `Retry-After`, which both versions add to Airflow's API.
 
-Every write changes the ETag of an entry. `If-Match` lists the ETags that an entry may have to be
-changed. `If-None-Match: *` prevents changes to an existing entry. If the condition is not met, the
+Every write changes the ETag of an entry. `If-Match` lists ETags, one of which the entry must
+have. `If-None-Match: *` prevents changes to an existing entry. If the condition is not met, the
 response is a 412 and nothing changes (RFC 9110, 13.1).
 """
 
@@ -15,7 +15,7 @@ from flask import Response, request
 from xcom_server.errors import AlreadyExists, PreconditionFailed, TooManyAttempts, Unavailable
 from xcom_server.storage.models import XComEntry
 
-PRECONDITION_DETAIL = "The entry does not meet the condition in If-Match or If-None-Match."
+PRECONDITION_DETAIL = "The condition in If-Match or If-None-Match is false for the entry."
 
 RETRY_SECONDS = 1  # the `Retry-After` of responses when the database is unavailable
 MAX_ETAGS = 100  # in one If-Match header; each becomes a parameter of a SQL statement
@@ -29,7 +29,7 @@ def with_etag(response: Response, entry: XComEntry) -> Response:
 
 
 def if_match() -> Collection[int] | None:
-    """Return the ETags of which an entry must have one to be changed; None allows any.
+    """Return the ETags that permit a change of the entry; None permits any.
 
     Reads `If-Match` and `If-None-Match` of the current request. An ETag that this server cannot
     have issued is left out. Raises BadRequestProblem for more than MAX_ETAGS.
