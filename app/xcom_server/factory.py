@@ -24,7 +24,7 @@ V2_PATHS = ("/api/v2/", "/auth/")  # prefixes of the paths whose errors have v2'
 
 
 class Application(Flask):
-    """Flask without its checks for async views, of which there are none; saves 2 % of a GET."""
+    """Flask without its checks for async views, which are not used; saves 2% of a GET."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function unchanged."""

@@ -1,4 +1,4 @@
-"""The start page at `/`, for browsers only; for every other client `/` stays an unknown path."""
+"""The start page at `/`, for browsers only; other clients get a 404 at `/`."""
 
 import base64
 import hashlib
@@ -59,7 +59,7 @@ _HEADERS = {
 
 
 def mount(app: Flask, airflow_versions: dict[str, str]) -> None:
-    """Serve the page, which needs no credentials, and shows the Airflow version of each API.
+    """Serve the page, which needs no credentials and shows the Airflow version of each API.
 
     The page does not have a route, since a route would change the responses to other methods.
     """

@@ -135,7 +135,7 @@ class XComFilter:
         dag_ids: frozenset[str] | None = None,
         conditions: tuple[Condition, ...] = (),
     ) -> Self:
-        """Return a filter in which an id that equals WILDCARD matches any."""
+        """Return a filter in which an id that equals WILDCARD matches any id."""
         dag, run, task = (None if name == WILDCARD else name for name in (dag_id, run_id, task_id))
         return cls(dag, run, task, map_index, key, dag_ids, conditions)
 

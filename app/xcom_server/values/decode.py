@@ -2,8 +2,8 @@
 
 Airflow's serializer writes a date as `{"__classname__": "datetime.date", "__version__": 2,
 "__data__": "2024-02-29"}`, and older releases as `{"__type": …, "__var": …}`.  Such an object is
-decoded to the text `datetime.date@version=2(2024-02-29)` or to a date.  A class name in a value is
-never imported.
+decoded to the text `datetime.date@version=2(2024-02-29)` or to a date.  The class that a
+value names is never imported.
 """
 
 import json

@@ -1,6 +1,6 @@
 """A fair lock between the processes and threads that write to one SQLite file.
 
-In SQLite itself a waiting writer polls, so that a new writer can overtake it: of 8 writing
+In SQLite itself a waiting writer polls, so a new writer can overtake it: of 8 writing
 processes the slowest waited 0.7 to 4.2 s.  Two lock files make the lock fair: a writer holds the
 first (`-queue`) while it waits for the second (`-turn`), so that a writer that has just committed
 queues behind those already waiting.  The kernel releases the locks of a dead process.
