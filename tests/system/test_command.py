@@ -113,7 +113,7 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
             ["serve"],
             {"XCOM_DATABASE_URL": "sqlite://"},
             "sqlite:// is an in-memory database, and each of the 2 workers would have a separate"
-            " Run one worker (--workers 1), or use a database file.",
+            " one. Run one worker (--workers 1), or use a database file.",
         ),
         (
             ["export"],
@@ -143,7 +143,7 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
             {"XCOM_DATABASE_URL": "postgresql+psycopg://x:p@SECRET@h/d"},
             "write an @ in the password as %40",
         ),
-        (["serve"], {"XCOM_DATABASE_URL": "sqlite:///file::memory:?uri=true"}, "in memory"),
+        (["serve"], {"XCOM_DATABASE_URL": "sqlite:///file::memory:?uri=true"}, "in-memory"),
     ],
 )
 def test_what_cannot_work_is_said_in_a_line(
