@@ -108,5 +108,5 @@ def _v2_text(classname: str, version: int, data: Any) -> str:
 
 
 def _truncated(text: str) -> str:
-    """Return at most MAX_TEXT characters, since escaped quotes double at each level of nesting."""
+    """Return at most MAX_TEXT characters, since the length can double at each level of nesting."""
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
