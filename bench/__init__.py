@@ -1,1 +1,1 @@
-"""The benchmark: this server compared with bare stacks and with real Airflows."""
+"""The benchmark: this server compared with bare stacks and with Airflow."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: compare the speed of this server with bare stacks and real Airflows.
+"""`python -m bench`: compare the speed of this server with bare stacks and with Airflow.
 
 Each section writes its results to bench/results: table.md, a JSON file, growth.png.
 """
@@ -44,7 +44,7 @@ def arguments() -> argparse.Namespace:
         action="append",
         choices=NAMES,
         default=[],
-        help="also measure this Airflow; repeatable",
+        help="also measure this Airflow; may be repeated",
     )
     add(
         "--database",
@@ -53,13 +53,17 @@ def arguments() -> argparse.Namespace:
         default=[],
         help="measure only this database; default: both",
     )
-    add("--rounds", type=int, help="number of rounds, in each of which all run (5; quick: 2)")
+    add(
+        "--rounds",
+        type=int,
+        help="number of rounds; each measures all contenders (default 5; with --quick 2)",
+    )
     add("--seconds", type=int, default=1, help="duration of each run of wrk")
     add(
         "--only",
         type=lambda text: text.split(","),
         default=list(SECTIONS),
-        help=f"comma-separated sections, of {','.join(SECTIONS)}",
+        help=f"comma-separated sections to run, from: {','.join(SECTIONS)}",
     )
     add("--output", type=Path, default=RESULTS, help="the folder for the results")
     given = parser.parse_args()

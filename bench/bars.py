@@ -1,4 +1,4 @@
-"""The promised figures, as data: a figure or a ratio of two, and the bar that it must reach."""
+"""The target figures, as data: a figure or a ratio of two, and the bar that it must reach."""
 
 from dataclasses import dataclass
 
