@@ -155,4 +155,4 @@ class TooManyAttempts(AccessError):
 
 
 class Forbidden(AccessError):
-    """The client is authenticated, but does not have the permission."""
+    """The client is authenticated, but lacks a permission."""

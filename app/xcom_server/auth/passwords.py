@@ -1,8 +1,8 @@
 """Password checks with argon2, a cache of verified passwords, and brute-force protection.
 
 One argon2 check takes about 50 ms and 64 MiB, so each process runs one at a time and caches
-verified passwords as keyed digests.  After too many wrong passwords an address has to wait, twice
-as long after each further one; a cached password is always accepted.
+verified passwords as keyed digests.  After too many wrong passwords an address has to wait, and
+each further one doubles the wait; a cached password is always accepted.
 """
 
 import hmac

@@ -35,7 +35,7 @@ class AmbiguousJson(InvalidJson):
 
 
 class UnreadableJson(AmbiguousJson):
-    """Many parsers reject the text, because it is nested too deep or not UTF-8."""
+    """Many parsers reject the text, because it is nested too deeply or not UTF-8."""
 
 
 class DuplicateKey(AmbiguousJson):

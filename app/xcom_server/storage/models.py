@@ -101,7 +101,7 @@ Condition = tuple[tuple[Comparison, ...], ...]
 
 
 class Order(NamedTuple):
-    """A field to order a list by."""
+    """A sort field and its direction."""
 
     field: Field
     descending: bool = False

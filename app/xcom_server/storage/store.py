@@ -100,7 +100,7 @@ class XComStore(Protocol):
 
 
 class Observer:
-    """Callbacks from a store; here they do nothing."""
+    """Callbacks from a store; the default implementations do nothing."""
 
     def operation(self, kind: Literal["read", "write"], seconds: float) -> None:
         """Handle the end of a statement or transaction, which may have failed."""

@@ -24,7 +24,7 @@ MAX_ALTERNATIVES = 100  # in one pattern; SQLite rejects about a thousand
 
 
 def conditions(params: dict[str, Any]) -> tuple[Condition, ...]:
-    """Return the conditions that correspond to query parameters; parameters of None are ignored.
+    """Return the conditions that correspond to query parameters; those that are None are ignored.
 
     Raises BadRequestProblem for a pattern with too many alternatives.
     """

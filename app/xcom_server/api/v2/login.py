@@ -1,4 +1,4 @@
-"""`/auth/token`: log in for a token, as in the simple auth manager of Airflow 3.3.2."""
+"""`/auth/token`: issue tokens, as in the simple auth manager of Airflow 3.3.2."""
 
 import re
 from typing import Any

@@ -35,7 +35,7 @@ _FIND_PARENTS = _FIND_RUN.add_columns(
 
 
 def date_in_run_id(run_id: str) -> datetime | None:
-    """Return the date in a run id such as `scheduled__2024-01-01T00:00:00+00:00`, None without."""
+    """Return the date in a run id such as `scheduled__2024-01-01T00:00:00+00:00`, or None."""
     match = _DATED_RUN_ID.fullmatch(run_id)
     try:
         return parse_rfc3339(match["date"]) if match else None
