@@ -1,4 +1,4 @@
-"""Users in a file of their own, with a password whose hash is cheap to check."""
+"""Fixtures: a users file and an authenticator, with password hashes that are cheap to check."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return a users file with ann, a viewer of one DAG, and bob, an op of all."""
+    """Return a users file with ann, a viewer of one DAG, and bob, an op of all DAGs."""
     path = tmp_path / "users.json"
     write(
         path,
@@ -36,7 +36,7 @@ def users(path: Path) -> UsersFile:
 
 
 @pytest.fixture
-def make_gate(
+def make_authenticator(
     users: UsersFile, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], PasswordAuthenticator]:
     """Return a function that makes an authenticator whose hashes are all cheap to check."""
@@ -50,8 +50,8 @@ def make_gate(
 
 
 @pytest.fixture
-def gate(make_gate: Callable[[], PasswordAuthenticator]) -> PasswordAuthenticator:
-    return make_gate()
+def authenticator(make_authenticator: Callable[[], PasswordAuthenticator]) -> PasswordAuthenticator:
+    return make_authenticator()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Wrong passwords: who has to wait for them, who has not, and what is remembered of them."""
+"""Back-off after wrong passwords: when it applies, to whom, and how failures are stored."""
 
 import threading
 import time
@@ -33,97 +33,103 @@ TOO_LONG = "x" * (MAX_PASSWORD_BYTES + 1)
 
 @pytest.mark.parametrize("password", ["x", TOO_LONG])
 @pytest.mark.parametrize("name", ["ann", "nobody"])
-def test_whoever_is_wrong_too_often_waits_twice_as_long_each_time(
-    gate: PasswordAuthenticator, clock: Clock, name: str, password: str
+def test_backoff_doubles_with_each_wrong_password(
+    authenticator: PasswordAuthenticator, clock: Clock, name: str, password: str
 ) -> None:
-    fail_until_one_waits(gate, name)
+    fail_until_one_waits(authenticator, name)
 
     waits = []
     for _ in range(9):
-        waits.append(wait_for(gate, name, password))
+        waits.append(wait_for(authenticator, name, password))
         clock.now += waits[-1] - 0.01
-        assert wait_for(gate, name, password) == 1
+        assert wait_for(authenticator, name, password) == 1
         clock.now += 0.01
-        assert_refused(gate, name)
+        assert_refused(authenticator, name)
 
     assert waits == [1, 2, 4, 8, 16, 32, *[MAX_BACKOFF_SECONDS] * 3]
 
 
-def test_whoever_waits_is_not_told_whether_the_password_is_right(
-    gate: PasswordAuthenticator, clock: Clock, runs: Callable[[], int]
+def test_backoff_does_not_reveal_whether_a_password_is_right(
+    authenticator: PasswordAuthenticator, clock: Clock, runs: Callable[[], int]
 ) -> None:
-    fail_until_one_waits(gate)
+    fail_until_one_waits(authenticator)
     before = runs()
 
-    assert wait_for(gate, "ann", "ann's") == wait_for(gate, "ann", "wrong") == 1
+    assert wait_for(authenticator, "ann", "ann's") == wait_for(authenticator, "ann", "wrong") == 1
     assert runs() == before
     clock.now += 1
-    assert gate.authenticate("ann", "ann's", HOME).name == "ann"
+    assert authenticator.authenticate("ann", "ann's", HOME).name == "ann"
 
 
-def test_whoever_keeps_on_for_days_still_waits(gate: PasswordAuthenticator, clock: Clock) -> None:
+def test_backoff_still_applies_after_a_thousand_failures(
+    authenticator: PasswordAuthenticator, clock: Clock
+) -> None:
     for _ in range(1100):
-        assert_refused(gate)
+        assert_refused(authenticator)
         clock.now += MAX_BACKOFF_SECONDS
 
     clock.now -= 1
-    assert wait_for(gate) == 1
+    assert wait_for(authenticator) == 1
 
 
-def test_nobody_else_is_made_to_wait(gate: PasswordAuthenticator) -> None:
-    fail_until_one_waits(gate)
+def test_backoff_applies_to_one_user_at_one_address(authenticator: PasswordAuthenticator) -> None:
+    fail_until_one_waits(authenticator)
 
-    assert gate.authenticate("ann", "ann's", ELSEWHERE).name == "ann"
-    assert gate.authenticate("bob", "bob's", HOME).name == "bob"
-    assert_refused(gate, "ann", address=ELSEWHERE)
-    assert wait_for(gate) == 1
+    assert authenticator.authenticate("ann", "ann's", ELSEWHERE).name == "ann"
+    assert authenticator.authenticate("bob", "bob's", HOME).name == "bob"
+    assert_refused(authenticator, "ann", address=ELSEWHERE)
+    assert wait_for(authenticator) == 1
 
 
-def test_a_remembered_password_is_never_made_to_wait(
-    gate: PasswordAuthenticator, clock: Clock
+def test_cached_password_is_accepted_during_backoff(
+    authenticator: PasswordAuthenticator, clock: Clock
 ) -> None:
-    gate.authenticate("ann", "ann's", ELSEWHERE)
-    fail_until_one_waits(gate)
+    authenticator.authenticate("ann", "ann's", ELSEWHERE)
+    fail_until_one_waits(authenticator)
 
-    assert gate.authenticate("ann", "ann's", HOME).name == "ann"
-    assert wait_for(gate) == 1
+    assert authenticator.authenticate("ann", "ann's", HOME).name == "ann"
+    assert wait_for(authenticator) == 1
     clock.now += 0.5
-    assert gate.authenticate("ann", "ann's", HOME).name == "ann"
+    assert authenticator.authenticate("ann", "ann's", HOME).name == "ann"
 
 
-def test_a_password_that_is_remembered_no_more_waits_like_any_other(
-    gate: PasswordAuthenticator, clock: Clock
+def test_expired_cached_password_is_subject_to_backoff(
+    authenticator: PasswordAuthenticator, clock: Clock
 ) -> None:
-    gate.authenticate("ann", "ann's", ELSEWHERE)
+    authenticator.authenticate("ann", "ann's", ELSEWHERE)
     clock.now += VERIFIED_SECONDS
-    fail_until_one_waits(gate)
+    fail_until_one_waits(authenticator)
 
-    assert wait_for(gate, "ann", "ann's") == 1
+    assert wait_for(authenticator, "ann", "ann's") == 1
 
 
-def test_a_right_password_starts_the_count_anew(gate: PasswordAuthenticator, clock: Clock) -> None:
+def test_right_password_resets_the_failure_count(
+    authenticator: PasswordAuthenticator, clock: Clock
+) -> None:
     for _ in range(3):
         for _ in range(ATTEMPTS_BEFORE_BACKOFF - 1):
-            assert_refused(gate)
+            assert_refused(authenticator)
         clock.now += VERIFIED_SECONDS
-        assert gate.authenticate("ann", "ann's", HOME).name == "ann"
+        assert authenticator.authenticate("ann", "ann's", HOME).name == "ann"
 
 
-def test_wrong_passwords_are_forgiven_in_time(gate: PasswordAuthenticator, clock: Clock) -> None:
-    fail_until_one_waits(gate)
+def test_failures_expire_after_the_window(
+    authenticator: PasswordAuthenticator, clock: Clock
+) -> None:
+    fail_until_one_waits(authenticator)
     clock.now += 1
-    assert_refused(gate)
+    assert_refused(authenticator)
     clock.now += FAILURE_WINDOW_SECONDS - 1
-    assert_refused(gate)
-    assert wait_for(gate) == 4  # a second too early
+    assert_refused(authenticator)
+    assert wait_for(authenticator) == 4  # one second before the failures expire
 
     clock.now += FAILURE_WINDOW_SECONDS
-    fail_until_one_waits(gate)
-    assert wait_for(gate) == 1
+    fail_until_one_waits(authenticator)
+    assert wait_for(authenticator) == 1
 
 
-def test_many_at_once_get_no_more_attempts_than_one(users: UsersFile) -> None:
-    gate = PasswordAuthenticator(users)
+def test_concurrent_requests_share_the_allowed_attempts(users: UsersFile) -> None:
+    authenticator = PasswordAuthenticator(users)
     outcomes: list[type[Exception]] = []
     barrier = threading.Barrier(8)
 
@@ -131,7 +137,7 @@ def test_many_at_once_get_no_more_attempts_than_one(users: UsersFile) -> None:
         barrier.wait()
         for _ in range(4):
             try:
-                gate.authenticate("ann", "wrong", HOME)
+                authenticator.authenticate("ann", "wrong", HOME)
             except (Unauthenticated, TooManyAttempts) as error:
                 outcomes.append(type(error))
 
@@ -145,12 +151,12 @@ def test_many_at_once_get_no_more_attempts_than_one(users: UsersFile) -> None:
     assert outcomes.count(TooManyAttempts) == 32 - ATTEMPTS_BEFORE_BACKOFF
 
 
-def test_a_request_that_waits_for_argon2_does_not_get_an_attempt_that_was_used_meanwhile(
+def test_attempts_are_checked_again_after_waiting_for_argon2(
     users: UsersFile, runs: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second request checks the count, and then waits for the first one's argon2 run.
+    """The second request checks the count, then waits for the argon2 run of the first.
 
-    The clock, which is read when the count is checked, lets the first request go on.
+    The clock is read when the count is checked, and then lets the first request continue.
     """
     monkeypatch.setattr(passwords, "HASH_LOCK_TIMEOUT_SECONDS", 60)
     in_argon2, second_has_checked = threading.Event(), threading.Event()
@@ -169,23 +175,23 @@ def test_a_request_that_waits_for_argon2_does_not_get_an_attempt_that_was_used_m
             second_has_checked.set()
         return 1000
 
-    gate = PasswordAuthenticator(users, clock)
+    authenticator = PasswordAuthenticator(users, clock)
     for _ in range(ATTEMPTS_BEFORE_BACKOFF - 1):
-        assert_refused(gate)
+        assert_refused(authenticator)
     before = runs()
     monkeypatch.setattr(passwords, "_hasher", WaitingHasher())
-    first = threading.Thread(target=assert_refused, args=(gate,))
+    first = threading.Thread(target=assert_refused, args=(authenticator,))
     first.start()
     assert in_argon2.wait(60)
 
-    waits = wait_for(gate)
+    waits = wait_for(authenticator)
     first.join()
 
     assert (waits, runs() - before) == (1, 1)
 
 
-def test_a_request_waits_for_argon2_for_a_limited_time(
-    gate: PasswordAuthenticator, monkeypatch: pytest.MonkeyPatch
+def test_wait_for_argon2_is_limited(
+    authenticator: PasswordAuthenticator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(passwords, "HASH_LOCK_TIMEOUT_SECONDS", 0.01)
     in_argon2, done = threading.Event(), threading.Event()
@@ -198,19 +204,19 @@ def test_a_request_waits_for_argon2_for_a_limited_time(
             return not done.wait(60)
 
     monkeypatch.setattr(passwords, "_hasher", StuckHasher())
-    first = threading.Thread(target=assert_refused, args=(gate,))
+    first = threading.Thread(target=assert_refused, args=(authenticator,))
     first.start()
     assert in_argon2.wait(60)
 
     with pytest.raises(TooManyAttempts):
-        gate.authenticate("bob", "bob's", ELSEWHERE)
+        authenticator.authenticate("bob", "bob's", ELSEWHERE)
 
     done.set()
     first.join()
 
 
-def test_the_caches_are_used_by_one_thread_at_a_time(users: UsersFile) -> None:
-    """A TTLCache calls the clock, and a second thread in it could stop its time for good."""
+def test_caches_are_used_by_one_thread_at_a_time(users: UsersFile) -> None:
+    """TTLCache is not thread-safe: a second thread could freeze its clock for ever."""
     calls: list[bool] = []
     in_use = threading.Lock()
 
@@ -222,13 +228,13 @@ def test_the_caches_are_used_by_one_thread_at_a_time(users: UsersFile) -> None:
             in_use.release()
         return 1000
 
-    gate = PasswordAuthenticator(users, clock)
-    gate.authenticate("ann", "ann's", HOME)
+    authenticator = PasswordAuthenticator(users, clock)
+    authenticator.authenticate("ann", "ann's", HOME)
 
     def authenticate() -> None:
         for _ in range(10):
-            gate.authenticate("ann", "ann's", HOME)
-            assert_refused(gate, "nobody", TOO_LONG)
+            authenticator.authenticate("ann", "ann's", HOME)
+            assert_refused(authenticator, "nobody", TOO_LONG)
 
     threads = [threading.Thread(target=authenticate) for _ in range(4)]
     for thread in threads:
@@ -240,57 +246,59 @@ def test_the_caches_are_used_by_one_thread_at_a_time(users: UsersFile) -> None:
     assert all(calls)
 
 
-def test_who_was_wrong_is_remembered_of_the_last_ones_alone(
-    make_gate: Callable[[], PasswordAuthenticator], monkeypatch: pytest.MonkeyPatch
+def test_only_the_latest_failures_are_kept(
+    make_authenticator: Callable[[], PasswordAuthenticator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passwords, "MAX_CACHED", 3)  # two names, and their address
-    gate = make_gate()
-    fail_until_one_waits(gate, "bob")
-    fail_until_one_waits(gate, "ann")
-    assert wait_for(gate, "bob") == wait_for(gate, "ann") == 1
+    monkeypatch.setattr(passwords, "MAX_CACHED", 3)  # two users and their address
+    authenticator = make_authenticator()
+    fail_until_one_waits(authenticator, "bob")
+    fail_until_one_waits(authenticator, "ann")
+    assert wait_for(authenticator, "bob") == wait_for(authenticator, "ann") == 1
 
-    assert_refused(gate, "nobody")
+    assert_refused(authenticator, "nobody")
 
-    assert wait_for(gate, "ann") == 1
-    assert_refused(gate, "bob")
+    assert wait_for(authenticator, "ann") == 1
+    assert_refused(authenticator, "bob")
 
 
-def test_right_passwords_are_remembered_of_the_last_ones_alone(
-    make_gate: Callable[[], PasswordAuthenticator],
+def test_only_the_latest_verified_passwords_are_cached(
+    make_authenticator: Callable[[], PasswordAuthenticator],
     runs: Callable[[], int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(passwords, "MAX_CACHED", 1)
-    gate = make_gate()
-    gate.authenticate("ann", "ann's", ELSEWHERE)
-    gate.authenticate("bob", "bob's", ELSEWHERE)
-    gate.authenticate("bob", "bob's", ELSEWHERE)
+    authenticator = make_authenticator()
+    authenticator.authenticate("ann", "ann's", ELSEWHERE)
+    authenticator.authenticate("bob", "bob's", ELSEWHERE)
+    authenticator.authenticate("bob", "bob's", ELSEWHERE)
     assert runs() == 2
 
-    gate.authenticate("ann", "ann's", ELSEWHERE)
+    authenticator.authenticate("ann", "ann's", ELSEWHERE)
     assert runs() == 3
 
 
-def test_attempts_that_cost_nothing_wipe_out_no_memory_of_others(
-    make_gate: Callable[[], PasswordAuthenticator], monkeypatch: pytest.MonkeyPatch
+def test_unchecked_attempts_do_not_evict_failures(
+    make_authenticator: Callable[[], PasswordAuthenticator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise a burst of passwords that are not even checked would end every wait."""
+    """Otherwise a burst of passwords that are never checked would end every back-off."""
     monkeypatch.setattr(passwords, "MAX_CACHED", 20)
-    gate = make_gate()
-    fail_until_one_waits(gate)
+    authenticator = make_authenticator()
+    fail_until_one_waits(authenticator)
 
     for number in range(40):
-        assert_refused(gate, f"nobody{number}", TOO_LONG)
+        assert_refused(authenticator, f"nobody{number}", TOO_LONG)
 
-    assert wait_for(gate) == 1
+    assert wait_for(authenticator) == 1
 
 
-def test_long_names_take_no_more_memory_than_short_ones(gate: PasswordAuthenticator) -> None:
-    """A body of /auth/token may hold a name of a megabyte, and who is wrong is remembered."""
+def test_long_names_use_no_more_memory_than_short_ones(
+    authenticator: PasswordAuthenticator,
+) -> None:
+    """A request to /auth/token may hold a name of a megabyte, and its failure is stored."""
     tracemalloc.start()
     try:
         for number in range(20):
-            assert_refused(gate, f"{number}" + "x" * 1_000_000, TOO_LONG)
+            assert_refused(authenticator, f"{number}" + "x" * 1_000_000, TOO_LONG)
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""The key that tokens are signed with: made once, for its owner's eyes alone."""
+"""The key that signs tokens: created once, and readable only by its owner."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from xcom_server.auth.tokens import MIN_KEY_BYTES, InvalidKeyFile, load_or_creat
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022])
-def test_a_key_is_made_for_its_owners_eyes_alone(tmp_path: Path, mask: int) -> None:
+def test_new_key_is_readable_only_by_its_owner(tmp_path: Path, mask: int) -> None:
     path = tmp_path / "token.key"
     before = os.umask(mask)
     try:
@@ -23,7 +23,7 @@ def test_a_key_is_made_for_its_owners_eyes_alone(tmp_path: Path, mask: int) -> N
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_key_is_kept(tmp_path: Path) -> None:
+def test_existing_key_is_reused(tmp_path: Path) -> None:
     made = load_or_create_key(tmp_path / "token.key")
     text = (tmp_path / "token.key").read_bytes()
 
@@ -31,30 +31,30 @@ def test_a_key_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "token.key").read_bytes() == text
 
 
-def test_no_two_keys_are_the_same(tmp_path: Path) -> None:
+def test_keys_differ_between_files(tmp_path: Path) -> None:
     assert load_or_create_key(tmp_path / "one") != load_or_create_key(tmp_path / "two")
 
 
-def test_an_operators_own_key_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_key_of_an_operator_is_used_as_is(tmp_path: Path) -> None:
     path = tmp_path / "token.key"
     path.write_bytes(b"\xff" + b"k" * (MIN_KEY_BYTES - 1) + b"\n")
 
     assert load_or_create_key(path) == b"\xff" + b"k" * (MIN_KEY_BYTES - 1)
 
 
-def test_of_many_who_make_a_key_all_get_the_same(tmp_path: Path) -> None:
+def test_concurrent_creators_get_the_same_key(tmp_path: Path) -> None:
     for round_number in range(10):
         path = tmp_path / f"{round_number}.key"
         barrier = threading.Barrier(8)
         keys: list[bytes] = []
 
-        def begin_together(
+        def load_together(
             path: Path = path, barrier: threading.Barrier = barrier, keys: list[bytes] = keys
         ) -> None:
             barrier.wait()
             keys.append(load_or_create_key(path))
 
-        threads = [threading.Thread(target=begin_together) for _ in range(8)]
+        threads = [threading.Thread(target=load_together) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -68,7 +68,7 @@ def test_of_many_who_make_a_key_all_get_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"\n", b"short", b" " * 200, b"k" * (MIN_KEY_BYTES - 1) + b"\n"]
 )
-def test_a_short_key_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+def test_short_key_is_rejected_and_not_overwritten(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "token.key"
     path.write_bytes(content)
 
@@ -93,9 +93,7 @@ def test_a_short_key_is_refused_and_left_alone(tmp_path: Path, content: bytes) -
         ("x" * 300, "File name too long"),
     ],
 )
-def test_a_path_that_cannot_be_used_is_told_in_a_line(
-    tmp_path: Path, name: str, reason: str
-) -> None:
+def test_unusable_path_is_reported_in_one_line(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
 

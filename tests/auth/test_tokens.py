@@ -1,4 +1,4 @@
-"""Tokens: good for a user that there is, for a time, and made by this server alone."""
+"""Tokens: valid for an existing user until they expire, if signed with the server's key."""
 
 import base64
 import json
@@ -25,10 +25,10 @@ def tokens(users: UsersFile) -> Tokens:
     return Tokens(KEY, users, SECONDS)
 
 
-def made(
+def make_token(
     *, key: bytes | None = KEY, algorithm: str = "HS512", without: str = "", **claims: Any
 ) -> str:
-    """Return a token as the server makes it, but for what is given."""
+    """Return a token like the server's, except for the given arguments."""
     now = int(time.time())
     all_claims = {
         "sub": "ann",
@@ -44,16 +44,16 @@ def made(
     return jwt.api_jws.encode(json.dumps(all_claims).encode(), key, algorithm)
 
 
-def part(data: object) -> str:
+def encode_part(data: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
 
 
-def test_a_token_stands_for_its_user(tokens: Tokens, users: UsersFile) -> None:
+def test_token_verifies_to_its_user(tokens: Tokens, users: UsersFile) -> None:
     for user in users.users().values():
         assert tokens.verify(tokens.issue(user)) == user
 
 
-def test_a_token_says_what_airflows_say(tokens: Tokens, users: UsersFile) -> None:
+def test_token_has_airflows_header_and_claims(tokens: Tokens, users: UsersFile) -> None:
     before = int(time.time())
     token = tokens.issue(users.users()["ann"])
 
@@ -71,7 +71,7 @@ def test_a_token_says_what_airflows_say(tokens: Tokens, users: UsersFile) -> Non
     assert "argon2" not in json.dumps(claims)
 
 
-def test_no_two_tokens_have_one_id(tokens: Tokens, users: UsersFile) -> None:
+def test_token_ids_are_unique(tokens: Tokens, users: UsersFile) -> None:
     ids = {
         jwt.decode(tokens.issue(users.users()["ann"]), KEY, ["HS512"], audience=AUDIENCE)["jti"]
         for _ in range(20)
@@ -83,7 +83,7 @@ def test_no_two_tokens_have_one_id(tokens: Tokens, users: UsersFile) -> None:
 @pytest.mark.parametrize(
     ("at_most", "seconds"), [(None, SECONDS), (60, 60), (SECONDS, SECONDS), (SECONDS + 1, SECONDS)]
 )
-def test_a_token_is_good_for_the_shorter_time(
+def test_token_lifetime_is_the_shorter_limit(
     tokens: Tokens, users: UsersFile, at_most: int | None, seconds: int
 ) -> None:
     token = tokens.issue(users.users()["ann"], at_most)
@@ -93,9 +93,9 @@ def test_a_token_is_good_for_the_shorter_time(
 
 
 @pytest.mark.parametrize("past", [0, 1, 10**6])
-def test_a_token_expires(tokens: Tokens, past: int) -> None:
+def test_expired_token_is_rejected(tokens: Tokens, past: int) -> None:
     with pytest.raises(TokenExpired):
-        tokens.verify(made(exp=int(time.time()) - past))
+        tokens.verify(make_token(exp=int(time.time()) - past))
 
 
 def test_a_token_that_was_issued_expires(
@@ -123,30 +123,42 @@ def test_a_token_that_was_good_before_expires(
             tokens.verify(issued)
 
 
-def test_a_token_is_good_where_the_clock_is_behind(tokens: Tokens) -> None:
+def test_token_is_valid_if_the_clock_is_behind(tokens: Tokens) -> None:
     later = int(time.time()) + 300
 
-    assert tokens.verify(made(iat=later, nbf=later)).name == "ann"
+    assert tokens.verify(make_token(iat=later, nbf=later)).name == "ann"
 
 
 @pytest.mark.parametrize("expired", [False, True])
 @pytest.mark.parametrize(
     "token",
     [
-        lambda **claims: made(key=OTHER_KEY, **claims),
-        lambda **claims: made(algorithm="HS256", **claims),
-        lambda **claims: made(algorithm="HS384", **claims),
-        lambda **claims: made(key=None, algorithm="none", **claims),
-        lambda **claims: made(**claims).rpartition(".")[0] + ".",
-        lambda **claims: made(**claims).rpartition(".")[0],
-        lambda **claims: made(**claims) + "A",
-        lambda **claims: part({"alg": "HS512"}) + "." + made(**claims).partition(".")[2],
+        lambda **claims: make_token(key=OTHER_KEY, **claims),
+        lambda **claims: make_token(algorithm="HS256", **claims),
+        lambda **claims: make_token(algorithm="HS384", **claims),
+        lambda **claims: make_token(key=None, algorithm="none", **claims),
+        lambda **claims: make_token(**claims).rpartition(".")[0] + ".",
+        lambda **claims: make_token(**claims).rpartition(".")[0],
+        lambda **claims: make_token(**claims) + "A",
+        lambda **claims: (
+            encode_part({"alg": "HS512"}) + "." + make_token(**claims).partition(".")[2]
+        ),
+    ],
+    ids=[
+        "another key",
+        "HS256",
+        "HS384",
+        "unsigned",
+        "empty signature",
+        "no signature",
+        "longer signature",
+        "another header",
     ],
 )
-def test_a_token_that_is_not_signed_with_the_key_is_never_looked_into(
+def test_token_with_a_bad_signature_is_invalid_even_if_expired(
     tokens: Tokens, token: Any, expired: bool
 ) -> None:
-    """Also an expired one: else it would tell that it had been good."""
+    """The expiry of a forged token must not be reported: it would look like a genuine token."""
     claims = {"exp": int(time.time()) - 5} if expired else {}
 
     with pytest.raises(InvalidToken):
@@ -175,17 +187,17 @@ def test_a_token_that_is_not_signed_with_the_key_is_never_looked_into(
         {"jti": 5},
     ],
 )
-def test_a_token_for_something_else_is_invalid(tokens: Tokens, claims: dict[str, Any]) -> None:
-    assert tokens.verify(made()).name == "ann"
+def test_token_with_a_wrong_claim_is_invalid(tokens: Tokens, claims: dict[str, Any]) -> None:
+    assert tokens.verify(make_token()).name == "ann"
 
     with pytest.raises(InvalidToken):
-        tokens.verify(made(**claims))
+        tokens.verify(make_token(**claims))
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-def test_a_token_without_a_claim_is_invalid(tokens: Tokens, claim: str) -> None:
+def test_token_without_a_claim_is_invalid(tokens: Tokens, claim: str) -> None:
     with pytest.raises(InvalidToken):
-        tokens.verify(made(without=claim))
+        tokens.verify(make_token(without=claim))
 
 
 @pytest.mark.parametrize(
@@ -203,28 +215,28 @@ def test_a_token_without_a_claim_is_invalid(tokens: Tokens, claim: str) -> None:
         "é.é.é",
         "\0.\0.\0",
         "\ud800",
-        part({"alg": "HS512"}) + "." + part({}) + ".",
-        part([]) + "." + part({}) + ".eA",
-        part({"alg": None}) + "." + part({}) + ".eA",
-        part({"alg": ["HS512"]}) + ".e30.eA",
-        part({"alg": "HS512", "kid": 5}) + ".e30.eA",
-        part("x") + ".e30.eA",
+        encode_part({"alg": "HS512"}) + "." + encode_part({}) + ".",
+        encode_part([]) + "." + encode_part({}) + ".eA",
+        encode_part({"alg": None}) + "." + encode_part({}) + ".eA",
+        encode_part({"alg": ["HS512"]}) + ".e30.eA",
+        encode_part({"alg": "HS512", "kid": 5}) + ".e30.eA",
+        encode_part("x") + ".e30.eA",
         base64.urlsafe_b64encode(b"[" * 6000).decode() + ".e30.eA",
     ],
 )
-def test_what_is_no_token_is_invalid(tokens: Tokens, token: str) -> None:
+def test_malformed_token_is_invalid(tokens: Tokens, token: str) -> None:
     with pytest.raises(InvalidToken):
         tokens.verify(token)
 
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b'"ann"', b"null", b"5", b"\xff", b"{bad"])
-def test_a_signed_token_without_claims_is_invalid(tokens: Tokens, payload: bytes) -> None:
+def test_signed_token_without_claims_is_invalid(tokens: Tokens, payload: bytes) -> None:
     with pytest.raises(InvalidToken):
         tokens.verify(jwt.api_jws.encode(payload, KEY, "HS512"))
 
 
-def test_the_role_is_the_one_that_the_file_gives_now(tokens: Tokens, path: Path) -> None:
-    token = made(role="admin")
+def test_token_returns_the_current_role(tokens: Tokens, path: Path) -> None:
+    token = make_token(role="admin")
     assert tokens.verify(token).role is Role.VIEWER
 
     write(path, {"ann": User("ann", Role.PUBLIC, CHEAP.hash("x"))})
@@ -233,8 +245,8 @@ def test_the_role_is_the_one_that_the_file_gives_now(tokens: Tokens, path: Path)
     assert tokens.verify(token).dag_ids is None
 
 
-def test_a_token_of_a_removed_user_is_no_good_at_once(tokens: Tokens, path: Path) -> None:
-    token = made()
+def test_token_of_a_removed_user_is_rejected_at_once(tokens: Tokens, path: Path) -> None:
+    token = make_token()
     assert tokens.verify(token).name == "ann"
 
     write(path, {})

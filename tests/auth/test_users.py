@@ -1,4 +1,4 @@
-"""The users file: read strictly, written whole, seen anew whenever it changes."""
+"""The users file: validated on reading, replaced atomically, and read again after a change."""
 
 import errno
 import json
@@ -36,8 +36,9 @@ def text(name: str = "ann", **fields: Any) -> str:
         User("Ünal 鍵", Role.PUBLIC, HASH),
         User("x" * MAX_NAME_LENGTH, Role.OP, HASH, frozenset({"etl", "ä/🙂 \n", "~a"})),
     ],
+    ids=["any DAG", "no DAG", "non-ASCII name", "longest name"],
 )
-def test_what_is_written_is_read_back(tmp_path: Path, user: User) -> None:
+def test_written_users_are_read_back(tmp_path: Path, user: User) -> None:
     path = tmp_path / "users.json"
 
     write(path, {user.name: user, "eve": User("eve", Role.USER, HASH)})
@@ -45,7 +46,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, user: User) -> None:
     assert read(path) == {user.name: user, "eve": User("eve", Role.USER, HASH)}
 
 
-def test_nobody_at_all_can_be_written(tmp_path: Path) -> None:
+def test_empty_users_file_can_be_written(tmp_path: Path) -> None:
     write(tmp_path / "users.json", {})
 
     assert read(tmp_path / "users.json") == {}
@@ -56,7 +57,7 @@ def test_nobody_at_all_can_be_written(tmp_path: Path) -> None:
     ("mode_before", "mode"),
     [(None, 0o600), (0o600, 0o600), (0o640, 0o640), (0o644, 0o640), (0o666, 0o660)],
 )
-def test_its_owner_alone_may_read_the_file_or_whom_its_mode_lets(
+def test_new_file_is_private_and_existing_mode_is_kept(
     tmp_path: Path, mode_before: int | None, mode: int
 ) -> None:
     path = tmp_path / "users.json"
@@ -73,27 +74,27 @@ def test_its_owner_alone_may_read_the_file_or_whom_its_mode_lets(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def broken_write(path: Path) -> None:
+def fail_to_write(path: Path) -> None:
     with pytest.raises(TypeError):
         write(path, {"ann": User("ann", Role.VIEWER, b"no text")})  # type: ignore[arg-type]
 
 
-def test_a_write_that_breaks_off_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+def test_failed_write_leaves_the_file_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "users.json"
     write(path, {"ann": ANN})
 
-    broken_write(path)
+    fail_to_write(path)
 
     assert read(path) == {"ann": ANN}
 
 
-def test_a_write_that_breaks_off_leaves_no_other_file(tmp_path: Path) -> None:
-    broken_write(tmp_path / "users.json")
+def test_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
+    fail_to_write(tmp_path / "users.json")
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_write_to_a_full_disk_leaves_the_file_and_no_other(
+def test_write_to_a_full_disk_leaves_only_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(descriptor: int) -> None:
@@ -126,7 +127,7 @@ def test_a_write_to_a_full_disk_leaves_the_file_and_no_other(
         ('{"users": null}', "it must be a JSON object with an object `users`"),
     ],
 )
-def test_a_file_that_holds_no_users_is_refused(tmp_path: Path, content: str, words: str) -> None:
+def test_file_without_users_is_rejected(tmp_path: Path, content: str, words: str) -> None:
     path = tmp_path / "users.json"
     path.write_text(content, encoding="utf-8")
 
@@ -137,7 +138,7 @@ def test_a_file_that_holds_no_users_is_refused(tmp_path: Path, content: str, wor
     assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_utf_8_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "users.json"
     path.write_bytes(b'{"users": {"\xff": {}}}')
 
@@ -171,7 +172,7 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         ({"Role": "admin"}, "must be an object with only role, password and dags"),
     ],
 )
-def test_a_bad_user_is_named_with_what_is_wrong(
+def test_error_names_the_invalid_user_and_field(
     tmp_path: Path, fields: dict[str, Any], words: str
 ) -> None:
     path = tmp_path / "users.json"
@@ -185,7 +186,7 @@ def test_a_bad_user_is_named_with_what_is_wrong(
 
 
 @pytest.mark.parametrize("fields", [[], "viewer", None, 5])
-def test_a_user_that_is_no_object_is_named(tmp_path: Path, fields: Any) -> None:
+def test_error_names_a_user_that_is_not_an_object(tmp_path: Path, fields: Any) -> None:
     path = tmp_path / "users.json"
     path.write_text(json.dumps({"users": {"ann": fields}}))
 
@@ -196,7 +197,7 @@ def test_a_user_that_is_no_object_is_named(tmp_path: Path, fields: Any) -> None:
 
 
 @pytest.mark.parametrize("missing", ["role", "password"])
-def test_a_user_without_a_role_or_a_password_is_named(tmp_path: Path, missing: str) -> None:
+def test_error_names_a_user_without_a_role_or_password(tmp_path: Path, missing: str) -> None:
     fields = {"role": "viewer", "password": HASH}
     del fields[missing]
     path = tmp_path / "users.json"
@@ -210,7 +211,7 @@ def test_a_user_without_a_role_or_a_password_is_named(tmp_path: Path, missing: s
     "name",
     ["", "a:b", ":", "a\n", "a\0", "\x1b[2J", "\u202e", "\ud800", "x" * (MAX_NAME_LENGTH + 1)],
 )
-def test_a_name_that_nobody_could_give_is_refused(tmp_path: Path, name: str) -> None:
+def test_invalid_user_name_is_rejected(tmp_path: Path, name: str) -> None:
     path = tmp_path / "users.json"
     path.write_text(text(name))
 
@@ -223,11 +224,11 @@ def test_a_name_that_nobody_could_give_is_refused(tmp_path: Path, name: str) -> 
     assert len(str(error.value)) < 2 * MAX_NAME_LENGTH + 100
 
 
-def test_a_users_repr_never_shows_the_hash() -> None:
-    shown = repr(User("ann", Role.VIEWER, HASH))
+def test_repr_of_a_user_never_shows_the_hash() -> None:
+    text_of_user = repr(User("ann", Role.VIEWER, HASH))
 
-    assert "ann" in shown
-    assert "argon2" not in shown
+    assert "ann" in text_of_user
+    assert "argon2" not in text_of_user
     assert "argon2" not in str({"ann": ANN})
 
 
@@ -241,15 +242,15 @@ def test_a_users_repr_never_shows_the_hash() -> None:
         ("admin", True, True),
     ],
 )
-def test_each_role_may_what_those_before_it_may(role: str, may_read: bool, may_write: bool) -> None:
+def test_roles_permit_reads_and_writes(role: str, may_read: bool, may_write: bool) -> None:
     assert (Role(role).may_read, Role(role).may_write) == (may_read, may_write)
 
 
-def test_there_is_no_other_role() -> None:
+def test_roles_are_those_of_airflow() -> None:
     assert [str(role) for role in Role] == ["public", "viewer", "user", "op", "admin"]
 
 
-def test_a_change_is_seen_at_once(tmp_path: Path) -> None:
+def test_changed_file_is_read_at_once(tmp_path: Path) -> None:
     path = tmp_path / "users.json"
     write(path, {"ann": ANN})
     users = UsersFile(path)
@@ -262,14 +263,14 @@ def test_a_change_is_seen_at_once(tmp_path: Path) -> None:
     assert list(users.users()) == ["eve"]
 
 
-def test_a_file_that_did_not_change_is_read_once(path: Path) -> None:
+def test_unchanged_file_is_read_once(path: Path) -> None:
     users = UsersFile(path)
 
     assert users.users() is users.users()
 
 
 @pytest.mark.parametrize(
-    "harm",
+    "damage",
     [
         lambda path: path.unlink(),
         lambda path: path.write_text("{bad"),
@@ -277,13 +278,14 @@ def test_a_file_that_did_not_change_is_read_once(path: Path) -> None:
         lambda path: path.write_text(text(role=[])),
         lambda path: (path.unlink(), path.mkdir()),
     ],
+    ids=["removed", "not JSON", "unknown role", "role is a list", "a folder"],
 )
-def test_a_file_that_goes_bad_leaves_its_last_users_and_a_line(
-    path: Path, caplog: pytest.LogCaptureFixture, harm: Any
+def test_damaged_file_keeps_the_last_users_and_is_logged(
+    path: Path, caplog: pytest.LogCaptureFixture, damage: Any
 ) -> None:
     users = UsersFile(path)
     before = users.users()
-    harm(path)
+    damage(path)
 
     with caplog.at_level(logging.ERROR):
         assert users.users() == before
@@ -293,7 +295,7 @@ def test_a_file_that_goes_bad_leaves_its_last_users_and_a_line(
     assert "argon2" not in line
 
 
-def test_a_file_that_is_good_again_is_read_again(path: Path) -> None:
+def test_repaired_file_is_read_again(path: Path) -> None:
     users = UsersFile(path)
     users.users()
     path.write_text("{bad")
@@ -304,7 +306,7 @@ def test_a_file_that_is_good_again_is_read_again(path: Path) -> None:
     assert list(users.users()) == ["eve"]
 
 
-def test_a_file_that_never_was_is_refused_with_how_to_make_it(tmp_path: Path) -> None:
+def test_error_for_a_missing_file_shows_how_to_create_it(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(InvalidUsersFile) as error:
             UsersFile(tmp_path / "none.json").users()
@@ -315,7 +317,7 @@ def test_a_file_that_never_was_is_refused_with_how_to_make_it(tmp_path: Path) ->
     )
 
 
-def test_a_broken_file_is_logged_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_broken_file_is_logged_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     users = UsersFile(path)
     known = users.users()
     path.write_text("broken")
@@ -333,7 +335,7 @@ def test_a_broken_file_is_logged_once(path: Path, caplog: pytest.LogCaptureFixtu
     assert caplog.records[-1].getMessage() == f"Reloaded the users file {path}."
 
 
-def test_a_file_keeps_its_mode_and_a_link_to_it_stays_a_link(path: Path, tmp_path: Path) -> None:
+def test_write_keeps_the_mode_and_a_symbolic_link(path: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.json"
     link.symlink_to(path)
     path.chmod(0o640)
