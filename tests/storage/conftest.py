@@ -1,4 +1,4 @@
-"""A store on every database that the contract holds for."""
+"""Fixtures: a store on every supported database."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,7 +18,7 @@ from tests.support.stores import MakeStore, OpenBackend
 
 @pytest.fixture
 def open_backend() -> Iterator[OpenBackend]:
-    """Yield a function that opens a backend, which is closed after the test."""
+    """Yield a function that opens a backend, and close the backend after the test."""
     with ExitStack() as opened:
 
         def open_(*arguments: Any) -> Backend:
@@ -43,7 +43,7 @@ def backend(
 
 @pytest.fixture
 def make_store(backend: Backend) -> MakeStore:
-    """Return a function that opens a store; the contract tests know no more about the store."""
+    """Return a function that opens a store; the tests of the contract use only this."""
     return partial(SqlXComStore, backend)
 
 

@@ -1,4 +1,4 @@
-"""Connections that are lost: replaced where nobody needs to know, and told where somebody does."""
+"""Lost connections: they are replaced and retried, or reported if the outcome is in doubt."""
 
 import socket
 import threading
@@ -25,7 +25,7 @@ from tests.support.stores import OpenBackend, limited
 NAME = XComKey("d", "r", "t", -1, "k")
 
 
-def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(
+def test_failed_commit_of_one_statement_is_in_doubt(
     postgres_url: str, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(emptied(postgres_url))
@@ -45,7 +45,7 @@ def test_a_commit_of_one_statement_that_nobody_heard_of_is_in_doubt(
     assert lost.value.in_doubt
 
 
-def test_a_connection_that_is_lost_while_it_commits_leaves_the_change_in_doubt(
+def test_connection_lost_during_commit_leaves_the_change_in_doubt(
     postgres_url: str, open_backend: OpenBackend
 ) -> None:
     backend, other = open_backend(emptied(postgres_url)), open_backend(postgres_url)
@@ -69,7 +69,7 @@ def test_a_connection_that_is_lost_while_it_commits_leaves_the_change_in_doubt(
     assert lost.value.in_doubt
 
 
-def test_nothing_is_in_doubt_of_a_change_that_met_no_entry(
+def test_change_of_a_missing_entry_needs_no_commit(
     postgres_url: str, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(emptied(postgres_url))
@@ -77,55 +77,55 @@ def test_nothing_is_in_doubt_of_a_change_that_met_no_entry(
 
     @event.listens_for(backend.engine, "checkout")
     def refuse_commits(connection: Any, *_: Any) -> None:
-        connection.commit = lambda: pytest.fail("there is nothing to commit")
+        connection.commit = lambda: pytest.fail("a missing entry was committed")
 
     for change in (store.delete, lambda name: store.replace_value(name, "2")):
         with pytest.raises(EntryNotFound):
             change(NAME)
 
 
-class Forgetful:
-    """A way to PostgreSQL that can forget its connections, without a word to either end."""
+class BlackHoleProxy:
+    """A proxy to PostgreSQL that can silently stop forwarding its connections."""
 
-    def __init__(self, place: str) -> None:
-        self._place = place
+    def __init__(self, socket_path: str) -> None:
+        self._socket_path = socket_path
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.sockets: list[socket.socket] = [self._listener]
-        self.forgotten = threading.Event()
+        self.dropped = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def forget(self) -> None:
-        """Pass nothing on any more over the connections that there are."""
-        self.forgotten.set()
-        self.forgotten = threading.Event()
+    def drop_connections(self) -> None:
+        """Stop forwarding data over the existing connections, without closing them."""
+        self.dropped.set()
+        self.dropped = threading.Event()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
-                here, there = self._listener.accept()[0], socket.socket(socket.AF_UNIX)
-                there.connect(self._place)
-                self.sockets += [here, there]
-                for each in ((here, there), (there, here)):
+                downstream, upstream = self._listener.accept()[0], socket.socket(socket.AF_UNIX)
+                upstream.connect(self._socket_path)
+                self.sockets += [downstream, upstream]
+                for each in ((downstream, upstream), (upstream, downstream)):
                     threading.Thread(
-                        target=self._pass_on, args=(*each, self.forgotten), daemon=True
+                        target=self._forward, args=(*each, self.dropped), daemon=True
                     ).start()
 
     @staticmethod
-    def _pass_on(source: socket.socket, target: socket.socket, gone: threading.Event) -> None:
+    def _forward(source: socket.socket, target: socket.socket, dropped: threading.Event) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                if not gone.is_set():
+                if not dropped.is_set():
                     target.sendall(data)
 
 
-def test_of_connections_that_were_lost_in_silence_the_first_condemns_the_others(
+def test_one_dead_connection_invalidates_the_pool(
     postgres_url: str, open_backend: OpenBackend
 ) -> None:
     real = make_url(emptied(postgres_url))
-    way = Forgetful(f"{real.query['host']}/.s.PGSQL.{real.query['port']}")
+    proxy = BlackHoleProxy(f"{real.query['host']}/.s.PGSQL.{real.query['port']}")
     backend = open_backend(
-        f"postgresql+psycopg://postgres@127.0.0.1:{way.port}/postgres",
+        f"postgresql+psycopg://postgres@127.0.0.1:{proxy.port}/postgres",
         limited(statement_timeout_seconds=1),
     )
     store = SqlXComStore(backend)
@@ -133,17 +133,17 @@ def test_of_connections_that_were_lost_in_silence_the_first_condemns_the_others(
     with ExitStack() as used:
         for _ in range(ATTEMPTS):
             used.enter_context(backend.engine.connect()).scalar(select(func.pg_backend_pid()))
-    way.forget()
+    proxy.drop_connections()
 
     with pytest.raises(Unavailable, match="does not respond"):
         store.get(NAME)
     assert store.get(NAME).value == "1"
 
-    for each in way.sockets:
+    for each in proxy.sockets:
         each.close()
 
 
-USES: dict[str, Callable[[SqlXComStore, Executor], Any]] = {
+CALLS: dict[str, Callable[[SqlXComStore, Executor], Any]] = {
     "read": lambda store, _: store.get(NAME),
     "change": lambda store, _: store.replace_value(NAME, "2"),
     "transaction": lambda _, executor: executor.transaction(
@@ -152,25 +152,25 @@ USES: dict[str, Callable[[SqlXComStore, Executor], Any]] = {
 }
 
 
-@pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_lost_connections_are_replaced_without_anybody_noticing(
-    postgres_url: str, use: Callable[[SqlXComStore, Executor], Any], open_backend: OpenBackend
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_lost_connections_are_replaced_transparently(
+    postgres_url: str, call: Callable[[SqlXComStore, Executor], Any], open_backend: OpenBackend
 ) -> None:
     backend, other = open_backend(emptied(postgres_url)), open_backend(postgres_url)
     executor = Executor(backend, Observer())
     store = SqlXComStore(backend)
     store.create(NAME, "1")
-    with ExitStack() as used:  # as many connections as it takes to outlast all attempts
+    with ExitStack() as used:  # more lost connections than attempts
         connections = [used.enter_context(backend.engine.connect()) for _ in range(ATTEMPTS + 1)]
         processes = [connection.scalar(select(func.pg_backend_pid())) for connection in connections]
     with other.engine.connect() as connection:
         for process in processes:
             connection.execute(select(func.pg_terminate_backend(process, 5000)))
 
-    assert use(store, executor)
+    assert call(store, executor)
 
 
-def test_two_stale_connections_in_a_row_are_no_failure_of_the_server(
+def test_two_stale_connections_in_a_row_are_unavailable(
     database_url: str, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(database_url)
@@ -184,7 +184,7 @@ def test_two_stale_connections_in_a_row_are_no_failure_of_the_server(
         store.get(NAME)
 
 
-def test_a_store_that_cannot_be_prepared_keeps_no_connection_over_a_fork(
+def test_failed_prepare_keeps_no_connection_open(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(postgres_url)

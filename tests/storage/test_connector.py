@@ -1,4 +1,4 @@
-"""Connecting to PostgreSQL: a time-out, after which a late connection or error is disposed of."""
+"""Connecting to PostgreSQL: the time-out, and connections or errors that arrive after it."""
 
 import threading
 from typing import Any
@@ -64,8 +64,10 @@ def test_error_that_arrives_after_the_timeout_is_dropped(
     assert unhandled == []
 
 
-@pytest.mark.parametrize("outcome", ["a connection", psycopg.OperationalError("refused")])
-def test_what_the_driver_reports_in_time_is_passed_on(
+@pytest.mark.parametrize(
+    "outcome", ["a connection", psycopg.OperationalError("refused")], ids=["connection", "error"]
+)
+def test_result_within_the_timeout_is_passed_on(
     monkeypatch: pytest.MonkeyPatch, outcome: Any
 ) -> None:
     driver = Driver(outcome)

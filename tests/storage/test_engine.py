@@ -1,4 +1,4 @@
-"""A database that cannot be reached is told in a line, with what to do."""
+"""Opening a database: errors are one line that shows what to do."""
 
 import multiprocessing
 import sys
@@ -11,7 +11,7 @@ from xcom_server.storage.opening import connected_backend
 from xcom_server.storage.sql import schema
 
 
-def test_a_driver_that_is_not_installed_is_named_with_what_brings_it(
+def test_error_for_a_missing_driver_shows_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
@@ -23,7 +23,7 @@ def test_a_driver_that_is_not_installed_is_named_with_what_brings_it(
         pass
 
 
-def test_a_database_that_does_not_answer_is_told_without_the_password() -> None:
+def test_connection_error_does_not_show_the_password() -> None:
     with (
         pytest.raises(DatabaseUnusable) as error,
         connected_backend("postgresql://u:hunter2@127.0.0.1:1/x"),
@@ -34,8 +34,8 @@ def test_a_database_that_does_not_answer_is_told_without_the_password() -> None:
     assert "hunter2" not in str(error.value)
 
 
-def open_it(url: str) -> str:
-    """Return what went wrong where a database is opened, if anything."""
+def open_error(url: str) -> str:
+    """Open a database and return the error, or an empty string."""
     try:
         with connected_backend(url) as backend:
             schema.ensure_current(backend)
@@ -44,8 +44,8 @@ def open_it(url: str) -> str:
     return ""
 
 
-def test_those_who_open_a_new_file_at_once_all_find_it_usable(tmp_path: Path) -> None:
+def test_concurrent_processes_can_open_a_new_file(tmp_path: Path) -> None:
     with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(open_it, [f"sqlite:///{tmp_path}/first.db"] * 8))  # until all have started
+        list(pool.map(open_error, [f"sqlite:///{tmp_path}/first.db"] * 8))  # starts all processes
         for number in range(10):
-            assert list(pool.map(open_it, [f"sqlite:///{tmp_path}/{number}.db"] * 4)) == [""] * 4
+            assert list(pool.map(open_error, [f"sqlite:///{tmp_path}/{number}.db"] * 4)) == [""] * 4

@@ -1,4 +1,4 @@
-"""What a database cannot do now is told as such, and what it undid for others is tried again."""
+"""The executor: database failures raise Unavailable, and transient errors are retried."""
 
 import sqlite3
 import threading
@@ -40,39 +40,39 @@ def failing(errors: list[Exception]) -> Callable[[Connection], str]:
     return work
 
 
-def test_while_a_database_is_silent_one_at_a_time_finds_out_and_the_others_are_told_soon(
+def test_open_breaker_lets_one_probe_through_and_fails_the_rest_fast(
     postgres_url: str, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(postgres_url)
     executor = Executor(backend, Observer())
-    silence, asked = threading.Event(), threading.Event()
-    gone = NoResponse("no answer")
+    timed_out, probing = threading.Event(), threading.Event()
+    gone = NoResponse("no response")
 
     def wait(connection: Connection) -> None:
-        asked.set()
-        silence.wait(30)
+        probing.set()
+        timed_out.wait(30)
         raise OperationalError("", {}, gone)
 
-    def first(work: Callable[[Connection], Any]) -> None:
+    def assert_unresponsive(work: Callable[[Connection], Any]) -> None:
         with pytest.raises(Unavailable, match="does not respond"):
             executor.transaction(work)
 
-    silence.set()
-    first(wait)  # from now on it is known
-    silence.clear()
-    asked.clear()
-    finding_out = threading.Thread(target=first, args=(wait,))
-    finding_out.start()
-    asked.wait(30)
+    timed_out.set()
+    assert_unresponsive(wait)  # opens the breaker
+    timed_out.clear()
+    probing.clear()
+    probe = threading.Thread(target=assert_unresponsive, args=(wait,))
+    probe.start()
+    probing.wait(30)
 
     with pytest.raises(Unavailable, match="does not respond"):
-        executor.transaction(lambda connection: "not asked")
-    silence.set()
-    finding_out.join()
-    assert executor.transaction(lambda connection: "asked") == "asked"
+        executor.transaction(lambda connection: "not executed")
+    timed_out.set()
+    probe.join()
+    assert executor.transaction(lambda connection: "executed") == "executed"
 
 
-def test_an_error_of_the_server_itself_is_no_fault_of_the_database(
+def test_programming_error_is_raised_unchanged(
     open_backend: OpenBackend,
 ) -> None:
     wrong = ProgrammingError("SELEC", {}, psycopg.errors.SyntaxError("no"))
@@ -81,7 +81,7 @@ def test_an_error_of_the_server_itself_is_no_fault_of_the_database(
         Executor(open_backend("sqlite://"), Observer()).transaction(failing([wrong]))
 
 
-def test_a_transaction_is_retried_a_few_times_after_transient_errors(backend: Backend) -> None:
+def test_transaction_is_retried_after_transient_errors(backend: Backend) -> None:
     executor = Executor(backend, Observer())
     error, reason = transient_error(backend)
 
@@ -90,7 +90,7 @@ def test_a_transaction_is_retried_a_few_times_after_transient_errors(backend: Ba
         executor.transaction(failing([error] * ATTEMPTS))
 
 
-def test_a_rolled_back_attempt_leaves_nothing_and_a_retry_stores_once(backend: Backend) -> None:
+def test_retry_after_a_rollback_stores_once(backend: Backend) -> None:
     executor = Executor(backend, Observer())
     undone = [transient_error(backend)[0]]
 
@@ -109,7 +109,7 @@ def test_a_rolled_back_attempt_leaves_nothing_and_a_retry_stores_once(backend: B
     assert len(rows) == 1
 
 
-def test_a_commit_that_nobody_heard_of_is_in_doubt(backend: Backend) -> None:
+def test_failed_commit_of_a_transaction_is_in_doubt(backend: Backend) -> None:
     def lose(connection: Connection) -> None:
         raise lost_connection(backend)
 
@@ -129,8 +129,9 @@ def test_a_commit_that_nobody_heard_of_is_in_doubt(backend: Backend) -> None:
         ("SELECT pg_sleep(60)", limited(statement_timeout_seconds=0.2, lock_timeout_seconds=30)),
         ("SELECT 1", limited(statement_timeout_seconds=30, lock_timeout_seconds=0.1)),
     ],
+    ids=["statement", "lock"],
 )
-def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
+def test_postgresql_statement_or_lock_times_out(
     postgres_url: str, statement: str, limits: Limits, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(postgres_url, limits)
@@ -152,7 +153,7 @@ def test_on_postgresql_a_statement_or_a_lock_that_takes_too_long_is_given_up(
     )
 
 
-def test_by_default_every_wait_of_a_request_ends_within_two_seconds() -> None:
+def test_default_timeouts_are_below_two_seconds() -> None:
     limits = limited()
     waits = [
         limits.pool_timeout_seconds,
@@ -164,7 +165,7 @@ def test_by_default_every_wait_of_a_request_ends_within_two_seconds() -> None:
     assert all(0 < wait < 2 for wait in waits)
 
 
-def test_a_sqlite_file_that_somebody_else_locks_can_be_read_and_not_written(
+def test_locked_sqlite_file_can_be_read_but_not_written(
     database_url: str, open_backend: OpenBackend
 ) -> None:
     store = SqlXComStore(open_backend(database_url, QUICK))
@@ -180,7 +181,7 @@ def test_a_sqlite_file_that_somebody_else_locks_can_be_read_and_not_written(
     store.delete(NAME)
 
 
-def test_a_full_disk_refuses_a_write_and_keeps_what_there_is(
+def test_full_disk_rejects_a_write_and_keeps_the_entry(
     database_url: str, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(database_url)
@@ -189,7 +190,7 @@ def test_a_full_disk_refuses_a_write_and_keeps_what_there_is(
 
     @event.listens_for(backend.engine, "checkout")
     def limit(connection: sqlite3.Connection, *_: Any) -> None:
-        connection.execute("PRAGMA max_page_count = 1")  # no more pages than there are
+        connection.execute("PRAGMA max_page_count = 1")  # no page can be added
 
     with pytest.raises(Unavailable, match="The disk of the database is full") as error:
         store.replace_value(NAME, '"' + "x" * 500_000 + '"')
@@ -198,7 +199,7 @@ def test_a_full_disk_refuses_a_write_and_keeps_what_there_is(
     assert store.get(NAME).value == '"old"'
 
 
-def test_a_read_only_database_is_read_and_not_written(
+def test_read_only_database_can_be_read_but_not_written(
     database_url: str, open_backend: OpenBackend
 ) -> None:
     writing = SqlXComStore(open_backend(database_url))
@@ -212,7 +213,7 @@ def test_a_read_only_database_is_read_and_not_written(
     assert store.get(NAME).value == "1"
 
 
-def test_nothing_is_stored_in_a_file_that_was_removed_or_replaced(
+def test_removed_or_replaced_file_is_not_written_to(
     database_url: str, empty_database: Path, open_backend: OpenBackend
 ) -> None:
     path = Path(database_url.removeprefix("sqlite:///"))
@@ -231,7 +232,7 @@ def test_nothing_is_stored_in_a_file_that_was_removed_or_replaced(
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b""])
-def test_a_file_that_is_no_database_is_told_as_damaged_or_without_tables(
+def test_file_that_is_not_a_database_is_unavailable(
     tmp_path: Path, content: bytes, open_backend: OpenBackend
 ) -> None:
     (tmp_path / "odd.db").write_bytes(content)
@@ -241,7 +242,7 @@ def test_a_file_that_is_no_database_is_told_as_damaged_or_without_tables(
         store.get(NAME)
 
 
-def test_a_folder_that_is_gone_is_told_for_reads_and_writes(
+def test_missing_folder_is_unavailable_for_reads_and_writes(
     tmp_path: Path, open_backend: OpenBackend
 ) -> None:
     store = SqlXComStore(open_backend(f"sqlite:///{tmp_path}/nowhere/x.db"))
@@ -255,9 +256,7 @@ def test_a_folder_that_is_gone_is_told_for_reads_and_writes(
             call()
 
 
-def test_whoever_finds_no_free_connection_is_told_in_time(
-    database_url: str, open_backend: OpenBackend
-) -> None:
+def test_wait_for_a_free_connection_times_out(database_url: str, open_backend: OpenBackend) -> None:
     backend = open_backend(database_url, limited(pool_size=1, pool_timeout_seconds=0.05))
 
     with backend.engine.connect(), pytest.raises(Unavailable, match="All connections"):
@@ -275,7 +274,7 @@ class Recorder(Observer):
 def test_each_statement_and_transaction_is_timed(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a clock that goes on by a second whenever it is looked at."""
+    """The clock advances by a second each time it is read."""
     monkeypatch.setattr(database_module, "time", SimpleNamespace(perf_counter=count().__next__))
     times: list[tuple[str, float]] = []
     store = SqlXComStore(backend, observer=Recorder(times))
@@ -287,11 +286,11 @@ def test_each_statement_and_transaction_is_timed(
     with pytest.raises(EntryNotFound):
         store.delete(NAME)
 
-    # Creating takes two where the task instance is not known yet.
+    # The first create of a task instance takes two writes.
     assert times == [("read", 1), ("write", 1), ("write", 1), ("write", 1), ("write", 1)]
 
 
-def test_of_many_that_create_one_name_exactly_one_is_accepted(backend: Backend) -> None:
+def test_one_of_concurrent_creates_is_accepted(backend: Backend) -> None:
     accepted: list[int] = []
     refused: list[int] = []
     start = threading.Barrier(8)
@@ -324,7 +323,7 @@ def test_of_many_that_create_one_name_exactly_one_is_accepted(backend: Backend) 
         "2024-01-02T03:04:05Z",
     ],
 )
-def test_a_moment_that_others_wrote_into_sqlite_is_read(
+def test_timestamp_written_by_another_program_is_read(
     database_url: str, text: str, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(database_url)
@@ -336,4 +335,4 @@ def test_a_moment_that_others_wrote_into_sqlite_is_read(
     found = [store.get(NAME).timestamp, store.list(XComFilter(), limit=1).entries[0].timestamp]
 
     assert found == [datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)] * 2
-    assert {moment.tzinfo for moment in found} == {UTC}
+    assert {timestamp.tzinfo for timestamp in found} == {UTC}

@@ -1,4 +1,4 @@
-"""Which fault an error of a driver means, as a sentence that reveals nothing."""
+"""Driver errors are classified as faults, whose reasons contain no details of the database."""
 
 import sqlite3
 
@@ -28,9 +28,7 @@ SQLITE = open_backend("sqlite://")
         (psycopg.OperationalError, "The database cannot be reached."),
     ],
 )
-def test_an_error_of_postgresql_is_a_sentence_that_reveals_nothing(
-    kind: type[psycopg.Error], reason: str
-) -> None:
+def test_postgresql_error_is_classified(kind: type[psycopg.Error], reason: str) -> None:
     fault = POSTGRES.classify(driver_error(kind))
 
     assert fault is not None
@@ -49,7 +47,7 @@ def test_an_error_of_postgresql_is_a_sentence_that_reveals_nothing(
         ("FATAL:  the database system is shutting down", "The database is shutting down."),
     ],
 )
-def test_what_postgresql_says_to_a_new_connection_is_classified(message: str, reason: str) -> None:
+def test_postgresql_connection_error_is_classified(message: str, reason: str) -> None:
     fault = POSTGRES.classify(OperationalError("", {}, psycopg.OperationalError(message)))
 
     assert fault is not None
@@ -68,7 +66,7 @@ def test_what_postgresql_says_to_a_new_connection_is_classified(message: str, re
         ("SQLITE_ERROR", "The database cannot be reached."),
     ],
 )
-def test_an_error_of_sqlite_is_a_sentence_that_reveals_nothing(name: str, reason: str) -> None:
+def test_sqlite_error_is_classified(name: str, reason: str) -> None:
     error = sqlite3.OperationalError("words with a path")
     error.sqlite_errorname = name
 
@@ -86,6 +84,6 @@ def test_an_error_of_sqlite_is_a_sentence_that_reveals_nothing(name: str, reason
         ValueError(),
     ],
 )
-def test_an_error_of_this_server_is_not_a_fault_of_the_database(error: Exception) -> None:
+def test_programming_error_is_not_a_database_fault(error: Exception) -> None:
     assert POSTGRES.classify(error) is None
     assert SQLITE.classify(error) is None

@@ -1,4 +1,4 @@
-"""Lists: what is met, how many in all, and in which order, the same on every database."""
+"""Lists: filters, totals and order, which are the same on every database."""
 
 import json
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from xcom_server.storage.store import XComStore
 
 from tests.support.stores import MakeStore
 
-MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
+DATE = datetime(2024, 1, 1, tzinfo=UTC)
 RUNS = {
-    "r1": (MOMENT, MOMENT),
-    "r2": (None, MOMENT + timedelta(hours=1)),
-    "R3": (MOMENT - timedelta(days=1), MOMENT + timedelta(microseconds=1)),
+    "r1": (DATE, DATE),
+    "r2": (None, DATE + timedelta(hours=1)),
+    "R3": (DATE - timedelta(days=1), DATE + timedelta(microseconds=1)),
 }
 
 
@@ -26,7 +26,7 @@ def entry(key: str, run: str = "r1", dag: str = "etl", **fields: Any) -> dict[st
 
 @pytest.fixture
 def filled(make_store: MakeStore) -> XComStore:
-    """Return a store with three runs, one of which belongs to no date, and six entries."""
+    """Return a store with three runs, one of them without a logical date, and six entries."""
     texts = [
         [
             entry("a", "r2"),
@@ -58,7 +58,7 @@ def keys(
     order: Sequence[Order] = (),
     **fields: Any,
 ) -> str:
-    """Return the keys listed, and check that as many are counted."""
+    """Return the listed keys, and check that the total is their number."""
     wanted = XComFilter(
         **fields,
         conditions=tuple(tuple(tuple(each) for each in condition) for condition in conditions),
@@ -102,10 +102,10 @@ def only(field: Any, operator: Any, operand: Any) -> list[list[Comparison]]:
         ("_" * 6, ["report"]),
     ],
 )
-def test_a_pattern_finds_the_same_on_every_database(
+def test_pattern_matches_the_same_on_every_database(
     store: XComStore, pattern: str, found: list[str]
 ) -> None:
-    """In any ASCII case; the Kelvin sign is no k, and é no É."""
+    """Case is ignored for ASCII only: the Kelvin sign is not a k, and é is not an É."""
     for key in ("report", "re%x", "re_x", "re\\x", "été", "ÉTÉ", "ß", "\u212a", "🙂"):
         store.create(XComKey("etl", "r1", "t", -1, key), "1")
     wanted = XComFilter(conditions=((tuple(only("key", "like", pattern)[0]),),))
@@ -117,7 +117,7 @@ def test_a_pattern_finds_the_same_on_every_database(
 
 
 @pytest.mark.parametrize("field", ["dag_id", "run_id", "task_id", "key"])
-def test_every_name_can_be_held_against_a_pattern(filled: XComStore, field: str) -> None:
+def test_every_id_can_be_filtered_by_a_pattern(filled: XComStore, field: str) -> None:
     assert keys(filled, only(field, "like", "%")) == keys(filled)
     assert keys(filled, only(field, "like", "no%")) == ""
 
@@ -137,25 +137,25 @@ def test_every_name_can_be_held_against_a_pattern(filled: XComStore, field: str)
         ("map_index", "eq", MAX_MAP_INDEX + 1, ""),
         ("map_index", "eq", -2, ""),
         ("map_index", "eq", 10**30, ""),
-        ("logical_date", "eq", MOMENT, "bcde"),
-        ("logical_date", "lt", MOMENT, "B"),
+        ("logical_date", "eq", DATE, "bcde"),
+        ("logical_date", "lt", DATE, "B"),
         ("logical_date", "gte", datetime(1, 1, 1, tzinfo=UTC), "Bbcde"),
         ("logical_date", "lte", datetime(9999, 12, 31, 23, 59, 59, 999999, UTC), "Bbcde"),
-        ("run_after", "gt", MOMENT, "Ba"),
-        ("run_after", "gte", MOMENT, "Babcde"),
-        ("run_after", "gt", MOMENT + timedelta(microseconds=1), "a"),
-        ("run_after", "lte", MOMENT + timedelta(microseconds=1), "Bbcde"),
+        ("run_after", "gt", DATE, "Ba"),
+        ("run_after", "gte", DATE, "Babcde"),
+        ("run_after", "gt", DATE + timedelta(microseconds=1), "a"),
+        ("run_after", "lte", DATE + timedelta(microseconds=1), "Bbcde"),
         ("timestamp", "lt", datetime(2020, 1, 1, tzinfo=UTC), "e"),
         ("timestamp", "eq", datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC), "e"),
     ],
 )
-def test_a_field_can_be_held_against_a_bound(
+def test_field_can_be_compared_with_a_value(
     filled: XComStore, field: str, operator: str, operand: Any, found: str
 ) -> None:
     assert "".join(sorted(keys(filled, only(field, operator, operand)))) == found
 
 
-def test_of_every_condition_one_alternative_is_met(filled: XComStore) -> None:
+def test_conditions_are_anded_and_alternatives_ored(filled: XComStore) -> None:
     one_of_two = [[Comparison("key", "eq", "b")], [Comparison("key", "eq", "e")]]
     a_range = [[Comparison("key", "gte", "c"), Comparison("key", "lt", "e")]]
 
@@ -181,7 +181,7 @@ def test_of_every_condition_one_alternative_is_met(filled: XComStore) -> None:
         (frozenset({"~"}), ""),
     ],
 )
-def test_entries_of_other_dags_do_not_exist(
+def test_entries_of_hidden_dags_are_not_listed(
     filled: XComStore, dag_ids: frozenset[str] | None, found: str
 ) -> None:
     assert keys(filled, dag_ids=dag_ids) == found
@@ -193,7 +193,7 @@ def test_entries_of_other_dags_do_not_exist(
 @pytest.mark.parametrize(
     "field", ["dag_id", "run_id", "task_id", "map_index", "key", "timestamp", "run_after"]
 )
-def test_a_list_can_be_ordered_by_every_field(filled: XComStore, field: Any) -> None:
+def test_list_can_be_sorted_by_every_field(filled: XComStore, field: Any) -> None:
     natural = filled.list(XComFilter(), limit=99).entries
 
     up = filled.list(XComFilter(), limit=99, order=[Order(field)]).entries
@@ -207,7 +207,7 @@ def test_a_list_can_be_ordered_by_every_field(filled: XComStore, field: Any) -> 
     ] == up
 
 
-def test_what_is_left_equal_keeps_the_natural_order_turned_round_with_the_first_field(
+def test_ties_sort_by_primary_key_in_the_direction_of_the_first_field(
     filled: XComStore,
 ) -> None:
     assert keys(filled) == "cBbdae"
@@ -218,7 +218,7 @@ def test_what_is_left_equal_keeps_the_natural_order_turned_round_with_the_first_
     assert keys(filled, order=[Order("map_index"), Order("map_index", True)]) == "cBbaed"
 
 
-def test_runs_without_a_date_come_together_in_that_order(filled: XComStore) -> None:
+def test_runs_without_a_date_sort_first_or_last(filled: XComStore) -> None:
     page = filled.list(XComFilter(), limit=99, order=[Order("logical_date")])
     dates = [each.logical_date for each in page.entries]
     known = [date for date in dates if date is not None]
@@ -228,7 +228,7 @@ def test_runs_without_a_date_come_together_in_that_order(filled: XComStore) -> N
 
 
 @pytest.mark.parametrize("index", [-2, MAX_MAP_INDEX + 1, 2**63, -(10**30)])
-def test_an_index_that_nothing_can_have_matches_nothing(store: XComStore, index: int) -> None:
+def test_impossible_map_index_matches_nothing(store: XComStore, index: int) -> None:
     store.create(XComKey("etl", "r1", "t", -1, "k"), "1")
 
     assert store.list(XComFilter(map_index=index), limit=9).total_entries == 0

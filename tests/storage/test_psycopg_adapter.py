@@ -1,4 +1,4 @@
-"""Canaries: what storage/database/psycopg_adapter.py relies on in psycopg."""
+"""Canaries for the psycopg internals that storage/database/psycopg_adapter.py uses."""
 
 import inspect
 from collections.abc import Iterator
@@ -54,29 +54,29 @@ def test_every_statement_waits_through_the_connection(
     )
 
 
-def test_a_wait_that_times_out_raises_no_answer_and_closes_the_connection(url: str) -> None:
+def test_timed_out_wait_closes_the_connection(url: str) -> None:
     connection = psycopg_adapter.bounded_connection(0.2).connect(url)
     with pytest.raises(psycopg_adapter.NoResponse):
         connection.execute("SELECT pg_sleep(60)")
 
     assert connection.closed, (
-        "pgconn.finish() does not close the connection any more, so that a late answer could be"
-        f" taken for another statement's; {SEE}"
+        "pgconn.finish() does not close the connection any more, so that a late response could be"
+        f" taken for that of another statement; {SEE}"
     )
 
 
-def test_an_error_of_the_server_is_not_taken_for_silence(
+def test_server_error_is_not_taken_for_a_timeout(
     connection: psycopg.Connection[Any],
 ) -> None:
     with pytest.raises(psycopg.errors.SyntaxError):
         connection.execute("SELEC")
 
     assert connection.pgconn.transaction_status == TransactionStatus.INERROR, (
-        f"pgconn.transaction_status does not tell a failed transaction any more; {SEE}"
+        f"pgconn.transaction_status does not report a failed transaction any more; {SEE}"
     )
 
 
-def test_an_open_transaction_is_seen_without_a_round_trip(
+def test_open_transaction_is_detected_without_a_round_trip(
     connection: psycopg.Connection[Any],
 ) -> None:
     before = psycopg_adapter.is_in_transaction(connection)

@@ -1,4 +1,4 @@
-"""Names that Airflow's serializer writes: no write takes them in any spelling, but seed does."""
+"""Reserved keys of Airflow's serializer: every write rejects them, but `seed` accepts them."""
 
 import json
 import tracemalloc
@@ -14,7 +14,7 @@ from xcom_server.values.reserved import refuse_reserved
 
 from tests.support.stores import MakeStore, exported_runs
 
-NAMES = [
+RESERVED = [
     "__classname__",
     "__version__",
     "__data__",
@@ -24,18 +24,18 @@ NAMES = [
     "__source",
     "__var",
 ]
-NAME = XComKey("etl", "r", "extract", -1, "k")
+KEY = XComKey("etl", "r", "extract", -1, "k")
 Write = Callable[[XComStore, str], object]
 
 
 def refused(text: str) -> tuple[str, list[str]]:
-    """Return the place and the names for which a value is refused."""
+    """Return the path and the reserved keys for which a value is rejected."""
     with pytest.raises(ReservedKeys) as error:
         refuse_reserved(text)
     return error.value.place, error.value.names
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RESERVED)
 @pytest.mark.parametrize(
     ("around", "place"),
     [
@@ -47,12 +47,12 @@ def refused(text: str) -> tuple[str, list[str]]:
         ('{"": {"a.b": {%s}}}', "value..a.b"),
     ],
 )
-def test_a_reserved_name_is_found_at_any_depth(name: str, around: str, place: str) -> None:
+def test_reserved_key_is_found_at_any_depth(name: str, around: str, place: str) -> None:
     assert refused(around % f'"x": 1, "{name}": null') == (place, [name])
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_string_that_holds_an_object_or_a_list_counts_as_that(name: str) -> None:
+@pytest.mark.parametrize("name", RESERVED)
+def test_json_inside_a_string_is_searched(name: str) -> None:
     held = json.dumps({name: 1})
 
     assert refused(json.dumps(held)) == ("value", [name])
@@ -80,11 +80,11 @@ def test_a_string_that_holds_an_object_or_a_list_counts_as_that(name: str) -> No
         ' \t\r\n{"__type": 1}',
     ],
 )
-def test_another_spelling_of_a_reserved_name_is_found(text: str) -> None:
+def test_escaped_reserved_key_is_found(text: str) -> None:
     assert refused(text) == ("value", ["__type"])
 
 
-def test_escapes_of_escapes_are_found_as_deep_as_strings_are_held() -> None:
+def test_nested_escapes_are_found_at_any_depth() -> None:
     text = r'{"\u005f\u005ftype": 1}'
     for _ in range(5):
         text = json.dumps([text])
@@ -124,8 +124,8 @@ def test_escapes_of_escapes_are_found_as_deep_as_strings_are_held() -> None:
         {},
     ],
 )
-def test_whatever_is_no_reserved_name_passes(value: Any) -> None:
-    """Also a string that holds a string that holds an object, as in Airflow."""
+def test_other_values_are_accepted(value: Any) -> None:
+    """Like Airflow, the search does not look into a string inside a string."""
     refuse_reserved(json.dumps(value))
     refuse_reserved(json.dumps(value, ensure_ascii=False))
 
@@ -141,7 +141,7 @@ def test_whatever_is_no_reserved_name_passes(value: Any) -> None:
         ({"a": [[], {}, {"c": {"__var": {"__type": 2}}}]}, "value.a[2].c", ["__var"]),
     ],
 )
-def test_the_first_object_is_told_with_its_names_in_order(
+def test_error_names_the_first_object_and_its_sorted_keys(
     value: Any, place: str, names: list[str]
 ) -> None:
     assert refused(json.dumps(value)) == (place, names)
@@ -150,12 +150,12 @@ def test_the_first_object_is_told_with_its_names_in_order(
 @pytest.mark.parametrize(
     "held", ["[" * 10_000 + "]" * 10_000, '{"__a": ' * 10_000 + "1" + "}" * 10_000, "[" * 10_000]
 )
-def test_a_string_of_any_depth_can_be_looked_at(held: str) -> None:
+def test_string_of_any_depth_can_be_searched(held: str) -> None:
     refuse_reserved(json.dumps({"__": held}))
 
 
-def test_looking_for_places_takes_no_more_memory_than_the_value() -> None:
-    """A long name above a long list: the list's places together would be 400 MB."""
+def test_search_uses_no_more_memory_than_the_value() -> None:
+    """A long key above a long list: the paths of all items would take 400 MB."""
     text = json.dumps({"__": 0, "k" * 20_000: [0] * 20_000})
     tracemalloc.start()
     try:
@@ -170,16 +170,17 @@ def test_looking_for_places_takes_no_more_memory_than_the_value() -> None:
 @pytest.mark.parametrize(
     "write",
     [
-        lambda store, text: store.create(NAME, text),
+        lambda store, text: store.create(KEY, text),
         lambda store, text: store.create(XComKey("etl", "r", "extract", -1, "old"), text),
         lambda store, text: store.replace_value(XComKey("etl", "r", "extract", -1, "old"), text),
-        lambda store, text: store.replace_value(NAME, text),
+        lambda store, text: store.replace_value(KEY, text),
     ],
+    ids=["create", "create existing", "replace", "replace missing"],
 )
-@pytest.mark.parametrize("text", ['{"__type": 1}', r'"[{\"\\u005f_var\": 1}]"'])
-def test_a_write_of_a_reserved_name_stores_nothing(
-    store: XComStore, write: Write, text: str
-) -> None:
+@pytest.mark.parametrize(
+    "text", ['{"__type": 1}', r'"[{\"\\u005f_var\": 1}]"'], ids=["plain", "escaped"]
+)
+def test_write_of_a_reserved_key_stores_nothing(store: XComStore, write: Write, text: str) -> None:
     old = store.create(XComKey("etl", "r", "extract", -1, "old"), "1")
 
     with pytest.raises(ReservedKeys):
@@ -189,18 +190,18 @@ def test_a_write_of_a_reserved_name_stores_nothing(
     assert store.get(XComKey("etl", "r", "extract", -1, "old")) == old
 
 
-def test_a_refused_write_registers_no_dag_run(make_store: MakeStore) -> None:
+def test_rejected_write_registers_no_dag_run(make_store: MakeStore) -> None:
     with pytest.raises(ReservedKeys):
-        make_store().create(NAME, '{"__type": 1}')
+        make_store().create(KEY, '{"__type": 1}')
 
     assert exported_runs(make_store()) == []
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_seed_loads_what_tasks_write(make_store: MakeStore, name: str) -> None:
+@pytest.mark.parametrize("name", RESERVED)
+def test_seed_may_load_reserved_keys(make_store: MakeStore, name: str) -> None:
     value = json.dumps({name: [{name: 1}]})
     row = {"dag_id": "etl", "run_id": "r", "task_id": "extract", "key": "k", "stored": value}
 
     make_store().load(read(json.dumps([row])))
 
-    assert make_store().get(NAME).value == value
+    assert make_store().get(KEY).value == value

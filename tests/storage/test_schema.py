@@ -1,4 +1,4 @@
-"""The tables: migrations arrive at what the code declares, and nothing starts on others."""
+"""The schema: migrations produce the declared tables, and no other schema is accepted."""
 
 from datetime import UTC, datetime
 
@@ -24,11 +24,11 @@ FIRST_SCHEMA_ROWS = [
 ]
 
 
-def test_migrations_arrive_at_the_declared_tables(backend: Backend) -> None:
+def test_migrations_produce_the_declared_tables(backend: Backend) -> None:
     assert schema.differences(backend) == []
 
 
-def test_a_database_of_the_first_released_schema_keeps_its_entries(backend: Backend) -> None:
+def test_upgrade_from_the_first_schema_keeps_the_entries(backend: Backend) -> None:
     metadata.drop_all(backend.engine)
     with backend.writing.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
@@ -49,7 +49,7 @@ def test_a_database_of_the_first_released_schema_keeps_its_entries(backend: Back
     assert schema.differences(backend) == []
 
 
-def test_tables_that_others_changed_are_told(backend: Backend) -> None:
+def test_changed_tables_are_reported(backend: Backend) -> None:
     with backend.engine.begin() as connection:
         connection.execute(text("ALTER TABLE xcom ADD COLUMN other INTEGER"))
 
@@ -62,20 +62,22 @@ def test_upgrading_again_changes_nothing(backend: Backend) -> None:
     assert schema.current(backend) == schema.HEAD
 
 
-def test_the_code_knows_the_newest_migration() -> None:
+def test_head_is_the_newest_migration() -> None:
     scripts = ScriptDirectory(str(MIGRATIONS))
 
     assert scripts.get_heads() == [schema.HEAD]
 
 
-def test_an_embedded_database_upgrades_itself(tmp_path: object, open_backend: OpenBackend) -> None:
+def test_sqlite_database_is_upgraded_automatically(
+    tmp_path: object, open_backend: OpenBackend
+) -> None:
     backend = open_backend(f"sqlite:///{tmp_path}/new.db")
     schema.ensure_current(backend)
 
     assert schema.current(backend) == schema.HEAD
 
 
-def test_another_database_is_its_operators_to_upgrade(
+def test_postgresql_database_must_be_upgraded_by_command(
     postgres_url: str, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(postgres_url)
@@ -87,10 +89,10 @@ def test_another_database_is_its_operators_to_upgrade(
         schema.ensure_current(backend)
 
 
-def test_a_schema_of_the_future_is_not_touched(backend: Backend) -> None:
+def test_newer_schema_is_rejected(backend: Backend) -> None:
     with backend.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
-    for bring_up in (schema.ensure_current, schema.upgrade):
+    for prepare in (schema.ensure_current, schema.upgrade):
         with pytest.raises(SchemaMismatch, match="9999, which a newer server created"):
-            bring_up(backend)
+            prepare(backend)

@@ -1,4 +1,4 @@
-"""Seed files: all of a file or nothing, named row by row, the same however often."""
+"""Seed files: loading is atomic and idempotent, and errors name the row."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ def entry_text(**fields: Any) -> str:
     return json.dumps([{**ENTRY, "key": "first"}, {**ENTRY, **fields}])
 
 
-def test_loading_twice_is_loading_once(make_store: MakeStore) -> None:
+def test_loading_is_idempotent(make_store: MakeStore) -> None:
     for _ in range(2):
         for text in seed_texts():
             make_store().load(read(text))
@@ -32,7 +32,7 @@ def test_loading_twice_is_loading_once(make_store: MakeStore) -> None:
     assert (len(before[0]), len(before[1])) == (216, 6)
 
 
-def test_an_entry_seeded_without_a_timestamp_keeps_the_one_it_has(make_store: MakeStore) -> None:
+def test_entry_seeded_without_a_timestamp_keeps_its_own(make_store: MakeStore) -> None:
     for _ in range(2):
         make_store().load(read(json.dumps([ENTRY])))
         found = exported_entries(make_store())
@@ -40,7 +40,7 @@ def test_an_entry_seeded_without_a_timestamp_keeps_the_one_it_has(make_store: Ma
         assert exported_entries(make_store()) == found
 
 
-def test_a_stored_entry_is_replaced(make_store: MakeStore) -> None:
+def test_stored_entry_is_replaced(make_store: MakeStore) -> None:
     for value in ("1", "2"):
         make_store().load(read(entry_text(value=json.loads(value))))
 
@@ -51,7 +51,7 @@ def test_a_stored_entry_is_replaced(make_store: MakeStore) -> None:
     "value",
     ["1180591620717411303424", "1.10", "-0.0", '{"b":1,"a" : 2}', '"\\u00fc"', "null", "[ ]"],
 )
-def test_a_value_is_kept_to_the_letter(make_store: MakeStore, value: str) -> None:
+def test_seeded_value_is_stored_unchanged(make_store: MakeStore, value: str) -> None:
     rows = f'[ {json.dumps(ENTRY)[:-4]} : {value} , "map_index": 3}} ]'
     make_store().load(read(rows.replace('"value"  :', '"value":')))
 
@@ -64,7 +64,7 @@ def test_stored_text_wins_over_the_value(make_store: MakeStore) -> None:
     assert make_store().get(XComKey("d", "r", "t", -1, "k")).value == "1.0"
 
 
-def test_what_was_exported_can_be_loaded(make_store: MakeStore, tmp_path: object) -> None:
+def test_exported_entries_can_be_loaded(make_store: MakeStore, tmp_path: object) -> None:
     for text in seed_texts():
         make_store().load(read(text))
     entries = exported_entries(make_store())
@@ -76,7 +76,7 @@ def test_what_was_exported_can_be_loaded(make_store: MakeStore, tmp_path: object
     assert exported_entries(make_store()) == entries
 
 
-def test_rows_without_entries_are_registered(make_store: MakeStore) -> None:
+def test_task_instances_without_entries_are_registered(make_store: MakeStore) -> None:
     instance = {"task_id": "t", "map_index": 2}
     make_store().load(read(json.dumps({"dag_runs": [{**RUN, "task_instances": [instance]}]})))
 
@@ -109,7 +109,7 @@ def test_rows_without_entries_are_registered(make_store: MakeStore) -> None:
         ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date differs from that"),
     ],
 )
-def test_a_bad_row_is_named_and_nothing_is_stored(
+def test_error_names_the_invalid_row_and_nothing_is_stored(
     make_store: MakeStore, fields: dict[str, Any], words: str
 ) -> None:
     with pytest.raises((InvalidSeedFile, SeedConflict), match="entry 2: ") as error:
@@ -130,7 +130,9 @@ def test_a_bad_row_is_named_and_nothing_is_stored(
         ({"logical_date": "1999-01-01T00:00:00Z"}, "logical_date differs from that"),
     ],
 )
-def test_a_bad_run_is_named(make_store: MakeStore, run: dict[str, Any], words: str) -> None:
+def test_error_names_the_invalid_run(
+    make_store: MakeStore, run: dict[str, Any], words: str
+) -> None:
     with pytest.raises((InvalidSeedFile, SeedConflict), match="DAG run 2: ") as error:
         make_store().load(read(json.dumps({"dag_runs": [RUN, {**RUN, **run}]})))
 
@@ -157,13 +159,13 @@ def test_a_bad_run_is_named(make_store: MakeStore, run: dict[str, Any], words: s
         "[,]",
     ],
 )
-def test_a_file_that_is_no_seed_is_refused(text: str) -> None:
+def test_file_that_is_not_a_seed_is_rejected(text: str) -> None:
     with pytest.raises(InvalidSeedFile):
         read(text)
 
 
 @pytest.mark.parametrize("field", ["dag_id", "run_id", "task_id", "key"])
-def test_a_missing_field_of_an_entry_is_named(field: str) -> None:
+def test_error_names_the_missing_field_of_an_entry(field: str) -> None:
     row = {name: value for name, value in ENTRY.items() if name != field}
 
     with pytest.raises(InvalidSeedFile, match=f"^entry 1: {field} is missing$"):
@@ -171,14 +173,14 @@ def test_a_missing_field_of_an_entry_is_named(field: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["dag_id", "run_id"])
-def test_a_missing_field_of_a_run_is_named(field: str) -> None:
+def test_error_names_the_missing_field_of_a_run(field: str) -> None:
     run = {name: value for name, value in RUN.items() if name != field}
 
     with pytest.raises(InvalidSeedFile, match=f"^DAG run 1: {field} is missing$"):
         read(json.dumps({"dag_runs": [run]}))
 
 
-def test_a_row_without_a_value_is_refused() -> None:
+def test_row_without_a_value_is_rejected() -> None:
     row = {name: value for name, value in ENTRY.items() if name != "value"}
 
     with pytest.raises(InvalidSeedFile, match="entry 1: value or stored is missing"):

@@ -1,4 +1,4 @@
-"""Canaries: what storage/database/sqlalchemy_adapter.py relies on in SQLAlchemy."""
+"""Canaries for the SQLAlchemy internals that storage/database/sqlalchemy_adapter.py uses."""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ DATE = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 class Cursor:
-    """Keeps what a driver's cursor gets."""
+    """A driver's cursor that keeps the statement and its parameters."""
 
     def execute(self, text: str, parameters: Any) -> None:
         self.text, self.parameters = text, parameters
@@ -26,7 +26,7 @@ class Cursor:
 
 
 def executed(url: str, **parameters: Any) -> Cursor:
-    """Return what reaches the driver of a query by date and key."""
+    """Run a query by date and key; return the cursor with what the driver received."""
     query = select(xcom.c.value).where(
         xcom.c.timestamp == bindparam("date", None), xcom.c.key == bindparam("key", None)
     )
@@ -48,7 +48,7 @@ def test_positional_parameters_are_in_order_and_converted() -> None:
     )
 
 
-def test_named_parameters_are_named_in_the_text() -> None:
+def test_named_parameters_appear_in_the_text() -> None:
     cursor = executed("postgresql+psycopg://", key="k", date=DATE)
 
     assert "%(date)s" in cursor.text, (
@@ -59,7 +59,7 @@ def test_named_parameters_are_named_in_the_text() -> None:
     )
 
 
-def test_a_parameter_that_is_not_given_has_its_default() -> None:
+def test_missing_parameter_has_its_default() -> None:
     assert executed("sqlite://", date=DATE).parameters[1] is None, (
         f"Compiled.params does not contain the defaults any more; {ADAPTER}"
     )
@@ -70,14 +70,14 @@ def test_a_parameter_that_is_not_given_has_its_default() -> None:
     [("sqlite://", sqlite3), ("postgresql+psycopg://", psycopg)],
     ids=["sqlite", "postgresql"],
 )
-def test_the_errors_of_a_driver_are_found(url: str, driver: Any) -> None:
+def test_error_classes_of_a_driver_are_found(url: str, driver: Any) -> None:
     assert sqlalchemy_adapter.driver_errors(create_engine(url)) == (
         driver.Error,
         (driver.OperationalError, driver.InterfaceError),
     ), "Dialect.loaded_dbapi is not the driver's module any more; see driver_errors"
 
 
-def test_an_error_of_a_closed_connection_is_a_disconnect() -> None:
+def test_error_of_a_closed_connection_is_a_disconnect() -> None:
     engine = create_engine("sqlite://")
     connection = engine.raw_connection()
     closed = sqlite3.ProgrammingError("Cannot operate on a closed database.")
@@ -94,7 +94,7 @@ def test_an_error_of_a_closed_connection_is_a_disconnect() -> None:
     )
 
 
-def test_a_pool_that_finds_two_stale_connections_raises_what_the_adapter_recognises() -> None:
+def test_error_for_two_stale_connections_is_recognized() -> None:
     engine: Engine = create_engine("sqlite://")
 
     @event.listens_for(engine, "checkout")

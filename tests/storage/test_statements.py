@@ -1,4 +1,4 @@
-"""What each operation costs the database: how many statements, which columns, which index."""
+"""The SQL of each operation: number of statements, columns and use of indexes."""
 
 import re
 import sqlite3
@@ -35,31 +35,31 @@ BEGINS_OR_ENDS = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")
 
 @contextmanager
 def statements(backend: Backend) -> Iterator[list[Statement]]:
-    """Yield what a backend sends to its database while the block lasts, but what begins and ends.
+    """Yield the statements that a backend sends in the block, except those of transactions.
 
-    The drivers tell, so that nothing is missed that goes past SQLAlchemy.
+    They are recorded in the drivers, so that statements that bypass SQLAlchemy are included.
     """
     sent: list[Statement] = []
 
-    def note(statement: str, parameters: Any = None) -> None:
+    def record(statement: str, parameters: Any = None) -> None:
         if not statement.startswith(BEGINS_OR_ENDS):
             sent.append((statement, parameters))
 
-    class NotingCursor(psycopg.Cursor[Any]):
+    class RecordingCursor(psycopg.Cursor[Any]):
         def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-            note(query, params)
+            record(query, params)
             return super().execute(query, params, **options)
 
     def listen(connection: Any, *_: Any) -> None:
         if isinstance(connection, sqlite3.Connection):
-            connection.set_trace_callback(note)
+            connection.set_trace_callback(record)
         else:
-            connection.cursor_factory = NotingCursor
+            connection.cursor_factory = RecordingCursor
 
     event.listen(backend.engine, "checkout", listen)
     yield sent
     event.remove(backend.engine, "checkout", listen)
-    with backend.engine.connect() as connection:  # each call used the pool's one connection
+    with backend.engine.connect() as connection:  # the only connection of the pool
         if isinstance(driver := connection.connection.dbapi_connection, sqlite3.Connection):
             driver.set_trace_callback(None)
         else:
@@ -84,7 +84,7 @@ CALLS: dict[str, tuple[Callable[[SqlXComStore], Any], int]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_an_operation_costs_a_fixed_number_of_statements(backend: Backend, call: str) -> None:
+def test_operation_runs_a_fixed_number_of_statements(backend: Backend, call: str) -> None:
     store = SqlXComStore(backend)
     store.create(NAME, "1")
     run, number = CALLS[call]
@@ -96,9 +96,11 @@ def test_an_operation_costs_a_fixed_number_of_statements(backend: Backend, call:
 
 
 @pytest.mark.parametrize(
-    "change", [lambda store: store.replace_value(NAME, "2"), lambda store: store.delete(NAME)]
+    "change",
+    [lambda store: store.replace_value(NAME, "2"), lambda store: store.delete(NAME)],
+    ids=["replace", "delete"],
 )
-def test_a_change_of_what_is_not_there_reads_no_more_than_why(
+def test_change_of_a_missing_entry_runs_at_most_two_statements(
     backend: Backend, change: Callable[[SqlXComStore], Any]
 ) -> None:
     with statements(backend) as sent, pytest.raises(EntryNotFound):
@@ -107,7 +109,7 @@ def test_a_change_of_what_is_not_there_reads_no_more_than_why(
     assert len(sent) <= 2, sent
 
 
-def test_a_list_asks_for_no_value(backend: Backend) -> None:
+def test_list_does_not_select_values(backend: Backend) -> None:
     store = SqlXComStore(backend)
     store.create(NAME, "1")
 
@@ -125,15 +127,15 @@ def fill(connection: Connection) -> None:
     }
     run = f"'{RUN.format('')}' || r.n"
     instance = f"({numbers['d']}) d, ({numbers['r']}) r, ({numbers['t']}) t"
-    moment = "'2024-01-01 00:00:00.000000'"
+    date = "'2024-01-01 00:00:00.000000'"
     if connection.dialect.name == "postgresql":
-        moment += "::timestamptz"
+        date += "::timestamptz"
     for statement in (
-        f"INSERT INTO dag_run SELECT 'dag' || d.n, {run}, {moment}, {moment}"
+        f"INSERT INTO dag_run SELECT 'dag' || d.n, {run}, {date}, {date}"
         f" FROM ({numbers['d']}) d, ({numbers['r']}) r",
         f"INSERT INTO task_instance SELECT 'dag' || d.n, 'task' || t.n, {run}, -1 FROM {instance}",
         f"INSERT INTO xcom SELECT 'dag' || d.n, 'task' || t.n, {run}, -1, 'key' || k.n,"
-        f" {moment}, '\"a value\"', 1 FROM {instance}, ({numbers['k']}) k",
+        f" {date}, '\"a value\"', 1 FROM {instance}, ({numbers['k']}) k",
     ):
         connection.exec_driver_sql(statement)
 
@@ -143,7 +145,7 @@ def full(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Backend]:
-    """Yield each kind of database with 100,000 entries, and with what it knows of them."""
+    """Yield each kind of database with 100,000 entries and current statistics."""
     if request.param == "postgresql":
         url = emptied(request.getfixturevalue("postgres_url"))
     else:
@@ -152,7 +154,7 @@ def full(
     schema.upgrade(backend)
     with backend.engine.begin() as connection:
         fill(connection)
-    if request.param == "postgresql":  # what autovacuum does within a minute; SQLite has none
+    if request.param == "postgresql":  # autovacuum does this within a minute
         with backend.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
     yield backend
@@ -165,9 +167,9 @@ BY_INDEX = re.compile(r"\bindex\b|bitmap", re.IGNORECASE)
 
 
 def plan(connection: Connection, statement: str, parameters: Any) -> list[str]:
-    """Return the lines of a statement's plan that say how entries and task instances are read.
+    """Return the lines of a query plan that show how entries and task instances are read.
 
-    DAG runs are few; that a plan reads them all at once is no matter.
+    A full scan of the DAG runs is allowed, since they are few.
     """
     explain = "EXPLAIN " if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN "
     lines = [str(row[-1]) for row in connection.exec_driver_sql(explain + statement, parameters)]
@@ -178,21 +180,21 @@ def plan(connection: Connection, statement: str, parameters: Any) -> list[str]:
     ]
 
 
-LISTS: list[tuple[XComFilter, int]] = [
-    (XComFilter("dag1", RUN.format(5), "task3"), 10),
-    (XComFilter("dag1", RUN.format(5)), 100),
-    (XComFilter("dag1", None, "task3"), 1000),
-    (XComFilter("dag1"), 10_000),
-    (XComFilter(), ENTRIES),
-    (XComFilter(run_id=RUN.format(5)), 1000),
-    (XComFilter(task_id="task3"), 10_000),
-    (XComFilter(key="key7"), 10_000),
-    (XComFilter("dag1", key="key7"), 1000),
-    (XComFilter("dag1", map_index=3), 0),
-    (XComFilter(dag_ids=frozenset({"dag1", "dag2"})), 20_000),
-    (XComFilter("dag1", conditions=(((Comparison("key", "like", "%EY7"),),),)), 1000),
-]
-"""Filters, and how many entries meet each."""
+LISTS: dict[str, tuple[XComFilter, int]] = {
+    "a task instance": (XComFilter("dag1", RUN.format(5), "task3"), 10),
+    "a run": (XComFilter("dag1", RUN.format(5)), 100),
+    "a task": (XComFilter("dag1", None, "task3"), 1000),
+    "a DAG": (XComFilter("dag1"), 10_000),
+    "everything": (XComFilter(), ENTRIES),
+    "a run of any DAG": (XComFilter(run_id=RUN.format(5)), 1000),
+    "a task of any DAG": (XComFilter(task_id="task3"), 10_000),
+    "a key of any DAG": (XComFilter(key="key7"), 10_000),
+    "a key of a DAG": (XComFilter("dag1", key="key7"), 1000),
+    "a map index": (XComFilter("dag1", map_index=3), 0),
+    "permitted DAGs": (XComFilter(dag_ids=frozenset({"dag1", "dag2"})), 20_000),
+    "a pattern": (XComFilter("dag1", conditions=(((Comparison("key", "like", "%EY7"),),),)), 1000),
+}
+"""Filters and the number of entries that match each."""
 
 
 @pytest.mark.parametrize(
@@ -201,15 +203,14 @@ LISTS: list[tuple[XComFilter, int]] = [
         *(run for run, _ in CALLS.values()),
         *(
             lambda store, wanted=wanted, offset=offset: store.list(wanted, limit=100, offset=offset)
-            for wanted, _ in LISTS
+            for wanted, _ in LISTS.values()
             for offset in (0, 5000)
         ),
     ],
+    ids=[*CALLS, *(f"{name}, offset {offset}" for name in LISTS for offset in (0, 5000))],
 )
-def test_every_statement_reads_by_an_index(
-    full: Backend, call: Callable[[SqlXComStore], Any]
-) -> None:
-    with statements(full) as sent, _undone(full) as store:
+def test_every_statement_uses_an_index(full: Backend, call: Callable[[SqlXComStore], Any]) -> None:
+    with statements(full) as sent, _restored(full) as store:
         call(store)
 
     with full.engine.connect() as connection:
@@ -219,8 +220,8 @@ def test_every_statement_reads_by_an_index(
 
 
 @contextmanager
-def _undone(backend: Backend) -> Iterator[SqlXComStore]:
-    """Yield a store whose entry is there again afterwards."""
+def _restored(backend: Backend) -> Iterator[SqlXComStore]:
+    """Yield a store and restore its entries afterwards."""
     store = SqlXComStore(backend)
     yield store
     for name in (NEW, ELSEWHERE):
@@ -232,8 +233,8 @@ def _undone(backend: Backend) -> Iterator[SqlXComStore]:
         store.create(NAME, "1")
 
 
-@pytest.mark.parametrize(("wanted", "matching"), LISTS)
-def test_the_count_is_of_the_filter_whatever_the_page(
+@pytest.mark.parametrize(("wanted", "matching"), LISTS.values(), ids=LISTS)
+def test_total_counts_the_filter_for_any_page(
     full: Backend, wanted: XComFilter, matching: int
 ) -> None:
     store = SqlXComStore(full)

@@ -1,4 +1,4 @@
-"""The storage contract: what every database that holds entries promises."""
+"""The contract of XComStore, on every database."""
 
 import threading
 from collections.abc import Callable
@@ -18,7 +18,7 @@ RUN_DATE = datetime(2024, 1, 1, tzinfo=UTC)
 NAME = XComKey("etl", RUN, "extract", -1, "k")
 
 
-def named(**fields: Any) -> XComKey:
+def key_with(**fields: Any) -> XComKey:
     return replace(XComKey("etl", RUN, "extract", -1, "k"), **fields)
 
 
@@ -37,16 +37,16 @@ def named(**fields: Any) -> XComKey:
         '"' + "x" * 300_000 + '"',
     ],
 )
-def test_a_value_is_kept_to_the_letter(store: XComStore, value: str) -> None:
+def test_value_is_stored_unchanged(store: XComStore, value: str) -> None:
     store.create(NAME, value)
 
     assert store.get(NAME).value == value
 
 
-def test_an_entry_carries_its_name_and_dates(store: XComStore) -> None:
-    moment = datetime(2024, 5, 6, 7, 8, 9, 123456, UTC)
+def test_entry_has_its_key_and_dates(store: XComStore) -> None:
+    timestamp = datetime(2024, 5, 6, 7, 8, 9, 123456, UTC)
 
-    created = store.create(NAME, "1", timestamp=moment)
+    created = store.create(NAME, "1", timestamp=timestamp)
 
     assert (
         created
@@ -57,7 +57,7 @@ def test_an_entry_carries_its_name_and_dates(store: XComStore) -> None:
             "extract",
             -1,
             "k",
-            timestamp=moment,
+            timestamp=timestamp,
             logical_date=RUN_DATE,
             run_after=RUN_DATE,
             value="1",
@@ -67,21 +67,21 @@ def test_an_entry_carries_its_name_and_dates(store: XComStore) -> None:
 
 
 @pytest.mark.parametrize(
-    "moment",
+    "timestamp",
     [
         datetime(1, 1, 1, tzinfo=UTC),
         datetime(1969, 12, 31, 23, 59, 59, 999999, UTC),
         datetime(9999, 12, 31, 23, 59, 59, 999999, UTC),
     ],
 )
-def test_every_moment_can_be_kept(store: XComStore, moment: datetime) -> None:
-    store.create(NAME, "1", timestamp=moment)
+def test_timestamp_may_be_any_datetime(store: XComStore, timestamp: datetime) -> None:
+    store.create(NAME, "1", timestamp=timestamp)
 
-    assert store.get(NAME).timestamp == moment
-    assert store.replace_value(NAME, "2", timestamp=moment).value == "2"
+    assert store.get(NAME).timestamp == timestamp
+    assert store.replace_value(NAME, "2", timestamp=timestamp).value == "2"
 
 
-def test_a_name_is_taken_once(store: XComStore) -> None:
+def test_duplicate_create_is_rejected(store: XComStore) -> None:
     store.create(NAME, "1")
 
     with pytest.raises(AlreadyExists):
@@ -90,7 +90,7 @@ def test_a_name_is_taken_once(store: XComStore) -> None:
     assert store.get(NAME).value == "1"
 
 
-def test_names_as_long_as_allowed_can_be_stored(store: XComStore) -> None:
+def test_longest_names_can_be_stored(store: XComStore) -> None:
     noise = "".join(chr(0x4E00 + (number * 7919) % 20000) for number in range(1000))
     name = XComKey(noise[:200], noise[200:400], noise[400:600], -1, noise[600:866])
 
@@ -113,12 +113,14 @@ def test_names_as_long_as_allowed_can_be_stored(store: XComStore) -> None:
         {"key": "ḱ"},
     ],
 )
-def test_names_that_differ_anywhere_are_different(store: XComStore, other: dict[str, Any]) -> None:
+def test_keys_that_differ_in_one_field_are_distinct(
+    store: XComStore, other: dict[str, Any]
+) -> None:
     store.create(NAME, "1")
-    store.create(named(**other), "2")
+    store.create(key_with(**other), "2")
     store.delete(NAME)
 
-    assert store.get(named(**other)).value == "2"
+    assert store.get(key_with(**other)).value == "2"
 
 
 @pytest.mark.parametrize(
@@ -131,36 +133,43 @@ def test_names_that_differ_anywhere_are_different(store: XComStore, other: dict[
     ids=["get", "delete", "replace"],
 )
 @pytest.mark.parametrize(
-    "name", [NAME, named(map_index=-2), named(map_index=MAX_MAP_INDEX + 1), named(map_index=10**30)]
+    "name",
+    [
+        NAME,
+        key_with(map_index=-2),
+        key_with(map_index=MAX_MAP_INDEX + 1),
+        key_with(map_index=10**30),
+    ],
+    ids=["index -1", "index -2", "index too large", "index of 100 bits"],
 )
-def test_an_entry_nobody_stored_is_not_found(
+def test_missing_entry_is_not_found(
     store: XComStore, operation: Callable[[XComStore, XComKey], object], name: XComKey
 ) -> None:
     with pytest.raises(EntryNotFound):
         operation(store, name)
 
 
-def test_replacing_changes_the_value_alone(store: XComStore) -> None:
+def test_replace_changes_only_the_value(store: XComStore) -> None:
     created = store.create(NAME, "1")
-    store.create(named(key="other"), "1")
+    store.create(key_with(key="other"), "1")
 
     replaced = store.replace_value(NAME, "2")
 
     assert replaced == store.get(NAME)
     assert (replaced.timestamp, replaced.run_date) == (created.timestamp, created.run_date)
-    assert store.get(named(key="other")).value == "1"
+    assert store.get(key_with(key="other")).value == "1"
 
 
-def test_replacing_as_of_a_moment_changes_the_timestamp_too(store: XComStore) -> None:
+def test_replace_can_change_the_timestamp(store: XComStore) -> None:
     created = store.create(NAME, "1")
-    moment = datetime(2030, 1, 2, 3, 4, 5, 678901, UTC)
+    timestamp = datetime(2030, 1, 2, 3, 4, 5, 678901, UTC)
 
-    replaced = store.replace_value(NAME, "2", new_timestamp=moment)
+    replaced = store.replace_value(NAME, "2", new_timestamp=timestamp)
 
-    assert replaced == store.get(NAME) == replace(created, value="2", timestamp=moment)
+    assert replaced == store.get(NAME) == replace(created, value="2", timestamp=timestamp)
 
 
-def test_the_timestamp_that_must_be_stored_is_the_old_one(store: XComStore) -> None:
+def test_expected_timestamp_is_compared_with_the_old_one(store: XComStore) -> None:
     old = store.create(NAME, "1").timestamp
     new = old + timedelta(days=1)
 
@@ -172,7 +181,7 @@ def test_the_timestamp_that_must_be_stored_is_the_old_one(store: XComStore) -> N
 
 
 @pytest.mark.parametrize("field", ["timestamp", "run_date"])
-def test_replacing_under_another_date_changes_nothing(store: XComStore, field: str) -> None:
+def test_replace_with_a_mismatched_date_changes_nothing(store: XComStore, field: str) -> None:
     created = store.create(NAME, "1")
     given: dict[str, Any] = {"timestamp": created.timestamp, "run_date": created.run_date}
 
@@ -184,9 +193,9 @@ def test_replacing_under_another_date_changes_nothing(store: XComStore, field: s
     assert store.replace_value(NAME, "2", **given).value == "2"
 
 
-def test_a_list_is_in_the_order_of_bytes(store: XComStore) -> None:
+def test_list_is_sorted_by_bytes(store: XComStore) -> None:
     names = [
-        named(dag_id=dag, task_id=task, run_id=run, map_index=index, key=key)
+        key_with(dag_id=dag, task_id=task, run_id=run, map_index=index, key=key)
         for dag in "aBé"
         for task in ("t", "T")
         for run in ("r2", "r10")
@@ -214,17 +223,17 @@ def test_a_list_is_in_the_order_of_bytes(store: XComStore) -> None:
     assert page.total_entries == len(names)
 
 
-def test_an_update_that_races_a_creation_succeeds_or_finds_nothing(make_store: MakeStore) -> None:
+def test_update_during_create_and_delete_succeeds_or_finds_nothing(make_store: MakeStore) -> None:
     other, ours = make_store(), make_store()
     done = threading.Event()
 
-    def come_and_go() -> None:
-        # The pause lets the other thread have the one connection of a database in memory.
+    def create_and_delete() -> None:
+        # The pause lets the other thread use the only connection of an in-memory database.
         while not done.wait(0.001):
             other.create(NAME, "1")
             other.delete(NAME)
 
-    thread = threading.Thread(target=come_and_go)
+    thread = threading.Thread(target=create_and_delete)
     thread.start()
     errors = set()
     try:
@@ -240,22 +249,22 @@ def test_an_update_that_races_a_creation_succeeds_or_finds_nothing(make_store: M
     assert errors <= {EntryNotFound}
 
 
-def eight_at_once(action: Callable[[int], None]) -> None:
-    """Run an action, told its number, in eight threads that begin together."""
+def run_in_eight_threads(action: Callable[[int], None]) -> None:
+    """Run an action in eight threads that start together; its argument is the thread's number."""
     barrier = threading.Barrier(8)
 
-    def begin_together(number: int) -> None:
+    def run_together(number: int) -> None:
         barrier.wait()
         action(number)
 
-    threads = [threading.Thread(target=begin_together, args=[number]) for number in range(8)]
+    threads = [threading.Thread(target=run_together, args=[number]) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
 
-def test_of_many_who_create_one_entry_one_succeeds(make_store: MakeStore) -> None:
+def test_one_of_concurrent_creates_succeeds(make_store: MakeStore) -> None:
     outcomes: list[str] = []
 
     def create(number: int) -> None:
@@ -265,22 +274,22 @@ def test_of_many_who_create_one_entry_one_succeeds(make_store: MakeStore) -> Non
         except AlreadyExists:
             outcomes.append("taken")
 
-    eight_at_once(create)
+    run_in_eight_threads(create)
 
     assert outcomes.count("taken") == 7
     assert make_store().get(NAME).value in outcomes
 
 
-def test_of_many_who_write_to_a_new_run_all_succeed(make_store: MakeStore) -> None:
+def test_concurrent_writes_to_a_new_run_all_succeed(make_store: MakeStore) -> None:
     errors: list[Exception] = []
 
     def create(number: int) -> None:
         try:
-            make_store().create(named(run_id="new", key=str(number)), "1")
+            make_store().create(key_with(run_id="new", key=str(number)), "1")
         except Exception as error:
             errors.append(error)
 
-    eight_at_once(create)
+    run_in_eight_threads(create)
 
     page = make_store().list(XComFilter(), limit=9)
     assert errors == []

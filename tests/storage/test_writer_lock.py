@@ -1,4 +1,4 @@
-"""Writers of one SQLite file take turns: who has written waits behind others, nobody for ever."""
+"""The lock of SQLite's writers: fair between processes, and limited by a time-out."""
 
 import fcntl
 import multiprocessing
@@ -20,11 +20,11 @@ from tests.support.stores import OpenBackend, limited
 from tests.support.waiting import until
 
 NAME = XComKey("d", "r", "t", -1, "k")
-TURNS = 10
-"""How many turns each of two processes takes."""
+ROUNDS = 10
+"""How often each of two processes takes the lock."""
 
-PATIENCE_SECONDS = 60
-"""How long a turn is waited for: a guard against waiting for ever."""
+LOCK_TIMEOUT_SECONDS = 60
+"""A time-out that is only reached if the lock is broken."""
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -36,7 +36,7 @@ WRITES: dict[str, Callable[[SqlXComStore], object]] = {
 
 
 def is_waited_for(path: str) -> bool:
-    """Say whether some process waits for its turn at this database."""
+    """Return whether a process is waiting for the writer lock of this database."""
     with open(f"{path}-queue") as queue:
         try:
             fcntl.flock(queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,37 +45,37 @@ def is_waited_for(path: str) -> bool:
     return False
 
 
-def take_turns(path: str, turns: int, name: str, order: Path) -> None:
-    """Take some turns, and end each of them only once another process waits for its own."""
-    for _ in range(turns):
-        with WriterLock(path, PATIENCE_SECONDS).acquire():
+def lock_repeatedly(path: str, rounds: int, name: str, order: Path) -> None:
+    """Take the lock several times; release it only once another process is waiting for it."""
+    for _ in range(rounds):
+        with WriterLock(path, LOCK_TIMEOUT_SECONDS).acquire():
             with order.open("a") as output:
                 output.write(f"{name}\n")
             until(lambda: is_waited_for(path))
 
 
 def write_once(url: str, write: str) -> None:
-    """Write to the store as another process does."""
-    backend = opening.open_backend(url, limited(lock_timeout_seconds=PATIENCE_SECONDS))
+    """Open the store and write to it; runs in another process."""
+    backend = opening.open_backend(url, limited(lock_timeout_seconds=LOCK_TIMEOUT_SECONDS))
     WRITES[write](SqlXComStore(backend))
     backend.close()
 
 
-def test_two_processes_that_write_all_the_time_alternate(tmp_path: Path) -> None:
+def test_two_busy_writers_alternate(tmp_path: Path) -> None:
     path, order = str(tmp_path / "xcom.db"), tmp_path / "order"
     with ProcessPoolExecutor(1, SPAWN) as pool:
-        with WriterLock(path, PATIENCE_SECONDS).acquire():
-            other = pool.submit(take_turns, path, TURNS, "other", order)
+        with WriterLock(path, LOCK_TIMEOUT_SECONDS).acquire():
+            other = pool.submit(lock_repeatedly, path, ROUNDS, "other", order)
             until(lambda: is_waited_for(path))
-        take_turns(path, TURNS - 1, "this", order)
-        with WriterLock(path, PATIENCE_SECONDS).acquire():
+        lock_repeatedly(path, ROUNDS - 1, "this", order)
+        with WriterLock(path, LOCK_TIMEOUT_SECONDS).acquire():
             other.result(60)
 
-    assert order.read_text().split() == ["other", "this"] * (TURNS - 1) + ["other"]
+    assert order.read_text().split() == ["other", "this"] * (ROUNDS - 1) + ["other"]
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_a_write_that_waits_is_done_before_whoever_had_the_turn_has_it_again(
+def test_waiting_write_runs_before_the_next_lock_of_the_holder(
     database_url: str, write: str, open_backend: OpenBackend
 ) -> None:
     path = database_url.removeprefix("sqlite:///")
@@ -84,10 +84,10 @@ def test_a_write_that_waits_is_done_before_whoever_had_the_turn_has_it_again(
     if write != "create":
         store.create(NAME, "1")
     with ProcessPoolExecutor(1, SPAWN) as pool:
-        with WriterLock(path, PATIENCE_SECONDS).acquire():
+        with WriterLock(path, LOCK_TIMEOUT_SECONDS).acquire():
             waiting = pool.submit(write_once, database_url, write)
             until(lambda: is_waited_for(path))
-        with WriterLock(path, PATIENCE_SECONDS).acquire():
+        with WriterLock(path, LOCK_TIMEOUT_SECONDS).acquire():
             found = {entry.key for entry in store.list(XComFilter(), limit=9).entries}
             value = store.get(NAME).value if NAME.key in found else None
         waiting.result(60)
@@ -95,22 +95,22 @@ def test_a_write_that_waits_is_done_before_whoever_had_the_turn_has_it_again(
     assert value == (None if write == "delete" else "2")
 
 
-def test_whoever_gets_no_turn_is_told_in_time(tmp_path: Path) -> None:
-    turns = WriterLock(str(tmp_path / "xcom.db"), timeout_seconds=0.05)
+def test_lock_times_out(tmp_path: Path) -> None:
+    lock = WriterLock(str(tmp_path / "xcom.db"), timeout_seconds=0.05)
 
-    with turns.acquire(), pytest.raises(WriterLockTimeout), turns.acquire():
+    with lock.acquire(), pytest.raises(WriterLockTimeout), lock.acquire():
         pass
-    with turns.acquire():  # and the locks are free again
+    with lock.acquire():  # the lock is free again
         pass
 
 
-def test_the_turn_of_a_process_that_died_is_over(tmp_path: Path) -> None:
-    hold = (
+def test_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
+    script = (
         "import sys, time; from xcom_server.storage.database.writer_lock import WriterLock\n"
         "with WriterLock(sys.argv[1], 1).acquire(): print(flush=True); time.sleep(60)"
     )
     path = str(tmp_path / "xcom.db")
-    with subprocess.Popen([sys.executable, "-c", hold, path], stdout=subprocess.PIPE) as child:
+    with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
         with pytest.raises(WriterLockTimeout), WriterLock(path, timeout_seconds=0.02).acquire():
@@ -121,7 +121,7 @@ def test_the_turn_of_a_process_that_died_is_over(tmp_path: Path) -> None:
         pass
 
 
-def test_whatever_name_a_database_is_known_by_its_writers_take_turns(
+def test_urls_of_one_file_share_a_lock(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, open_backend: OpenBackend
 ) -> None:
     path = Path(database_url.removeprefix("sqlite:///"))
@@ -143,7 +143,7 @@ def test_whatever_name_a_database_is_known_by_its_writers_take_turns(
                 pass
 
 
-def test_a_lock_that_may_only_be_read_is_good_enough(tmp_path: Path) -> None:
+def test_read_only_lock_files_can_be_locked(tmp_path: Path) -> None:
     for name in ("xcom.db-queue", "xcom.db-turn"):
         (tmp_path / name).touch(mode=0o444)
 
@@ -151,7 +151,7 @@ def test_a_lock_that_may_only_be_read_is_good_enough(tmp_path: Path) -> None:
         pass
 
 
-def test_the_locks_can_be_used_by_whoever_can_use_the_database(tmp_path: Path) -> None:
+def test_lock_files_have_the_permissions_of_the_database(tmp_path: Path) -> None:
     database = tmp_path / "xcom.db"
     database.touch()
     database.chmod(0o660)
@@ -160,12 +160,12 @@ def test_the_locks_can_be_used_by_whoever_can_use_the_database(tmp_path: Path) -
         assert {path.stat().st_mode & 0o777 & ~0o660 for path in tmp_path.iterdir()} == {0}
 
 
-def test_whoever_waited_before_waits_no_longer_in_all(tmp_path: Path) -> None:
-    patient = WriterLock(str(tmp_path / "xcom.db"), 3600)
+def test_earlier_waiting_counts_towards_the_timeout(tmp_path: Path) -> None:
+    lock = WriterLock(str(tmp_path / "xcom.db"), 3600)
 
     with (
-        patient.acquire(),
+        lock.acquire(),
         pytest.raises(WriterLockTimeout),
-        patient.acquire(since=time.monotonic() - 3600),
+        lock.acquire(since=time.monotonic() - 3600),
     ):
         pass

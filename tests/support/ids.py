@@ -1,6 +1,7 @@
 """A pytest plugin: readable ids of parametrized cases, the same in every process."""
 
 import enum
+from datetime import datetime
 from typing import Any
 
 LONGEST = 60
@@ -16,6 +17,10 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """
     if isinstance(val, enum.Enum):
         return None
+    if isinstance(val, datetime):
+        return val.isoformat()
+    if isinstance(val, Exception):
+        return type(val).__name__
     if val is None or isinstance(val, bool | int | float):
         return shortened(f"{argname}={val}")
     if isinstance(val, str | bytes):

@@ -1,5 +1,6 @@
 """Ids of parametrized cases are short, printable and never empty."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from tests.support.ids import LONGEST, pytest_make_parametrize_id
         (413, "x=413"),
         ({"a": [1]}, "{'a': [1]}"),
         (frozenset("cab"), "{'a', 'b', 'c'}"),
+        (datetime(2024, 1, 2, 3, tzinfo=UTC), "2024-01-02T03:00:00+00:00"),
+        (ValueError("x"), "ValueError"),
         ([object()], None),
         (object(), None),
     ],
