@@ -44,7 +44,7 @@ for address in json.loads(sys.argv[1]):
         print(json.dumps(refusal.code))
 """
 
-OPEN: list[Any] = [
+PUBLIC: list[Any] = [
     ["0.0.0.0", 80],
     ["::", 80],
     ["0", 80],
@@ -55,7 +55,7 @@ OPEN: list[Any] = [
     "/run/x.sock",
     "@abstract",
 ]
-CLOSED: list[Any] = [["127.0.0.1", 80], ["127.0.0.2", 80], ["localhost", 80], ["::1", 80]]
+LOOPBACK: list[Any] = [["127.0.0.1", 80], ["127.0.0.2", 80], ["localhost", 80], ["::1", 80]]
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def users_file(tmp_path: Path) -> Path:
 
 
 def wait_for_start(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Return once the one worker of a server answers: gunicorn loses what it is told before."""
+    """Wait until the only worker responds: gunicorn ignores signals before that."""
     until(
         lambda: process.poll() is not None or "xcom-server is ready at" in log.read_text(),
         why=log.read_text,
@@ -74,13 +74,13 @@ def wait_for_start(process: "subprocess.Popen[bytes]", log: Path) -> None:
     assert process.poll() is None, log.read_text()
     address = re.search("is ready at (http://[^/]+)/", log.read_text())
     assert address is not None, log.read_text()
-    with urlopen(f"{address[1]}/health", timeout=30) as answer:
-        assert answer.status == 200
+    with urlopen(f"{address[1]}/health", timeout=30) as response:
+        assert response.status == 200
 
 
 def refusals(folder: Path, addresses: list[Any], **environ: str) -> dict[str, str | None]:
-    """Return why the server would refuse to start at each address, None where it would not."""
-    answer = run(
+    """Return address -> the reason why the server would not start there, or None."""
+    result = run(
         sys.executable,
         "-c",
         ON_STARTING,
@@ -88,66 +88,66 @@ def refusals(folder: Path, addresses: list[Any], **environ: str) -> dict[str, st
         cwd=folder,
         env={**os.environ} | environ,
     )
-    lines = map(json.loads, answer.stdout.splitlines())
+    lines = map(json.loads, result.stdout.splitlines())
     return dict(zip(map(str, addresses), lines, strict=True))
 
 
-def test_without_users_every_address_beyond_loopback_is_refused(tmp_path: Path) -> None:
-    found = refusals(tmp_path, OPEN)
+def test_public_address_is_rejected_without_users(tmp_path: Path) -> None:
+    found = refusals(tmp_path, PUBLIC)
 
     assert {address for address, reason in found.items() if reason is None} == set()
     assert all(str(reason).startswith(REFUSAL) for reason in found.values())
 
 
-def test_without_users_loopback_is_taken(tmp_path: Path) -> None:
-    assert refusals(tmp_path, CLOSED) == dict.fromkeys(map(str, CLOSED))
+def test_loopback_is_accepted_without_users(tmp_path: Path) -> None:
+    assert refusals(tmp_path, LOOPBACK) == dict.fromkeys(map(str, LOOPBACK))
 
 
-def test_with_users_every_address_is_taken(tmp_path: Path, users_file: Path) -> None:
-    found = refusals(tmp_path, OPEN + CLOSED, XCOM_AUTH="users")
+def test_every_address_is_accepted_with_users(tmp_path: Path, users_file: Path) -> None:
+    found = refusals(tmp_path, PUBLIC + LOOPBACK, XCOM_AUTH="users")
 
-    assert found == dict.fromkeys(map(str, OPEN + CLOSED))
+    assert found == dict.fromkeys(map(str, PUBLIC + LOOPBACK))
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0", "0:0", "unix:x.sock", "unix:@x"])
-@pytest.mark.parametrize("way", ["option", "variable", "gunicorn"])
-def test_the_server_ends_before_it_listens_beyond_loopback(
-    tmp_path: Path, bind: str, way: str
+@pytest.mark.parametrize("source", ["option", "variable", "gunicorn"])
+def test_server_exits_before_listening_on_a_public_address(
+    tmp_path: Path, bind: str, source: str
 ) -> None:
-    options = {"option": ["serve", "--bind", bind]}.get(way, ["serve"])
+    options = {"option": ["serve", "--bind", bind]}.get(source, ["serve"])
     environ = {
         "option": {},
         "variable": {"XCOM_BIND": bind},
         "gunicorn": {"GUNICORN_CMD_ARGS": f"--bind {bind}"},
-    }[way]
+    }[source]
 
-    answer = xcom_server(tmp_path, *options, **environ)
+    result = xcom_server(tmp_path, *options, **environ)
 
-    assert answer.returncode == 1
-    assert REFUSAL in answer.stderr
-    assert f": {REASON}. Listen on 127.0.0.1, or add users" in answer.stderr
-    assert "xcom-server user add NAME --role ROLE" in answer.stderr
-    assert "Listening at" not in answer.stderr
-    assert "Traceback" not in answer.stderr
+    assert result.returncode == 1
+    assert REFUSAL in result.stderr
+    assert f": {REASON}. Listen on 127.0.0.1, or add users" in result.stderr
+    assert "xcom-server user add NAME --role ROLE" in result.stderr
+    assert "Listening at" not in result.stderr
+    assert "Traceback" not in result.stderr
     assert not (tmp_path / "x.sock").exists()
 
 
 @pytest.fixture(params=["0.0.0.0", "::", "unix"])
 def bound(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[socket.socket]:
-    """Yield a socket that is bound beyond loopback and listens to nobody."""
+    """Yield a socket that is bound to a public address and does not listen."""
     addresses: dict[str, tuple[int, Any]] = {
         "0.0.0.0": (socket.AF_INET, ("0.0.0.0", 0)),
         "::": (socket.AF_INET6, ("::", 0)),
         "unix": (socket.AF_UNIX, str(tmp_path / "x.sock")),
     }
     family, address = addresses[request.param]
-    with socket.socket(family) as made:
-        made.bind(address)
-        yield made
+    with socket.socket(family) as listener:
+        listener.bind(address)
+        yield listener
 
 
-def test_a_socket_handed_over_is_looked_at_too(tmp_path: Path, bound: socket.socket) -> None:
-    answer = run(
+def test_inherited_socket_is_checked(tmp_path: Path, bound: socket.socket) -> None:
+    result = run(
         XCOM_SERVER,
         "serve",
         "--bind",
@@ -156,32 +156,32 @@ def test_a_socket_handed_over_is_looked_at_too(tmp_path: Path, bound: socket.soc
         pass_fds=[bound.fileno()],
     )
 
-    assert answer.returncode == 1
-    assert REFUSAL in answer.stderr
-    assert "Listening at" not in answer.stderr
+    assert result.returncode == 1
+    assert REFUSAL in result.stderr
+    assert "Listening at" not in result.stderr
     assert bound.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 0
 
 
-def test_a_socket_of_systemds_is_looked_at_before_anyone_is_answered(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(tmp_path / "x.sock"))
-        script = f'exec 3<&{made.fileno()}; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve'
-        answer = run("bash", "-c", script, XCOM_SERVER, cwd=tmp_path, pass_fds=[made.fileno()])
+def test_systemd_socket_is_checked_before_any_response(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "x.sock"))
+        script = f'exec 3<&{listener.fileno()}; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve'
+        result = run("bash", "-c", script, XCOM_SERVER, cwd=tmp_path, pass_fds=[listener.fileno()])
 
-    assert answer.returncode != 0
-    assert REFUSAL in answer.stderr
-    assert "Traceback" not in answer.stderr
+    assert result.returncode != 0
+    assert REFUSAL in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("bind", ["fd://99", "fd://0", "fd://x"])
-def test_what_is_no_socket_is_said_in_a_line(tmp_path: Path, bind: str) -> None:
-    answer = xcom_server(tmp_path, "serve", "--bind", bind)
+def test_invalid_socket_fails_without_a_traceback(tmp_path: Path, bind: str) -> None:
+    result = xcom_server(tmp_path, "serve", "--bind", bind)
 
-    assert answer.returncode != 0
-    assert "Traceback" not in answer.stderr
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
 
 
-def test_a_reload_opens_no_door(tmp_path: Path) -> None:
+def test_reload_checks_the_new_address(tmp_path: Path) -> None:
     (tmp_path / "bind").write_text("127.0.0.1:0")
     (tmp_path / "own.py").write_text(
         "from xcom_server.server.launch import configure\n"
@@ -209,8 +209,8 @@ def test_a_reload_opens_no_door(tmp_path: Path) -> None:
     assert REFUSAL in log.read_text()
 
 
-def test_gunicorns_own_way_to_set_variables_is_looked_at(tmp_path: Path, users_file: Path) -> None:
-    answer = xcom_server(
+def test_environment_set_by_gunicorn_is_checked(tmp_path: Path, users_file: Path) -> None:
+    result = xcom_server(
         tmp_path,
         "serve",
         XCOM_AUTH="users",
@@ -218,13 +218,13 @@ def test_gunicorns_own_way_to_set_variables_is_looked_at(tmp_path: Path, users_f
         GUNICORN_CMD_ARGS="-e XCOM_AUTH=none",
     )
 
-    assert answer.returncode == 1
-    assert REFUSAL in answer.stderr
+    assert result.returncode == 1
+    assert REFUSAL in result.stderr
     assert not (tmp_path / "x.sock").exists()
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1:0", "localhost:0", "[::1]:0"])
-def test_the_server_answers_on_loopback_without_users(tmp_path: Path, bind: str) -> None:
+def test_server_serves_loopback_without_users(tmp_path: Path, bind: str) -> None:
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -257,8 +257,9 @@ def test_the_server_answers_on_loopback_without_users(tmp_path: Path, bind: str)
             "the token key file xcom-token.key has 5 bytes, but at least 64",
         ),
     ],
+    ids=["no users file", "not JSON", "unknown role", "short key"],
 )
-def test_users_that_cannot_be_told_are_said_in_a_line(
+def test_unusable_users_or_key_file_fails_without_a_traceback(
     tmp_path: Path, key: str | None, content: str | None, words: str
 ) -> None:
     if content is not None:
@@ -266,23 +267,21 @@ def test_users_that_cannot_be_told_are_said_in_a_line(
     if key is not None:
         (tmp_path / "xcom-token.key").write_text(key)
 
-    answer = xcom_server(tmp_path, "serve", XCOM_AUTH="users", XCOM_BIND="127.0.0.1:0")
+    result = xcom_server(tmp_path, "serve", XCOM_AUTH="users", XCOM_BIND="127.0.0.1:0")
 
-    assert answer.returncode == 1
-    assert words in answer.stderr
-    assert "Traceback" not in answer.stderr
-    assert "Listening at" not in answer.stderr
-
-
-def test_a_way_to_tell_users_that_there_is_not_is_refused(tmp_path: Path) -> None:
-    answer = xcom_server(tmp_path, "serve", XCOM_AUTH="user")
-
-    assert answer.stderr == "Error: XCOM_AUTH must be none or users, not 'user'.\n"
+    assert result.returncode == 1
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "Listening at" not in result.stderr
 
 
-def test_the_key_is_made_at_the_first_start_and_shared_by_the_workers(
-    tmp_path: Path, users_file: Path
-) -> None:
+def test_unknown_auth_mode_is_rejected(tmp_path: Path) -> None:
+    result = xcom_server(tmp_path, "serve", XCOM_AUTH="user")
+
+    assert result.stderr == "Error: XCOM_AUTH must be none or users, not 'user'.\n"
+
+
+def test_key_is_created_once_and_shared_by_the_workers(tmp_path: Path, users_file: Path) -> None:
     body = json.dumps({"username": "ann", "password": "secret"}).encode()
     entries = "/api/v2/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
     for _ in range(2):
@@ -291,14 +290,14 @@ def test_the_key_is_made_at_the_first_start_and_shared_by_the_workers(
             assert stat.S_IMODE(key.stat().st_mode) == 0o600
             with urlopen(
                 Request(f"{server.url}/auth/token", body, {"Content-Type": "application/json"})
-            ) as answer:
-                token = json.loads(answer.read())["access_token"]
+            ) as response:
+                token = json.loads(response.read())["access_token"]
             for _ in range(12):
                 with urlopen(
                     Request(server.url + entries, headers={"Authorization": f"Bearer {token}"})
-                ) as answer:
-                    assert answer.status == 200
-            made = key.read_bytes()
+                ) as response:
+                    assert response.status == 200
+            content = key.read_bytes()
 
-    assert key.read_bytes() == made
+    assert key.read_bytes() == content
     assert token not in server.log.read_text()

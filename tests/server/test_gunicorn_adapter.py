@@ -1,4 +1,4 @@
-"""Canaries: each says which undocumented member of gunicorn changed, and what to do about it."""
+"""Canaries for gunicorn's internals: each failure names the changed member and the fix."""
 
 import logging
 import os
@@ -22,8 +22,8 @@ from xcom_server.server.gunicorn_adapter import BalancedWorker
 FIX = "Adapt {} in server/gunicorn_adapter.py."
 
 
-class Log:
-    """Stands for gunicorn's logger, and keeps the lines."""
+class RecordingLog:
+    """A replacement for gunicorn's logger that keeps the lines."""
 
     def __init__(self, *_: Any) -> None:
         self.lines: list[str] = []
@@ -37,7 +37,7 @@ class Log:
 @pytest.fixture
 def config() -> Config:
     made = Config()
-    made.set("logger_class", Log)
+    made.set("logger_class", RecordingLog)
     made.set("workers", 2)
     return made
 
@@ -47,7 +47,7 @@ def arbiter(config: Config) -> Arbiter:
     return Arbiter(SimpleNamespace(cfg=config))
 
 
-def test_the_addresses_to_bind_are_the_settings_unless_sockets_are_inherited(
+def test_addresses_to_bind_are_empty_for_inherited_sockets(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config.set("bind", "127.0.0.1:80")
@@ -70,22 +70,22 @@ def test_the_addresses_to_bind_are_the_settings_unless_sockets_are_inherited(
     assert gunicorn_adapter.addresses_to_bind(config) == []
 
 
-class Counting(BalancedWorker):
-    """Counts what it is told."""
+class CountingWorker(BalancedWorker):
+    """Counts accepted connections and published reports."""
 
-    accepts = changes = 0
+    accepts = reports = 0
 
     def accept(self, listener: socket.socket) -> None:
         self.accepts += 1
         super().accept(listener)
 
     def publish_count(self) -> None:
-        self.changes += 1
+        self.reports += 1
 
 
 @pytest.fixture
-def worker(config: Config) -> Iterator[Counting]:
-    made = Counting(1, os.getppid(), [], SimpleNamespace(), 30, config, Log())
+def worker(config: Config) -> Iterator[CountingWorker]:
+    made = CountingWorker(1, os.getppid(), [], SimpleNamespace(), 30, config, RecordingLog())
     made.tpool = made.get_thread_pool()
     made.poller = selectors.DefaultSelector()
     made.method_queue.init()
@@ -96,7 +96,7 @@ def worker(config: Config) -> Iterator[Counting]:
     made.tmp.close()
 
 
-def test_command_args(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_args_are_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--threads 7 -e A=b")
     config = Config()
 
@@ -108,7 +108,7 @@ def test_command_args(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("option", ["--check-config", "--config x.py", "other:app"])
-def test_command_args_that_only_gunicorns_command_knows(
+def test_command_args_of_the_gunicorn_command_are_rejected(
     option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = vars(Config().parser().parse_args([]))
@@ -122,7 +122,7 @@ def test_command_args_that_only_gunicorns_command_knows(
         gunicorn_adapter.apply_command_args(Config())
 
 
-def test_configured_addresses(arbiter: Arbiter) -> None:
+def test_configured_addresses_keep_their_shape(arbiter: Arbiter) -> None:
     arbiter.cfg.set("bind", ["127.0.0.1:1", "unix:/run/x", "fd://3"])
 
     assert arbiter.cfg.address == [("127.0.0.1", 1), "/run/x", 3], (
@@ -131,7 +131,7 @@ def test_configured_addresses(arbiter: Arbiter) -> None:
     )
 
 
-def test_listeners(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listeners_are_the_open_sockets(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arbiter, "init_signals", lambda: None)
     arbiter.cfg.set("bind", "127.0.0.1:0")
     arbiter.start()
@@ -150,7 +150,7 @@ def test_listeners(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_handle_signal(arbiter: Arbiter) -> None:
+def test_handled_signal_is_queued(arbiter: Arbiter) -> None:
     gunicorn_adapter.handle_signal(arbiter, signal.SIGTERM)
 
     assert arbiter.wait_for_signals(0.1) == [signal.SIGTERM], (
@@ -159,7 +159,7 @@ def test_handle_signal(arbiter: Arbiter) -> None:
     )
 
 
-def test_application(worker: Counting) -> None:
+def test_application_of_a_worker_is_found(worker: CountingWorker) -> None:
     before = gunicorn_adapter.application(worker)
     worker.app.wsgi = lambda: "the application"
     worker.load_wsgi()
@@ -170,21 +170,21 @@ def test_application(worker: Counting) -> None:
     )
 
 
-def test_halt(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_halt_exits_with_status_1(arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arbiter, "start", lambda: None)
     monkeypatch.setattr(arbiter, "manage_workers", lambda: gunicorn_adapter.halt("why"))
 
-    with pytest.raises((SystemExit, HaltServer)) as end:
+    with pytest.raises((SystemExit, HaltServer)) as exit_info:
         arbiter.run()
 
-    assert (end.type, end.value.args) == (SystemExit, (1,)), (
+    assert (exit_info.type, exit_info.value.args) == (SystemExit, (1,)), (
         "gunicorn's master does not stop with status 1 on HaltServer: a reload may open a public"
         " address. " + FIX.format("halt")
     )
     assert "Reason: why" in arbiter.log.lines
 
 
-class Failing:
+class FailingWorker:
     """A worker that cannot start."""
 
     def __init__(self, age: int, *_: Any) -> None:
@@ -196,33 +196,33 @@ class Failing:
 
 
 @pytest.mark.parametrize(("already_started", "stops"), [(0, True), (1, True), (2, False)])
-def test_survive_failed_replacement(
+def test_only_a_failing_first_worker_stops_the_server(
     arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch, already_started: int, stops: bool
 ) -> None:
     monkeypatch.setattr("os.fork", lambda: 0)  # this process plays the worker
     arbiter.cfg.set(
         "post_fork", lambda server, worker: gunicorn_adapter.survive_failed_replacement(worker)
     )
-    arbiter.pid, arbiter.worker_class, arbiter.worker_age = 0, Failing, already_started
+    arbiter.pid, arbiter.worker_class, arbiter.worker_age = 0, FailingWorker, already_started
 
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(SystemExit) as exit_info:
         arbiter.spawn_worker()
 
-    assert (end.value.code == Arbiter.WORKER_BOOT_ERROR) == stops, (
+    assert (exit_info.value.code == Arbiter.WORKER_BOOT_ERROR) == stops, (
         "gunicorn no longer looks at Worker.booted, or numbers workers otherwise: a replacement"
         " that cannot start stops the server, or a first worker that cannot start is started"
         " for ever. " + FIX.format("survive_failed_replacement")
     )
 
 
-def test_worker_number(worker: Counting) -> None:
+def test_worker_age_is_its_number(worker: CountingWorker) -> None:
     assert worker.age == 1, (
         "gunicorn's Worker.age is not the number that the master gave. "
         + FIX.format("BalancedWorker")
     )
 
 
-def test_close_after_response(worker: Counting) -> None:
+def test_connection_is_closed_after_the_response(worker: CountingWorker) -> None:
     worker.cfg.set(
         "pre_request", lambda worker, request: gunicorn_adapter.close_after_response(request)
     )
@@ -246,7 +246,7 @@ def test_close_after_response(worker: Counting) -> None:
     )
 
 
-def test_redact_invalid_request(worker: Counting) -> None:
+def test_invalid_request_is_redacted(worker: CountingWorker) -> None:
     client, server = socket.socketpair()
     with client, server:
         worker.handle_error(None, server, ("127.0.0.1", 1), InvalidHeader("Basic hunter2"))
@@ -260,7 +260,7 @@ def test_redact_invalid_request(worker: Counting) -> None:
     )
 
 
-def test_a_connection_is_counted_and_reported(worker: Counting) -> None:
+def test_connection_is_counted_and_reported(worker: CountingWorker) -> None:
     worker.enqueue_req = lambda connection: connection.close()
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
@@ -270,28 +270,28 @@ def test_a_connection_is_counted_and_reported(worker: Counting) -> None:
         worker.set_accept_enabled(True)
         worker.wait_for_and_dispatch_events(10)
 
-    assert (worker.accepts, worker.changes, worker.connection_count()) == (1, 1, 1), (
+    assert (worker.accepts, worker.reports, worker.connection_count()) == (1, 1, 1), (
         "gunicorn's gthread worker does not call accept() for a connection, or does not count it in"
         " nr_conns: connections are not balanced. Adapt BalancedWorker in"
         " server/gunicorn_adapter.py, or set XCOM_BALANCE_CONNECTIONS=false."
     )
 
 
-def test_a_worker_reports_in_each_turn_and_ends_when_it_is_not_alive(
-    worker: Counting, monkeypatch: pytest.MonkeyPatch
+def test_worker_reports_in_each_loop_and_stops_if_not_alive(
+    worker: CountingWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(self: Counting) -> None:
-        self.changes += 1
+    def stop(self: CountingWorker) -> None:
+        self.reports += 1
         self.handle_exit(signal.SIGTERM, None)
 
-    monkeypatch.setattr(Counting, "publish_count", stop)
-    worker.is_parent_alive = lambda: False  # one turn, even if it is not told to stop
+    monkeypatch.setattr(CountingWorker, "publish_count", stop)
+    worker.is_parent_alive = lambda: False  # ends after one loop even if stop() is not called
     assert worker.alive is True
 
     worker.run()
 
-    assert (worker.changes > 0, worker.alive) == (True, False), (
-        "gunicorn's gthread worker does not call notify() in each turn, or has no `alive`:"
+    assert (worker.reports > 0, worker.alive) == (True, False), (
+        "gunicorn's gthread worker does not call notify() in each loop, or has no `alive`:"
         " connections are not balanced. Adapt BalancedWorker in server/gunicorn_adapter.py, or"
         " set XCOM_BALANCE_CONNECTIONS=false."
     )

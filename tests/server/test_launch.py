@@ -1,4 +1,4 @@
-"""gunicorn's configuration: made by a call, not by an import."""
+"""gunicorn's configuration is created by a call, not by an import."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ print([name for name in ("PROMETHEUS_MULTIPROC_DIR",) if name in os.environ],
 """
 
 
-def test_an_import_reads_no_settings_and_creates_no_folder(tmp_path: Path) -> None:
+def test_import_reads_no_settings_and_creates_no_folder(tmp_path: Path) -> None:
     environ = {**os.environ, "XCOM_WORKERS": "not a number", "TMPDIR": str(tmp_path)}
 
     imported = run(sys.executable, "-c", IMPORT, cwd=tmp_path, env=environ)
@@ -29,17 +29,17 @@ def test_an_import_reads_no_settings_and_creates_no_folder(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_gunicorn_takes_every_name() -> None:
+def test_gunicorn_accepts_the_whole_configuration() -> None:
     config = Config()
-    made = configure(Settings(metrics=False, workers=3, threads=5))
-    for name, value in made.items():
+    configured = configure(Settings(metrics=False, workers=3, threads=5))
+    for name, value in configured.items():
         config.set(name, value)
 
     assert (config.workers, config.threads) == (3, 5)
-    assert config.on_starting == made["on_starting"]
+    assert config.on_starting == configured["on_starting"]
 
 
-def test_a_folder_is_made_for_the_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_folder_is_created_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv(METRICS_FOLDER, "")
@@ -53,9 +53,7 @@ def test_a_folder_is_made_for_the_metrics(tmp_path: Path, monkeypatch: pytest.Mo
     assert os.environ[METRICS_FOLDER] == first
 
 
-def test_a_folder_that_an_operator_named_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_configured_metrics_folder_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(METRICS_FOLDER, str(tmp_path / "metrics"))
 
     create_metrics_folder()
@@ -64,7 +62,7 @@ def test_a_folder_that_an_operator_named_is_taken(
     assert os.environ[METRICS_FOLDER] == str(tmp_path / "metrics")
 
 
-def test_a_new_master_does_not_take_the_folder_of_the_one_that_it_replaces(
+def test_new_master_creates_its_own_metrics_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -77,8 +75,8 @@ def test_a_new_master_does_not_take_the_folder_of_the_one_that_it_replaces(
     assert os.environ[METRICS_FOLDER] != str(old)
 
 
-def test_an_option_of_gunicorns_command_is_refused(tmp_path: Path) -> None:
-    answer = xcom_server(tmp_path, "serve", GUNICORN_CMD_ARGS="--daemon")
+def test_gunicorn_command_option_is_rejected(tmp_path: Path) -> None:
+    result = xcom_server(tmp_path, "serve", GUNICORN_CMD_ARGS="--daemon")
 
-    assert answer.returncode == 1
-    assert "Error: GUNICORN_CMD_ARGS: xcom-server serve does not support daemon" in answer.stderr
+    assert result.returncode == 1
+    assert "Error: GUNICORN_CMD_ARGS: xcom-server serve does not support daemon" in result.stderr

@@ -1,4 +1,4 @@
-"""gunicorn may load the application before it forks: no two workers then share a connection."""
+"""With gunicorn's --preload, forked workers do not share database connections."""
 
 import threading
 from collections.abc import Callable
@@ -16,26 +16,28 @@ CLIENTS = 8
 ENTRIES = 25
 
 
-def test_with_preload_everybody_gets_their_own_answers(
+def test_preloaded_workers_do_not_mix_up_responses(
     tmp_path: Path, postgres_url: str, count_case: Callable[..., None]
 ) -> None:
     wrong: list[object] = []
 
-    def talk(number: int) -> None:
+    def send_requests(number: int) -> None:
         with Client(server.url) as client:
-            for turn in range(ENTRIES):
-                name = f"{number}-{turn}"
-                for answer in (
+            for entry in range(ENTRIES):
+                name = f"{number}-{entry}"
+                for response in (
                     client.call("v2", "create", name, name),
                     client.call("v2", "get", name),
                 ):
-                    if answer.status not in (200, 201) or answer.body["value"] != name:
-                        wrong.append((name, answer))
+                    if response.status not in (200, 201) or response.body["value"] != name:
+                        wrong.append((name, response))
 
     with LiveServer(
         tmp_path, XCOM_DATABASE_URL=emptied(postgres_url), GUNICORN_CMD_ARGS="--preload"
     ) as server:
-        threads = [threading.Thread(target=talk, args=(number,)) for number in range(CLIENTS)]
+        threads = [
+            threading.Thread(target=send_requests, args=(number,)) for number in range(CLIENTS)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

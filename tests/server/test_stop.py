@@ -1,4 +1,4 @@
-"""A stop by signal: no signal is lost while workers boot, and no connection is left open."""
+"""Stopping by signal: no signal is lost while workers boot, and no connection stays open."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("booting", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_a_server_stops_at_once_while_its_workers_boot(
+def test_server_stops_at_once_while_its_workers_boot(
     tmp_path: Path, number: signal.Signals, booting: int
 ) -> None:
     """Workers that missed the signal would be killed after 600 s.
@@ -45,7 +45,7 @@ def test_a_server_stops_at_once_while_its_workers_boot(
         process.wait()
 
 
-def test_a_stopped_server_leaves_no_write_ahead_log(tmp_path: Path) -> None:
+def test_stopped_server_leaves_no_write_ahead_log(tmp_path: Path) -> None:
     """SQLite removes it when the last connection is closed."""
     with LiveServer(tmp_path) as server:
         with Client(server.url) as client:

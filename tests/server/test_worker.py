@@ -1,4 +1,4 @@
-"""Keep-alive connections are balanced between the workers, unless a setting says otherwise."""
+"""Keep-alive connections are balanced between the workers, unless a setting disables it."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -24,38 +24,38 @@ BALANCED = "xcom_server.server.gunicorn_adapter.BalancedWorker"
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        made.setblocking(False)
-        yield made
+    with socket.create_server(("127.0.0.1", 0)) as created:
+        created.setblocking(False)
+        yield created
 
 
 @pytest.fixture
 def two_workers() -> Iterator[list[BalancedWorker]]:
-    """Yield two workers of a server, which take connections and answer nothing."""
+    """Yield two workers that accept connections and never respond."""
     workers: list[BalancedWorker] = []
-    taken: list[Any] = []
+    accepted: list[Any] = []
     for age in (1, 2):
         worker = object.__new__(BalancedWorker)
         worker.age, worker.alive, worker.nr_conns, worker.cfg = age, True, 0, Config()
-        worker.enqueue_req = taken.append
+        worker.enqueue_req = accepted.append
         worker.publish_count()
         workers.append(worker)
     yield workers
-    for connection in taken:
+    for connection in accepted:
         connection.sock.close()
     for worker in workers:
         release_slot(worker)
 
 
-def connect_to_the_first(
+def shares_if_the_first_wakes_first(
     workers: list[BalancedWorker],
     listener: socket.socket,
     meanwhile: Callable[[float], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> tuple[int, int]:
-    """Return how many connections each worker has, when the first is always woken first.
+    """Return the number of connections of each worker if the first is always woken first.
 
-    `meanwhile` is what happens while it waits for the other one.
+    `meanwhile` is called instead of the wait for the other worker.
     """
     monkeypatch.setattr(gunicorn_adapter, "time", SimpleNamespace(sleep=meanwhile))
     for _ in range(CONNECTIONS):
@@ -64,48 +64,48 @@ def connect_to_the_first(
     return workers[0].nr_conns, workers[1].nr_conns
 
 
-def test_each_worker_has_its_share_of_connections(
+def test_connections_are_shared_equally(
     two_workers: list[BalancedWorker], listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shares = connect_to_the_first(
+    shares = shares_if_the_first_wakes_first(
         two_workers, listener, lambda _: two_workers[1].accept(listener), monkeypatch
     )
 
     assert shares == (CONNECTIONS // 2, CONNECTIONS // 2)
 
 
-def test_a_worker_waits_once_for_another_one_and_then_takes_the_connection(
+def test_busier_worker_waits_once_before_accepting(
     two_workers: list[BalancedWorker], listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
 
-    shares = connect_to_the_first(two_workers, listener, waits.append, monkeypatch)
+    shares = shares_if_the_first_wakes_first(two_workers, listener, waits.append, monkeypatch)
 
     assert shares == (CONNECTIONS, 0)
-    assert waits == [YIELD_SECONDS] * (CONNECTIONS - 1)  # the first was anybody's
+    assert waits == [YIELD_SECONDS] * (CONNECTIONS - 1)  # there is no wait for the first one
 
 
-@pytest.mark.parametrize("is_gone", [False, True], ids=["leaving", "gone"])
-def test_a_worker_that_is_leaving_or_gone_is_not_waited_for(
+@pytest.mark.parametrize("has_exited", [False, True], ids=["leaving", "gone"])
+def test_exiting_or_exited_worker_is_not_waited_for(
     two_workers: list[BalancedWorker],
     listener: socket.socket,
     monkeypatch: pytest.MonkeyPatch,
-    is_gone: bool,
+    has_exited: bool,
 ) -> None:
-    if is_gone:
+    if has_exited:
         release_slot(two_workers[1])
     else:
         two_workers[1].alive = False
         two_workers[1].publish_count()
 
-    shares = connect_to_the_first(
-        two_workers, listener, lambda _: pytest.fail("it waits"), monkeypatch
+    shares = shares_if_the_first_wakes_first(
+        two_workers, listener, lambda _: pytest.fail("the worker waits"), monkeypatch
     )
 
     assert shares == (CONNECTIONS, 0)
 
 
-def test_a_worker_that_hangs_keeps_the_other_from_nothing(tmp_path: Path) -> None:
+def test_hanging_worker_does_not_block_the_other(tmp_path: Path) -> None:
     with LiveServer(tmp_path, workers=2) as server, ExitStack() as stack:
         assert f"Using worker: {BALANCED}\n" in server.log.read_text()
         until(lambda: len(held(server)) == 2)
@@ -119,7 +119,7 @@ def test_a_worker_that_hangs_keeps_the_other_from_nothing(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("balance", "chosen"), [("true", BALANCED), ("false", "gthread")])
-def test_the_setting_chooses_the_worker(tmp_path: Path, balance: str, chosen: str) -> None:
+def test_setting_selects_the_worker_class(tmp_path: Path, balance: str, chosen: str) -> None:
     with LiveServer(tmp_path, XCOM_BALANCE_CONNECTIONS=balance) as server, ExitStack() as stack:
         for _ in range(CONNECTIONS):
             connected(server, stack)
