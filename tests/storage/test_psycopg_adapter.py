@@ -56,8 +56,11 @@ def test_every_statement_waits_through_the_connection(
 
 def test_timed_out_wait_closes_the_connection(url: str) -> None:
     connection = psycopg_adapter.bounded_connection(0.2).connect(url)
+    process = connection.info.backend_pid
     with pytest.raises(psycopg_adapter.NoResponse):
         connection.execute("SELECT pg_sleep(60)")
+    with psycopg.connect(url) as other:  # the statement still runs, and would hold up VACUUM
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (process,))
 
     assert connection.closed, (
         "pgconn.finish() does not close the connection any more, so that a late response could be"
