@@ -1,6 +1,6 @@
-"""A server like the real one, over a dictionary, and broken in a way of one's choice.
+"""A server with a chosen bug, which keeps its entries in a dictionary.
 
-Without it nobody would know whether the checks of a run can fail at all.
+It shows that the checks of a run can fail.
 """
 
 import json
@@ -11,33 +11,33 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 EVERY = 8
-"""Of the writes of a kind, one in so many goes wrong."""
+"""One in this many writes of each kind triggers the bug."""
 
 
 class Entries:
-    """What is stored; `way` says what goes wrong with every eighth write of a kind.
+    """The stored entries; `bug` is the bug that affects every eighth write of a kind.
 
-    `forgets` acknowledges it and stores nothing, `overwrites` accepts a create of what is there,
-    `keeps` acknowledges a delete and keeps the entry, `ignores` does not look at If-Match, `lags`
-    shows readers what was before it.
+    `forgets` acknowledges the write without storing it, `overwrites` accepts a create of an
+    existing entry, `keeps` acknowledges a delete and keeps the entry, `ignores` ignores If-Match,
+    and `lags` returns the previous value to readers.
     """
 
-    def __init__(self, way: str) -> None:
-        self._way = way
+    def __init__(self, bug: str) -> None:
+        self._bug = bug
         self._stored: dict[str, str] = {}
         self._shown: dict[str, str] = {}
         self._writes = Counter[str]()
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     def do(
         self, method: str, key: str, value: str | None, match: str | None
     ) -> tuple[int, str | None]:
-        """Return status and value."""
-        with self._turn:
+        """Run a request; return its status and value."""
+        with self._lock:
             if method == "GET":
-                shown = self._shown if self._way == "lags" else self._stored
+                shown = self._shown if self._bug == "lags" else self._stored
                 return (200, shown[key]) if key in shown else (404, None)
-            if match not in (None, self._stored.get(key, match)) and self._way != "ignores":
+            if match not in (None, self._stored.get(key, match)) and self._bug != "ignores":
                 return 412, None
             self._writes[method] += 1
             return self._write(method, key, value, wrong=self._writes[method] % EVERY == 0)
@@ -45,25 +45,25 @@ class Entries:
     def _write(
         self, method: str, key: str, value: str | None, *, wrong: bool
     ) -> tuple[int, str | None]:
-        if method == "POST" and key in self._stored and not (wrong and self._way == "overwrites"):
+        if method == "POST" and key in self._stored and not (wrong and self._bug == "overwrites"):
             return 409, None
         if method != "POST" and key not in self._stored:
             return 404, None
-        if not wrong or self._way == "overwrites":
+        if not wrong or self._bug == "overwrites":
             self._shown = dict(self._stored)
         if value is None:
-            if not (wrong and self._way == "keeps"):
+            if not (wrong and self._bug == "keeps"):
                 del self._stored[key]
             return 204, None
-        if not (wrong and self._way == "forgets"):
+        if not (wrong and self._bug == "forgets"):
             self._stored[key] = value
         return 201 if method == "POST" else 200, value
 
 
 @contextmanager
-def broken_server(way: str) -> Iterator[str]:
-    """Yield the URL of a server that is broken in this way; an unknown way is a server in order."""
-    entries = Entries(way)
+def broken_server(bug: str) -> Iterator[str]:
+    """Yield the URL of a server with this bug; with an unknown name it has no bug."""
+    entries = Entries(bug)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,4 +1,4 @@
-"""A run: clients at work, faults meanwhile, and then the verdict on everything the clients saw."""
+"""A run: clients and faults at the same time, then a verdict on all responses."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ from tests.support.waiting import until
 
 @dataclass
 class Verdict:
-    """What a history says: which acknowledged entries are gone, and what nothing explains."""
+    """The verdict on a history: lost entries, and entries that are not linearizable."""
 
     checked: int = 0
     lost: list[str] = field(default_factory=list)
@@ -43,14 +43,14 @@ class Report:
     verdict: Verdict
     seconds: float
     failure: str = ""
-    """Why the run could not go on: the server did not recover, or a client died."""
+    """Why the run ended early: the server did not recover, or a client died."""
 
     def faults(self) -> Counter[str]:
-        """Return how often each kind of fault was."""
+        """Return the number of faults of each kind."""
         return Counter(each.fault.kind for each in self.struck)
 
     def findings(self) -> list[str]:
-        """Return what must not be, each in a line or more; empty for a good run."""
+        """Return the violations, each of one or more lines; empty for a good run."""
         return [
             *([self.failure] if self.failure else []),
             *(f"{count} times {text}" for text, count in self.tally.wrong.most_common()),
@@ -59,7 +59,7 @@ class Report:
         ]
 
     def figures(self) -> str:
-        """Return all figures, a line each."""
+        """Return all figures, one per line."""
         lines = {
             "operations checked": self.verdict.checked,
             "acknowledged writes": self.tally.acknowledged,
@@ -73,12 +73,12 @@ class Report:
             [
                 *(f"{count:8} {what}" for what, count in lines.items()),
                 f"{self.seconds:8.1f} seconds",
-                *self._answers(),
+                *self._statuses(),
                 *self._outages(),
             ]
         )
 
-    def _answers(self) -> Iterator[str]:
+    def _statuses(self) -> Iterator[str]:
         for status, count in sorted(self.tally.statuses.items()):
             slowest = self.tally.slowest[status]
             yield f"{count:8} answers {status}, the slowest after {slowest:.2f} s"
@@ -96,7 +96,7 @@ class Report:
 
 
 def judge(history: list[Operation]) -> Verdict:
-    """Hold all operations, the last reads among them, against what a store must do."""
+    """Check all operations, including the final reads."""
     verdict = Verdict(checked=len(history))
     for key, operations in sorted(by_key(history).items()):
         why: object
@@ -113,10 +113,10 @@ def judge(history: list[Operation]) -> Verdict:
 
 @contextmanager
 def served(database: str, folder: Path) -> Iterator[tuple[LiveServer, Postgres | None]]:
-    """Yield a server on an empty database of this kind, and the database's server."""
+    """Yield a server on an empty database of this kind, and its PostgreSQL if any."""
     with ExitStack() as stack:
         postgres = stack.enter_context(Postgres(folder)) if database == "postgres" else None
-        # What a master that is killed leaves behind goes with the folder.
+        # Files that a killed master leaves behind are removed with the folder.
         (folder / "tmp").mkdir()
         settings: dict[str, Any] = {"TMPDIR": str(folder / "tmp")}
         if postgres is not None:
@@ -127,7 +127,7 @@ def served(database: str, folder: Path) -> Iterator[tuple[LiveServer, Postgres |
         yield stack.enter_context(LiveServer(folder, **settings)), postgres
 
 
-Say = Callable[[float, Tally, list[Struck]], None]
+Progress = Callable[[float, Tally, list[Struck]], None]
 
 
 def campaign(
@@ -138,20 +138,20 @@ def campaign(
     faults: list[Fault],
     seconds: float,
     clients: int = 8,
-    say: Say = lambda *_: None,
+    on_progress: Progress = lambda *_: None,
     writes: int = 0,
 ) -> Report:
-    """Run clients and faults until all faults have been or time is up, and judge.
+    """Run clients and faults until all faults have happened or time is up; then check.
 
-    However slow the machine is, so many writes have been acknowledged in the end.
+    The run goes on until at least `writes` writes are acknowledged, even on a slow machine.
     """
     start = time.monotonic()
     with served(database, folder) as (server, postgres):
         nemesis = Nemesis(server, postgres)
         with Workload(server.url, folder, seed=seed, clients=clients) as work:
-            failure = _work(work, nemesis, faults, seconds, say, writes)
+            failure = _work(work, nemesis, faults, seconds, on_progress, writes)
         work.look()
-        history = work.told() if failure else work.history()
+        history = work.observed() if failure else work.history()
     return Report(
         work.tally,
         nemesis.struck,
@@ -163,16 +163,21 @@ def campaign(
 
 
 def _work(
-    work: Workload, nemesis: Nemesis, faults: list[Fault], seconds: float, say: Say, writes: int
+    work: Workload,
+    nemesis: Nemesis,
+    faults: list[Fault],
+    seconds: float,
+    on_progress: Progress,
+    writes: int,
 ) -> str:
-    """Return why work and faults could not go on to the end; empty where they could."""
+    """Run clients and faults; return why they ended early, or an empty string."""
     stopped = threading.Event()
     start = time.monotonic()
     with ThreadPoolExecutor(1) as thread:
         striking = thread.submit(nemesis.run, faults, stopped)
         try:
-            while not _ended(striking, 1) and time.monotonic() - start < seconds:
-                say(time.monotonic() - start, work.look(), nemesis.struck)
+            while not _has_ended(striking, 1) and time.monotonic() - start < seconds:
+                on_progress(time.monotonic() - start, work.look(), nemesis.struck)
             stopped.set()
             striking.result()
             until(lambda: work.look().acknowledged >= writes, seconds)
@@ -183,7 +188,7 @@ def _work(
     return ""
 
 
-def _ended(striking: Future[None], seconds: float) -> bool:
+def _has_ended(striking: Future[None], seconds: float) -> bool:
     try:
         striking.exception(seconds)
     except TimeoutError:

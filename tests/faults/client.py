@@ -1,7 +1,7 @@
-"""A client process: operations that its seed decides, one after another, each written down.
+"""A client process, which runs and records the operations that its seed determines.
 
 `python -m tests.faults.client URL FILE NUMBER SEED` runs until its standard input is closed, so
-that no client outlives whoever started it. It needs the standard library alone.
+that no client outlives its parent. It uses only the standard library.
 """
 
 import json
@@ -22,41 +22,41 @@ from zlib import crc32
 from tests.faults.history import Kind, broken, classified
 
 KEYS = [f"shared-{number}" for number in range(5)]
-"""The entries that all clients fight over."""
+"""The entries that all clients write to."""
 
 RUN = "dags/faults/dagRuns/run/taskInstances/task/xcomEntries"
 PATHS = {"v1": f"/api/v1/{RUN}", "v2": f"/api/v2/{RUN}"}
 METHODS = {"create": "POST", "get": "GET", "patch": "PATCH", "delete": "DELETE"}
 TIMEOUT_SECONDS = 4.0
-"""How long a client waits: twice what the server promises when its database is gone."""
+"""A client's time-out: twice the server's limit while its database is unavailable."""
 
 KINDS: list[Kind] = ["create", "get", "patch", "delete"]
 WEIGHTS = [25, 40, 22, 13]
 OWN = 0.1
-"""How many operations create an entry of the client's own, which nobody ever deletes."""
+"""The share of operations that create an entry of one client, which is never deleted."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to do next, and how long to think before."""
+    """A request to send after a delay of `think` seconds."""
 
     kind: Kind
     key: str
     version: str
     value: str | None
     think: float
-    anew: bool
-    """Whether on a new connection, which may lead to another worker."""
-    careful: bool = False
+    reconnect: bool
+    """Whether to use a new connection, which may lead to another worker."""
+    conditional: bool = False
     """Whether a patch replaces only the value that this client saw last."""
 
 
 NOTHING_CHANGED = b"Nothing was changed."
-"""What a 503 says about a write that was surely not stored, and never will be."""
+"""The text of a 503 for a write that was not stored and never will be."""
 
 
 class Answer(NamedTuple):
-    """What came back; `again` is the Retry-After header, `tag` the ETag."""
+    """A response; `again` is its Retry-After header, `tag` its ETag."""
 
     status: int
     body: bytes
@@ -65,11 +65,11 @@ class Answer(NamedTuple):
 
 
 class Refused(Exception):
-    """Nobody listens: the request never left."""
+    """The connection was refused, so no request was sent."""
 
 
 def requests(seed: str, number: int) -> Iterator[Request]:
-    """Yield what a client does, the same for the same seed; each value is written once."""
+    """Yield a client's requests, which its seed determines; each value is written once."""
     source = random.Random(f"{seed} client {number}")
     count = 0
     while True:
@@ -90,12 +90,12 @@ def requests(seed: str, number: int) -> Iterator[Request]:
 
 
 def padded(value: str) -> str:
-    """Return what is stored for a value: some are of several pages, so that half a write shows."""
+    """Pad a value; some take several database pages, so that a partial write is visible."""
     return value + "." * [0, 0, 0, 20, 9000][crc32(value.encode()) % 5]
 
 
 class Connection:
-    """Sends requests over one connection for as long as it holds."""
+    """Sends requests over one connection, and reconnects after an error."""
 
     def __init__(self, url: str) -> None:
         place = urlsplit(url)
@@ -104,9 +104,9 @@ class Connection:
     def send(
         self, kind: Kind, key: str, version: str, value: str | None, tag: str | None = None
     ) -> Answer:
-        """Return the answer; with a tag, on the condition that the entry has it.
+        """Send a request and return the response; a tag is sent as If-Match.
 
-        Raises Refused, and OSError or HTTPException where it broke.
+        Raises Refused, or OSError or HTTPException if the connection broke.
         """
         if self._http.sock is None:
             try:
@@ -136,23 +136,23 @@ class Connection:
 
 
 class Client:
-    """Does what `requests` says, and writes down what came of it."""
+    """Sends requests and records their outcome."""
 
     def __init__(self, connection: Connection, output: IO[str]) -> None:
         self._connection = connection
         self._output = output
-        self._seen: dict[str, tuple[str, str]] = {}  # key -> the value seen last, and its tag
+        self._seen: dict[str, tuple[str, str]] = {}  # key -> the last seen value and its ETag
 
-    def run(self, todo: Iterable[Request], stopped: threading.Event) -> None:
-        """Work until told to stop; where nothing was said, wait a moment, as Retry-After asks."""
-        for number, request in enumerate(todo):
+    def run(self, plan: Iterable[Request], stopped: threading.Event) -> None:
+        """Send requests until stopped; after an unknown outcome, wait a while like Retry-After."""
+        for number, request in enumerate(plan):
             if stopped.wait(request.think):
                 return
-            if request.anew:
+            if request.reconnect:
                 self._connection.close()
             expected, tag = (
                 self._seen.get(request.key, (None, None))
-                if request.kind == "patch" and request.careful
+                if request.kind == "patch" and request.conditional
                 else (None, None)
             )
             self._write(
@@ -178,7 +178,7 @@ class Client:
             return {"event": "dropped"}
         except (OSError, HTTPException) as error:
             return {"event": broken(request.kind), "why": repr(error)}
-        found = told(request, answer)
+        found = event_for(request, answer)
         if answer.tag is not None and "value" in found:
             self._seen[request.key] = found["value"], answer.tag
         return {"status": answer.status, **found}
@@ -188,8 +188,8 @@ class Client:
         self._output.flush()
 
 
-def told(request: Request, answer: Answer) -> dict[str, Any]:
-    """Return what an answer says; `wrong` is added to one that may never be."""
+def event_for(request: Request, answer: Answer) -> dict[str, Any]:
+    """Return the event for a response; `wrong` is added if the response is a violation."""
     outcome = classified(request.kind, answer.status)
     shown = stored_value(answer) if answer.status in (200, 201) else None
     if (
@@ -197,11 +197,11 @@ def told(request: Request, answer: Answer) -> dict[str, Any]:
         and request.kind != "delete"
         and (shown is None or request.value not in (None, shown))
     ):
-        outcome = None  # the value of no write, or of another one
+        outcome = None  # not the value of this write
     if answer.status == 503 and answer.again is None:
-        outcome = None  # whether to come again is promised to be said
+        outcome = None  # a 503 must have Retry-After
     elif answer.status == 503 and NOTHING_CHANGED in answer.body:
-        outcome = "dropped"  # a promise, and it is held against what is read later
+        outcome = "dropped"  # taken as a fact and checked against later reads
     if outcome is None:
         text = " ".join(answer.body[:300].decode(errors="replace").split())
         return {
@@ -212,7 +212,7 @@ def told(request: Request, answer: Answer) -> dict[str, Any]:
 
 
 def stored_value(answer: Answer) -> str | None:
-    """Return the value that an answer shows, None if no client can have written it like that."""
+    """Return the value of a response, or None if no client can have written it."""
     try:
         stored = json.loads(answer.body)["value"]
         value: str = stored.rstrip(".")

@@ -1,7 +1,7 @@
-"""What clients did and saw: each operation with the time it began and, where known, it ended.
+"""What clients did and saw: each operation with its start and, if known, its end.
 
-A client writes two lines for an operation, as JSON: before it sends the request, and after the
-answer is read. A request whose second line is missing may have taken effect, like one that broke.
+A client writes two lines of JSON for an operation: before it sends the request, and after it has
+read the response. A write without a second line may have taken effect, as after a lost connection.
 """
 
 import json
@@ -17,10 +17,10 @@ Outcome = Literal["ok", "fail", "mismatch", "unknown", "dropped"]
 WRITES = ("create", "patch", "delete")
 
 FAIL = {"create": 409, "get": 404, "patch": 404, "delete": 404}
-"""The answer that tells that an entry is there (409) or is not (404), and changes nothing."""
+"""The status if the entry exists (409) or does not (404); nothing is changed."""
 
 MISMATCH = 412
-"""The answer to a conditional patch that tells that the entry is there, with another value."""
+"""The status of a conditional patch if the entry exists with another value."""
 
 OK = {"create": (200, 201), "get": (200,), "patch": (200,), "delete": (204,)}
 
@@ -30,7 +30,7 @@ class Operation:
     """One operation on one entry; times are nanoseconds of the machine's monotonic clock.
 
     `value` is what was written or, for a get, read; `end` is None where the outcome is unknown.
-    `expected` is the value that a conditional patch replaces, which an answer has shown before.
+    `expected` is the value that a conditional patch replaces, which an earlier response contained.
     """
 
     kind: Kind
@@ -60,9 +60,9 @@ class Operation:
 
 
 def classified(kind: str, status: int) -> Outcome | None:
-    """Return what an answer's status says about an operation, None for what no answer may be.
+    """Return the outcome for the status of a response, or None if the status is a violation.
 
-    A 503 says of a write that it may have been stored, now or later; of a read it says nothing.
+    After a 503 a write may have been stored, or may still be; a read is ignored.
     """
     if status in OK[kind]:
         return "ok"
@@ -74,12 +74,12 @@ def classified(kind: str, status: int) -> Outcome | None:
 
 
 def broken(kind: str) -> Outcome:
-    """Return what a request that got no answer says: only a write may have changed anything."""
+    """Return the outcome of a request without a response: unknown for writes only."""
     return "unknown" if kind in WRITES else "dropped"
 
 
 def operations(lines: Iterable[str], client: int = 0) -> list[Operation]:
-    """Return the operations that a client's lines tell of, without those that say nothing."""
+    """Parse a client's lines into operations; dropped ones are left out."""
     begun: dict[int, dict[str, Any]] = {}
     found = []
     for line in lines:

@@ -1,17 +1,17 @@
-"""Whether some order of the operations on one entry explains everything that clients saw.
+"""Check whether some order of the operations on one entry explains all responses.
 
-The order must keep to the clock: what ended before another operation began comes before it. This is
+The order must respect the clock: an operation that ended before another began comes first. This is
 the search of Wing and Gong with Lowe's two additions: (which operations have been ordered, state)
-is visited once, and an operation is ordered only when its answer, or that of another one, demands
-it. So the search goes through the history once, event by event, with all the states that the entry
-can be in; where no operation is in flight there are one or two, and nothing before that point is
-ever looked at again.
+is visited once, and an operation is ordered only when its response, or that of another one,
+requires it. So the search visits the history once, event by event, with all the possible states of
+the entry. If no operation is in flight there are only one or two, and nothing before that point is
+visited again.
 
 A write whose outcome is unknown may be ordered at any point after it began, or never. Hundreds of
 those would each double the search. They do not, for every value is written once:
 
-* If its value was read, it did take effect, before the first answer that shows the value. It is
-  an operation like others that ended with that answer. (An answer shows a value that it returns,
+* If its value was read, it did take effect, before the first response that shows the value. It is
+  then an operation that ended with that response. (A response shows a value that it returns,
   or that a conditional patch replaced.)
 * A patch whose value nobody read is left out. In an order that holds it, nothing that shows a value
   stands between it and the next change of the value (it would show this one), and everything else
@@ -20,7 +20,7 @@ those would each double the search. They do not, for every value is written once
   is therefore taken for no more than that the entry is present.)
 * A create whose value nobody read, and a delete, only make the entry present or absent, and one
   is as good as another: they are counted. In an order that holds one, whatever comes next (every
-  known answer says whether the entry was present) either needs it there, or another unknown one
+  known response says whether the entry was present) either needs it there, or another unknown one
   undoes it and both can be left out. So one is used exactly where the next operation is
   impossible without it, and a way that used fewer is as good as any that used more.
 
@@ -34,29 +34,29 @@ from dataclasses import dataclass, replace
 
 from tests.faults.history import Operation
 
-UNREAD = "<a value that nobody read>"
-MOST_STATES = 200_000
-MOST_TOLD = 30
+UNREAD = "<a value that was never read>"
+MAX_STATES = 200_000
+MAX_REPORTED = 30
 
 State = str | None
-"""The value of an entry; None where there is none."""
+"""The value of an entry; None if the entry does not exist."""
 
 Ordered = frozenset[int]
-"""Which of the operations in flight have been ordered."""
+"""The operations in flight that have been ordered."""
 
 Ways = dict[tuple[Ordered, State], int]
-"""Each way that explains the history so far -> how many unread creates it took."""
+"""Each way that explains the history so far -> the number of unread creates it used."""
 
 
 class TooManyStates(RuntimeError):
-    """The history leaves more open than the search can go through."""
+    """The history allows more states than the search can visit."""
 
 
 @dataclass(frozen=True)
 class Violation:
-    """The answer that no order explains, and what the entry could have been before it.
+    """The response that no order explains, and the possible values of the entry before it.
 
-    It may be that no order explains it because a value of `states` is read later.
+    The reason can also be that one of these values is read later.
     """
 
     operation: Operation
@@ -75,7 +75,9 @@ class Violation:
 
 
 def violation(history: Iterable[Operation]) -> Violation | None:
-    """Return the first answer about one entry, absent at first, that no order explains, or None.
+    """Return the first response about one entry that no order explains, or None.
+
+    The entry does not exist at first.
 
     Raises TooManyStates.
     """
@@ -86,11 +88,11 @@ def violation(history: Iterable[Operation]) -> Violation | None:
 
 def _refuse_values_written_twice(operations: list[Operation]) -> None:
     written = Counter(each.value for each in operations if each.kind in ("create", "patch"))
-    assert max(written.values(), default=0) <= 1, "a value can be told only if written once"
+    assert max(written.values(), default=0) <= 1, "each value may be written only once"
 
 
 def _settled(operations: list[Operation]) -> list[Operation]:
-    """Return the operations with what the values that were read say about unknown ones."""
+    """Return the operations, with the outcomes of unknown ones that later reads reveal."""
     first: dict[str | None, int] = {}
     for each in operations:
         if each.shown is not None and each.end is not None:
@@ -112,7 +114,7 @@ class _Search:
         self._in_flight: set[int] = set()
         self._unknown = Counter[str]()  # unread creates and deletes that have begun
         self._balance = 0  # creates minus deletes among what ended, all of them known
-        # A value is written once: while an answer that shows it is still to come, it must stay.
+        # Each value is written once, so it must stay until the last response that shows it.
         self._to_read = Counter(each.shown for each in self._operations)
 
     def violation(self) -> Violation | None:
@@ -131,7 +133,7 @@ class _Search:
         return None
 
     def _events(self) -> Iterator[tuple[bool, int]]:
-        """Yield what begins and ends, in time; at one and the same time beginnings come first."""
+        """Yield the starts and ends in the order of time; at equal times, starts come first."""
         events = []
         for number, each in enumerate(self._operations):
             events.append((each.start, False, number))
@@ -140,7 +142,7 @@ class _Search:
         return ((not ends, number) for _, ends, number in sorted(events))
 
     def _after(self, number: int, ways: Ways) -> Ways:
-        """Return the ways in which the operation that ends now has been ordered."""
+        """Return the ways in which the operation that now ends has been ordered."""
         explained: Ways = {}
         seen = dict(ways)
         open_ways = list(ways.items())
@@ -155,8 +157,8 @@ class _Search:
                     way = (ordered | {following}, step[0])
                     if _keep(seen, way, step[1]):
                         open_ways.append((way, step[1]))
-            if len(seen) > MOST_STATES:
-                raise TooManyStates(f"more than {MOST_STATES} states at {self._operations[number]}")
+            if len(seen) > MAX_STATES:
+                raise TooManyStates(f"more than {MAX_STATES} states at {self._operations[number]}")
         self._end(number)
         return explained
 
@@ -167,7 +169,7 @@ class _Search:
         operation = self._operations[number]
         if needs_presence(operation) != (state is not None):
             if operation.shown is not None:
-                return None  # an unread value is not the one that it shows
+                return None  # the operation shows another value than the unread one
             if state is None:
                 if creates == self._unknown["create"]:
                     return None
@@ -191,7 +193,7 @@ class _Search:
         return self._balance + known + creates - (state is not None)
 
     def _is_to_read(self, ordered: Ordered, value: str) -> bool:
-        """Say whether an answer that shows the value has not been ordered yet."""
+        """Return whether a response that shows the value has not been ordered yet."""
         read = sum(self._operations[each].shown == value for each in ordered)
         return self._to_read[value] > read
 
@@ -219,11 +221,11 @@ class _Search:
             for each in others
             if each.start > operation.end and each.shown is not None and each.shown in states
         ]
-        return Violation(operation, states, overlapping[-MOST_TOLD:], later[:MOST_TOLD])
+        return Violation(operation, states, overlapping[-MAX_REPORTED:], later[:MAX_REPORTED])
 
 
 def _keep(ways: Ways, way: tuple[Ordered, State], creates: int) -> bool:
-    """Add a way unless one that used no more creates is there; say whether it was added."""
+    """Add a way unless it exists with no more creates; return whether it was added."""
     if ways.get(way, creates + 1) <= creates:
         return False
     ways[way] = creates
@@ -231,14 +233,14 @@ def _keep(ways: Ways, way: tuple[Ordered, State], creates: int) -> bool:
 
 
 def needs_presence(operation: Operation) -> bool:
-    """Say whether the entry must have been present for this outcome; absent otherwise."""
+    """Return whether this outcome needs an existing entry; otherwise it needs a missing one."""
     return operation.outcome == "mismatch" or (operation.outcome == "ok") != (
         operation.kind == "create"
     )
 
 
 def balance(operation: Operation) -> int:
-    """Return 1 for what makes an absent entry present, -1 for the reverse, 0 for the rest."""
+    """Return 1 for an operation that creates the entry, -1 for a deletion, otherwise 0."""
     if operation.outcome != "ok":
         return 0
     return {"create": 1, "delete": -1}.get(operation.kind, 0)

@@ -1,4 +1,4 @@
-"""Faults, in an order that a seed decides: processes killed and paused, and a disk that is full."""
+"""Faults in a seeded order: killed processes, paused processes and a full disk."""
 
 import random
 import resource
@@ -25,14 +25,14 @@ KILLS = {
 OTHERS = {"sqlite": ("pause-worker", "full-disk"), "postgres": ("pause-worker", "pause-database")}
 
 RECOVERY_SECONDS = 30
-"""How long it may take on a loaded machine until a write is acknowledged again."""
+"""The time within which a write must be acknowledged again, on a loaded machine."""
 
 PAGE = 4096
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What to do after a wait, for how long; `pick` in 0..1 chooses among what there is."""
+    """A fault: `wait` seconds before it, its duration, and `pick` in 0..1 to choose a target."""
 
     kind: str
     wait: float
@@ -42,7 +42,7 @@ class Fault:
 
 @dataclass
 class Struck:
-    """A fault, what a write was answered while it lasted, and how soon one was acknowledged."""
+    """A fault, the responses to writes during it, and the seconds until recovery."""
 
     fault: Fault
     during: Counter[str] = field(default_factory=Counter)
@@ -50,7 +50,7 @@ class Struck:
 
 
 def schedule(seed: str, database: str, kills: int) -> list[Fault]:
-    """Return so many kills, each kind as often, and a fifth as many of each other fault."""
+    """Return this many kills, evenly by kind, and a fifth as many of each other fault."""
     source = random.Random(f"{seed} faults")
     kinds = [KILLS[database][number % len(KILLS[database])] for number in range(kills)]
     kinds += OTHERS[database] * -(-kills // 5)
@@ -62,7 +62,7 @@ def schedule(seed: str, database: str, kills: int) -> list[Fault]:
 
 
 class Nemesis:
-    """Strikes a live server and its database; restarts what no one else would."""
+    """Applies faults to a live server and its database; restarts unsupervised processes."""
 
     def __init__(self, server: LiveServer, postgres: Postgres | None = None) -> None:
         self._server = server
@@ -73,7 +73,7 @@ class Nemesis:
         self.restarts = 0
 
     def strike(self, fault: Fault) -> None:
-        """Let a fault happen, and wait until a write is acknowledged afterwards."""
+        """Apply a fault, and wait until a write is acknowledged afterwards."""
         struck = Struck(fault)
         strikes: dict[str, Callable[[Struck], None]] = {
             "kill-worker": self._kill_worker,
@@ -92,7 +92,7 @@ class Nemesis:
         self.struck.append(struck)
 
     def run(self, faults: list[Fault], stopped: threading.Event) -> None:
-        """Strike with one fault after another, until told to stop."""
+        """Apply one fault after another until stopped."""
         for fault in faults:
             if stopped.wait(fault.wait):
                 return
@@ -102,7 +102,7 @@ class Nemesis:
         processes.tell([self._worker(struck.fault)], signal.SIGKILL)
 
     def _kill_master(self, struck: Struck) -> None:
-        """Kill the master; its workers must end by themselves, while the next one serves."""
+        """Kill the master and start another; the orphaned workers must exit by themselves."""
         orphans = psutil.Process(self._server.process.pid).children()
         self._server.process.kill()
         self._server.process.wait()
@@ -135,9 +135,9 @@ class Nemesis:
             self._postgres.resume()
 
     def _fill_disk(self, struck: Struck) -> None:
-        """Let writes beyond the first two pages of any file fail; the server's log is one too.
+        """Make writes beyond a size of at most two pages fail, for all files including the log.
 
-        A worker that ends meanwhile, as workers do, is replaced by one that meets a full disk.
+        A worker is killed, so that its replacement starts on a full disk.
         """
         size = int(struck.fault.pick * 2 * PAGE)
         database = self._server.folder / "xcom.db"
@@ -150,7 +150,7 @@ class Nemesis:
             self._limit_files(resource.RLIM_INFINITY)
 
     def _workers(self) -> list[int]:
-        """Return the server's workers, of which one may be starting again."""
+        """Return the server's workers; one of them may be restarting."""
         until(
             self._server.workers,
             RECOVERY_SECONDS,
@@ -163,19 +163,19 @@ class Nemesis:
         return workers[int(fault.pick * len(workers))]
 
     def _limit_files(self, size: int) -> None:
-        """Limit the master first: a worker that it starts meanwhile has the same limit."""
+        """Limit the master first, so that workers that it starts inherit the limit."""
         processes.limit_files([self._server.process.pid], size)
         processes.limit_files(self._workers(), size)
 
     def _probe_for(self, struck: Struck) -> None:
-        """Write now and then for as long as the fault lasts, and count the answers."""
+        """Write every 0.1 s during the fault, and count the outcomes."""
         end = time.monotonic() + struck.fault.seconds
         while time.monotonic() < end:
             struck.during[self._probe()] += 1
             time.sleep(0.1)
 
     def _probe(self) -> str:
-        """Return the status of a write of a new entry, or how it broke."""
+        """Create an entry; return the status, or the name of the error."""
         self._probes += 1
         try:
             key = f"probe-{self._probes}"

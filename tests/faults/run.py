@@ -1,4 +1,4 @@
-"""`python -m tests.faults.run`: dozens of faults on a live server, and what came of its entries."""
+"""`python -m tests.faults.run`: inject faults into a live server and check its entries."""
 
 import argparse
 import secrets
@@ -18,13 +18,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--database", choices=list(KILLS), default="sqlite")
     parser.add_argument("--seed", default="", help="repeat the operations and faults of a run")
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--minutes", type=float, default=8, help="when to end at the latest")
+    parser.add_argument("--minutes", type=float, default=8, help="the longest run")
     parser.add_argument("--clients", type=int, default=8)
     return parser.parse_args()
 
 
-def say(seconds: float, tally: Tally, struck: list[Struck]) -> None:
-    """Print where the run is."""
+def print_progress(seconds: float, tally: Tally, struck: list[Struck]) -> None:
+    """Print the progress of the run."""
     kills = sum(each.fault.kind.startswith("kill") for each in struck)
     print(
         f"{seconds:6.0f} s {tally.operations:8} operations {tally.acknowledged:8} acknowledged"
@@ -35,7 +35,7 @@ def say(seconds: float, tally: Tally, struck: list[Struck]) -> None:
 
 
 def main() -> int:
-    """Run, print the figures, and return 1 where anything was found."""
+    """Run, print the figures, and return 1 if a violation was found."""
     given = arguments()
     seed = given.seed or secrets.token_hex(4)
     repeat = (
@@ -52,7 +52,7 @@ def main() -> int:
         faults=faults,
         clients=given.clients,
         seconds=given.minutes * 60,
-        say=say,
+        on_progress=print_progress,
     )
     print(report.figures())
     if given.database == "sqlite":
@@ -60,11 +60,11 @@ def main() -> int:
     if len(report.struck) < len(faults):
         print(f"ended after {len(report.struck)} of {len(faults)} faults")
     print(f"seed: {repeat}")
-    return told(report, folder)
+    return print_findings(report, folder)
 
 
-def told(report: Report, folder: Path) -> int:
-    """Say what was found and where the histories are; without a finding they are removed."""
+def print_findings(report: Report, folder: Path) -> int:
+    """Print the findings and the path of the histories; remove them without a finding."""
     if not report.findings():
         shutil.rmtree(folder)
         print("nothing found")

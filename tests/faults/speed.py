@@ -1,4 +1,4 @@
-"""Figures that depend on the machine: how long writers wait, and who has the connections."""
+"""Figures that depend on the machine: waits of writers, and connections of each worker."""
 
 import multiprocessing
 import time
@@ -24,7 +24,7 @@ CONNECTIONS = 12
 def figures(
     folder: Path, *, writers: int = 8, seconds: float = 3, rounds: int = 9
 ) -> Iterator[str]:
-    """Yield a line for each figure; what is needed for it is in this new folder."""
+    """Yield a line for each figure; files are created in this new folder."""
     folder.mkdir()
     outcomes = _contend(f"sqlite:///{folder}/writers.db", writers, seconds)
     counts = sorted(count for count, _ in outcomes)
@@ -43,7 +43,7 @@ def figures(
 
 
 def held(server: LiveServer) -> dict[int, int]:
-    """Return how many connections of clients each worker has."""
+    """Return the number of client connections of each worker, by process id."""
     return {
         worker.pid: sum(
             each.status == psutil.CONN_ESTABLISHED and each.laddr.port == server.port
@@ -54,7 +54,7 @@ def held(server: LiveServer) -> dict[int, int]:
 
 
 def connected(server: LiveServer, stack: ExitStack) -> HTTPConnection:
-    """Return a connection that was answered and stays open."""
+    """Send a request and return its connection, which stays open."""
     connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     stack.callback(connection.close)
     connection.request("GET", "/live")
@@ -63,7 +63,7 @@ def connected(server: LiveServer, stack: ExitStack) -> HTTPConnection:
 
 
 def _contend(url: str, writers: int, seconds: float) -> list[tuple[int, float]]:
-    """Let processes write at the same time; return what each of them measured."""
+    """Write from several processes at the same time; return the results of each."""
     backend = open_backend(url)
     schema.upgrade(backend)
     backend.close()
@@ -74,7 +74,7 @@ def _contend(url: str, writers: int, seconds: float) -> list[tuple[int, float]]:
 
 
 def _write(url: str, number: int, start: float, seconds: float) -> tuple[int, float]:
-    """Return how many entries one process wrote from then on, and how long the slowest took."""
+    """Write from `start` on; return the number of writes and the seconds of the slowest."""
     backend = open_backend(url)
     store = SqlXComStore(backend)
     waits: list[float] = []
@@ -87,7 +87,7 @@ def _write(url: str, number: int, start: float, seconds: float) -> tuple[int, fl
 
 
 def _shares(server: LiveServer) -> list[int]:
-    """Return how many connections each worker gets."""
+    """Open connections; return the number that each worker accepted."""
     with ExitStack() as stack:
         for _ in range(CONNECTIONS):
             connected(server, stack)

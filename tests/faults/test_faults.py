@@ -1,7 +1,6 @@
-"""Whatever is killed, paused or full: no acknowledged entry is lost, and reads make sense.
+"""Under faults no acknowledged entry is lost, and all responses are linearizable.
 
-`make faults` runs the same for minutes. What the short runs here cannot show is that their checks
-can fail; the broken servers show it.
+`make faults` does the same for minutes. Servers with a known bug show that the checks can fail.
 """
 
 import re
@@ -18,26 +17,26 @@ from tests.faults.speed import CONNECTIONS, figures
 from tests.faults.workload import Workload
 from tests.support.waiting import until
 
-KILLED = {"sqlite": 4, "postgres": 3}
-"""How many kills a short run has; there is one of each other fault too."""
+KILLS = {"sqlite": 4, "postgres": 3}
+"""The kills of a short run, which also has one of each other fault."""
 
 pytestmark = [
     pytest.mark.faults,
-    pytest.mark.skipif(sys.platform != "linux", reason="processes are told by /proc"),
+    pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc"),
 ]
 
 SECONDS = 180
 """When a run is given up; it takes about 15 s where nothing else runs."""
 
 WRITES = 50
-"""How many writes are acknowledged in a run at the least."""
+"""The least number of acknowledged writes in a run."""
 
 
-@pytest.mark.parametrize("database", list(KILLED))
-def test_nothing_acknowledged_is_lost_whatever_is_killed(
+@pytest.mark.parametrize("database", list(KILLS))
+def test_acknowledged_writes_survive_faults(
     database: str, tmp_path: Path, count_case: Callable[..., None]
 ) -> None:
-    faults = schedule("short", database, KILLED[database])
+    faults = schedule("short", database, KILLS[database])
 
     report = campaign(
         database, tmp_path, seed="short", faults=faults, seconds=SECONDS, clients=4, writes=WRITES
@@ -56,36 +55,36 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(
         count_case(f"faults on {database}: {kind}", count)
 
 
-def verdict_on(way: str, folder: Path) -> Verdict:
-    """Return what a short run without faults finds on a server that is broken in this way."""
-    with broken_server(way) as url:
+def verdict_with_bug(bug: str, folder: Path) -> Verdict:
+    """Return the verdict of a short run without faults on a server with a bug."""
+    with broken_server(bug) as url:
         with Workload(url, folder, seed="broken", clients=6) as work:
             until(lambda: work.look().operations > 1200, 60)
         return judge(work.history())
 
 
-def test_a_server_in_order_passes(tmp_path: Path) -> None:
-    verdict = verdict_on("in order", tmp_path)
+def test_server_without_a_bug_passes(tmp_path: Path) -> None:
+    verdict = verdict_with_bug("in order", tmp_path)
 
     assert verdict.checked > 1200
     assert verdict == Verdict(verdict.checked)
 
 
-def test_a_server_that_forgets_writes_is_caught(tmp_path: Path) -> None:
-    verdict = verdict_on("forgets", tmp_path)
+def test_lost_writes_are_detected(tmp_path: Path) -> None:
+    verdict = verdict_with_bug("forgets", tmp_path)
 
     assert verdict.lost
     assert verdict.not_linearizable
 
 
-@pytest.mark.parametrize("way", ["overwrites", "keeps", "ignores", "lags"])
-def test_a_server_that_breaks_its_word_is_caught(tmp_path: Path, way: str) -> None:
-    verdict = verdict_on(way, tmp_path)
+@pytest.mark.parametrize("bug", ["overwrites", "keeps", "ignores", "lags"])
+def test_non_linearizable_server_is_detected(tmp_path: Path, bug: str) -> None:
+    verdict = verdict_with_bug(bug, tmp_path)
 
     assert verdict.not_linearizable
 
 
-def test_figures_on_speed_are_measured(tmp_path: Path) -> None:
+def test_speed_figures_are_measured(tmp_path: Path) -> None:
     writers, shares = figures(tmp_path / "speed", writers=2, seconds=0.2, rounds=1)
 
     assert re.match(r"2 processes that write .* the slowest write took [0-9.]+ s; [1-9]", writers)

@@ -1,4 +1,4 @@
-"""The checker passes what one order explains, and names the answer that none does."""
+"""The checker accepts linearizable histories, and names the response that violates it."""
 
 import random
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from tests.faults.history import Kind, Operation, Outcome
 from tests.faults.linearizability import State, violation
 
 
-def history(*told: str) -> list[Operation]:
+def history(*lines: str) -> list[Operation]:
     """Return operations from lines like `0-5 create a ok` and `4- patch a>b unknown`."""
     found = []
-    for line in told:
+    for line in lines:
         times, kind, value, outcome = line.split()
         start, end = times.split("-")
         expected, _, written = value.rpartition(">")
@@ -37,7 +37,7 @@ def history(*told: str) -> list[Operation]:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "lines",
     [
         (),
         (
@@ -48,18 +48,18 @@ def history(*told: str) -> list[Operation]:
             "8-9 delete - ok",
             "10-11 get - fail",
         ),
-        # operations that overlap may come in either order
+        # overlapping operations may come in either order
         ("0-9 create a ok", "1-2 get - fail", "3-4 get a ok"),
         ("0-1 create a ok", "2-9 patch b ok", "2-9 patch c ok", "10-11 get b ok"),
         ("0-9 create a ok", "0-9 create b fail", "10-11 get a ok"),
         ("0-1 create a ok", "2-9 delete - ok", "2-9 patch b ok"),
-        # a conditional patch meets the value that it replaces, or another one
+        # a conditional patch finds the expected value, or another one
         ("0-1 create a ok", "2-3 patch a>b ok", "4-5 patch a>c mismatch", "6-7 get b ok"),
         ("0-1 create a ok", "2-9 patch a>b ok", "2-9 patch a>c mismatch", "10-11 get b ok"),
         ("0-1 create a ok", "2- patch a>b unknown", "3-4 patch a>c ok", "5-6 get c ok"),
         ("0-1 create a ok", "2- patch a>b unknown", "3-4 patch a>c mismatch", "5-6 get a ok"),
         ("0-1 create a ok", "2-3 delete - ok", "4-5 patch a>b fail"),
-        # a write without an answer took effect at once, much later, or never
+        # a write without a response took effect at once, much later, or never
         ("0- create a unknown", "1-2 get a ok"),
         ("0- create a unknown", "1-2 get - fail", "5-6 get - fail", "7-8 get a ok"),
         ("0- create a unknown", "1-2 get - fail"),
@@ -75,7 +75,7 @@ def history(*told: str) -> list[Operation]:
         ("0- create a unknown", "1-2 create b fail", "3-4 delete - ok"),
         ("0-1 create a ok", "2- delete - unknown", "3- create b unknown", "4-5 get b ok"),
         ("0-1 create a ok", "2- delete - unknown", "3- create b unknown", "4-5 patch c ok"),
-        # the same entry disappears and comes back as often as there are writes without an answer
+        # the entry disappears and returns once for each write without a response
         (
             "0- create a unknown",
             "0- create b unknown",
@@ -87,74 +87,75 @@ def history(*told: str) -> list[Operation]:
         ),
     ],
 )
-def test_a_history_that_one_order_explains_passes(told: tuple[str, ...]) -> None:
-    assert violation(history(*told)) is None
+def test_linearizable_history_passes(lines: tuple[str, ...]) -> None:
+    assert violation(history(*lines)) is None
+
+
+VIOLATIONS = [
+    (("0-1 create a ok", "2-3 patch b ok", "4-5 get a ok"), "a lost update"),
+    (("0-1 create a ok", "2-3 patch b ok", "4-5 get b ok", "6-7 get a ok"), "a stale read"),
+    (("0-1 create a ok", "2-3 create b ok"), "two accepted creates"),
+    (("0-9 create a ok", "0-9 create b ok"), "two accepted creates at once"),
+    (("0-1 create a ok", "2-3 delete - ok", "4-5 get a ok"), "a deleted entry that came back"),
+    (("0-1 create a ok", "2-3 delete - ok", "4-5 create b fail"), "a deleted entry in the way"),
+    (
+        ("0-1 create a ok", "2-9 patch b ok", "3-4 get b ok", "5-6 get a ok"),
+        "reads that jump back",
+    ),
+    (("0-1 create a ok", "2-3 get - fail"), "a lost create"),
+    (("0-1 create a ok", "2-3 patch b fail"), "a patch that misses the entry"),
+    (("0-1 create a ok", "2-9 patch a>b ok", "2-9 patch a>c ok"), "a lost conditional update"),
+    (
+        ("0-1 create a ok", "2-3 patch b ok", "4-5 patch a>c ok"),
+        "a condition that was not held",
+    ),
+    (
+        ("0-1 create a ok", "2-3 delete - ok", "4-5 patch a>b mismatch"),
+        "a mismatch with nothing",
+    ),
+    (
+        ("0-1 create a ok", "2- patch a>b unknown", "3-4 get b ok", "5-6 patch a>c ok"),
+        "a condition that an unknown patch broke",
+    ),
+    (("0-1 create a fail",), "a create refused for nothing"),
+    (("0-1 get a ok", "2-3 create a ok"), "a value read before it was written"),
+    (
+        ("0-1 create a ok", "2-3 create b fail", "4-5 get b ok"),
+        "a refused create that took effect",
+    ),
+    (("0-1 delete - ok",), "a delete of nothing"),
+    (("0-1 create a ok", "2-9 delete - ok", "2-9 delete - ok"), "an entry deleted twice"),
+    (
+        ("0-1 create a ok", "2- patch b unknown", "3-4 get b ok", "5-6 get a ok"),
+        "an unknown patch undone",
+    ),
+    (
+        ("0- create a unknown", "1-2 create b fail", "3-4 delete - ok", "5-6 delete - ok"),
+        "an unknown create that took effect twice",
+    ),
+    (
+        (
+            "0-1 create a ok",
+            "2- delete - unknown",
+            "3-4 get - fail",
+            "5-6 create b ok",
+            "7-8 get - fail",
+        ),
+        "an unknown delete that took effect twice",
+    ),
+    (("0-1 get - fail", "2-3 create a fail", "4- create b unknown"), "a write before it began"),
+]
+"""Histories that are not linearizable, and the anomaly of each."""
 
 
 @pytest.mark.parametrize(
-    ("told", "what"),
-    [
-        (("0-1 create a ok", "2-3 patch b ok", "4-5 get a ok"), "a lost update"),
-        (("0-1 create a ok", "2-3 patch b ok", "4-5 get b ok", "6-7 get a ok"), "a stale read"),
-        (("0-1 create a ok", "2-3 create b ok"), "two accepted creates"),
-        (("0-9 create a ok", "0-9 create b ok"), "two accepted creates at once"),
-        (("0-1 create a ok", "2-3 delete - ok", "4-5 get a ok"), "a deleted entry that came back"),
-        (("0-1 create a ok", "2-3 delete - ok", "4-5 create b fail"), "a deleted entry in the way"),
-        (
-            ("0-1 create a ok", "2-9 patch b ok", "3-4 get b ok", "5-6 get a ok"),
-            "reads that jump back",
-        ),
-        (("0-1 create a ok", "2-3 get - fail"), "a lost create"),
-        (("0-1 create a ok", "2-3 patch b fail"), "a patch that misses the entry"),
-        (("0-1 create a ok", "2-9 patch a>b ok", "2-9 patch a>c ok"), "a lost conditional update"),
-        (
-            ("0-1 create a ok", "2-3 patch b ok", "4-5 patch a>c ok"),
-            "a condition that was not held",
-        ),
-        (
-            ("0-1 create a ok", "2-3 delete - ok", "4-5 patch a>b mismatch"),
-            "a mismatch with nothing",
-        ),
-        (
-            ("0-1 create a ok", "2- patch a>b unknown", "3-4 get b ok", "5-6 patch a>c ok"),
-            "a condition that an unknown patch broke",
-        ),
-        (("0-1 create a fail",), "a create refused for nothing"),
-        (("0-1 get a ok", "2-3 create a ok"), "a value read before it was written"),
-        (
-            ("0-1 create a ok", "2-3 create b fail", "4-5 get b ok"),
-            "a refused create that took effect",
-        ),
-        (("0-1 delete - ok",), "a delete of nothing"),
-        (("0-1 create a ok", "2-9 delete - ok", "2-9 delete - ok"), "an entry deleted twice"),
-        (
-            ("0-1 create a ok", "2- patch b unknown", "3-4 get b ok", "5-6 get a ok"),
-            "an unknown patch undone",
-        ),
-        (
-            ("0- create a unknown", "1-2 create b fail", "3-4 delete - ok", "5-6 delete - ok"),
-            "an unknown create that took effect twice",
-        ),
-        (
-            (
-                "0-1 create a ok",
-                "2- delete - unknown",
-                "3-4 get - fail",
-                "5-6 create b ok",
-                "7-8 get - fail",
-            ),
-            "an unknown delete that took effect twice",
-        ),
-        (("0-1 get - fail", "2-3 create a fail", "4- create b unknown"), "a write before it began"),
-    ],
+    "lines", [lines for lines, _ in VIOLATIONS], ids=[anomaly for _, anomaly in VIOLATIONS]
 )
-def test_a_history_that_no_order_explains_is_caught(told: tuple[str, ...], what: str) -> None:
-    found = violation(history(*told))
-
-    assert found is not None, what
+def test_non_linearizable_history_is_detected(lines: tuple[str, ...]) -> None:
+    assert violation(history(*lines)) is not None
 
 
-def test_the_answer_that_nothing_explains_is_named() -> None:
+def test_violation_names_the_unexplained_operation() -> None:
     found = violation(history("0-1 create a ok", "2-4 patch b ok", "3-5 get b ok", "6-7 get a ok"))
 
     assert found is not None
@@ -163,11 +164,11 @@ def test_the_answer_that_nothing_explains_is_named() -> None:
     assert str(found).startswith("no order explains ")
 
 
-def simulated(seed: int, *, clients: int, count: int, lost_answers: float) -> list[Operation]:
-    """Return what clients of an entry that is as it should be see, some answers lost.
+def simulated(seed: int, *, clients: int, count: int, lost_responses: float) -> list[Operation]:
+    """Return a history of a correct entry, with some lost responses.
 
-    Each client's operation takes effect at one moment between beginning and end; where the answer
-    is lost, at any moment after the beginning, or never.
+    Each operation takes effect at one time between its start and end; if its response is lost, at
+    any time after the start, or never.
     """
     source = random.Random(seed)
     begun = []
@@ -176,7 +177,7 @@ def simulated(seed: int, *, clients: int, count: int, lost_answers: float) -> li
         client = source.randrange(clients)
         start = free[client]
         end = start + source.randint(2, 30)
-        lost = source.random() < lost_answers
+        lost = source.random() < lost_responses
         effect = source.uniform(start, end + lost * source.choice([0, 0, 50, 500]))
         free[client] = end + source.randint(1, 9)
         kind = source.choice(["get", "get", "get", "create", "patch", "delete"])
@@ -232,18 +233,20 @@ def simulated(seed: int, *, clients: int, count: int, lost_answers: float) -> li
     return sorted(found, key=lambda each: each.start)
 
 
-def explained_by_trying(operations: list[Operation]) -> bool:
-    """Say whether any order explains a short history, by trying each subset in each order."""
+def is_linearizable_by_brute_force(operations: list[Operation]) -> bool:
+    """Return whether any order explains a short history; tries each subset in each order."""
     known = [each for each in operations if each.outcome != "unknown"]
     unknown = [each for each in operations if each.outcome == "unknown"]
     for chosen in product([False, True], repeat=len(unknown)):
         taken = known + [each for each, there in zip(unknown, chosen, strict=True) if there]
-        if any(keeps_to_the_clock(order) and runs(order) for order in permutations(taken)):
+        if any(
+            respects_the_clock(order) and is_valid_order(order) for order in permutations(taken)
+        ):
             return True
     return False
 
 
-def keeps_to_the_clock(order: tuple[Operation, ...]) -> bool:
+def respects_the_clock(order: tuple[Operation, ...]) -> bool:
     return not any(
         later.end is not None and later.end < earlier.start
         for place, earlier in enumerate(order)
@@ -251,7 +254,7 @@ def keeps_to_the_clock(order: tuple[Operation, ...]) -> bool:
     )
 
 
-def runs(order: tuple[Operation, ...]) -> bool:
+def is_valid_order(order: tuple[Operation, ...]) -> bool:
     state: State = None
     for each in order:
         ok = (state is None) == (each.kind == "create")
@@ -273,7 +276,7 @@ def runs(order: tuple[Operation, ...]) -> bool:
 
 
 def mutated(operations: list[Operation], source: random.Random) -> list[Operation]:
-    """Return the operations with one answer changed, in a way that may still be explained."""
+    """Return the operations with one response changed, which may still be linearizable."""
     known = [place for place, each in enumerate(operations) if each.outcome != "unknown"]
     if not known:
         return operations
@@ -291,50 +294,50 @@ def mutated(operations: list[Operation], source: random.Random) -> list[Operatio
 
 @settings(max_examples=500)
 @given(st.integers(0, 2**32), st.booleans())
-def test_the_search_agrees_with_trying_every_order(seed: int, change: bool) -> None:
-    told = simulated(seed, clients=3, count=7, lost_answers=0.4)
+def test_search_agrees_with_brute_force(seed: int, change: bool) -> None:
+    observed = simulated(seed, clients=3, count=7, lost_responses=0.4)
     if change:
-        told = mutated(told, random.Random(seed))
+        observed = mutated(observed, random.Random(seed))
 
-    assert (violation(told) is None) == explained_by_trying(told)
+    assert (violation(observed) is None) == is_linearizable_by_brute_force(observed)
 
 
 @settings(max_examples=50)
 @given(st.integers(0, 2**32))
-def test_an_entry_as_it_should_be_passes_whatever_answers_are_lost(seed: int) -> None:
-    assert violation(simulated(seed, clients=8, count=300, lost_answers=0.15)) is None
+def test_correct_history_with_lost_responses_passes(seed: int) -> None:
+    assert violation(simulated(seed, clients=8, count=300, lost_responses=0.15)) is None
 
 
 def mutations(number: int) -> Iterator[bool]:
-    """Yield, for histories with one answer changed to an older value, whether it was caught."""
+    """Yield whether a change of one response to an older value was detected."""
     source = random.Random(1)
     for seed in range(number):
-        told = simulated(seed, clients=4, count=100, lost_answers=0.05)
+        observed = simulated(seed, clients=4, count=100, lost_responses=0.05)
         reads = [
             place
-            for place, each in enumerate(told)
+            for place, each in enumerate(observed)
             if each.kind == "get" and each.outcome == "ok" and place > 20
         ]
-        values = [each.value for each in told[:10] if each.kind in ("create", "patch")]
+        values = [each.value for each in observed[:10] if each.kind in ("create", "patch")]
         if reads and values:
             place = source.choice(reads)
-            told[place] = replace(told[place], value=source.choice(values))
-            yield violation(told) is not None
+            observed[place] = replace(observed[place], value=source.choice(values))
+            yield violation(observed) is not None
 
 
-def test_a_read_of_an_old_value_is_mostly_caught() -> None:
+def test_most_stale_reads_are_detected() -> None:
     caught = list(mutations(200))
 
     assert len(caught) > 150
     assert sum(caught) >= 0.9 * len(caught)
 
 
-def test_a_long_history_with_many_lost_answers_leaves_few_ways_open(
+def test_long_history_with_lost_responses_visits_few_states(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Otherwise the search, which takes 2 s, would take hours."""
-    told = simulated(7, clients=8, count=5_000, lost_answers=0.03)
-    monkeypatch.setattr(linearizability, "MOST_STATES", 1_000)
+    """Otherwise the search would take hours instead of 2 s."""
+    observed = simulated(7, clients=8, count=5_000, lost_responses=0.03)
+    monkeypatch.setattr(linearizability, "MAX_STATES", 1_000)
 
-    assert violation(told) is None
-    assert sum(each.outcome == "unknown" for each in told) > 50
+    assert violation(observed) is None
+    assert sum(each.outcome == "unknown" for each in observed) > 50

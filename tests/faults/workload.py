@@ -1,4 +1,4 @@
-"""Client processes at work on a live server, and what they have written down so far."""
+"""Client processes that use a live server, and the operations that they have recorded."""
 
 import json
 import subprocess
@@ -16,11 +16,11 @@ from tests.faults.history import WRITES, Operation, read
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 30
 ROUNDS = 5
-"""How often an entry is read in the end, until an answer says something."""
+"""How often the final read of an entry is tried."""
 
 
 class Workload:
-    """Clients run on entry and are told to stop on exit; `clients` says how many."""
+    """A context manager that starts a number of clients on entry and stops them on exit."""
 
     def __init__(self, url: str, folder: Path, *, seed: str, clients: int) -> None:
         self._url = url
@@ -71,17 +71,17 @@ class Workload:
                 process.wait()
 
     def look(self) -> "Tally":
-        """Return the counts of everything written down until now; fails if a client has died."""
+        """Return the counts of all operations so far; raises RuntimeError if a client has died."""
         if any(process.poll() for process in self._processes):
             raise RuntimeError(f"a client ended:\n{self._errors.read_text()}")
         for file in self._files:
-            self.tally.read_on(file)
+            self.tally.read_new_lines(file)
         return self.tally
 
     def history(self) -> list[Operation]:
-        """Return all that clients saw, and what is read of every entry now, the last word on it.
+        """Return the operations of all clients, and a final read of every entry.
 
-        Raises RuntimeError where an entry cannot be read.
+        Raises RuntimeError if an entry cannot be read.
         """
         seen = read(self._files)
         last = self._folder / f"client-{self._count:02}.jsonl"
@@ -94,16 +94,16 @@ class Workload:
                 unread = [key for key in unread if key not in answered]
         if unread:
             raise RuntimeError(f"{len(unread)} entries could not be read in the end")
-        self.tally.read_on(last)
+        self.tally.read_new_lines(last)
         return read([*self._files, last])
 
-    def told(self) -> list[Operation]:
-        """Return all that clients saw, without a last word."""
+    def observed(self) -> list[Operation]:
+        """Return the operations of all clients, without final reads."""
         return read(self._files)
 
 
 class Tally:
-    """Counts of what files of operations tell; read on as they grow."""
+    """Counts of recorded operations, updated as the files grow."""
 
     def __init__(self) -> None:
         self.operations = 0
@@ -111,12 +111,12 @@ class Tally:
         self.unknown = 0
         self.statuses: Counter[int] = Counter()
         self.slowest: dict[int, float] = {}
-        """Status -> the longest that a client waited for it, in seconds."""
+        """Status -> the longest time that a client waited for it, in seconds."""
         self.wrong: Counter[str] = Counter()
         self._places: dict[Path, int] = {}
         self._begun: dict[Path, dict[str, Any]] = {}
 
-    def read_on(self, file: Path) -> None:
+    def read_new_lines(self, file: Path) -> None:
         with file.open("rb") as lines:
             lines.seek(self._places.get(file, 0))
             for line in lines:
