@@ -1,4 +1,4 @@
-"""The command `xcom-server`: it serves, seeds and exports, and says in a line what is wrong."""
+"""The command `xcom-server`: serving, seeding, exporting and its error messages."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def write(folder: Path, name: str, text: str) -> str:
     return name
 
 
-def test_seeding_and_exporting_come_out_even(tmp_path: Path) -> None:
+def test_exported_entries_can_be_seeded_again(tmp_path: Path) -> None:
     names = [write(tmp_path, f"{number}.json", text) for number, text in enumerate(seed_texts())]
 
     seeded = xcom_server(tmp_path, "seed", *names)
@@ -45,7 +45,7 @@ def test_seeding_and_exporting_come_out_even(tmp_path: Path) -> None:
     assert xcom_server(tmp_path, "export", **other).stdout == exported.stdout
 
 
-def test_nothing_of_several_files_is_stored_when_one_is_bad(tmp_path: Path) -> None:
+def test_one_invalid_file_prevents_seeding_of_all(tmp_path: Path) -> None:
     good = write(tmp_path, "good.json", seed_texts()[1])
     bad = str(PARITY / "airflow-2.10.5.seed.json")
 
@@ -56,7 +56,7 @@ def test_nothing_of_several_files_is_stored_when_one_is_bad(tmp_path: Path) -> N
     assert json.loads(xcom_server(tmp_path, "export").stdout) == []
 
 
-def test_a_row_of_several_files_is_named_by_its_file(tmp_path: Path) -> None:
+def test_error_names_the_files_of_duplicate_rows(tmp_path: Path) -> None:
     row = {"dag_id": "d", "run_id": "r", "task_id": "t", "key": "k", "value": 1}
     one = write(tmp_path, "one.json", json.dumps([row]))
     two = write(tmp_path, "two.json", json.dumps([{**row, "key": "other"}, row]))
@@ -66,7 +66,7 @@ def test_a_row_of_several_files_is_named_by_its_file(tmp_path: Path) -> None:
     assert seeded.stderr == ("Error: two.json: entry 2: duplicate of one.json: entry 1\n")
 
 
-def test_loading_many_entries_shows_progress(tmp_path: Path) -> None:
+def test_seeding_many_entries_shows_progress(tmp_path: Path) -> None:
     row = {"dag_id": "d", "run_id": "r", "task_id": "t", "value": 1}
     many = write(
         tmp_path, "many.json", json.dumps([{**row, "key": str(number)} for number in range(10_001)])
@@ -77,7 +77,7 @@ def test_loading_many_entries_shows_progress(tmp_path: Path) -> None:
     assert xcom_server(tmp_path, "seed", few).stderr == ""
 
 
-def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
+def test_database_is_upgraded_once(tmp_path: Path) -> None:
     before = xcom_server(tmp_path, "db", "current"), xcom_server(tmp_path, "db", "check")
     first = xcom_server(tmp_path, "db", "upgrade")
     second = xcom_server(tmp_path, "db", "upgrade")
@@ -145,21 +145,41 @@ def test_the_database_is_upgraded_once(tmp_path: Path) -> None:
         ),
         (["serve"], {"XCOM_DATABASE_URL": "sqlite:///file::memory:?uri=true"}, "in-memory"),
     ],
+    ids=[
+        "missing seed file",
+        "unknown setting",
+        "workers not a number",
+        "unknown auth mode",
+        "token lifetime of zero",
+        "in-memory database with two workers",
+        "not a URL",
+        "unknown driver",
+        "serve with not a URL",
+        "unknown database",
+        "serve with an unknown database",
+        "missing folder",
+        "serve with a missing folder",
+        "not a database file",
+        "port not a number",
+        "no host",
+        "unescaped @ in the password",
+        "in-memory URI with two workers",
+    ],
 )
-def test_what_cannot_work_is_said_in_a_line(
+def test_invalid_use_is_reported_without_a_traceback(
     tmp_path: Path, arguments: list[str], environ: dict[str, str], words: str
 ) -> None:
     write(tmp_path, "junk.db", "this is no database" * 1000)
 
-    answer = xcom_server(tmp_path, *arguments, **environ)
+    result = xcom_server(tmp_path, *arguments, **environ)
 
-    assert answer.returncode != 0
-    assert words in answer.stderr
-    assert "Traceback" not in answer.stderr
-    assert "SECRET" not in answer.stderr + answer.stdout
+    assert result.returncode != 0
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "SECRET" not in result.stderr + result.stdout
 
 
-def test_what_a_database_does_not_permit_is_said_in_a_line(
+def test_missing_permission_is_reported_without_a_traceback(
     tmp_path: Path, postgres_url: str
 ) -> None:
     engine = create_engine(emptied(postgres_url), isolation_level="AUTOCOMMIT")
@@ -170,46 +190,46 @@ def test_what_a_database_does_not_permit_is_said_in_a_line(
     poor = make_url(postgres_url).set(username="poor").render_as_string()
 
     for command in (["db", "current"], ["db", "check"], ["db", "upgrade"], ["export"], ["serve"]):
-        answer = xcom_server(tmp_path, *command, XCOM_DATABASE_URL=poor)
-        assert answer.returncode == 1
-        assert "permission denied" in answer.stderr
-        assert "Traceback" not in answer.stderr
+        result = xcom_server(tmp_path, *command, XCOM_DATABASE_URL=poor)
+        assert result.returncode == 1
+        assert "permission denied" in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(
     ("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)]
 )
-def test_a_port_in_use_is_reported_in_one_line(
+def test_port_in_use_is_reported_in_one_line(
     tmp_path: Path, host: str, family: socket.AddressFamily
 ) -> None:
     with socket.create_server((host, 0), family=family) as other:
         port = other.getsockname()[1]
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        answer = xcom_server(tmp_path, "serve", "--bind", address)
+        result = xcom_server(tmp_path, "serve", "--bind", address)
 
-    assert answer.returncode == 1
-    assert answer.stderr == (
+    assert result.returncode == 1
+    assert result.stderr == (
         f"Error: XCOM_BIND: cannot listen on {host}:{port}: Address already in use\n"
     )
 
 
-def test_an_address_of_another_machine_is_reported_in_one_line(tmp_path: Path) -> None:
-    answer = xcom_server(tmp_path, "serve", "--bind", "192.0.2.1:8080")
+def test_address_of_another_host_is_reported_in_one_line(tmp_path: Path) -> None:
+    result = xcom_server(tmp_path, "serve", "--bind", "192.0.2.1:8080")
 
-    assert answer.returncode == 1
-    assert answer.stderr == (
+    assert result.returncode == 1
+    assert result.stderr == (
         "Error: XCOM_BIND: cannot listen on 192.0.2.1:8080: Cannot assign requested address\n"
     )
 
 
-def test_the_command_imports_a_library_only_when_it_is_used() -> None:
+def test_command_does_not_import_unused_libraries() -> None:
     code = "import sys, xcom_server.cli.main as main; main.main(['--version'], None, None, False); "
     loaded = run(sys.executable, "-c", code + "print(*sys.modules)").stdout.split()
 
     assert {"sqlalchemy", "argon2", "gunicorn", "flask"}.isdisjoint(loaded)
 
 
-def test_gunicorn_serves_the_checkout_with_the_same_settings(tmp_path: Path) -> None:
+def test_gunicorn_command_uses_the_same_settings(tmp_path: Path) -> None:
     environ = {"XCOM_DATABASE_URL": "sqlite://"}
     gunicorn = str(Path(sys.executable).with_name("gunicorn"))
 
@@ -222,22 +242,22 @@ def test_gunicorn_serves_the_checkout_with_the_same_settings(tmp_path: Path) -> 
     assert checked.returncode == 0
 
 
-def test_one_worker_may_serve_a_database_in_memory(tmp_path: Path) -> None:
+def test_single_worker_may_serve_an_in_memory_database(tmp_path: Path) -> None:
     with LiveServer(tmp_path, workers=1, XCOM_DATABASE_URL="sqlite://") as server:
         assert "xcom-server is ready at" in server.log.read_text()
 
 
 @pytest.mark.parametrize("name", ["app.py", "app/__init__.py"])
-def test_a_folder_with_an_app_of_its_own_is_no_hindrance(tmp_path: Path, name: str) -> None:
+def test_app_package_in_the_current_folder_is_not_imported(tmp_path: Path, name: str) -> None:
     (tmp_path / "app").mkdir()
     write(tmp_path, name, "raise RuntimeError('this is the app of somebody else')")
 
-    with LiveServer(tmp_path) as server, urlopen(f"{server.api}/version") as answer:
-        assert answer.status == 200
+    with LiveServer(tmp_path) as server, urlopen(f"{server.api}/version") as response:
+        assert response.status == 200
 
 
-def test_ctrl_c_ends_the_server_at_once(tmp_path: Path) -> None:
-    """A terminal sends it to the master and to the workers alike."""
+def test_ctrl_c_stops_the_server_at_once(tmp_path: Path) -> None:
+    """A terminal sends SIGINT to the master and to the workers."""
     with LiveServer(tmp_path) as server:
         os.killpg(server.process.pid, signal.SIGINT)
 

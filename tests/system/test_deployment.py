@@ -1,4 +1,4 @@
-"""The deployment files hold to their formats' rules, and agree with the server and each other."""
+"""The deployment files are valid and consistent with the server and each other."""
 
 import re
 import sys
@@ -40,7 +40,7 @@ PORT = int(IMAGE.only("EXPOSE"))
 
 
 def unit() -> list[tuple[str, str]]:
-    """Return the lines of the service for systemd, where a name may stand several times."""
+    """Return the name and value of each line of the systemd unit; names may repeat."""
     lines = (ROOT / "deploy" / "xcom-server.service").read_text(encoding="utf-8").splitlines()
     return [
         (name, value)
@@ -68,19 +68,19 @@ ENVIRONS = (
 SYSTEMD = dict(value.split("=", 1) for name, value in unit() if name == "Environment")
 
 
-def settings(place: str) -> Settings:
-    return Settings.from_env(ENVIRONS[place])
+def settings(container: str) -> Settings:
+    return Settings.from_env(ENVIRONS[container])
 
 
 def lint(name: str, file: Path) -> str:
-    """Return what a file's linter finds: nothing is well."""
+    """Return the linter's output for a file; empty if the file is valid."""
     command, *arguments = LINTERS[name]
     done = run(str(COMMANDS / command), *arguments, str(file))
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", LINTERS)
-def test_the_linter_of_a_file_finds_nothing(name: str) -> None:
+def test_linter_finds_no_errors(name: str) -> None:
     assert lint(name, ROOT / name) == ""
 
 
@@ -92,9 +92,7 @@ def test_the_linter_of_a_file_finds_nothing(name: str) -> None:
         ("deploy/kubernetes.yaml", "failureThreshold", "failuresThreshold", "failuresThreshold"),
     ],
 )
-def test_the_linter_of_a_file_finds_a_mistake(
-    name: str, good: str, bad: str, words: str, tmp_path: Path
-) -> None:
+def test_linter_finds_an_error(name: str, good: str, bad: str, words: str, tmp_path: Path) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert good in text
     file = tmp_path / Path(name).name
@@ -103,13 +101,13 @@ def test_the_linter_of_a_file_finds_a_mistake(
     assert words in lint(name, file)
 
 
-@pytest.mark.parametrize("place", ENVIRONS)
-def test_every_variable_is_a_setting_and_lets_users_alone_in(place: str) -> None:
-    assert settings(place).auth == "users"
-    assert settings(place).bind == f"0.0.0.0:{PORT}"
+@pytest.mark.parametrize("container", ENVIRONS)
+def test_variables_are_settings_and_require_users(container: str) -> None:
+    assert settings(container).auth == "users"
+    assert settings(container).bind == f"0.0.0.0:{PORT}"
 
 
-def test_the_server_is_the_same_everywhere() -> None:
+def test_all_files_use_the_same_image() -> None:
     images = {service["image"] for service in COMPOSE["services"].values()} | {
         CONTAINER["image"],
         MIGRATE["image"],
@@ -120,7 +118,7 @@ def test_the_server_is_the_same_everywhere() -> None:
     assert MIGRATE["args"] == COMPOSE["services"]["migrate"]["command"] == ["db", "upgrade"]
 
 
-def test_everybody_means_the_same_port() -> None:
+def test_all_files_use_the_same_port() -> None:
     (published,) = SERVER["ports"]
     (port,) = CONTAINER["ports"]
     (service,) = RESOURCES["Service"]["spec"]["ports"]
@@ -131,7 +129,7 @@ def test_everybody_means_the_same_port() -> None:
     assert POD["metadata"]["annotations"]["prometheus.io/port"] == str(PORT)
 
 
-def test_what_is_asked_for_is_there(client: FlaskClient) -> None:
+def test_paths_of_probes_and_metrics_exist(client: FlaskClient) -> None:
     probes = [CONTAINER[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")]
     paths = {probe["path"] for probe in probes} | {
         POD["metadata"]["annotations"]["prometheus.io/path"],
@@ -143,19 +141,21 @@ def test_what_is_asked_for_is_there(client: FlaskClient) -> None:
         assert client.get(path).status_code == 200, path
 
 
-def test_nobody_is_killed_before_the_last_request_is_answered() -> None:
-    def needed(place: str) -> int:
-        return settings(place).drain_seconds + settings(place).graceful_timeout_seconds
+def test_stop_timeouts_allow_draining_to_finish() -> None:
+    def shutdown_seconds(container: str) -> int:
+        return settings(container).drain_seconds + settings(container).graceful_timeout_seconds
 
     (grace,) = re.findall(r"^(\d+)s$", SERVER["stop_grace_period"])
     (sleep, seconds) = CONTAINER["lifecycle"]["preStop"]["exec"]["command"]
 
-    assert int(grace) > needed("compose xcom")
+    assert int(grace) > shutdown_seconds("compose xcom")
     assert sleep == "sleep"
-    assert POD["spec"]["terminationGracePeriodSeconds"] > int(seconds) + needed("kubernetes xcom")
+    assert POD["spec"]["terminationGracePeriodSeconds"] > int(seconds) + shutdown_seconds(
+        "kubernetes xcom"
+    )
 
 
-def test_systemd_tells_the_master_alone_to_stop_and_lets_it_finish() -> None:
+def test_systemd_stops_only_the_master_and_lets_it_finish() -> None:
     service = dict(unit())
     settings = Settings.from_env(SYSTEMD)
 
@@ -169,7 +169,7 @@ def test_systemd_tells_the_master_alone_to_stop_and_lets_it_finish() -> None:
     }
 
 
-def test_no_server_is_root_or_may_write_to_its_image() -> None:
+def test_containers_are_not_root_and_have_read_only_images() -> None:
     user, group = map(int, IMAGE.only("USER").split(":"))
     pod = POD["spec"]["securityContext"]
 
@@ -190,7 +190,7 @@ def test_no_server_is_root_or_may_write_to_its_image() -> None:
         assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_what_the_server_writes_is_in_a_volume() -> None:
+def test_files_written_by_the_server_are_in_a_volume() -> None:
     home = IMAGE.only("WORKDIR")
     kept = [
         setting
@@ -203,7 +203,7 @@ def test_what_the_server_writes_is_in_a_volume() -> None:
     assert IMAGE.environ["TMPDIR"] == "/dev/shm"
 
 
-def test_a_secret_holds_what_the_pods_share() -> None:
+def test_secret_holds_the_files_shared_by_the_pods() -> None:
     (volume,) = POD["spec"]["volumes"]
     (mount,) = CONTAINER["volumeMounts"]
     names = {f"{mount['mountPath']}/{item['path']}" for item in volume["secret"]["items"]}
@@ -219,7 +219,7 @@ def test_a_secret_holds_what_the_pods_share() -> None:
         }
 
 
-def test_one_pod_at_least_serves_while_others_go() -> None:
+def test_one_pod_keeps_serving_during_a_rollout() -> None:
     deployment = RESOURCES["Deployment"]["spec"]
     budget = RESOURCES["PodDisruptionBudget"]["spec"]
 
@@ -232,19 +232,19 @@ def test_one_pod_at_least_serves_while_others_go() -> None:
     )
 
 
-def test_a_build_sees_what_is_there_and_nothing_that_is_ignored() -> None:
+def test_build_context_has_no_ignored_files() -> None:
     assert {name for name in context() if not (ROOT / name).exists()} == set()
     assert "app" in context()
     assert not {"tests", ".git", ".venv"} & set(context())
 
 
-def test_the_document_names_settings_and_their_defaults() -> None:
+def test_deployment_page_has_the_default_settings() -> None:
     defaults = vars(Settings())
-    told = re.findall(r"`XCOM_(\w+)`(?: \(|, )([\d.]+)(?:\)| s\b)", DOCUMENT)
+    mentioned = re.findall(r"`XCOM_(\w+)`(?: \(|, )([\d.]+)(?:\)| s\b)", DOCUMENT)
 
     assert {name.lower() for name in re.findall(r"XCOM_([A-Z_]+[A-Z])", DOCUMENT)} <= set(defaults)
-    assert len(told) == 7
-    for name, number in told:
+    assert len(mentioned) == 7
+    for name, number in mentioned:
         unit = 1000 if name.endswith("_MS") else 1
         assert float(number) * unit == defaults[name.lower()], name
     assert (
@@ -253,7 +253,7 @@ def test_the_document_names_settings_and_their_defaults() -> None:
     )
 
 
-def test_the_metrics_that_alerts_watch_are_there(client: FlaskClient) -> None:
+def test_metrics_of_the_alerts_exist(client: FlaskClient) -> None:
     client.get(f"/api/v2{ENTRIES}")
     names = {line.partition("{")[0] for line in client.get("/metrics").text.splitlines()}
     watched = set(re.findall(r"xcom_\w+_(?:total|bucket)", DOCUMENT))

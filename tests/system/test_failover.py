@@ -1,4 +1,4 @@
-"""When a primary dies its standby takes over: writes go on, and no accepted one is lost."""
+"""When the primary dies, its standby takes over: writes resume and no accepted one is lost."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ PAST: dict[Callable[[Postgres], None], str] = {Postgres.kill: "killed", Postgres
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[tuple[Postgres, Standby]]:
-    """Yield a primary and the standby that its commits wait for."""
+    """Yield a primary and its synchronous standby."""
     with ExitStack() as stack:
         primary = stack.enter_context(Postgres(tmp_path))
         emptied(primary.url)
@@ -30,20 +30,20 @@ def pair(tmp_path: Path) -> Iterator[tuple[Postgres, Standby]]:
 
 @pytest.fixture
 def server(tmp_path: Path, pair: tuple[Postgres, Standby]) -> Iterator[LiveServer]:
-    """Yield a server that knows both, and writes to the one that can be written to."""
+    """Yield a server that is configured with both and uses the writable one."""
     with LiveServer(tmp_path, XCOM_DATABASE_URL=either(*pair)) as live:
         yield live
 
 
 @pytest.mark.parametrize("die", PAST, ids=PAST.get)
-def test_writes_go_on_after_the_standby_takes_over_and_none_is_lost(
+def test_writes_resume_after_a_failover_and_none_is_lost(
     pair: tuple[Postgres, Standby],
     server: LiveServer,
     die: Callable[[Postgres], None],
     figure: Callable[[str, float], None],
     count_case: Callable[..., None],
 ) -> None:
-    """A paused primary stands for a host that cannot be reached, and refuses no connection."""
+    """A paused primary simulates an unreachable host, which does not refuse connections."""
     primary, standby = pair
     with Writers(lambda: Client(server.url)) as writers:
         until(lambda: len(writers.accepted()) > 100)

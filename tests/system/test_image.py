@@ -1,8 +1,8 @@
-"""The image, without Docker: what its Dockerfile says builds, serves, is healthy and stops.
+"""The image without Docker: it builds, serves, passes its health check and stops.
 
-Docker is not needed, nor tested: the commands, variables, health check and signal are read from the
-Dockerfile itself and used in an environment of their own, the folders moved. What is left out is
-the base image, the user, and the folder that is made for that user.
+The commands, variables, health check and signal are read from the Dockerfile and used in a separate
+environment with other folders. Not tested are Docker itself, the base image, the user, and the
+folder that is created for that user.
 """
 
 import os
@@ -32,18 +32,18 @@ pytestmark = pytest.mark.slow
 BUILD, FINAL = stages()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
 PASSWORD = "correct horse"
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 ENTRIES = "/api/v1/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
 
 
 @dataclass(frozen=True)
 class Image:
-    """What the Dockerfile builds: its files are under `root`."""
+    """The result of the Dockerfile, with its files under `root`."""
 
     root: Path
 
     def environ(self, port: int = 8080, /, **more: str) -> dict[str, str]:
-        """Return the variables of a container, which listens on loopback and not everywhere."""
+        """Return the variables of a container, except that it listens on loopback."""
         environ = {
             name: moved(text, self.root).replace("$PATH", os.environ["PATH"])
             for name, text in FINAL.environ.items()
@@ -53,10 +53,10 @@ class Image:
     def run(
         self, environ: Mapping[str, str], *command: str, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        return run(*self.found(command), env=environ, cwd=self.home, input=stdin)
+        return run(*self.resolved(command), env=environ, cwd=self.home, input=stdin)
 
-    def found(self, command: tuple[str, ...] | list[str]) -> list[str]:
-        """Return a command with the program that the image's PATH leads to."""
+    def resolved(self, command: tuple[str, ...] | list[str]) -> list[str]:
+        """Return a command with its program looked up in the image's PATH."""
         folder = moved(FINAL.environ["PATH"].split(":")[0], self.root)
         return [str(Path(folder) / command[0]), *command[1:]]
 
@@ -67,7 +67,7 @@ class Image:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    """Return what the commands of the Dockerfile's first stage make of the files it sees."""
+    """Return the image, built by the commands of the Dockerfile's first stage."""
     root = tmp_path_factory.mktemp("image")
     source = Path(moved(BUILD.only("WORKDIR"), root))
     copy_context(source)
@@ -75,8 +75,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     python = Path(sys.executable).parent
     environ = {**os.environ, "PATH": f"{python}:{os.environ['PATH']}"}  # and pip's cache
     for command in BUILD.all("RUN"):
-        done = run("sh", "-c", moved(command, root), cwd=source, env=environ, timeout=BUILD_SECONDS)
-        assert done.returncode == 0, done.stderr
+        result = run(
+            "sh", "-c", moved(command, root), cwd=source, env=environ, timeout=BUILD_SECONDS
+        )
+        assert result.returncode == 0, result.stderr
     built = Image(root)
     built.home.mkdir(parents=True)
     return built
@@ -84,14 +86,14 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 @contextmanager
 def container(image: Image, environ: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the image's command, and stop it with its signal where the caller has not."""
-    process = subprocess.Popen(image.found(FINAL.command), env=environ, cwd=image.home)
+    """Run the image's command, and stop it with its signal if it is still running."""
+    process = subprocess.Popen(image.resolved(FINAL.command), env=environ, cwd=image.home)
     try:
         yield process
     finally:
         process.send_signal(signal.Signals[FINAL.only("STOPSIGNAL")])
         try:
-            process.wait(PATIENCE_SECONDS)
+            process.wait(TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -99,10 +101,10 @@ def container(image: Image, environ: Mapping[str, str]) -> Iterator[subprocess.P
 
 @contextmanager
 def reserved_port() -> Iterator[int]:
-    """Yield a port of loopback that is given to nobody else.
+    """Yield a port of loopback that no other process gets.
 
-    A socket that is bound and does not listen keeps it, and lets gunicorn, which also sets
-    SO_REUSEADDR, listen there.
+    A socket that is bound but does not listen keeps the port, and still lets gunicorn listen on
+    it, because both set SO_REUSEADDR.
     """
     with closing(socket.socket()) as place:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -115,7 +117,7 @@ def is_healthy(image: Image, environ: Mapping[str, str]) -> bool:
 
 
 @pytest.mark.parametrize("database", ["its own SQLite", "PostgreSQL, as in compose.yaml"])
-def test_a_container_serves_its_users_and_stops_when_it_is_told_to(
+def test_container_serves_its_users_and_stops_on_a_signal(
     image: Image, database: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     with reserved_port() as port:
@@ -132,19 +134,17 @@ def test_a_container_serves_its_users_and_stops_when_it_is_told_to(
 
         assert not is_healthy(image, environ)
         with container(image, environ) as process:
-            until(
-                lambda: process.poll() is not None or is_healthy(image, environ), PATIENCE_SECONDS
-            )
+            until(lambda: process.poll() is not None or is_healthy(image, environ), TIMEOUT_SECONDS)
             assert process.poll() is None
             entries = f"http://127.0.0.1:{port}{ENTRIES}"
             assert status(entries) == 401
             assert status(entries, "ann", PASSWORD) == 200
             process.send_signal(signal.Signals[FINAL.only("STOPSIGNAL")])
-            assert process.wait(PATIENCE_SECONDS) == 0
+            assert process.wait(TIMEOUT_SECONDS) == 0
         assert not is_healthy(image, environ)
 
 
-def test_an_image_without_users_says_what_it_needs(image: Image, tmp_path: Path) -> None:
+def test_container_without_users_shows_how_to_add_one(image: Image, tmp_path: Path) -> None:
     environ = image.environ(XCOM_USERS_FILE=str(tmp_path / "users.json"))
 
     refused = image.run(environ, *FINAL.command)
@@ -153,8 +153,8 @@ def test_an_image_without_users_says_what_it_needs(image: Image, tmp_path: Path)
     assert "xcom-server user add NAME --role ROLE" in refused.stderr
 
 
-def test_the_wheel_serves_from_another_folder(image: Image, tmp_path: Path) -> None:
-    with LiveServer(tmp_path, command=Path(image.found(["xcom-server"])[0])) as server:
+def test_wheel_serves_from_another_folder(image: Image, tmp_path: Path) -> None:
+    with LiveServer(tmp_path, command=Path(image.resolved(["xcom-server"])[0])) as server:
         for path in (
             "/openapi.json",
             "/openapi.yaml",
@@ -163,6 +163,6 @@ def test_the_wheel_serves_from_another_folder(image: Image, tmp_path: Path) -> N
             "/health",
             "/version",
         ):
-            with urlopen(server.api + path) as answer:
-                assert answer.status == 200, path
+            with urlopen(server.api + path) as response:
+                assert response.status == 200, path
     assert (tmp_path / "xcom.db").exists()

@@ -1,4 +1,4 @@
-"""What the server writes down: a line a request where asked, and never a value or a credential."""
+"""The log: a line for each request if enabled, and never a value or a credential."""
 
 import json
 import socket
@@ -16,43 +16,41 @@ ENTRIES = "/dags/etl/dagRuns/r/taskInstances/t/xcomEntries"
 SECRETS = ("hunter2", "opensesame", "bGV0bWU6aW4=")
 
 
-def ask(server: LiveServer, path: str, body: object = None, **headers: str) -> int:
+def send(server: LiveServer, path: str, body: object = None, **headers: str) -> int:
     request = Request(
         server.api + path,
         headers={"X-Request-Id": "from-the-client", **headers},
         data=None if body is None else json.dumps(body).encode(),
     )
     try:
-        with urlopen(request, timeout=30) as answer:
-            return int(answer.status)
+        with urlopen(request, timeout=30) as response:
+            return int(response.status)
     except HTTPError as error:
         with error:
             return error.code
 
 
-def talk(server: LiveServer) -> None:
-    """Send what must not be written down, in every place that a client can put it."""
+def send_secrets(server: LiveServer) -> None:
+    """Send secrets in every part of a request that a client controls."""
     json_type = {"Content-Type": "application/json"}
-    ask(server, ENTRIES, {"key": "k", "value": "hunter2"}, **json_type)
-    ask(server, ENTRIES, {"key": "k", "value": "hunter2"}, **json_type)
-    ask(server, ENTRIES, {"key": "k", "value": "hunter2", "hunter2": 1}, **json_type)
-    ask(server, ENTRIES + "/a%0Ab%20c?token=opensesame")
-    ask(server, ENTRIES + "/k", Authorization="Basic bGV0bWU6aW4=", Cookie="opensesame")
+    send(server, ENTRIES, {"key": "k", "value": "hunter2"}, **json_type)
+    send(server, ENTRIES, {"key": "k", "value": "hunter2"}, **json_type)
+    send(server, ENTRIES, {"key": "k", "value": "hunter2", "hunter2": 1}, **json_type)
+    send(server, ENTRIES + "/a%0Ab%20c?token=opensesame")
+    send(server, ENTRIES + "/k", Authorization="Basic bGV0bWU6aW4=", Cookie="opensesame")
 
 
-@pytest.mark.parametrize("form", ["json", "console"])
-def test_requests_are_logged_in_a_line_each_and_nothing_secret_with_them(
-    tmp_path: Path, form: str
-) -> None:
-    with LiveServer(tmp_path, XCOM_LOG_FORMAT=form, XCOM_LOG_REQUESTS="true") as server:
-        talk(server)
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_each_request_is_logged_in_a_line_without_secrets(tmp_path: Path, log_format: str) -> None:
+    with LiveServer(tmp_path, XCOM_LOG_FORMAT=log_format, XCOM_LOG_REQUESTS="true") as server:
+        send_secrets(server)
     log = server.log.read_text()
 
     lines = [line for line in log.splitlines() if "from-the-client" in line]
     assert len(lines) == 5
     assert "GET /api/v1" + ENTRIES + "/a%0Ab%20c 400 in " in lines[3]
     assert not any(secret in log for secret in SECRETS)
-    if form == "json":
+    if log_format == "json":
         events = [json.loads(line) for line in log.splitlines()]
         assert {"level", "logger", "pid", "message", "timestamp"} <= set(events[0])
         created = next(event for event in events if event.get("method") == "POST")
@@ -71,13 +69,13 @@ def test_requests_are_logged_in_a_line_each_and_nothing_secret_with_them(
         assert times == [round(each, 1) for each in times]
 
 
-def test_a_database_that_fails_is_logged_with_the_request_and_without_its_values(
+def test_database_error_is_logged_with_the_request_id_only(
     tmp_path: Path,
 ) -> None:
     with LiveServer(tmp_path, XCOM_LOG_FORMAT="json") as server:
         (tmp_path / "xcom.db").unlink()
         assert (
-            ask(
+            send(
                 server,
                 ENTRIES,
                 {"key": "k", "value": "hunter2"},
@@ -87,13 +85,13 @@ def test_a_database_that_fails_is_logged_with_the_request_and_without_its_values
         )
     events = [json.loads(line) for line in server.log.read_text().splitlines()]
 
-    told = [event for event in events if event.get("request_id") == "from-the-client"]
-    assert [event["level"] for event in told] == ["WARNING"]
-    assert "no such table" in told[0]["message"]
+    logged = [event for event in events if event.get("request_id") == "from-the-client"]
+    assert [event["level"] for event in logged] == ["WARNING"]
+    assert "no such table" in logged[0]["message"]
     assert "hunter2" not in server.log.read_text()
 
 
-def test_a_header_that_gunicorn_refuses_is_not_written_down(tmp_path: Path) -> None:
+def test_header_rejected_by_gunicorn_is_not_logged(tmp_path: Path) -> None:
     with (
         LiveServer(tmp_path) as server,
         socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection,
@@ -105,8 +103,8 @@ def test_a_header_that_gunicorn_refuses_is_not_written_down(tmp_path: Path) -> N
     assert "hunter2" not in server.log.read_text()
 
 
-def test_requests_are_not_logged_unless_asked_for(tmp_path: Path) -> None:
+def test_requests_are_not_logged_by_default(tmp_path: Path) -> None:
     with LiveServer(tmp_path) as server:
-        talk(server)
+        send_secrets(server)
 
     assert "from-the-client" not in server.log.read_text()

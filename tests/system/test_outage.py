@@ -1,7 +1,7 @@
-"""While PostgreSQL cannot be used the server says so, and goes on as soon as it can be.
+"""While PostgreSQL cannot be used, operations are unavailable; afterwards the server recovers.
 
-Every answer is waited for while the outage lasts, so a server without limits of its own would hang
-and fail the test.  The limits themselves are in tests/storage/test_executor.py.
+Responses are awaited during the outage, so a server without time-outs would hang and fail the test.
+The time-outs themselves are tested in tests/storage/test_executor.py.
 """
 
 import time
@@ -36,7 +36,7 @@ from tests.support.writers import Writers
 pytestmark = pytest.mark.slow
 
 MANY = 24
-"""Three clients for each thread of the server's."""
+"""Three clients for each thread of the server."""
 
 
 Call = Callable[..., Answer]
@@ -44,14 +44,14 @@ Call = Callable[..., Answer]
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with Postgres(tmp_path_factory.mktemp("postgres")) as made:
-        emptied(made.url)
-        yield made
+    with Postgres(tmp_path_factory.mktemp("postgres")) as running:
+        emptied(running.url)
+        yield running
 
 
 @pytest.fixture(scope="module")
 def server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """Yield a server of two workers, which asks who is there."""
+    """Yield a server of two workers that requires authentication."""
     folder = tmp_path_factory.mktemp("server")
     write(folder / "users.json", {"admin": User("admin", Role.ADMIN, CHEAP.hash("admin"))})
     with LiveServer(
@@ -68,37 +68,37 @@ def token(server: LiveServer) -> str:
 
 @pytest.fixture
 def call(server: LiveServer, token: str) -> Call:
-    """Return a function that calls an operation; there is an entry `old`, and none `new`."""
+    """Return a function that calls an operation; the entry `old` exists and `new` does not."""
 
-    def made(*arguments: Any) -> Answer:
+    def send(*arguments: Any) -> Answer:
         with Client(server.url, user="admin", token=token) as client:
             return client.call(*arguments)
 
     for key in ("old", "new"):
-        made("v2", "delete", key)
-    made("v2", "create", "old", "as it was")
-    return made
+        send("v2", "delete", key)
+    send("v2", "create", "old", "as it was")
+    return send
 
 
-def all_at_once(ask: Callable[[Any], Answer], questions: list[Any]) -> list[Answer]:
+def run_all_at_once(ask: Callable[[Any], Answer], questions: list[Any]) -> list[Answer]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(ask, questions))
 
 
-def refused(call: Call, operations: list[tuple[str, str]]) -> list[Answer]:
-    """Assert that operations are refused in their version's shape; return the answers."""
+def assert_unavailable(call: Call, operations: list[tuple[str, str]]) -> list[Answer]:
+    """Assert that operations get a 503 in the format of their version; return the responses."""
 
     def ask(operation: tuple[str, str]) -> Answer:
         key = "new" if operation[1] == "create" else "old"
         return call(*operation, key, "as it never was")
 
-    answers = all_at_once(ask, operations)
-    for (version, _), answer in zip(operations, answers, strict=True):
-        says_unavailable(version, answer)
-    return answers
+    responses = run_all_at_once(ask, operations)
+    for (version, _), response in zip(operations, responses, strict=True):
+        says_unavailable(version, response)
+    return responses
 
 
-def nothing_changed(call: Call) -> bool:
+def is_unchanged(call: Call) -> bool:
     return (
         call("v2", "get", "old").body["value"] == "as it was"
         and call("v2", "get", "new").status == 404
@@ -106,7 +106,7 @@ def nothing_changed(call: Call) -> bool:
 
 
 @pytest.mark.parametrize("outage", [killed, paused])
-def test_every_operation_is_refused_meanwhile_and_changes_nothing(
+def test_every_operation_is_unavailable_and_changes_nothing(
     postgres: Postgres,
     call: Call,
     outage: Outage,
@@ -114,13 +114,13 @@ def test_every_operation_is_refused_meanwhile_and_changes_nothing(
     figure: Callable[[str, float], None],
 ) -> None:
     with outage(postgres):
-        answers = refused(call, list(OPERATIONS))
+        responses = assert_unavailable(call, list(OPERATIONS))
 
-    assert nothing_changed(call)
-    count_case("operations refused during an outage", len(answers))
+    assert is_unchanged(call)
+    count_case("operations refused during an outage", len(responses))
     figure(
         f"seconds until the slowest refusal, PostgreSQL {outage.__name__}",
-        max(answer.seconds for answer in answers),
+        max(response.seconds for response in responses),
     )
 
 
@@ -128,7 +128,7 @@ def test_every_operation_is_refused_meanwhile_and_changes_nothing(
 def test_probes_and_tokens_need_no_database(
     postgres: Postgres, server: LiveServer, outage: Outage
 ) -> None:
-    """Airflow's health is 200 whatever it says; what decides on traffic is /ready."""
+    """Airflow's health endpoint always returns 200; load balancers use /ready."""
     paths = [
         "/live",
         "/ready",
@@ -144,13 +144,13 @@ def test_probes_and_tokens_need_no_database(
             return client.ask("GET", path)
 
     with outage(postgres), Client(server.url) as client:
-        found = dict(zip(paths, all_at_once(ask, paths), strict=True))
+        found = dict(zip(paths, run_all_at_once(ask, paths), strict=True))
         client.login("admin")
         assert client.call("v1", "list").status == 503
         client.user = None
         assert client.call("v1", "list").status == 401
 
-    assert {path: answer.status for path, answer in found.items()} == (
+    assert {path: response.status for path, response in found.items()} == (
         dict.fromkeys(paths, 200) | {"/ready": 503}
     )
     assert "database" in str(found["/ready"].body).lower()
@@ -160,15 +160,15 @@ def test_probes_and_tokens_need_no_database(
     assert ask("/health").body["metadatabase"]["status"] == "healthy"
 
 
-def test_more_clients_than_threads_are_told_and_few_of_them_wait_for_the_database(
+def test_overload_fails_fast_while_the_database_is_paused(
     postgres: Postgres, server: LiveServer, call: Call, figure: Callable[[str, float], None]
 ) -> None:
-    """A database that says nothing would hold every thread, and the probes behind them.
+    """A paused database could block every thread, and with them the probes.
 
-    Whoever waited for it in vain is in the log; the others were told without asking it.
+    Requests that timed out are in the log; the other ones failed without using the database.
     """
 
-    def waited() -> int:
+    def timeout_count() -> int:
         return server.log.read_text().count(UNRESPONSIVE.reason)
 
     def ask(number: int) -> list[Answer]:
@@ -178,51 +178,55 @@ def test_more_clients_than_threads_are_told_and_few_of_them_wait_for_the_databas
                 for _ in range(3)
             ]
 
-    before = waited()
+    before = timeout_count()
     with paused(postgres), ThreadPoolExecutor(MANY) as pool:
-        first = list(pool.map(lambda _: call("v1", "list"), range(MANY)))  # these wait, and queue
-        answers = list(pool.map(ask, range(MANY)))
-        waited_in_vain = waited() - before
+        first = list(pool.map(lambda _: call("v1", "list"), range(MANY)))  # these wait or queue
+        responses = list(pool.map(ask, range(MANY)))
+        timeouts = timeout_count() - before
 
-    assert {answer.status for answer in first} == {503}
-    told = [answer for number, each in enumerate(answers) for answer in each if number % 6]
-    alive = [answer for number, each in enumerate(answers) for answer in each if not number % 6]
-    assert {answer.status for answer in told} == {503}
-    assert {answer.status for answer in alive} == {200}
+    assert {response.status for response in first} == {503}
+    refusals = [
+        response for number, each in enumerate(responses) for response in each if number % 6
+    ]
+    alive = [
+        response for number, each in enumerate(responses) for response in each if not number % 6
+    ]
+    assert {response.status for response in refusals} == {503}
+    assert {response.status for response in alive} == {200}
     figure(
         "seconds until /live, PostgreSQL paused and three clients a thread",
-        max(answer.seconds for answer in alive),
+        max(response.seconds for response in alive),
     )
     figure(
         "seconds until the slowest refusal, PostgreSQL paused and three clients a thread",
-        max(answer.seconds for answer in told),
+        max(response.seconds for response in refusals),
     )
-    assert 0 < waited_in_vain < len(first) + len(told)
+    assert 0 < timeouts < len(first) + len(refusals)
     assert call("v2", "get", "old").status == 200
 
 
-@pytest.mark.parametrize("asked", [True, False], ids=["asked meanwhile", "not asked meanwhile"])
+@pytest.mark.parametrize("has_requests", [True, False], ids=["with requests", "without requests"])
 @pytest.mark.parametrize("outage", [killed, paused, cut_off])
-def test_the_next_request_after_an_outage_is_answered(
-    postgres: Postgres, call: Call, outage: Outage, asked: bool
+def test_first_request_after_an_outage_succeeds(
+    postgres: Postgres, call: Call, outage: Outage, has_requests: bool
 ) -> None:
-    """Of every worker and on every connection of its pool, reading and writing."""
-    all_at_once(lambda _: call("v2", "get", "old"), [None] * 16)
+    """This covers every worker and every connection of its pool, for reads and writes."""
+    run_all_at_once(lambda _: call("v2", "get", "old"), [None] * 16)
     with outage(postgres):
-        if asked:
-            all_at_once(lambda _: call("v2", "get", "old"), [None] * AT_ONCE)
+        if has_requests:
+            run_all_at_once(lambda _: call("v2", "get", "old"), [None] * AT_ONCE)
 
     first = call("v2", "update", "old", "as it is now")
-    then = all_at_once(
+    then = run_all_at_once(
         lambda operation: call(*operation, "old", "as it is now"),
         [*READS, ("v1", "update"), ("v2", "update")] * 3,
     )
 
     assert first.status == 200
-    assert [answer.status for answer in then] == [200] * len(then)
+    assert [response.status for response in then] == [200] * len(then)
 
 
-def test_a_worker_that_dies_during_an_outage_is_replaced(
+def test_worker_killed_during_an_outage_is_replaced(
     postgres: Postgres, server: LiveServer, call: Call
 ) -> None:
     master = psutil.Process(server.process.pid)
@@ -230,15 +234,15 @@ def test_a_worker_that_dies_during_an_outage_is_replaced(
     with killed(postgres):
         master.children()[0].kill()
         until(lambda: len({each.pid for each in master.children()} - before) == 1)
-        refused(call, READS)
+        assert_unavailable(call, READS)
 
-    answers = all_at_once(lambda _: call("v2", "get", "old"), [None] * 16)
-    assert [answer.status for answer in answers] == [200] * 16
+    responses = run_all_at_once(lambda _: call("v2", "get", "old"), [None] * 16)
+    assert [response.status for response in responses] == [200] * 16
     assert len(master.children()) == len(before)
     assert server.process.poll() is None
 
 
-def test_writes_go_on_after_a_crash_and_none_is_lost(
+def test_writes_resume_after_a_crash_and_none_is_lost(
     postgres: Postgres,
     server: LiveServer,
     token: str,
@@ -259,52 +263,52 @@ def test_writes_go_on_after_a_crash_and_none_is_lost(
     count_case("writes accepted around a crash of PostgreSQL", len(writers.accepted()))
 
 
-def test_a_database_that_may_be_read_alone_is_read(postgres: Postgres, call: Call) -> None:
+def test_read_only_database_serves_reads_and_rejects_writes(postgres: Postgres, call: Call) -> None:
     with configured(postgres, "default_transaction_read_only", "on"):
-        refused(call, WRITES)
+        assert_unavailable(call, WRITES)
         assert [call(*operation, "old").status for operation in READS] == [200] * len(READS)
 
-    assert nothing_changed(call)
+    assert is_unchanged(call)
     assert call("v2", "update", "old").status == 200
 
 
-def test_a_write_that_the_standby_never_confirms_is_refused(postgres: Postgres, call: Call) -> None:
-    """It is in doubt: on the primary's disk, where nobody sees it before a standby has it too.
+def test_write_without_confirmation_by_the_standby_is_unavailable(
+    postgres: Postgres, call: Call
+) -> None:
+    """It is in doubt: on the disk of the primary, but not visible until a standby confirms it.
 
-    PostgreSQL's own limits do not end this wait.
+    PostgreSQL's own time-outs do not end this wait.
     """
     with configured(postgres, "synchronous_standby_names", "gone"):
-        refused(call, [("v1", "create"), ("v2", "update")])
-        refused(call, [("v2", "delete")])
+        assert_unavailable(call, [("v1", "create"), ("v2", "update")])
+        assert_unavailable(call, [("v2", "delete")])
         assert [call(*operation, "old").status for operation in READS] == [200] * len(READS)
-        assert nothing_changed(call)
+        assert is_unchanged(call)
 
     until(lambda: call("v2", "get", "new").status == 200)
     until(lambda: call("v2", "get", "old").body["value"] == "as it never was")
 
 
-def test_a_row_that_somebody_holds_is_not_waited_for_long(postgres: Postgres, call: Call) -> None:
+def test_locked_row_is_unavailable_for_writes(postgres: Postgres, call: Call) -> None:
     with psycopg.connect(postgres.conninfo) as connection:
         connection.execute("SELECT * FROM xcom WHERE key = 'old' FOR UPDATE")
-        refused(call, [each for each in WRITES if each[1] != "create"])
+        assert_unavailable(call, [each for each in WRITES if each[1] != "create"])
         assert call("v1", "get", "old").status == 200
         assert call("v1", "create", "new").status == 200
 
     assert call("v1", "get", "old").body["value"] == "as it was"
 
 
-def test_a_table_that_somebody_holds_is_not_waited_for_long(postgres: Postgres, call: Call) -> None:
+def test_locked_table_is_unavailable(postgres: Postgres, call: Call) -> None:
     with psycopg.connect(postgres.conninfo) as connection:
         connection.execute("LOCK TABLE xcom IN ACCESS EXCLUSIVE MODE")
-        refused(call, [*READS[:2], *WRITES[:2]])
+        assert_unavailable(call, [*READS[:2], *WRITES[:2]])
 
-    assert nothing_changed(call)
+    assert is_unchanged(call)
 
 
-def test_while_every_connection_is_busy_others_are_sent_away(
-    postgres: Postgres, tmp_path: Path
-) -> None:
-    """One connection, four threads: three wait for it, and not for long."""
+def test_busy_connection_pool_is_unavailable(postgres: Postgres, tmp_path: Path) -> None:
+    """One connection for four threads: three wait for it until the time-out."""
     with LiveServer(
         tmp_path, workers=1, XCOM_DATABASE_URL=postgres.url, XCOM_POOL_SIZE="1"
     ) as server:
@@ -315,7 +319,7 @@ def test_while_every_connection_is_busy_others_are_sent_away(
 
         with psycopg.connect(postgres.conninfo) as connection:
             connection.execute("LOCK TABLE xcom IN ACCESS EXCLUSIVE MODE")
-            refused(lambda *operation: ask(operation[:2]), READS)
-        answers = all_at_once(ask, [("v1", "list"), ("v2", "list")] * 8)
+            assert_unavailable(lambda *operation: ask(operation[:2]), READS)
+        responses = run_all_at_once(ask, [("v1", "list"), ("v2", "list")] * 8)
 
-    assert [answer.status for answer in answers] == [200] * 16
+    assert [response.status for response in responses] == [200] * 16

@@ -1,4 +1,4 @@
-"""While its SQLite file cannot be used the server says so, and goes on once it can be."""
+"""While the SQLite file cannot be used, operations are unavailable; then the server recovers."""
 
 import resource
 import shutil
@@ -31,7 +31,7 @@ Call = Callable[..., Answer]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[LiveServer]:
-    """Yield a server whose file is in a folder of its own."""
+    """Yield a server whose database file has its own folder."""
     folder = tmp_path_factory.mktemp("server")
     (folder / "data").mkdir()
     shutil.copy(empty_database, folder / "data" / "xcom.db")
@@ -46,30 +46,30 @@ def file(server: LiveServer) -> Path:
 
 @pytest.fixture
 def call(server: LiveServer) -> Call:
-    """Return a function that calls an operation; there is an entry `old`, and none `new`."""
+    """Return a function that calls an operation; the entry `old` exists and `new` does not."""
 
-    def made(*arguments: Any) -> Answer:
+    def send(*arguments: Any) -> Answer:
         with Client(server.url) as client:
             return client.call(*arguments)
 
     for key in ("old", "new"):
-        made("v2", "delete", key)
-    assert made("v2", "create", "old", "as it was").status == 201
-    return made
+        send("v2", "delete", key)
+    assert send("v2", "create", "old", "as it was").status == 201
+    return send
 
 
-def refused(call: Call, operations: list[tuple[str, str]], value: str = "never") -> None:
+def assert_unavailable(call: Call, operations: list[tuple[str, str]], value: str = "never") -> None:
     def ask(operation: tuple[str, str]) -> Answer:
         key = "new" if operation[1] == "create" else "old"
         return call(*operation, key, value)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for (version, _), answer in zip(operations, pool.map(ask, operations), strict=True):
-            says_unavailable(version, answer)
+        for (version, _), response in zip(operations, pool.map(ask, operations), strict=True):
+            says_unavailable(version, response)
 
 
-def is_as_before(call: Call) -> bool:
-    """Say whether nothing was stored that was refused, and writes are accepted again."""
+def is_unchanged(call: Call) -> bool:
+    """Return whether no rejected write was stored and writes are accepted again."""
     return (
         call("v2", "get", "old").body["value"] == "as it was"
         and [call(version, "create", "new").status for version in ("v1", "v2")] == [200, 409]
@@ -88,8 +88,8 @@ def workers(server: LiveServer) -> list[psutil.Process]:
 
 
 @contextmanager
-def largest_file(server: LiveServer, size: int) -> Iterator[None]:
-    """Make every file of the workers end at this size, as a full disk would, without being root."""
+def file_size_limit(server: LiveServer, size: int) -> Iterator[None]:
+    """Limit the size of the workers' files, which simulates a full disk without being root."""
     pids = server.workers()
     limit_files(pids, size)
     try:
@@ -98,36 +98,34 @@ def largest_file(server: LiveServer, size: int) -> Iterator[None]:
         limit_files(pids, resource.RLIM_INFINITY)
 
 
-def test_writes_that_do_not_fit_on_the_disk_are_refused(
+def test_writes_larger_than_the_disk_are_unavailable(
     server: LiveServer, file: Path, call: Call
 ) -> None:
     before = workers(server)
     larger = "x" * 500_000
 
-    with largest_file(server, 200_000):
-        refused(call, [each for each in WRITES if each[1] != "delete"], larger)
+    with file_size_limit(server, 200_000):
+        assert_unavailable(call, [each for each in WRITES if each[1] != "delete"], larger)
         assert [call(*operation, "old").status for operation in READS] == [200] * len(READS)
 
-    assert is_as_before(call)
+    assert is_unchanged(call)
     assert workers(server) == before
 
 
-def test_a_file_that_somebody_else_writes_to_is_read_and_not_waited_for_long(
-    file: Path, call: Call
-) -> None:
-    """Somebody who does not know of the turns that the server's writers take."""
+def test_locked_file_serves_reads_and_rejects_writes(file: Path, call: Call) -> None:
+    """The other writer does not use the server's writer lock."""
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        refused(call, WRITES)
+        assert_unavailable(call, WRITES)
         assert [call(*operation, "old").status for operation in READS] == [200] * len(READS)
         other.execute("ROLLBACK")
 
-    assert is_as_before(call)
+    assert is_unchanged(call)
 
 
 @contextmanager
 def removed(file: Path) -> Iterator[None]:
-    """The file and what belongs to it are elsewhere."""
+    """Move the file and its companions to another folder."""
     kept = file.parent.with_name("kept")
     file.parent.rename(kept)
     file.parent.mkdir()
@@ -140,7 +138,7 @@ def removed(file: Path) -> Iterator[None]:
 
 @contextmanager
 def without_its_folder(file: Path) -> Iterator[None]:
-    """Even the folder is gone, so that no file can be opened."""
+    """Remove the folder too, so that no file can be opened."""
     with removed(file):
         file.parent.rmdir()
         try:
@@ -150,31 +148,29 @@ def without_its_folder(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def turned_to_junk(file: Path) -> Iterator[None]:
-    """Another file is in its place, which is no database."""
+def replaced_by_junk(file: Path) -> Iterator[None]:
+    """Put a file in its place that is not a database."""
     with removed(file):
         file.write_bytes(b"this is no database" * 1000)
         yield
 
 
-@pytest.mark.parametrize("outage", [removed, without_its_folder, turned_to_junk])
-def test_without_its_file_the_server_refuses_all_and_invents_nothing(
+@pytest.mark.parametrize("outage", [removed, without_its_folder, replaced_by_junk])
+def test_every_operation_is_unavailable_without_the_file(
     server: LiveServer, file: Path, call: Call, outage: Callable[[Path], Any]
 ) -> None:
     with outage(file):
-        refused(call, list(OPERATIONS))
+        assert_unavailable(call, list(OPERATIONS))
         ready = readiness(server)
 
     assert ready.status == 503
     assert "database" in str(ready.body).lower()
-    assert is_as_before(call)
+    assert is_unchanged(call)
     assert readiness(server).status == 200
 
 
-def test_a_file_that_replaces_the_old_one_is_used_at_once(
-    file: Path, call: Call, empty_database: Path
-) -> None:
-    """What is stored from then on is in the new file."""
+def test_replaced_file_is_used_at_once(file: Path, call: Call, empty_database: Path) -> None:
+    """New entries are stored in the new file."""
     new = file.with_name("new.db")
     for leftover in file.parent.glob("xcom.db-*"):
         leftover.unlink()
@@ -187,8 +183,10 @@ def test_a_file_that_replaces_the_old_one_is_used_at_once(
         assert other.execute("SELECT key FROM xcom").fetchall() == [("new",)]
 
 
-def test_a_file_that_may_be_read_alone_is_read(tmp_path: Path, empty_database: Path) -> None:
-    """SQLite is told so by the URL: the rights to a file do not bind root."""
+def test_read_only_file_serves_reads_and_rejects_writes(
+    tmp_path: Path, empty_database: Path
+) -> None:
+    """The URL makes it read-only, because file permissions do not apply to root."""
     shutil.copy(empty_database, tmp_path / "xcom.db")
     url = f"sqlite:///file:{tmp_path}/xcom.db?mode=ro&uri=true"
     with LiveServer(tmp_path, workers=1, XCOM_DATABASE_URL=url) as server:
@@ -197,5 +195,5 @@ def test_a_file_that_may_be_read_alone_is_read(tmp_path: Path, empty_database: P
             with Client(server.url) as client:
                 return client.call(*arguments)
 
-        refused(call, WRITES)
+        assert_unavailable(call, WRITES)
         assert [call(version, "list").status for version in ("v1", "v2")] == [200, 200]

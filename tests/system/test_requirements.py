@@ -69,7 +69,7 @@ def test_lowest_has_the_lower_bounds_of_setup_cfg() -> None:
         assert f"{lowest[normalized(name)]}.".startswith(f"{bound}."), name
 
 
-def test_the_build_backend_is_pinned_once() -> None:
+def test_build_backend_is_pinned_once() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     (locked,) = pins(FOLDER / "build.txt").items()
 

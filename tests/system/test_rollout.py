@@ -1,4 +1,4 @@
-"""A server is replaced under load without a client noticing: worker by worker, and as a whole."""
+"""Restarts under load: no request fails while workers, or the whole server, are replaced."""
 
 import http.client
 import json
@@ -25,26 +25,27 @@ pytestmark = pytest.mark.slow
 
 CLIENTS = 4
 SECONDS = 60
-"""How long anything is waited for on a busy machine."""
+"""The time-out of every wait, for a busy machine."""
 
 ENTRIES = "/api/v2/dags/etl/dagRuns/r/taskInstances/t/xcomEntries"
 
 
 class Load:
-    """Clients that write and read all the time, half of them over connections that they keep."""
+    """Clients that write and read continuously, half of them over keep-alive connections."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)
+            threading.Thread(target=self._send_requests, args=(number,))
+            for number in range(CLIENTS)
         ]
-        self.answered = 0
+        self.succeeded = 0
         self.failed: list[str] = []
 
     @contextmanager
     def running(self) -> Iterator["Load"]:
-        """Ask for as long as the block lasts."""
+        """Send requests until the block ends."""
         for thread in self._threads:
             thread.start()
         try:
@@ -53,17 +54,17 @@ class Load:
             self.stop()
 
     def stop(self) -> None:
-        """Ask no more, and return when the last request is answered."""
+        """Stop sending requests, and return after the last response."""
         self._stop.set()
         for thread in self._threads:
             thread.join(SECONDS)
 
     def wait_for(self, more: int) -> None:
-        """Return after so many more answers."""
-        target = self.answered + more
-        until(lambda: self.answered >= target, SECONDS)
+        """Wait until this many more requests have succeeded."""
+        target = self.succeeded + more
+        until(lambda: self.succeeded >= target, SECONDS)
 
-    def _ask(self, client: int) -> None:
+    def _send_requests(self, client: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)
         for number in range(1_000_000):
             if self._stop.is_set():
@@ -72,7 +73,7 @@ class Load:
                 connection.close()
             try:
                 self._exchange(connection, f"{client}-{number}")
-                self.answered += 1
+                self.succeeded += 1
             except (OSError, http.client.HTTPException, AssertionError) as error:
                 self.failed.append(repr(error))
                 connection.close()
@@ -85,16 +86,16 @@ class Load:
             ("GET", f"{ENTRIES}/{key}", None, 200),
         ):
             connection.request(method, path, sent, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            text = answer.read()
-            assert answer.status == expected, (answer.status, text)
+            response = connection.getresponse()
+            text = response.read()
+            assert response.status == expected, (response.status, text)
 
 
-def replace_by_reload(server: LiveServer) -> None:
+def reload(server: LiveServer) -> None:
     os.kill(server.process.pid, signal.SIGHUP)
 
 
-def replace_one_by_one(server: LiveServer) -> None:
+def terminate_one_by_one(server: LiveServer) -> None:
     for worker in server.workers():
         os.kill(worker, signal.SIGTERM)
         until(partial(is_replaced, server, worker), SECONDS)
@@ -105,8 +106,8 @@ def is_replaced(server: LiveServer, worker: int) -> bool:
     return worker not in workers and len(workers) == 2
 
 
-@pytest.mark.parametrize("replace", [replace_by_reload, replace_one_by_one])
-def test_workers_are_replaced_under_load_and_no_request_fails(
+@pytest.mark.parametrize("replace", [reload, terminate_one_by_one])
+def test_no_request_fails_while_workers_are_replaced(
     tmp_path: Path,
     replace: Callable[[LiveServer], None],
     figure: Callable[[str, float], None],
@@ -120,13 +121,13 @@ def test_workers_are_replaced_under_load_and_no_request_fails(
         load.wait_for(20)
 
     assert load.failed == []
-    count_case("requests during rolling restarts", 2 * load.answered)
+    count_case("requests during rolling restarts", 2 * load.succeeded)
     figure("rolling restart: failed requests", len(load.failed))
 
 
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path, int]]:
-    """Yield a server that opened its own port, its log and the port."""
+    """Start a server that opens its own port; yield the process, its log and the port."""
     log = folder / "log"
     command = str(Path(sys.executable).with_name("xcom-server"))
     with log.open("wb") as output:
@@ -145,7 +146,7 @@ def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path, int]]
             process.kill()
 
 
-def test_sigusr2_starts_a_second_master_that_takes_over_under_load(
+def test_no_request_fails_while_sigusr2_replaces_the_master(
     tmp_path: Path, count_case: Callable[..., None]
 ) -> None:
     with serving(tmp_path) as (first, log, port), Load(port).running() as load:
@@ -159,8 +160,8 @@ def test_sigusr2_starts_a_second_master_that_takes_over_under_load(
             first.terminate()
             assert first.wait(SECONDS) == 0
             load.wait_for(20)
-            with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=SECONDS) as answer:
-                assert b"xcom_requests_total{" in answer.read()
+            with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=SECONDS) as response:
+                assert b"xcom_requests_total{" in response.read()
         finally:
             load.stop()
             second.terminate()
@@ -168,10 +169,10 @@ def test_sigusr2_starts_a_second_master_that_takes_over_under_load(
 
     assert load.failed == []
     assert list(tmp_path.glob("xcom-server-metrics-*")) == []
-    count_case("requests during a change of the master", 2 * load.answered)
+    count_case("requests during a change of the master", 2 * load.succeeded)
 
 
-def test_workers_that_answered_enough_are_replaced_and_no_request_fails(
+def test_no_request_fails_while_max_requests_restarts_workers(
     tmp_path: Path, figure: Callable[[str, float], None], count_case: Callable[..., None]
 ) -> None:
     with (
@@ -184,7 +185,7 @@ def test_workers_that_answered_enough_are_replaced_and_no_request_fails(
 
     assert load.failed == []
     assert "Autorestarting worker" in server.log.read_text()
-    count_case("requests during rolling restarts", 2 * load.answered)
+    count_case("requests during rolling restarts", 2 * load.succeeded)
     figure("rolling restart: failed requests", len(load.failed))
 
 
@@ -192,10 +193,10 @@ def connected(server: LiveServer) -> "closing[http.client.HTTPConnection]":
     return closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS))
 
 
-def test_a_server_that_is_told_to_stop_is_first_not_ready_and_finishes_what_it_began(
+def test_stopping_server_becomes_unready_and_finishes_requests(
     tmp_path: Path,
 ) -> None:
-    """A second signal ends the wait for balancers, however long the first assertions took."""
+    """The drain time is long; a second signal ends it."""
     with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="600") as server, connected(server) as slow:
         body = json.dumps({"key": "slow", "value": 1})
         slow.putrequest("POST", ENTRIES)
@@ -215,14 +216,14 @@ def test_a_server_that_is_told_to_stop_is_first_not_ready_and_finishes_what_it_b
         assert server.process.wait(SECONDS) == 0
 
 
-def test_a_server_that_is_told_to_stop_does_so_by_itself_after_a_while(tmp_path: Path) -> None:
+def test_draining_server_stops_after_the_drain_time(tmp_path: Path) -> None:
     with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="1") as server:
         server.process.terminate()
 
         assert server.process.wait(SECONDS) == 0
 
 
-def test_connections_are_closed_behind_their_answer_while_a_server_drains(tmp_path: Path) -> None:
+def test_draining_server_closes_connections_after_the_response(tmp_path: Path) -> None:
     with (
         LiveServer(
             tmp_path, XCOM_DRAIN_SECONDS="600", GUNICORN_CMD_ARGS="--keep-alive 600"
@@ -236,12 +237,12 @@ def test_connections_are_closed_behind_their_answer_while_a_server_drains(tmp_pa
         until(lambda: status(f"{server.url}/ready") == 503, SECONDS)
 
         kept.request("GET", "/live")
-        answer = kept.getresponse()
+        response = kept.getresponse()
 
-        assert (answer.status, answer.headers["Connection"]) == (200, "close")
+        assert (response.status, response.headers["Connection"]) == (200, "close")
 
 
-def test_told_twice_a_server_stops_without_waiting(tmp_path: Path) -> None:
+def test_second_signal_stops_a_draining_server_at_once(tmp_path: Path) -> None:
     with LiveServer(tmp_path, XCOM_DRAIN_SECONDS="600") as server:
         server.process.terminate()
         until(lambda: status(f"{server.url}/ready") == 503, SECONDS)

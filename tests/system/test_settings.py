@@ -18,11 +18,11 @@ def test_settings_come_from_the_environment() -> None:
 @pytest.mark.parametrize(
     "bind", ["0.0.0.0:0", "localhost:65535", "[::1]:8080", "unix:/run/x", "fd://3"]
 )
-def test_an_address_to_listen_on_is_taken(bind: str) -> None:
+def test_bind_address_is_accepted(bind: str) -> None:
     assert Settings.from_env({"XCOM_BIND": bind}).bind == bind
 
 
-def test_settings_can_be_handed_on() -> None:
+def test_settings_round_trip_through_the_environment() -> None:
     settings = Settings(database_url="sqlite://", deserialize=True, threads=9)
 
     assert Settings.from_env(settings.to_env()) == settings
@@ -54,7 +54,7 @@ def test_settings_can_be_handed_on() -> None:
         ("XCOM_ZZZZ", "x", "XCOM_ZZZZ is not a setting."),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused_by_name(name: str, text: str, words: str) -> None:
+def test_error_names_the_invalid_setting(name: str, text: str, words: str) -> None:
     with pytest.raises(SettingsError) as error:
         Settings.from_env({name: text})
 
@@ -70,7 +70,7 @@ def test_every_setting_is_documented_once() -> None:
 
 
 @pytest.mark.parametrize("spec", fields(Settings), ids=lambda spec: spec.name)
-def test_the_help_of_a_setting_is_one_to_three_sentences(spec: "Field[object]") -> None:
+def test_help_of_a_setting_is_short_and_ends_with_a_period(spec: "Field[object]") -> None:
     text = spec.metadata["help"]
 
     assert re.fullmatch(r"[A-Z][^\n]+\.", text)

@@ -1,4 +1,4 @@
-"""Two hosts on one PostgreSQL, whose clients come to one or the other, answer as one server."""
+"""Two hosts that share one PostgreSQL behave like one server."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 VERSIONS = ["v1", "v2"]
 RACES = 25
-"""How many times each race is run."""
+"""How often each race is run."""
 
 Hosts = tuple[LiveServer, LiveServer]
 
@@ -40,7 +40,7 @@ def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory, users: Path) -> Iterator[Hosts]:
-    """Yield two servers that share a database, their users and the key of their tokens."""
+    """Yield two servers that share a database, users and the token key."""
     with ExitStack() as stack:
         postgres = stack.enter_context(Postgres(users.parent))
         settings: dict[str, Any] = {
@@ -58,7 +58,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory, users: Path) -> Iterator[Hos
 
 @pytest.fixture
 def clients(hosts: Hosts) -> Iterator[list[Client]]:
-    """Yield four clients: the first and third begin with one host, the others with the other."""
+    """Yield four clients that alternate between the hosts; two start with each host."""
     one, two = (host.url for host in hosts)
     with ExitStack() as stack:
         token = stack.enter_context(Client(one)).login("admin")
@@ -69,12 +69,12 @@ def clients(hosts: Hosts) -> Iterator[list[Client]]:
 
 
 def user(name: str, role: Role) -> User:
-    """Return a user whose password is the name, and quickly checked."""
+    """Return a user whose password is the name, with a hash that is cheap to check."""
     return User(name, role, CHEAP.hash(name))
 
 
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Return what functions returned that began at the same moment."""
+def run_at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """Call functions at the same time and return their results."""
     barrier = Barrier(len(calls))
 
     def begin(call: Callable[[], Any]) -> Any:
@@ -86,8 +86,8 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 
 def race(clients: list[Client], name: str, key: str) -> list[Answer]:
-    """Return the answers to one operation that all clients call at once, in both versions."""
-    return at_once(
+    """Call one operation with all clients at once, in both versions; return the responses."""
+    return run_at_once(
         *(
             lambda client=client, number=number: client.call(
                 VERSIONS[number // 2], name, key, f"value {number}"
@@ -98,8 +98,8 @@ def race(clients: list[Client], name: str, key: str) -> list[Answer]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_client_does_not_see_that_there_are_two(clients: list[Client], version: str) -> None:
-    """Every step is answered by the host that did not take the step before."""
+def test_two_hosts_behave_like_one(clients: list[Client], version: str) -> None:
+    """Consecutive steps go to different hosts."""
     client, key = clients[0], f"life in {version}"
     steps = [
         ("get", None),
@@ -114,9 +114,11 @@ def test_a_client_does_not_see_that_there_are_two(clients: list[Client], version
         ("get", None),
     ]
     found = [(name, client.call(version, name, key, value)) for name, value in steps]
-    statuses = [answer.status for _, answer in found]
+    statuses = [response.status for _, response in found]
     values = [
-        answer.body["value"] for name, answer in found if name == "get" and answer.status == 200
+        response.body["value"]
+        for name, response in found
+        if name == "get" and response.status == 200
     ]
 
     created = 200 if version == "v1" else 201
@@ -125,38 +127,38 @@ def test_a_client_does_not_see_that_there_are_two(clients: list[Client], version
     assert key in [entry["key"] for entry in found[3][1].body["xcom_entries"]]
 
 
-def test_of_many_who_create_an_entry_at_once_one_does(
+def test_one_of_concurrent_creates_succeeds(
     clients: list[Client], count_case: Callable[..., None]
 ) -> None:
     for number in range(RACES):
         key = f"created {number}"
-        answers = race(clients, "create", key)
-        accepted = [each for each in answers if each.status in (200, 201)]
+        responses = race(clients, "create", key)
+        accepted = [each for each in responses if each.status in (200, 201)]
 
-        assert sorted(each.status for each in answers)[1:] == [409] * 3, answers
+        assert sorted(each.status for each in responses)[1:] == [409] * 3, responses
         assert [client.call("v2", "get", key).body["value"] for client in clients] == (
             [accepted[0].body["value"]] * 4
         )
     count_case("races of two hosts", RACES)
 
 
-def test_of_many_who_delete_an_entry_at_once_one_does(
+def test_one_of_concurrent_deletes_succeeds(
     clients: list[Client], count_case: Callable[..., None]
 ) -> None:
     for number in range(RACES):
         key = f"deleted {number}"
         clients[0].call("v2", "create", key)
-        answers = race(clients, "delete", key)
+        responses = race(clients, "delete", key)
 
-        assert Counter(each.status for each in answers) == {204: 1, 404: 3}
+        assert Counter(each.status for each in responses) == {204: 1, 404: 3}
         assert [client.call("v1", "get", key).status for client in clients] == [404] * 4
     count_case("races of two hosts", RACES)
 
 
-def test_of_many_who_change_an_entry_at_once_the_last_one_wins(
+def test_last_of_concurrent_updates_wins(
     clients: list[Client], count_case: Callable[..., None]
 ) -> None:
-    """What is read is the last value that some client was told is stored."""
+    """The stored value is the last one that some client wrote."""
     clients[0].call("v2", "create", "changed")
 
     def change(number: int) -> list[int]:
@@ -167,7 +169,7 @@ def test_of_many_who_change_an_entry_at_once_the_last_one_wins(
             for turn in range(RACES)
         ]
 
-    statuses = at_once(*(lambda number=number: change(number) for number in range(4)))
+    statuses = run_at_once(*(lambda number=number: change(number) for number in range(4)))
     read = {client.call("v1", "get", "changed").body["value"] for client in clients}
 
     assert statuses == [[200] * RACES] * 4
@@ -176,19 +178,19 @@ def test_of_many_who_change_an_entry_at_once_the_last_one_wins(
     count_case("races of two hosts", RACES)
 
 
-def test_a_token_of_one_host_is_good_at_the_other(hosts: Hosts) -> None:
+def test_token_of_one_host_is_valid_at_the_other(hosts: Hosts) -> None:
     for mine, other in (hosts, hosts[::-1]):
-        with Client(mine.url) as client, Client(other.url) as visitor:
+        with Client(mine.url) as client, Client(other.url) as other_client:
             client.login("viewer")
-            visitor.token = client.token
+            other_client.token = client.token
 
-            assert visitor.call("v2", "list").status == 200
-            assert visitor.call("v2", "create", "forbidden").status == 403
-            visitor.token = f"{client.token}x"
-            assert visitor.call("v2", "list").status == 403
+            assert other_client.call("v2", "list").status == 200
+            assert other_client.call("v2", "create", "forbidden").status == 403
+            other_client.token = f"{client.token}x"
+            assert other_client.call("v2", "list").status == 403
 
 
-def test_a_user_who_is_added_or_removed_is_so_at_both(hosts: Hosts, users: Path) -> None:
+def test_added_and_removed_users_apply_to_both_hosts(hosts: Hosts, users: Path) -> None:
     before = dict(UsersFile(users).users())
 
     def statuses() -> set[int]:
@@ -203,7 +205,7 @@ def test_a_user_who_is_added_or_removed_is_so_at_both(hosts: Hosts, users: Path)
         assert statuses() == {401}
 
 
-def test_hosts_may_upgrade_the_database_at_once(tmp_path: Path) -> None:
+def test_hosts_may_upgrade_the_database_concurrently(tmp_path: Path) -> None:
     with Postgres(tmp_path) as postgres:
         environ = {**os.environ, "XCOM_DATABASE_URL": postgres.url}
         upgrades = [
@@ -216,7 +218,7 @@ def test_hosts_may_upgrade_the_database_at_once(tmp_path: Path) -> None:
             )
             for _ in range(2)
         ]
-        said = [upgrade.communicate(timeout=60)[0] for upgrade in upgrades]
+        outputs = [upgrade.communicate(timeout=60)[0] for upgrade in upgrades]
 
-        assert [upgrade.returncode for upgrade in upgrades] == [0, 0], said
+        assert [upgrade.returncode for upgrade in upgrades] == [0, 0], outputs
         assert postgres.execute("SELECT version_num FROM alembic_version") == [(schema.HEAD,)]

@@ -1,4 +1,4 @@
-"""`xcom-server user`: passwords go in and never come out, and a running server sees a change."""
+"""`xcom-server user`: passwords are never shown, and a running server applies changes."""
 
 import json
 import os
@@ -34,11 +34,11 @@ def user(
     folder: Path, *arguments: str | bytes, password: str | bytes = SECRET + "\n", **environ: str
 ) -> CompletedProcess[str]:
     """Run a `user` command with a password on its standard input."""
-    given = password if isinstance(password, bytes) else password.encode()
+    stdin = password if isinstance(password, bytes) else password.encode()
     done = subprocess.run(
         [XCOM_SERVER, "user", *arguments],
         cwd=folder,
-        input=given,
+        input=stdin,
         timeout=60,
         env={**os.environ, **environ},
         capture_output=True,
@@ -50,15 +50,15 @@ def stored(folder: Path) -> dict[str, User]:
     return dict(read(folder / "xcom-users.json"))
 
 
-def typed(
+def run_on_terminal(
     folder: Path,
     arguments: Sequence[str],
     lines: Sequence[str],
     meanwhile: Callable[[], object] = lambda: None,
 ) -> tuple[int, str]:
-    """Run a `user` command on a terminal, answer its prompts, and return what it showed.
+    """Run a `user` command on a terminal, answer its prompts, and return its status and output.
 
-    What happens meanwhile happens before the first prompt is answered.
+    `meanwhile` is called before each prompt is answered.
     """
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -77,16 +77,16 @@ def typed(
             if shown.endswith(b": "):
                 meanwhile()
                 os.write(ours, (next(answers) + "\n").encode(errors="surrogateescape"))
-    except OSError:  # the terminal is gone with the process
+    except OSError:  # the terminal is closed when the process exits
         return process.wait(30), shown.decode()
     finally:
         os.close(ours)
         process.kill()
         process.wait()
-    raise AssertionError(f"it hangs: {shown!r}")
+    raise AssertionError(f"the command hangs: {shown!r}")
 
 
-def test_a_user_is_added_with_the_password_on_standard_input(tmp_path: Path) -> None:
+def test_user_is_added_with_the_password_from_stdin(tmp_path: Path) -> None:
     added = user(tmp_path, "add", "ann", "--role", "viewer")
 
     assert (added.returncode, added.stdout, added.stderr) == (0, "Added ann, viewer.\n", "")
@@ -100,7 +100,7 @@ def test_a_user_is_added_with_the_password_on_standard_input(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("given", "password"),
+    ("stdin", "password"),
     [
         ("secret", "secret"),
         ("secret\n", "secret"),
@@ -110,20 +110,20 @@ def test_a_user_is_added_with_the_password_on_standard_input(tmp_path: Path) -> 
         ("x" * 1024 + "\n", "x" * 1024),
     ],
 )
-def test_the_first_line_is_the_password(tmp_path: Path, given: str, password: str) -> None:
-    assert user(tmp_path, "add", "ann", "--role", "op", password=given).returncode == 0
+def test_first_line_of_stdin_is_the_password(tmp_path: Path, stdin: str, password: str) -> None:
+    assert user(tmp_path, "add", "ann", "--role", "op", password=stdin).returncode == 0
 
     assert PasswordHasher().verify(stored(tmp_path)["ann"].password_hash, password)
 
 
-def test_a_password_is_no_argument(tmp_path: Path) -> None:
+def test_password_is_not_accepted_as_an_argument(tmp_path: Path) -> None:
     assert user(tmp_path, "add", "ann", SECRET, "--role", "op").returncode == 2
     assert user(tmp_path, "add", "ann", "--role", "op", "--password", SECRET).returncode == 2
     assert list(tmp_path.iterdir()) == []
 
 
-def test_on_a_terminal_a_password_is_asked_for_twice_and_never_shown(tmp_path: Path) -> None:
-    status, shown = typed(tmp_path, ["add", "ann", "--role", "op"], ["secret", "secret"])
+def test_terminal_prompts_twice_and_never_shows_the_password(tmp_path: Path) -> None:
+    status, shown = run_on_terminal(tmp_path, ["add", "ann", "--role", "op"], ["secret", "secret"])
 
     assert status == 0
     assert "Password: " in shown
@@ -133,16 +133,16 @@ def test_on_a_terminal_a_password_is_asked_for_twice_and_never_shown(tmp_path: P
     assert PasswordHasher().verify(stored(tmp_path)["ann"].password_hash, "secret")
 
 
-def test_password_that_is_not_utf_8_is_refused_on_a_terminal(tmp_path: Path) -> None:
-    status, shown = typed(tmp_path, ["add", "ann", "--role", "op"], ["\udcff", "\udcff"])
+def test_terminal_rejects_a_password_that_is_not_utf_8(tmp_path: Path) -> None:
+    status, shown = run_on_terminal(tmp_path, ["add", "ann", "--role", "op"], ["\udcff", "\udcff"])
 
     assert status == 1
     assert shown.endswith("Error: the password is not UTF-8\r\n")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_on_a_terminal_two_that_differ_are_asked_for_again(tmp_path: Path) -> None:
-    status, shown = typed(
+def test_terminal_prompts_again_if_passwords_differ(tmp_path: Path) -> None:
+    status, shown = run_on_terminal(
         tmp_path, ["add", "ann", "--role", "op"], ["secret", "other", "second", "second"]
     )
 
@@ -153,10 +153,10 @@ def test_on_a_terminal_two_that_differ_are_asked_for_again(tmp_path: Path) -> No
     assert PasswordHasher().verify(stored(tmp_path)["ann"].password_hash, "second")
 
 
-def test_what_happens_while_a_password_is_typed_is_not_undone(tmp_path: Path) -> None:
+def test_change_made_during_the_prompt_is_kept(tmp_path: Path) -> None:
     user(tmp_path, "add", "ann", "--role", "admin")
 
-    status, _ = typed(
+    status, _ = run_on_terminal(
         tmp_path,
         ["add", "bob", "--role", "op"],
         ["secret"] * 2,
@@ -167,14 +167,14 @@ def test_what_happens_while_a_password_is_typed_is_not_undone(tmp_path: Path) ->
     assert list(stored(tmp_path)) == ["bob"]
 
 
-def test_a_user_can_be_limited_to_dags(tmp_path: Path) -> None:
+def test_user_can_be_limited_to_dags(tmp_path: Path) -> None:
     user(tmp_path, "add", "ann", "--role", "user", "--dag", "etl", "--dag", "a/b")
 
     assert stored(tmp_path)["ann"].dag_ids == frozenset({"etl", "a/b"})
     assert user(tmp_path, "list").stdout == "ann user (a/b, etl)\n"
 
 
-def test_a_user_that_there_is_is_replaced_on_request_alone(tmp_path: Path) -> None:
+def test_existing_user_is_only_replaced_with_the_option(tmp_path: Path) -> None:
     user(tmp_path, "add", "ann", "--role", "viewer", "--dag", "etl")
     user(tmp_path, "add", "bob", "--role", "op")
     before = stored(tmp_path)
@@ -203,7 +203,7 @@ def test_users_are_listed_and_removed(tmp_path: Path) -> None:
 
 
 def test_list_prints_nothing_for_an_empty_file_and_fails_for_a_missing_one(tmp_path: Path) -> None:
-    """It is run before a SIGHUP, and after one the server does not start without the file."""
+    """Operators run it before a SIGHUP, after which a server without the file does not start."""
     missing = user(tmp_path, "list")
     assert (missing.returncode, missing.stdout, missing.stderr) == (
         1,
@@ -240,20 +240,36 @@ def test_list_prints_nothing_for_an_empty_file_and_fails_for_a_missing_one(tmp_p
         (["add", "ann", "--role", "op"], b"\xff\xfe\n", "password"),
         (["add", "ann", "--role", "op", "--dag", b"\xff"], "x\n", ""),
     ],
+    ids=[
+        "remove a missing user",
+        "name with a colon",
+        "empty name",
+        "name that is not UTF-8",
+        "no password",
+        "empty password",
+        "long password",
+        "long non-ASCII password",
+        "password that is not UTF-8",
+        "DAG that is not UTF-8",
+    ],
 )
-def test_what_cannot_be_is_said_in_a_line(
+def test_invalid_arguments_are_reported_in_one_line(
     tmp_path: Path, arguments: list[str | bytes], password: str | bytes, words: str
 ) -> None:
-    answer = user(tmp_path, *arguments, password=password)
+    result = user(tmp_path, *arguments, password=password)
 
-    assert answer.returncode == 1
-    assert answer.stderr.startswith("Error: ")
-    assert answer.stderr.count("\n") == 1
-    assert words in answer.stderr
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert words in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", [["list"], ["add", "ann", "--role", "op"], ["remove", "ann"]])
+@pytest.mark.parametrize(
+    "command",
+    [["list"], ["add", "ann", "--role", "op"], ["remove", "ann"]],
+    ids=lambda each: each[0],
+)
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -268,39 +284,40 @@ def test_what_cannot_be_is_said_in_a_line(
             "user 'bob': role must be one of",
         ),
     ],
+    ids=["not JSON", "no users", "unknown role", "role is a list"],
 )
-def test_a_bad_file_is_named_and_left_alone(
+def test_error_names_the_invalid_file_and_keeps_it(
     tmp_path: Path, command: list[str], content: str, words: str
 ) -> None:
     path = tmp_path / "bad.json"
     path.write_text(content)
 
-    answer = user(tmp_path, *command, XCOM_USERS_FILE=str(path))
+    result = user(tmp_path, *command, XCOM_USERS_FILE=str(path))
 
-    assert (answer.returncode, answer.stderr.count("\n")) == (1, 1)
-    assert words in answer.stderr
-    assert str(path) in answer.stderr
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert words in result.stderr
+    assert str(path) in result.stderr
     assert path.read_text() == content
 
 
 @pytest.mark.parametrize("path", [".", "no/such/folder.json", "file/users.json"])
-def test_a_file_that_cannot_be_written_is_said_in_a_line(tmp_path: Path, path: str) -> None:
+def test_unwritable_file_is_reported_in_one_line(tmp_path: Path, path: str) -> None:
     (tmp_path / "file").touch()
 
-    answer = user(tmp_path, "add", "ann", "--role", "op", XCOM_USERS_FILE=path)
+    result = user(tmp_path, "add", "ann", "--role", "op", XCOM_USERS_FILE=path)
 
-    assert (answer.returncode, answer.stderr.count("\n")) == (1, 1)
-    assert answer.stderr.startswith("Error: ")
-
-
-def test_a_setting_that_cannot_be_is_said_in_a_line(tmp_path: Path) -> None:
-    answer = run(XCOM_SERVER, "user", "list", cwd=tmp_path, env={**os.environ, "XCOM_USERZ": "x"})
-
-    assert answer.stderr == "Error: XCOM_USERZ is not a setting.\n"
-    assert answer.returncode == 1
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("Error: ")
 
 
-def test_a_running_server_sees_a_change_at_once(tmp_path: Path) -> None:
+def test_unknown_setting_is_reported_in_one_line(tmp_path: Path) -> None:
+    result = run(XCOM_SERVER, "user", "list", cwd=tmp_path, env={**os.environ, "XCOM_USERZ": "x"})
+
+    assert result.stderr == "Error: XCOM_USERZ is not a setting.\n"
+    assert result.returncode == 1
+
+
+def test_running_server_applies_a_change_at_once(tmp_path: Path) -> None:
     def status(name: str, method: str = "GET") -> int:
         credentials = b64encode(f"{name}:{SECRET}".encode()).decode()
         entry = f"{server.api}/dags/etl/dagRuns/r/taskInstances/t/xcomEntries"
@@ -312,14 +329,14 @@ def test_a_running_server_sees_a_change_at_once(tmp_path: Path) -> None:
             headers={"Authorization": f"Basic {credentials}", "Content-Type": "application/json"},
         )
         try:
-            with urlopen(request) as answer:
-                return int(answer.status)
+            with urlopen(request) as response:
+                return int(response.status)
         except HTTPError as error:
             with error:
                 return error.code
 
     user(tmp_path, "add", "ann", "--role", "viewer")
-    # One worker: of two, each keeps what it read last, and may not have been asked meanwhile.
+    # One worker, because each keeps the users that it read last.
     with LiveServer(tmp_path, workers=1, XCOM_AUTH="users") as server:
         assert (status("ann"), status("ann", "POST"), status("bob")) == (200, 403, 401)
         user(tmp_path, "add", "bob", "--role", "user")
@@ -332,16 +349,16 @@ def test_a_running_server_sees_a_change_at_once(tmp_path: Path) -> None:
         assert status("ann") == 403
         log = server.log.read_text()
 
-    stamp = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[\d+\]"
-    assert re.search(stamp + r" \[INFO\] Reloaded the users file .*\.", log)
+    prefix = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[\d+\]"
+    assert re.search(prefix + r" \[INFO\] Reloaded the users file .*\.", log)
     assert re.search(
-        stamp + r" \[ERROR\] Keeping the previous users: the users file .* cannot be used", log
+        prefix + r" \[ERROR\] Keeping the previous users: the users file .* cannot be used", log
     )
     assert SECRET not in log
     assert "argon2" not in log
 
 
-def test_a_change_keeps_the_dags_of_a_user_unless_it_says_otherwise(tmp_path: Path) -> None:
+def test_replace_keeps_the_dags_unless_options_change_them(tmp_path: Path) -> None:
     user(tmp_path, "add", "ann", "--role", "admin", "--dag", "a", "--dag", "b")
     for options, dag_ids in ([], {"a", "b"}), (["--dag", "c"], {"c"}), (["--all-dags"], None):
         changed = user(tmp_path, "add", "ann", "--role", "viewer", "--replace", *options)
@@ -351,13 +368,13 @@ def test_a_change_keeps_the_dags_of_a_user_unless_it_says_otherwise(tmp_path: Pa
 
 
 @pytest.mark.parametrize("dag_id", ["~", ""])
-def test_a_dag_that_cannot_be_is_refused(tmp_path: Path, dag_id: str) -> None:
+def test_invalid_dag_id_is_rejected(tmp_path: Path, dag_id: str) -> None:
     refused = user(tmp_path, "add", "ann", "--role", "viewer", "--dag", dag_id)
 
     assert (refused.returncode, "dags must be a list of DAG ids" in refused.stderr) == (1, True)
 
 
-def test_a_worker_that_cannot_start_for_a_broken_file_ends_no_other(tmp_path: Path) -> None:
+def test_worker_failing_on_a_broken_file_stops_no_other(tmp_path: Path) -> None:
     user(tmp_path, "add", "ann", "--role", "viewer")
     with LiveServer(tmp_path, XCOM_AUTH="users") as server:
         good = (tmp_path / "xcom-users.json").read_text()
@@ -369,6 +386,6 @@ def test_a_worker_that_cannot_start_for_a_broken_file_ends_no_other(tmp_path: Pa
         assert status(f"{server.url}/live") == 200
         assert other in server.workers()
         (tmp_path / "xcom-users.json").write_text(good)
-        with paused(other):  # so that the replacement has to respond
+        with paused(other):  # so that the replacement must respond
             until(lambda: status(f"{server.url}/ready") == 200)
         assert server.process.poll() is None

@@ -1,4 +1,4 @@
-"""Nothing that a value passes through can run it: no pickle, no eval, no import by name."""
+"""Values are never executed: no pickle, no eval, no import by name."""
 
 import ast
 import json
@@ -56,11 +56,11 @@ ALLOWED = {
     ("storage/database/sqlalchemy_adapter.py", "compile"),
     ("storage/sql/listing.py", "getattr"),
 }
-"""Where a name stands for something that no value reaches: a loader, settings, a media type, what
-a driver's error or a line of the log carries, a statement of SQLAlchemy's."""
+"""Uses that no value reaches: a loader, settings, a media type, attributes of a driver's error or
+of a log record, a SQLAlchemy statement."""
 
 SERIALIZED = json.dumps({"__classname__": "os.system", "__version__": 1, "__data__": "touch pwned"})
-"""What Airflow's serializer would have written, had there been such a class: tasks alone may."""
+"""An object in the format of Airflow's serializer, which only tasks may write."""
 
 PAYLOADS = [
     "cos\nsystem\n(S'touch pwned'\ntR.",
@@ -81,7 +81,7 @@ def names_in(source: Path) -> Iterator[str]:
                 yield from module.split(".")
 
 
-def test_the_source_names_nothing_that_could_run_a_value() -> None:
+def test_source_uses_no_function_that_could_run_a_value() -> None:
     found = {
         (str(source.relative_to(PACKAGE)), name)
         for source in PACKAGE.rglob("*.py")
@@ -111,7 +111,7 @@ WRITE_PATHS = ["v1 POST", "v1 PATCH", "v2 POST", "v2 PATCH", "seed"]
 
 @pytest.mark.parametrize("path", WRITE_PATHS)
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_a_payload_is_text_whatever_the_way_in(
+def test_payload_stays_text_in_every_write_path(
     client: FlaskClient,
     database_url: str,
     path: str,
@@ -137,17 +137,17 @@ def test_a_payload_is_text_whatever_the_way_in(
     assert not (tmp_path / "pwned").exists()
 
 
-def test_the_write_paths_are_all_there_are() -> None:
-    of_the_api = {
+def test_write_paths_are_complete() -> None:
+    api_paths = {
         f"{version} {method.upper()}"
         for version in VERSIONS
         for _, method, operation in operations(version)
         if "requestBody" in operation
     }
-    of_the_store = {name for name in vars(XComStore) if not name.startswith("_")}
+    store_methods = {name for name in vars(XComStore) if not name.startswith("_")}
 
-    assert of_the_api | {"seed"} == set(WRITE_PATHS)
-    assert of_the_store == {
+    assert api_paths | {"seed"} == set(WRITE_PATHS)
+    assert store_methods == {
         "create",
         "get",
         "list",

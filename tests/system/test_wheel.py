@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and that it serves beside a distribution that owns a package `app`."""
+"""The wheel: its contents, and serving next to a distribution that owns a package `app`."""
 
 import sys
 import sysconfig
@@ -44,7 +44,7 @@ def build(source: Path, target: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return this server's wheel, built from the files that its image is built from."""
+    """Return the server's wheel, built from the same files as its image."""
     folder = tmp_path_factory.mktemp("wheel")
     copy_context(folder / "source")
     return build(folder / "source", folder / "wheels")
@@ -54,8 +54,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the bin folder of an environment with the wheel and a distribution that owns `app`.
 
-    The dependencies are those of the test environment.  Its editable install is left out: a .pth
-    file adds a folder to the import path, and does not read the .pth files in it.
+    The dependencies are those of the test environment, without its editable install: a .pth file
+    adds a folder to the import path but does not read the .pth files in that folder.
     """
     folder = tmp_path_factory.mktemp("environment")
     other = folder / "other"
@@ -83,7 +83,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python.parent
 
 
-def test_the_wheel_holds_one_package_its_types_and_both_documents(wheel: Path) -> None:
+def test_wheel_holds_one_package_its_types_and_both_documents(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         names = set(archive.namelist())
 
@@ -96,7 +96,7 @@ def test_the_wheel_holds_one_package_its_types_and_both_documents(wheel: Path) -
     assert [name for name in names if "test" in name] == []
 
 
-def test_the_metadata_say_what_it_is(environment: Path) -> None:
+def test_metadata_describe_the_distribution(environment: Path) -> None:
     shown = run(
         str(environment / "python"),
         "-c",
@@ -115,7 +115,7 @@ def test_the_metadata_say_what_it_is(environment: Path) -> None:
         assert f"Project-URL: {label}, https://" in shown
 
 
-def test_nothing_of_the_current_folder_is_imported(environment: Path, tmp_path: Path) -> None:
+def test_modules_of_the_current_folder_are_not_imported(environment: Path, tmp_path: Path) -> None:
     for name in ("app.py", "flask.py", "yaml.py", "json.py", "wsgi.py", "gunicorn.conf.py"):
         (tmp_path / name).write_text(RAISES)
     for name in ("openapi", "tests", "xcom_server"):
@@ -124,11 +124,11 @@ def test_nothing_of_the_current_folder_is_imported(environment: Path, tmp_path: 
 
     with LiveServer(tmp_path, command=environment / "xcom-server") as server:
         for path in ("/api/v1/health", "/api/v2/version", "/api/v1/openapi.json"):
-            with urlopen(server.url + path, timeout=20) as answer:
-                assert answer.status == 200, path
+            with urlopen(server.url + path, timeout=20) as response:
+                assert response.status == 200, path
 
 
-def test_another_distribution_keeps_its_package_app(environment: Path, tmp_path: Path) -> None:
+def test_another_distribution_may_own_a_package_app(environment: Path, tmp_path: Path) -> None:
     script = "import app, xcom_server; print(app.OWNER, xcom_server.__file__)"
     owner, place = run(str(environment / "python"), "-c", script, cwd=tmp_path).stdout.split()
 
