@@ -24,8 +24,8 @@ from tests.support.passwords import (
     Clock,
     CountingHasher,
     assert_refused,
-    fail_until_one_waits,
-    wait_for,
+    backoff_seconds,
+    use_up_attempts,
 )
 
 TOO_LONG = "x" * (MAX_PASSWORD_BYTES + 1)
@@ -36,13 +36,13 @@ TOO_LONG = "x" * (MAX_PASSWORD_BYTES + 1)
 def test_backoff_doubles_with_each_wrong_password(
     authenticator: PasswordAuthenticator, clock: Clock, name: str, password: str
 ) -> None:
-    fail_until_one_waits(authenticator, name)
+    use_up_attempts(authenticator, name)
 
     waits = []
     for _ in range(9):
-        waits.append(wait_for(authenticator, name, password))
+        waits.append(backoff_seconds(authenticator, name, password))
         clock.now += waits[-1] - 0.01
-        assert wait_for(authenticator, name, password) == 1
+        assert backoff_seconds(authenticator, name, password) == 1
         clock.now += 0.01
         assert_refused(authenticator, name)
 
@@ -52,10 +52,14 @@ def test_backoff_doubles_with_each_wrong_password(
 def test_backoff_does_not_reveal_whether_a_password_is_right(
     authenticator: PasswordAuthenticator, clock: Clock, runs: Callable[[], int]
 ) -> None:
-    fail_until_one_waits(authenticator)
+    use_up_attempts(authenticator)
     before = runs()
 
-    assert wait_for(authenticator, "ann", "ann's") == wait_for(authenticator, "ann", "wrong") == 1
+    assert (
+        backoff_seconds(authenticator, "ann", "ann's")
+        == backoff_seconds(authenticator, "ann", "wrong")
+        == 1
+    )
     assert runs() == before
     clock.now += 1
     assert authenticator.authenticate("ann", "ann's", HOME).name == "ann"
@@ -69,26 +73,26 @@ def test_backoff_still_applies_after_a_thousand_failures(
         clock.now += MAX_BACKOFF_SECONDS
 
     clock.now -= 1
-    assert wait_for(authenticator) == 1
+    assert backoff_seconds(authenticator) == 1
 
 
 def test_backoff_applies_to_one_user_at_one_address(authenticator: PasswordAuthenticator) -> None:
-    fail_until_one_waits(authenticator)
+    use_up_attempts(authenticator)
 
     assert authenticator.authenticate("ann", "ann's", ELSEWHERE).name == "ann"
     assert authenticator.authenticate("bob", "bob's", HOME).name == "bob"
     assert_refused(authenticator, "ann", address=ELSEWHERE)
-    assert wait_for(authenticator) == 1
+    assert backoff_seconds(authenticator) == 1
 
 
 def test_cached_password_is_accepted_during_backoff(
     authenticator: PasswordAuthenticator, clock: Clock
 ) -> None:
     authenticator.authenticate("ann", "ann's", ELSEWHERE)
-    fail_until_one_waits(authenticator)
+    use_up_attempts(authenticator)
 
     assert authenticator.authenticate("ann", "ann's", HOME).name == "ann"
-    assert wait_for(authenticator) == 1
+    assert backoff_seconds(authenticator) == 1
     clock.now += 0.5
     assert authenticator.authenticate("ann", "ann's", HOME).name == "ann"
 
@@ -98,9 +102,9 @@ def test_expired_cached_password_is_subject_to_backoff(
 ) -> None:
     authenticator.authenticate("ann", "ann's", ELSEWHERE)
     clock.now += VERIFIED_SECONDS
-    fail_until_one_waits(authenticator)
+    use_up_attempts(authenticator)
 
-    assert wait_for(authenticator, "ann", "ann's") == 1
+    assert backoff_seconds(authenticator, "ann", "ann's") == 1
 
 
 def test_right_password_resets_the_failure_count(
@@ -116,16 +120,16 @@ def test_right_password_resets_the_failure_count(
 def test_failures_expire_after_the_window(
     authenticator: PasswordAuthenticator, clock: Clock
 ) -> None:
-    fail_until_one_waits(authenticator)
+    use_up_attempts(authenticator)
     clock.now += 1
     assert_refused(authenticator)
     clock.now += FAILURE_WINDOW_SECONDS - 1
     assert_refused(authenticator)
-    assert wait_for(authenticator) == 4  # one second before the failures expire
+    assert backoff_seconds(authenticator) == 4  # one second before the failures expire
 
     clock.now += FAILURE_WINDOW_SECONDS
-    fail_until_one_waits(authenticator)
-    assert wait_for(authenticator) == 1
+    use_up_attempts(authenticator)
+    assert backoff_seconds(authenticator) == 1
 
 
 def test_concurrent_requests_share_the_allowed_attempts(users: UsersFile) -> None:
@@ -184,7 +188,7 @@ def test_attempts_are_checked_again_after_waiting_for_argon2(
     first.start()
     assert in_argon2.wait(60)
 
-    waits = wait_for(authenticator)
+    waits = backoff_seconds(authenticator)
     first.join()
 
     assert (waits, runs() - before) == (1, 1)
@@ -251,13 +255,13 @@ def test_only_the_latest_failures_are_kept(
 ) -> None:
     monkeypatch.setattr(passwords, "MAX_CACHED", 3)  # two users and their address
     authenticator = make_authenticator()
-    fail_until_one_waits(authenticator, "bob")
-    fail_until_one_waits(authenticator, "ann")
-    assert wait_for(authenticator, "bob") == wait_for(authenticator, "ann") == 1
+    use_up_attempts(authenticator, "bob")
+    use_up_attempts(authenticator, "ann")
+    assert backoff_seconds(authenticator, "bob") == backoff_seconds(authenticator, "ann") == 1
 
     assert_refused(authenticator, "nobody")
 
-    assert wait_for(authenticator, "ann") == 1
+    assert backoff_seconds(authenticator, "ann") == 1
     assert_refused(authenticator, "bob")
 
 
@@ -283,12 +287,12 @@ def test_unchecked_attempts_do_not_evict_failures(
     """Otherwise a burst of passwords that are never checked would end every back-off."""
     monkeypatch.setattr(passwords, "MAX_CACHED", 20)
     authenticator = make_authenticator()
-    fail_until_one_waits(authenticator)
+    use_up_attempts(authenticator)
 
     for number in range(40):
         assert_refused(authenticator, f"nobody{number}", TOO_LONG)
 
-    assert wait_for(authenticator) == 1
+    assert backoff_seconds(authenticator) == 1
 
 
 def test_long_names_use_no_more_memory_than_short_ones(

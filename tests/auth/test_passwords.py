@@ -21,7 +21,7 @@ from tests.support.passwords import (
     HOME,
     Clock,
     assert_refused,
-    fail_until_one_waits,
+    use_up_attempts,
 )
 
 
@@ -211,4 +211,4 @@ def test_too_long_names_and_passwords_use_up_no_attempts(
         assert_refused(authenticator, "x" * (MAX_NAME_LENGTH + 1))
         assert_refused(authenticator, "ann", "x" * (MAX_PASSWORD_BYTES + 1))
 
-    fail_until_one_waits(authenticator)
+    use_up_attempts(authenticator)

@@ -98,7 +98,7 @@ def test_expired_token_is_rejected(tokens: Tokens, past: int) -> None:
         tokens.verify(make_token(exp=int(time.time()) - past))
 
 
-def test_a_token_that_was_issued_expires(
+def test_issued_token_expires(
     tokens: Tokens, users: UsersFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time()
@@ -110,7 +110,7 @@ def test_a_token_that_was_issued_expires(
         tokens.verify(token)
 
 
-def test_a_token_that_was_good_before_expires(
+def test_token_expires_even_if_it_was_verified_before(
     tokens: Tokens, users: UsersFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issued = tokens.issue(users.users()["ann"])

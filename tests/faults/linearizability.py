@@ -13,12 +13,12 @@ those would each double the search. They do not, for every value is written once
 * If its value was read, it did take effect, before the first response that shows the value. It is
   then an operation that ended with that response. (A response shows a value that it returns,
   or that a conditional patch replaced.)
-* A patch whose value nobody read is left out. In an order that holds it, nothing that shows a value
+* A patch whose value was never read is left out. In an order with it, nothing that shows a value
   stands between it and the next change of the value (it would show this one), and everything else
   there asks whether the entry is present, which a patch does not change. So the order without it
   holds too, and an order without it is allowed anyway. (That a conditional patch met another value
   is therefore taken for no more than that the entry is present.)
-* A create whose value nobody read, and a delete, only make the entry present or absent, and one
+* A create whose value was never read, and a delete, only make the entry present or absent, and one
   is as good as another: they are counted. In an order that holds one, whatever comes next (every
   known response says whether the entry was present) either needs it there, or another unknown one
   undoes it and both can be left out. So one is used exactly where the next operation is

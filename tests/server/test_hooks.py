@@ -40,7 +40,7 @@ def test_reload_that_opens_a_public_address_stops_the_server(
     assert halted.value.reason.startswith("xcom-server: refusing to listen on 0.0.0.0:80: ")
 
 
-def test_connections_are_closed_after_their_response_only_while_draining() -> None:
+def test_connections_close_after_a_response_only_while_draining() -> None:
     closed: list[bool] = []
     request = SimpleNamespace(force_close=lambda: closed.append(True))
 
@@ -148,7 +148,7 @@ def test_other_signals_are_passed_on_to_gunicorn(
 
 
 @pytest.mark.parametrize(("age", "is_replacement"), [(2, False), (3, True)])
-def test_failed_replacement_does_not_stop_the_server_and_workers_leave_sigint_to_it(
+def test_post_fork_blocks_sigint_and_marks_replacements_booted(
     age: int, is_replacement: bool
 ) -> None:
     worker = SimpleNamespace(age=age, cfg=SimpleNamespace(workers=2))
@@ -196,7 +196,7 @@ def test_objects_are_kept_from_the_garbage_collector_before_a_fork() -> None:
         ("other:app", "args"),
     ],
 )
-def test_option_of_gunicorns_own_command_is_refused_by_name(
+def test_error_names_the_option_of_the_gunicorn_command(
     monkeypatch: pytest.MonkeyPatch, option: str, name: str
 ) -> None:
     monkeypatch.setenv("GUNICORN_CMD_ARGS", option)

@@ -35,7 +35,7 @@ def refusal(place: str) -> str:
         ("/run/x.sock", "/run/x.sock"),
     ],
 )
-def test_public_address_without_users_is_refused(address: Any, place: str) -> None:
+def test_public_address_without_users_is_rejected(address: Any, place: str) -> None:
     with pytest.raises(InsecureBind) as error:
         preflight.check_addresses(Settings(), [*LOOPBACK, address])
 
@@ -65,7 +65,7 @@ def test_file_descriptor_is_checked_by_the_address_of_its_socket() -> None:
         listener.getsockname()  # it was not closed
 
 
-def test_file_descriptor_that_is_not_a_socket_is_refused(tmp_path: Path) -> None:
+def test_file_descriptor_that_is_not_a_socket_is_rejected(tmp_path: Path) -> None:
     with (tmp_path / "file").open("w") as file:
         with pytest.raises(InsecureBind) as error:
             preflight.check_addresses(Settings(), [file.fileno()])
@@ -75,7 +75,7 @@ def test_file_descriptor_that_is_not_a_socket_is_refused(tmp_path: Path) -> None
         )
 
 
-def test_database_in_memory_is_refused_for_several_workers() -> None:
+def test_in_memory_database_is_rejected_for_several_workers() -> None:
     settings = Settings(database_url="sqlite://")
 
     preflight.check(settings, LOOPBACK, workers=1)

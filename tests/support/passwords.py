@@ -42,7 +42,7 @@ def assert_refused(
         authenticator.authenticate(name, password, address)
 
 
-def wait_for(
+def backoff_seconds(
     authenticator: PasswordAuthenticator,
     name: str = "ann",
     password: str = "wrong",
@@ -54,7 +54,7 @@ def wait_for(
     return error.value.seconds
 
 
-def fail_until_one_waits(
+def use_up_attempts(
     authenticator: PasswordAuthenticator, name: str = "ann", address: str = HOME
 ) -> None:
     """Send as many wrong passwords as are allowed before throttling."""

@@ -202,7 +202,7 @@ def test_users_are_listed_and_removed(tmp_path: Path) -> None:
     assert user(tmp_path, "list").stdout == "ann viewer\n"
 
 
-def test_list_prints_nothing_for_an_empty_file_and_fails_for_a_missing_one(tmp_path: Path) -> None:
+def test_list_is_empty_for_no_users_and_fails_without_a_file(tmp_path: Path) -> None:
     """Operators run it before a SIGHUP, after which a server without the file does not start."""
     missing = user(tmp_path, "list")
     assert (missing.returncode, missing.stdout, missing.stderr) == (
