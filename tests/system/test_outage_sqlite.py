@@ -23,6 +23,7 @@ from tests.support.http_client import (
 )
 from tests.support.live_server import LiveServer
 from tests.support.processes import limit_files
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> It
     (folder / "data").mkdir()
     shutil.copy(empty_database, folder / "data" / "xcom.db")
     with LiveServer(folder, XCOM_DATABASE_URL=f"sqlite:///{folder}/data/xcom.db") as live:
+        until(lambda: len(live.workers()) == 2)  # the second may still be starting
         yield live
 
 
