@@ -48,7 +48,7 @@ def history(*lines: str) -> list[Operation]:
             "8-9 delete - ok",
             "10-11 get - fail",
         ),
-        # overlapping operations may come in either order
+        # overlapping operations may take effect in either order
         ("0-9 create a ok", "1-2 get - fail", "3-4 get a ok"),
         ("0-1 create a ok", "2-9 patch b ok", "2-9 patch c ok", "10-11 get b ok"),
         ("0-9 create a ok", "0-9 create b fail", "10-11 get a ok"),

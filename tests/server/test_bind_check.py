@@ -1,7 +1,7 @@
 """Without users the server only listens on loopback; with users it needs a users file and a key.
 
-No test serves beyond loopback: a refusal comes before the server listens, and what is allowed with
-users is checked by calling the hook, which binds nothing.
+No test serves on other addresses: the server exits before it listens, and the addresses that are
+allowed with users are checked by calling the hook, which binds nothing.
 """
 
 import json
