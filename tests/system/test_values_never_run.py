@@ -49,15 +49,18 @@ ALLOWED = {
     ("api/v1/xcom.py", "getattr"),
     ("api/v2/xcom.py", "JSON"),
     ("api/v2/login.py", "JSON"),
+    ("cli/main.py", "getattr"),
+    ("cli/main.py", "import_module"),
     ("observability/logs.py", "getattr"),
+    ("server/gunicorn_adapter.py", "getattr"),
     ("storage/database/backend.py", "getattr"),
     ("storage/database/postgres.py", "getattr"),
     ("storage/database/sqlite.py", "getattr"),
     ("storage/database/sqlalchemy_adapter.py", "compile"),
     ("storage/sql/listing.py", "getattr"),
 }
-"""Uses that no value reaches: a loader, settings, a media type, attributes of a driver's error or
-of a log record, a SQLAlchemy statement."""
+"""Uses that no value reaches: loaders of fixed names, settings, a media type, attributes of a
+driver's error, a log record or a worker, a SQLAlchemy statement."""
 
 SERIALIZED = json.dumps({"__classname__": "os.system", "__version__": 1, "__data__": "touch pwned"})
 """An object in the format of Airflow's serializer, which only tasks may write."""
