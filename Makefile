@@ -79,7 +79,7 @@ dist: .venvs/release/done ## Build the sdist and the wheel, check them, and run 
 # The versions that are locked already stay, unless UPGRADE is set.
 UPGRADE :=
 LOCK = .venvs/release/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --custom-compile-command 'make lock' $(UPGRADE:%=--upgrade)
+	--no-annotate --no-strip-extras --custom-compile-command 'make lock' $(UPGRADE:%=--upgrade)
 lock: .venvs/release/done ## Write requirements/*.txt again; UPGRADE=1 takes the newest versions
 	$(LOCK) requirements/build.in --output-file requirements/build.txt
 	$(LOCK) setup.cfg --extra release --output-file requirements/release.txt
