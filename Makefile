@@ -64,7 +64,7 @@ check: .venv/test ## Lint, check the types, the import rules, the spelling and t
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
-#	$(BIN)/python -m tests.support.prose
+	$(BIN)/python -m tests.support.prose
 	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
 	$(SCHEMA) vendor.dependabot .github/dependabot.yml
 	$(SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
