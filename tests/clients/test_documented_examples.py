@@ -15,6 +15,8 @@ from tests.support.commands import run
 from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.clients
+
 PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 EXAMPLES = {
     section.partition("\n")[0]: re.findall(r"^```(\w+)\n(.*?)^```", section, re.DOTALL | re.M)

@@ -15,6 +15,8 @@ import pytest
 from tests.support.commands import run
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = "https://github.com/xcom-server/xcom-server"
 CONFIG = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
 PAGES = sorted(path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md"))

@@ -10,6 +10,8 @@ import pytest
 from tests.mutants import run
 from tests.mutants.mutations import changed_lines, sites
 
+pytestmark = pytest.mark.slow
+
 PATH = Path("app/xcom_server/example.py")
 
 

@@ -19,6 +19,8 @@ from tests.support import recorded
 from tests.support.databases import emptied, load, seed_texts
 from tests.support.paths import PARITY
 
+pytestmark = pytest.mark.slow
+
 Request = dict[str, Any]
 """Method, path, query, headers and body, as in the recordings."""
 

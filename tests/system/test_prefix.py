@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.support.live_server import LiveServer
+
+pytestmark = pytest.mark.slow
 
 ENTRIES = "dags/etl/dagRuns/manual_1/taskInstances/extract/xcomEntries"
 

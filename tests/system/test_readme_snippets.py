@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 import requests
 import yaml
 
@@ -10,6 +11,8 @@ from tests.support.commands import run
 from tests.support.dockerfile import stages
 from tests.support.live_server import LiveServer
 from tests.support.readme import COMMANDS, ENVIRON, blocks, section
+
+pytestmark = pytest.mark.slow
 
 
 def test_pytest_fixture_starts_a_server(tmp_path: Path) -> None:
