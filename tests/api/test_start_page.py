@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -126,7 +126,17 @@ def test_the_page_needs_no_credentials(
 
 
 @pytest.mark.parametrize(
-    ("prefix", "path"), [("", "/"), ("/airflow", "/"), ("/airflow", ""), ("/a/b c", "")], ids=repr
+    ("prefix", "path"),
+    [
+        ("", "/"),
+        ("", ""),
+        ("/airflow", "/"),
+        ("/airflow", ""),
+        ("/a/b c", ""),
+        ("/a:b", ""),
+        ("/a?b#c%d", ""),
+    ],
+    ids=repr,
 )
 def test_every_link_leads_somewhere_under_any_prefix(
     client: FlaskClient, prefix: str, path: str
@@ -140,7 +150,8 @@ def test_every_link_leads_somewhere_under_any_prefix(
 
     assert len(local) == 5
     for link in local:
-        target = urljoin(prefix + path, link)
+        assert urlsplit(link).path == link
+        target = unquote(urljoin(quote(prefix + path), link))
         assert target.startswith(f"{prefix}/"), target
         assert client.get(target.removeprefix(prefix)).status_code == 200, target
     assert documentation == start_page.DOCUMENTATION

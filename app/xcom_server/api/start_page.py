@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from urllib.parse import quote
 
 from flask import Flask, Response, request
 from markupsafe import Markup
@@ -94,4 +95,4 @@ def _base() -> str:
     """Return the prefix of relative links: the last segment of `/airflow` without a slash."""
     if request.environ.get("PATH_INFO"):
         return ""
-    return request.script_root.rpartition("/")[2] + "/"
+    return quote(request.script_root.rpartition("/")[2], safe="") + "/"
