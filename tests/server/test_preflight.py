@@ -9,7 +9,7 @@ from xcom_server.auth.tokens import InvalidKeyFile
 from xcom_server.auth.users import InvalidUsersFile
 from xcom_server.errors import DatabaseUnusable, OperatorError
 from xcom_server.server import preflight
-from xcom_server.server.preflight import InsecureBind
+from xcom_server.server.preflight import CannotListen, InsecureBind
 from xcom_server.settings import Settings
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
@@ -73,6 +73,31 @@ def test_file_descriptor_that_is_not_a_socket_is_rejected(tmp_path: Path) -> Non
         assert str(error.value) == (
             f"fd://{file.fileno()} is not a socket: Socket operation on non-socket"
         )
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_port_out_of_range_is_reported(port: int) -> None:
+    with pytest.raises(CannotListen) as error:
+        preflight.check_bindable([("127.0.0.1", port)])
+
+    assert str(error.value) == (
+        f"XCOM_BIND: cannot listen on 127.0.0.1:{port}: the port must be 0 to 65535"
+    )
+
+
+def test_address_in_use_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            listener.close()
+
+        monkeypatch.setattr(preflight, "ADDRESS_WAIT_SECONDS", 60)
+        monkeypatch.setattr("time.sleep", sleep)
+        preflight.check_bindable(["/run/x.sock", 3, listener.getsockname()])
+
+    assert waits == [0.1]
 
 
 def test_in_memory_database_is_rejected_for_several_workers() -> None:

@@ -103,6 +103,8 @@ def _bind_error(host: str, port: int) -> OSError | None:
             probe.bind((host, port))
         except OSError as error:
             return error
+        except OverflowError:  # from GUNICORN_CMD_ARGS; XCOM_BIND is checked before
+            return OSError(errno.EINVAL, "the port must be 0 to 65535")
     return None
 
 
