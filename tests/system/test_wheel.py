@@ -1,7 +1,9 @@
-"""The wheel: its contents, and serving next to a distribution that owns a package `app`."""
+"""The sdist and the wheel, and serving next to a distribution that owns a package `app`."""
 
+import shutil
 import sys
 import sysconfig
+import tarfile
 import venv
 from pathlib import Path
 from urllib.request import urlopen
@@ -12,6 +14,7 @@ import pytest
 from tests.support.commands import BUILD_SECONDS, run
 from tests.support.dockerfile import copy_context
 from tests.support.live_server import LiveServer
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +97,25 @@ def test_wheel_holds_one_package_its_types_and_both_documents(wheel: Path) -> No
         "xcom_server/openapi/v2.yaml",
     } <= names
     assert [name for name in names if "test" in name] == []
+
+
+def test_sdist_holds_every_file_of_the_repository(tmp_path: Path) -> None:
+    listed = run("git", "ls-files", "-z", cwd=ROOT)
+    if listed.returncode:
+        pytest.skip("this is not a git checkout")
+    files = {name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()}
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+
+    backend = "from setuptools import build_meta; build_meta.build_sdist('dist')"
+    done = run(sys.executable, "-c", backend, cwd=tmp_path, timeout=BUILD_SECONDS)
+
+    assert done.returncode == 0, done.stderr
+    (sdist,) = (tmp_path / "dist").glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert files - names == set()
 
 
 def test_metadata_describe_the_distribution(environment: Path) -> None:
