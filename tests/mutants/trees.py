@@ -137,9 +137,9 @@ class Tree:
 
 
 def files_digest() -> str:
-    """Return a digest of the code and the tests."""
+    """Return a digest of the code, the tests and the locked versions."""
     digest = hashlib.sha256()
-    for folder in ("app", "openapi", "tests", "setup.cfg", "constraints.txt"):
+    for folder in ("app", "openapi", "tests", "setup.cfg", "requirements"):
         for path in sorted([ROOT / folder, *(ROOT / folder).rglob("*")]):
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(f"{path.relative_to(ROOT)}\n".encode())
