@@ -14,7 +14,7 @@ FOLDER = ROOT / "requirements"
 PIN = re.compile(r"([a-z0-9.-]+)(?:\[[a-z0-9,]+\])?==([^\s;]+)( ; [^\\]+)? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
 LOCKED = sorted(FOLDER.glob("*.txt"))
-TOGETHER = ("bench", "serve", "test")
+TOGETHER = ("bench", "docs", "serve", "test")
 """These files are installed into one environment."""
 
 
@@ -67,6 +67,17 @@ def test_lowest_has_the_lower_bounds_of_setup_cfg() -> None:
     assert len(bounds) > 10
     for name, bound in bounds:
         assert f"{lowest[normalized(name)]}.".startswith(f"{bound}."), name
+
+
+def test_decision_3_gives_a_reason_for_each_dependency() -> None:
+    config = configparser.RawConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    lists = [config["options"]["install_requires"], *config["options.extras_require"].values()]
+    packages = set(re.findall(r"^([\w-]+)", "\n".join(lists), re.MULTILINE))
+    decision = (ROOT / "docs" / "decisions" / "0003-dependencies.md").read_text(encoding="utf-8")
+
+    assert len(packages) > 40
+    assert packages - set(re.findall(r"[\w-]+", decision)) == set()
 
 
 def test_build_backend_is_pinned_once() -> None:
