@@ -3,6 +3,7 @@
 It reads Markdown without code, and the comments and docstrings of Python.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -75,8 +76,7 @@ def findings(path: Path) -> Iterator[str]:
     for number, line in lines:
         for pattern, better in PATTERNS.items():
             for match in pattern.finditer(line):
-                place = f"{path.relative_to(ROOT)}:{number}"
-                yield f"{place}: {match[0].strip()!r} -> {better}"
+                yield f"{path}:{number}: {match[0].strip()!r} -> {better}"
 
 
 def tracked() -> Iterator[Path]:
@@ -86,12 +86,12 @@ def tracked() -> Iterator[Path]:
     )
     for name in listed.stdout.splitlines():
         if not name.startswith(EXEMPT) and (ROOT / name).exists():
-            yield ROOT / name
+            yield Path(os.path.relpath(ROOT / name))
 
 
 def main(names: list[str]) -> int:
     """Print what is found; return 1 if anything is."""
-    files = [Path(name).resolve() for name in names] or list(tracked())
+    files = [Path(name) for name in names] or list(tracked())
     found = [line for path in files for line in findings(path)]
     print("\n".join(found) if found else f"{len(files)} files, nothing found")
     return 1 if found else 0
