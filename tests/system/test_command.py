@@ -226,6 +226,7 @@ def test_command_does_not_import_unused_libraries() -> None:
     code = "import sys, xcom_server.cli.main as main; main.main(['--version'], None, None, False); "
     loaded = run(sys.executable, "-c", code + "print(*sys.modules)").stdout.split()
 
+    assert "click" in loaded
     assert {"sqlalchemy", "argon2", "gunicorn", "flask"}.isdisjoint(loaded)
 
 
