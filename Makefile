@@ -58,7 +58,7 @@ bench: .venv/bench wrk ## Compare the speed with bare stacks (15 minutes, OPTION
 	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m bench $(OPTIONS)
 
 SCHEMA = $(BIN)/check-jsonschema --builtin-schema
-check: .venv/test ## Lint, check the types, the import rules, the spelling and the workflow
+check: .venv/test ## Lint, check the types, the import rules, the spelling, the style and the workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
