@@ -113,7 +113,7 @@ clean: ## Remove the environments and the files of tests and builds, but not xco
 	@touch $@
 
 # release, and an environment for each official client: they need different versions.
-.venvs/%/done: requirements/%.txt
+.venvs/%/done: requirements/%.txt requirements/build.txt
 	$(PYTHON) -m venv --clear .venvs/$*
 	.venvs/$*/bin/$(LOCKED) -r requirements/build.txt -r requirements/$*.txt
 	@touch $@
