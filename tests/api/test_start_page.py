@@ -40,7 +40,7 @@ def links(page: str) -> list[str]:
         "application/json;q=0.5, text/html;q=0.6",
     ],
 )
-def test_a_browser_gets_the_page(client: FlaskClient, accept: str) -> None:
+def test_browser_gets_the_page(client: FlaskClient, accept: str) -> None:
     response = client.get("/", headers={"Accept": accept})
 
     assert (response.status_code, response.content_type) == (200, "text/html; charset=utf-8")
@@ -70,7 +70,7 @@ def test_a_browser_gets_the_page(client: FlaskClient, accept: str) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_another_client_gets_404(client: FlaskClient, method: str, accept: str | None) -> None:
+def test_other_clients_get_404(client: FlaskClient, method: str, accept: str | None) -> None:
     headers = {"X-Request-Id": "1"} | ({} if accept is None else {"Accept": accept})
 
     response = client.open("/", method=method, headers=headers)
@@ -87,21 +87,21 @@ def test_another_client_gets_404(client: FlaskClient, method: str, accept: str |
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO"])
-def test_another_method_gets_404_from_a_browser_too(client: FlaskClient, method: str) -> None:
+def test_other_methods_of_a_browser_get_404(client: FlaskClient, method: str) -> None:
     response = client.open("/", method=method, headers={"Accept": BROWSER})
 
     assert (response.status_code, response.data) == (404, NOT_FOUND)
 
 
 @pytest.mark.parametrize("path", ["/index.html", "/nothing", "/api/v1", "/api/v2/"])
-def test_only_the_root_is_the_start_page(client: FlaskClient, path: str) -> None:
+def test_only_root_is_the_start_page(client: FlaskClient, path: str) -> None:
     response = client.get(path, headers={"Accept": BROWSER})
 
     assert response.status_code == 404
     assert response.is_json
 
 
-def test_two_slashes_are_not_the_root(client: FlaskClient) -> None:
+def test_two_slashes_are_not_root(client: FlaskClient) -> None:
     response = client.get("/", headers={"Accept": BROWSER}, environ_overrides={"PATH_INFO": "//"})
 
     assert (response.status_code, response.data) == (404, NOT_FOUND)
@@ -116,7 +116,7 @@ def test_head_has_the_headers_of_get(client: FlaskClient) -> None:
     assert get.headers["Vary"] == "Accept"
 
 
-def test_the_page_needs_no_credentials(
+def test_page_needs_no_credentials(
     make_client: Callable[..., FlaskClient], users_file: Path
 ) -> None:
     client = make_client(auth="users", users_file=str(users_file))
@@ -138,9 +138,7 @@ def test_the_page_needs_no_credentials(
     ],
     ids=repr,
 )
-def test_every_link_leads_somewhere_under_any_prefix(
-    client: FlaskClient, prefix: str, path: str
-) -> None:
+def test_links_resolve_under_any_prefix(client: FlaskClient, prefix: str, path: str) -> None:
     page = client.get(
         "/",
         headers={"Accept": BROWSER},
@@ -157,7 +155,7 @@ def test_every_link_leads_somewhere_under_any_prefix(
     assert documentation == start_page.DOCUMENTATION
 
 
-def test_the_documentation_is_the_one_of_the_package() -> None:
+def test_documentation_link_is_that_of_the_package() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
 
@@ -165,7 +163,7 @@ def test_the_documentation_is_the_one_of_the_package() -> None:
     assert (ROOT / start_page.DOCUMENTATION.partition("/blob/main/")[2]).is_file()
 
 
-def test_the_policy_allows_the_style_of_the_page_and_nothing_else(client: FlaskClient) -> None:
+def test_policy_allows_only_the_style_of_the_page(client: FlaskClient) -> None:
     response = client.get("/", headers={"Accept": BROWSER})
     style = re.findall(r"<style>(.*?)</style>", response.text, re.DOTALL)
     allowed = base64.b64encode(hashlib.sha256(style[0].encode()).digest()).decode()
@@ -175,7 +173,7 @@ def test_the_policy_allows_the_style_of_the_page_and_nothing_else(client: FlaskC
     assert re.findall(r"<(?:script|img|link|iframe)|\sstyle=|\son\w+=|url\(", response.text) == []
 
 
-def test_text_in_the_page_is_escaped(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_is_escaped(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start_page, "__version__", "<b>&1")
 
     assert "Version &lt;b&gt;&amp;1." in client.get("/", headers={"Accept": BROWSER}).text

@@ -62,7 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-def test_every_link_of_the_site_leads_somewhere(site: Path) -> None:
+def test_every_link_resolves(site: Path) -> None:
     pages = {path: Page(path) for path in site.rglob("index.html")}
     broken = []
     for path, page in pages.items():
@@ -80,7 +80,7 @@ def test_every_link_of_the_site_leads_somewhere(site: Path) -> None:
     assert broken == []
 
 
-def test_the_site_loads_nothing_from_another_host(site: Path) -> None:
+def test_site_loads_nothing_from_another_host(site: Path) -> None:
     resources = {each for path in site.rglob("*.html") for each in Page(path).resources}
 
     assert resources
@@ -88,7 +88,7 @@ def test_the_site_loads_nothing_from_another_host(site: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_a_page_links_to_the_repository_by_its_url(page: Path) -> None:
+def test_page_links_to_the_repository_by_its_url(page: Path) -> None:
     """A relative link to a file outside docs/ works in the repository and not on the site."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     for inline, reference in re.findall(
@@ -105,11 +105,11 @@ def test_a_page_links_to_the_repository_by_its_url(page: Path) -> None:
             assert linked.is_relative_to(ROOT / "docs"), f"{target}: use {REPOSITORY}/blob/main/…"
 
 
-def test_the_navigation_lists_every_page() -> None:
+def test_navigation_lists_every_page() -> None:
     assert sorted(nav_pages(CONFIG["nav"])) == sorted(map(str, PAGES))
 
 
-def test_the_index_lists_the_pages_in_the_order_of_the_navigation() -> None:
+def test_index_lists_pages_in_navigation_order() -> None:
     text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     _, *others = nav_pages(CONFIG["nav"])
 
@@ -117,7 +117,7 @@ def test_the_index_lists_the_pages_in_the_order_of_the_navigation() -> None:
 
 
 @pytest.mark.parametrize("page", ["configuration.md", "operations.md"])
-def test_the_generated_tables_are_up_to_date(page: str) -> None:
+def test_generated_tables_are_up_to_date(page: str) -> None:
     path = ROOT / "docs" / page
     checked = run(str(BIN / "cog"), "-P", "--check", "--diff", "-I", str(ROOT / "tools"), str(path))
 
