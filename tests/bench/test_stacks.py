@@ -1,6 +1,8 @@
 """The server and the other stacks return the same entries for the same requests."""
 
 import json
+import sqlite3
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -28,8 +30,21 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def applications(url: str) -> dict[str, Application]:
-    return in_process.contenders(url)
+def applications(url: str) -> Iterator[dict[str, Application]]:
+    """Yield the contenders, and close the connections that they opened."""
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def recording_connect(*args: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(connect(*args, **options))
+        return opened[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (sqlite3, sqlite3.dbapi2):  # the standard library's users, SQLAlchemy
+            patch.setattr(module, "connect", recording_connect)
+        yield in_process.contenders(url)
+    for connection in opened:
+        connection.close()
 
 
 def answer(application: Application, request: Request) -> tuple[int, Any]:
