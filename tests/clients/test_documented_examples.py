@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from xcom_server.auth.passwords import hash_password
-from xcom_server.auth.users import Role, User, write
 
 from tests.support.commands import run
 from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
+from tests.support.readme import ENVIRON
 
 pytestmark = pytest.mark.clients
 
@@ -23,24 +22,30 @@ EXAMPLES = {
     for section in PAGE.split("\n## ")[1:]
 }
 ENTRIES = "dags/etl/dagRuns/manual_1/taskInstances/extract/xcomEntries"
+CREDENTIALS = ("bob", "secret")
 TSC = ROOT / ".venvs" / "typescript" / "node_modules" / ".bin" / "tsc"
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """Yield a server with the user of the page."""
+    """Yield a server with the user that the page adds."""
     folder = tmp_path_factory.mktemp("examples")
-    write(folder / "users.json", {"ann": User("ann", Role.USER, hash_password("secret"))})
-    with LiveServer(
-        folder, XCOM_AUTH="users", XCOM_USERS_FILE=str(folder / "users.json")
-    ) as server:
+    (command, shown), *_ = re.findall(r"^\$ (.* user add .*)\n(.*\n)", PAGE, re.MULTILINE)
+    assert run("bash", "-c", command, cwd=folder, env=ENVIRON).stdout == shown
+    users_file = str(folder / "xcom-users.json")
+    with LiveServer(folder, XCOM_AUTH="users", XCOM_USERS_FILE=users_file) as server:
         yield server
 
 
 @pytest.fixture
 def run_example(live: LiveServer, tmp_path: Path) -> Iterator["Example"]:
+    """Yield a function that runs an example.
+
+    All examples use one server, in the order of the page, and each one deletes its entry.
+    """
     yield Example(live, tmp_path)
-    requests.delete(f"{live.api}/{ENTRIES}/report", auth=("ann", "secret"))
+    listed = requests.get(f"{live.api}/{ENTRIES}", auth=CREDENTIALS)
+    assert listed.json()["total_entries"] == 0
 
 
 class Example:
@@ -51,9 +56,8 @@ class Example:
         self._folder = folder
 
     def __call__(self, section: str, *commands: list[str]) -> tuple[str, str]:
-        *blocks, (kind, shown) = EXAMPLES[section]
-        assert kind == "text"
-        for number, (_, code) in enumerate(blocks):
+        (shown,) = (text for kind, text in EXAMPLES[section] if kind == "text")
+        for number, code in enumerate(code for kind, code in EXAMPLES[section] if kind != "text"):
             code = code.replace("http://127.0.0.1:8080", self._server.url)
             (self._folder / f"example{number}").write_text(code, encoding="utf-8")
         output = ""
@@ -86,18 +90,12 @@ def test_curl(run_example: Example) -> None:
     assert output == shown
 
 
-@pytest.mark.parametrize("library", ["requests", "httpx"])
-def test_python_library(run_example: Example, library: str) -> None:
-    output, shown = run_example(f"Python: {library}", [sys.executable, "example0"])
-
-    assert output == shown
-
-
 def test_official_client_of_airflow_2(run_example: Example) -> None:
     output, shown = run_example(
         "Python: the client of Airflow 2",
         ["bash", "-eu", "example0"],
         [client_python("2.10.0"), "example1"],
+        ["bash", "-eu", "example2"],
     )
 
     assert output == shown
@@ -107,6 +105,13 @@ def test_official_client_of_airflow_3(run_example: Example) -> None:
     output, shown = run_example(
         "Python: the client of Airflow 3", [client_python("3.3.2"), "example0"]
     )
+
+    assert output == shown
+
+
+@pytest.mark.parametrize("library", ["requests", "httpx"])
+def test_python_library(run_example: Example, library: str) -> None:
+    output, shown = run_example(f"Python: {library}", [sys.executable, "example0"])
 
     assert output == shown
 
@@ -136,9 +141,9 @@ def test_go(run_example: Example) -> None:
 
 
 def test_common_mistakes_have_the_documented_effect(live: LiveServer) -> None:
-    basic = ("ann", "secret")
+    basic = CREDENTIALS
     v1, v2 = f"{live.api}/{ENTRIES}", f"{live.url}/api/v2/{ENTRIES}"
-    login = {"username": "ann", "password": "secret"}
+    login = {"username": "bob", "password": "secret"}
     token = requests.post(f"{live.url}/auth/token", json=login).json()["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
     form = {"Content-Type": "application/x-www-form-urlencoded"}
