@@ -47,6 +47,13 @@ def test_operations_and_handlers_match(version: str) -> None:
     assert documented == APIS[version].handlers.keys()
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_description_has_no_line_that_markdown_shows_as_a_list(version: str) -> None:
+    text = DOCUMENTS[version]["info"]["description"]
+
+    assert re.findall(r"^\s*(?:\d+[.)]|[-+*#]) .*", text, re.MULTILINE) == []
+
+
 def test_operation_without_a_handler_fails_at_start() -> None:
     empty = replace(APIS["v1"], handlers={})
 
