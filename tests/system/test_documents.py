@@ -8,20 +8,40 @@ from xcom_server import __version__, seed_file
 
 from tests.support.paths import ROOT
 
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        path.relative_to(ROOT)
-        for folder in (".", "docs", "openapi", "tests/parity", "tests/faults", "docs/decisions")
-        for path in sorted((ROOT / folder).glob("*.md"))
-    ],
-    ids=str,
+FOLDERS = (
+    ".",
+    ".github",
+    "bench",
+    "docs",
+    "docs/decisions",
+    "openapi",
+    "tests/faults",
+    "tests/parity",
 )
+PLAIN_BRACKETS = {"Unreleased", __version__, "api"}  # headings of the changelog, Airflow's [api]
+DOCUMENTS = [
+    path.relative_to(ROOT) for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.md"))
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_links_between_documents_resolve(document: Path) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         assert (ROOT / document.parent / target).exists(), f"{document} links to {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_reference_links_are_defined(document: Path) -> None:
+    """Brackets outside code that are not an inline link are a reference link."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    text = re.sub(r"^```.*?^```|<!--.*?-->|`[^`]*`", "", text, flags=re.DOTALL | re.MULTILINE)
+    definition = re.compile(r"^\[([^\]]+)\]: \S+$", re.MULTILINE)
+    defined = set(definition.findall(text))
+    used = re.findall(r"\[([^\[\]]*[^\[\]\s])\](?:\[([^\[\]]*)\])?(?!\()", definition.sub("", text))
+
+    names = {" ".join((reference or label).split()) for label, reference in used}
+    assert names - defined - PLAIN_BRACKETS == set()
 
 
 def test_tests_named_by_differences_exist() -> None:
