@@ -103,6 +103,17 @@ def test_addresses_are_logged_at_the_start(make_master: Callable[[int], Master])
     ]
 
 
+def test_logged_addresses_include_the_base_path(
+    make_master: Callable[[int], Master], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRIPT_NAME", "/airflow")
+
+    assert make_master(1).lines == [
+        "xcom-server is ready at http://127.0.0.1:8080/airflow/api/v1 and /api/v2"
+        " (Swagger UI: http://127.0.0.1:8080/airflow/api/v2/ui/)"
+    ]
+
+
 def test_sigterm_drains_and_stops_the_server_later(make_master: Callable[[int], Master]) -> None:
     master = make_master(3600)
 

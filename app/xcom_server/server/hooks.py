@@ -21,11 +21,12 @@ def on_starting(server: Arbiter) -> None:
 
 
 def when_ready(server: Arbiter) -> None:
-    """Check the sockets, which systemd may have opened, and log their URLs."""
+    """Check the sockets, which systemd may have opened, and log their URLs with the base path."""
     with preflight.exit_on_error():
         settings = Settings.from_env()
         preflight.check_addresses(settings, _open_addresses(server))
-    urls = ", ".join(map(str, gunicorn_adapter.listeners(server)))
+    prefix = os.environ.get("SCRIPT_NAME", "").rstrip("/")
+    urls = ", ".join(f"{listener}{prefix}" for listener in gunicorn_adapter.listeners(server))
     server.log.info(
         "xcom-server is ready at %s/api/v1 and /api/v2 (Swagger UI: %s/api/v2/ui/)", urls, urls
     )
