@@ -34,6 +34,20 @@ def test_connection_error_does_not_show_the_password() -> None:
     assert "hunter2" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("nope/x.db", "its folder does not exist"), ("", "the file cannot be opened")],
+)
+def test_error_for_a_file_that_cannot_be_opened_contains_its_path(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    path = tmp_path / name
+
+    assert open_error(f"sqlite:///{path}") == (
+        f"XCOM_DATABASE_URL cannot be used: {path}: {reason}"
+    )
+
+
 def open_error(url: str) -> str:
     """Open a database and return the error, or an empty string."""
     try:

@@ -62,11 +62,11 @@ def connected_backend(url: str) -> Iterator[Backend]:
     """
     backend = open_backend(url)
     try:
-        with _as_unusable(), backend.engine.connect() as connection:
+        with _as_unusable(backend), backend.engine.connect() as connection:
             inspect(connection).get_table_names()  # SQLite does not read the file before
         yield backend
     except SQLAlchemyError as error:
-        raise DatabaseUnusable(str(error).splitlines()[0]) from None
+        raise DatabaseUnusable(backend.describe(error)) from None
     finally:
         backend.close()
 
@@ -83,7 +83,7 @@ def connected_store(url: str) -> Iterator[XComStore]:
 
 
 @contextmanager
-def _as_unusable() -> Iterator[None]:
+def _as_unusable(backend: Backend | None = None) -> Iterator[None]:
     """Turn errors into DatabaseUnusable with a message that does not contain the password."""
     try:
         yield
@@ -95,7 +95,7 @@ def _as_unusable() -> Iterator[None]:
     except (ArgumentError, ValueError, TypeError):  # which may contain the password
         reason = f"not a database URL; {URL_HINT}"
     except SQLAlchemyError as error:
-        reason = str(error).splitlines()[0]
+        reason = backend.describe(error) if backend else str(error).splitlines()[0]
     raise _unusable(reason)
 
 

@@ -9,7 +9,13 @@ from typing import Any, ClassVar
 
 from sqlalchemy import URL, Connection, Engine, Table, event, literal
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidRequestError, TimeoutError
+from sqlalchemy.exc import (
+    DBAPIError,
+    DisconnectionError,
+    InvalidRequestError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 
 from xcom_server.storage.database import faults
 from xcom_server.storage.database.faults import Fault
@@ -134,6 +140,10 @@ class Backend(ABC):
             return faults.LOST
         is_operational = isinstance(original, (*self._operational_errors, OSError))
         return faults.UNREACHABLE if is_operational else None
+
+    def describe(self, error: SQLAlchemyError) -> str:
+        """Return an error in one line, for operators: it may contain a host, a user or a path."""
+        return str(error).splitlines()[0]
 
     def discard_connections(self) -> None:
         """Discard all existing connections: if one was lost, the others probably were too."""

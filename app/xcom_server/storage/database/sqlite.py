@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 
 from xcom_server.storage.database import faults
 from xcom_server.storage.database.backend import Backend, Limits
@@ -80,6 +80,14 @@ class SqliteBackend(Backend):
         """
         parsed = {text: text and _parse(text) for text in {*column}}
         return [parsed[text] for text in column]  # type: ignore[misc]
+
+    def describe(self, error: SQLAlchemyError) -> str:
+        """Return an error in one line, with the path of a file that cannot be opened."""
+        if self.classify(error) is not faults.CANNOT_OPEN:
+            return super().describe(error)
+        folder = os.path.dirname(self._path)
+        why = "the file cannot be opened" if os.path.isdir(folder) else "its folder does not exist"
+        return f"{self._path}: {why}"
 
     def _fault_of(self, error: BaseException | None) -> Fault | None:
         if isinstance(error, OSError):  # from a lock file
