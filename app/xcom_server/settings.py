@@ -28,6 +28,7 @@ BOOLEANS = {
 
 CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
 
+_ALIASES = {"port": ("bind",), "host": ("bind",), "address": ("bind",)}  # for the hint only
 _MAX_PORT = 65535
 _ADDRESS = re.compile(r"unix:.+|fd://[0-9]{1,9}|[^\s/]+:(?P<port>[0-9]{1,5})", re.DOTALL)
 _NUMBERS = {
@@ -190,7 +191,7 @@ class Settings:
         }
         known = {spec.name: spec for spec in fields(cls)}
         for name in given.keys() - known.keys():
-            close = difflib.get_close_matches(name, known, n=1)
+            close = _ALIASES.get(name) or difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {PREFIX}{close[0].upper()}?" if close else ""
             raise SettingsError(f"{PREFIX}{name.upper()} is not a setting.{hint}")
         return cls(**{name: _convert(known[name], text) for name, text in given.items()})

@@ -42,6 +42,7 @@ def test_settings_round_trip_through_the_environment() -> None:
             "x",
             "XCOM_DATABSE_URL is not a setting. Did you mean XCOM_DATABASE_URL?",
         ),
+        ("XCOM_PORT", "9000", "XCOM_PORT is not a setting. Did you mean XCOM_BIND?"),
         (
             "XCOM_BIND",
             "8080",
