@@ -101,7 +101,7 @@ clean: ## Remove the environments and the files of tests and builds, but not xco
 
 # serve, test, docs and bench: each is a file in requirements/.
 .venv/%: .venv/bin/python setup.cfg setup.py pyproject.toml requirements/build.txt requirements/%.txt
-	@echo "Installing requirements/$*.txt; the first time takes about a minute."
+	@echo "Installing requirements/$*.txt; the first time takes up to a minute."
 	$(BIN)/$(LOCKED) -r requirements/build.txt -r requirements/$*.txt
 	$(BIN)/$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@

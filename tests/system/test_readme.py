@@ -95,16 +95,22 @@ def test_settings_of_the_readme_have_their_defaults() -> None:
         assert str(defaults[name.lower()]) in (default, default.capitalize())
 
 
-def test_requests_snippet_prints_the_output_shown(server: LiveServer, tmp_path: Path) -> None:
-    printed, shown = run_snippet("With requests", Path(sys.executable), server, tmp_path)
+def test_requests_snippet_prints_the_output_shown_again_after_the_delete(
+    server: LiveServer, tmp_path: Path
+) -> None:
+    variables = [command for command, _ in steps("## Quickstart") if re.match(r"V\d=", command)]
+    ((delete, deleted),) = steps("### With requests")
 
-    assert printed == shown
+    for _ in range(2):
+        printed, shown = run_snippet("With requests", Path(sys.executable), server, tmp_path)
+        assert printed == shown
+        assert outputs([*variables, delete], tmp_path, server.url)[-1] == deleted == "204\n"
 
 
 def test_users_section_prints_the_output_shown(tmp_path: Path) -> None:
-    (added, shown), *requests_ = steps("## Users")
+    export_path, add, *requests_ = steps("## Users")
 
-    assert outputs([added], tmp_path) == [shown]
+    assert outputs([export_path[0], add[0]], tmp_path) == ["", add[1]]
     with LiveServer(
         tmp_path, XCOM_AUTH="users", XCOM_USERS_FILE=str(tmp_path / "xcom-users.json")
     ) as live:

@@ -1,5 +1,6 @@
 """The README's pytest fixture and CI container work as shown; test_readme.py has its commands."""
 
+import os
 import re
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def test_pytest_fixture_starts_a_server(tmp_path: Path) -> None:
     (tmp_path / "test_report.py").write_text(test, encoding="utf-8")
 
     options = ("-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path}/temporary")
-    done = run(str(COMMANDS / "pytest"), *options, cwd=tmp_path, env=ENVIRON)
+    done = run(str(COMMANDS / "pytest"), *options, cwd=tmp_path, env={"PATH": os.defpath})
 
     assert "1 passed" in done.stdout, done.stdout
     assert done.returncode == 0
