@@ -1,5 +1,6 @@
 """Metrics: the gauge of the connections, the version, and errors while recording."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -81,3 +82,17 @@ def test_request_succeeds_though_no_metric_can_be_recorded(
     observer.connection_returned()
     observer.operation("read", 0.1)
     assert client.get(entries()).status_code == 200
+
+
+@pytest.mark.parametrize("histogram", ["xcom_request", "xcom_store"])
+def test_duration_histograms_have_fixed_buckets(client: FlaskClient, histogram: str) -> None:
+    """Dashboards and alerts refer to these bounds, in seconds."""
+    client.get(entries())
+
+    text = client.get("/metrics").text
+
+    bounds = re.findall(
+        rf'^{histogram}_duration_seconds_bucket{{.*le="([^"]+)"', text, re.MULTILINE
+    )
+    expected = "0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.0 5.0 +Inf"
+    assert " ".join(bounds[:13]) == expected
