@@ -22,6 +22,17 @@ def test_bind_address_is_accepted(bind: str) -> None:
     assert Settings.from_env({"XCOM_BIND": bind}).bind == bind
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *((text, True) for text in ("true", "1", "yes", "on", "TRUE")),
+        *((text, False) for text in ("false", "0", "no", "off", "Off")),
+    ],
+)
+def test_boolean_is_accepted_in_each_spelling(text: str, value: bool) -> None:
+    assert Settings.from_env({"XCOM_METRICS": text}).metrics is value
+
+
 def test_settings_round_trip_through_the_environment() -> None:
     settings = Settings(database_url="sqlite://", deserialize=True, threads=9)
 
