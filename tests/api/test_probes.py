@@ -124,5 +124,18 @@ def test_failed_connections_do_not_lower_the_pool_gauge(
     assert used in client.get("/metrics").text
 
 
+def test_start_without_a_database_logs_a_warning(
+    make_client: Callable[..., FlaskClient], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_client(database_url=f"sqlite:///{tmp_path}/gone/xcom.db")
+
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        (
+            "WARNING",
+            "The database file cannot be opened. Requests get a 503 until it is available.",
+        )
+    ]
+
+
 def test_disabled_metrics_are_a_404(make_client: Callable[..., FlaskClient]) -> None:
     assert make_client(metrics=False).get("/metrics").status_code == 404
