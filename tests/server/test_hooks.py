@@ -3,9 +3,11 @@
 import gc
 import logging
 import mmap
+import os
 import signal
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 from gunicorn.config import Config
@@ -112,6 +114,28 @@ def test_logged_addresses_include_the_base_path(
         "xcom-server is ready at http://127.0.0.1:8080/airflow/api/v1 and /api/v2"
         " (Swagger UI: http://127.0.0.1:8080/airflow/api/v2/ui/)"
     ]
+
+
+def test_new_worker_exits_with_status_0(
+    make_master: Callable[[int], Master], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker has the handlers of the master until gunicorn installs its own."""
+    master = make_master(3600)
+    statuses: list[int] = []
+
+    def exit_process(status: int) -> NoReturn:
+        statuses.append(status)
+        raise SystemExit
+
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "_exit", exit_process)
+            patch.setattr(os, "getpid", lambda: 0)
+            with pytest.raises(SystemExit):
+                receive(number)
+
+    assert statuses == [0, 0, 0]
+    assert (master.signals, shared.is_draining()) == ([], False)
 
 
 def test_sigterm_drains_and_stops_the_server_later(make_master: Callable[[int], Master]) -> None:
