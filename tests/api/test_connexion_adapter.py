@@ -6,12 +6,13 @@ It names modules of Connexion and classes of xcom_server/api/connexion_adapter.p
 import inspect
 from collections.abc import Callable
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from connexion.apis.flask_api import FlaskApi
 from connexion.decorators import response, validation
-from connexion.exceptions import InvalidSpecification
+from connexion.exceptions import InvalidSpecification, NonConformingResponseBody
 from connexion.spec import OpenAPISpecification, Specification
 from flask import Flask, Response
 from flask.testing import FlaskClient
@@ -287,3 +288,13 @@ def test_overrides_keep_connexions_signatures(
         f"Connexion calls {connexions.__qualname__} in another way: look at {connexions.__module__}"
         " and at what replaces it in the adapter."
     )
+
+
+def test_nonconforming_response_is_explained() -> None:
+    operation = SimpleNamespace(response_schema=lambda status, mimetype: {"type": "object"})
+    answer = Response('["a"]', mimetype="application/json")
+
+    with pytest.raises(NonConformingResponseBody) as error:
+        ResponseValidator(operation, "application/json").check(answer)
+
+    assert str(error.value.message).startswith('["a"] is not of type "object"')
