@@ -164,6 +164,8 @@ def test_last_duplicate_key_wins_if_allowed(text: str) -> None:
         ('{"a": 1, "a": NaN}', AmbiguousJson),
         ('{"a": NaN, "a": 1}', AmbiguousJson),
         ('{"a": 1, "a": 1e400}', AmbiguousJson),
+        ('{"o": {"a": 1, "a": 2}, "b": 1e400}', AmbiguousJson),
+        ('{"o": {"a": 1, "a": 2}, "b": NaN}', AmbiguousJson),
         (r'{"a": 1, "a": "\ud800"}', AmbiguousJson),
         ('{"a": 1, "a": 2} x', InvalidJson),
         ('[{"a": 1, "a": 2}, ', InvalidJson),
