@@ -19,6 +19,8 @@ from xcom_server.storage.sql.store import SqlXComStore
 from tests.support.stores import OpenBackend, limited
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 NAME = XComKey("d", "r", "t", -1, "k")
 ROUNDS = 10
 """How often each of two processes takes the lock."""
