@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,3 +171,33 @@ def test_earlier_waiting_counts_towards_the_timeout(tmp_path: Path) -> None:
         lock.acquire(since=time.monotonic() - 3600),
     ):
         pass
+
+
+def test_connections_are_closed_under_the_lock(tmp_path: Path, open_backend: OpenBackend) -> None:
+    """Two processes that close at the same time would both leave the write-ahead log."""
+    path = tmp_path / "x.db"
+    backend = open_backend(f"sqlite:///{path}")
+    with backend.writing.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (a)")
+    with ThreadPoolExecutor() as executor:
+        with WriterLock(str(path), LOCK_TIMEOUT_SECONDS).acquire():
+            closing = executor.submit(backend.close)
+            until(lambda: is_waited_for(str(path)))
+            assert Path(f"{path}-wal").exists()
+        closing.result()
+
+    assert not Path(f"{path}-wal").exists()
+
+
+def test_connections_are_closed_without_a_lock_that_is_not_released(
+    tmp_path: Path, open_backend: OpenBackend
+) -> None:
+    path = tmp_path / "x.db"
+    backend = open_backend(f"sqlite:///{path}", limited(lock_timeout_seconds=0.1))
+    with backend.writing.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (a)")
+
+    with WriterLock(str(path), LOCK_TIMEOUT_SECONDS).acquire():
+        backend.close()
+
+    assert not Path(f"{path}-wal").exists()

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -69,6 +69,18 @@ class SqliteBackend(Backend):
         if not self._path:
             return nullcontext()
         return WriterLock(self._path, self._lock_timeout).acquire(since)
+
+    def close(self) -> None:
+        """Close all connections, one process after another.
+
+        Only the last connection of all processes removes the write-ahead log.  If two processes
+        close theirs at the same time, each finds the other's open, and the log stays.
+        """
+        with ExitStack() as stack:
+            if self.engine.pool.checkedin():  # type: ignore[attr-defined]
+                with suppress(WriterLockTimeout, OSError):
+                    stack.enter_context(self.writer_lock())
+            super().close()
 
     def transaction_lock(self, connection: Connection, name: str) -> None:
         """Do nothing: in SQLite only one transaction at a time can write."""
