@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tests.support.postgres import BINARIES
+from tests.support.postgres_user import BINARIES
 
 LIBRARIES = (
     "connexion",

@@ -1,8 +1,7 @@
-"""The users file: validated on reading, replaced atomically, and read again after a change."""
+"""The users file: validated on reading, and replaced atomically."""
 
 import errno
 import json
-import logging
 import os
 import stat
 from pathlib import Path
@@ -20,12 +19,7 @@ from xcom_server.auth.users import (
     write,
 )
 
-HASH = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA"
-ANN = User("ann", Role.VIEWER, HASH)
-
-
-def text(name: str = "ann", **fields: Any) -> str:
-    return json.dumps({"users": {name: {"role": "viewer", "password": HASH} | fields}})
+from tests.support.users import ANN, HASH, users_text
 
 
 @pytest.mark.parametrize(
@@ -176,7 +170,7 @@ def test_error_names_the_invalid_user_and_field(
     tmp_path: Path, fields: dict[str, Any], words: str
 ) -> None:
     path = tmp_path / "users.json"
-    path.write_text(text("ann", **fields))
+    path.write_text(users_text("ann", **fields))
 
     with pytest.raises(InvalidUsersFile) as error:
         read(path)
@@ -213,7 +207,7 @@ def test_error_names_a_user_without_a_role_or_password(tmp_path: Path, missing: 
 )
 def test_invalid_user_name_is_rejected(tmp_path: Path, name: str) -> None:
     path = tmp_path / "users.json"
-    path.write_text(text(name))
+    path.write_text(users_text(name))
 
     words = "1 to 250 printable characters and no colon"
     with pytest.raises(InvalidUsersFile, match=words) as error:
@@ -248,91 +242,6 @@ def test_roles_permit_reads_and_writes(role: str, may_read: bool, may_write: boo
 
 def test_roles_are_those_of_airflow() -> None:
     assert [str(role) for role in Role] == ["public", "viewer", "user", "op", "admin"]
-
-
-def test_changed_file_is_read_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "users.json"
-    write(path, {"ann": ANN})
-    users = UsersFile(path)
-    assert users.users() == {"ann": ANN}
-
-    for role in (Role.OP, Role.PUBLIC, Role.ADMIN, Role.USER):
-        write(path, {"ann": User("ann", role, HASH), "bob": User("bob", role, HASH)})
-        assert users.users()["ann"].role is role
-    write(path, {"eve": User("eve", Role.USER, HASH)})
-    assert list(users.users()) == ["eve"]
-
-
-def test_unchanged_file_is_read_once(path: Path) -> None:
-    users = UsersFile(path)
-
-    assert users.users() is users.users()
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: path.unlink(),
-        lambda path: path.write_text("{bad"),
-        lambda path: path.write_text(text(role="root")),
-        lambda path: path.write_text(text(role=[])),
-        lambda path: (path.unlink(), path.mkdir()),
-    ],
-    ids=["removed", "not JSON", "unknown role", "role is a list", "a folder"],
-)
-def test_damaged_file_keeps_the_last_users_and_is_logged(
-    path: Path, caplog: pytest.LogCaptureFixture, damage: Any
-) -> None:
-    users = UsersFile(path)
-    before = users.users()
-    damage(path)
-
-    with caplog.at_level(logging.ERROR):
-        assert users.users() == before
-
-    (line,) = caplog.messages
-    assert line.startswith(f"Keeping the previous users: the users file {path} cannot be used: ")
-    assert "argon2" not in line
-
-
-def test_repaired_file_is_read_again(path: Path) -> None:
-    users = UsersFile(path)
-    users.users()
-    path.write_text("{bad")
-    users.users()
-
-    write(path, {"eve": User("eve", Role.USER, HASH)})
-
-    assert list(users.users()) == ["eve"]
-
-
-def test_error_for_a_missing_file_shows_how_to_create_it(tmp_path: Path) -> None:
-    for _ in range(2):
-        with pytest.raises(InvalidUsersFile) as error:
-            UsersFile(tmp_path / "none.json").users()
-
-    assert str(error.value) == (
-        f"the users file {tmp_path}/none.json cannot be used: No such file or directory."
-        " Create it with: xcom-server user add NAME --role ROLE"
-    )
-
-
-def test_broken_file_is_logged_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    users = UsersFile(path)
-    known = users.users()
-    path.write_text("broken")
-
-    for _ in range(3):
-        assert users.users() == known
-
-    assert len(caplog.records) == 1
-    path.unlink()
-    assert users.users() == known
-    assert len(caplog.records) == 2
-    write(path, {})
-    with caplog.at_level(logging.INFO):
-        assert users.users() == {}
-    assert caplog.records[-1].getMessage() == f"Reloaded the users file {path}."
 
 
 def test_write_keeps_the_mode_and_a_symbolic_link(path: Path, tmp_path: Path) -> None:

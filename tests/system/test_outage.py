@@ -1,7 +1,7 @@
 """While PostgreSQL cannot be used, operations are unavailable; afterwards the server recovers.
 
 Responses are awaited during the outage, so a server without time-outs would hang and fail the test.
-The time-outs themselves are tested in tests/storage/test_executor.py.
+The time-outs themselves are tested in tests/storage/test_unavailable.py.
 """
 
 import time
