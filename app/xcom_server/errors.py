@@ -10,7 +10,7 @@ from typing import Literal
 
 
 class XComError(Exception):
-    """The base class of the errors about entries."""
+    """The base class of the errors of the store."""
 
 
 @dataclass(eq=False)
@@ -31,11 +31,11 @@ class EntryNotFound(NotFound):
 
 
 class DagNotFound(NotFound):
-    """The DAG has no registered DAG run."""
+    """The DAG is not registered."""
 
 
 class RunNotFound(NotFound):
-    """The DAG run is not registered, but another run of the DAG is."""
+    """The DAG run is not registered, but the DAG is."""
 
 
 class TaskInstanceNotFound(NotFound):
@@ -43,7 +43,32 @@ class TaskInstanceNotFound(NotFound):
 
 
 class TaskNotFound(TaskInstanceNotFound):
-    """The task is not registered in any run of the DAG, but the DAG is."""
+    """The DAG has no such task, neither in its definition nor in a run, but it is registered."""
+
+
+@dataclass(eq=False)
+class RunExists(XComError):
+    """A DAG run with the same id or the same logical date is stored, and was not changed."""
+
+    dag_id: str
+    run_id: str
+    same_id: bool
+    same_date: bool
+
+
+@dataclass(eq=False)
+class RunIsRunning(XComError):
+    """A DAG run cannot be deleted because it is running."""
+
+    dag_id: str
+    run_id: str
+
+
+@dataclass(eq=False)
+class TaskIsRunning(XComError):
+    """A DAG cannot be deleted because one of its task instances is running."""
+
+    dag_id: str
 
 
 @dataclass(eq=False)

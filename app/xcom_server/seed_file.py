@@ -14,6 +14,10 @@ from xcom_server.errors import OperatorError
 from xcom_server.formats import strict_json
 from xcom_server.formats.rfc3339 import parse_rfc3339
 from xcom_server.storage import models
+from xcom_server.storage.queries import WILDCARD
+from xcom_server.storage.runs import SeedRun
+from xcom_server.storage.store import SeedRow
+from xcom_server.storage.task_instances import SeedTaskInstance
 
 _NAMES = {
     "dag_id": models.MAX_ID_LENGTH,
@@ -29,7 +33,7 @@ class InvalidSeedFile(OperatorError):
     """A seed file is invalid; the message names the file and the number of the row, from 1."""
 
 
-def read(text: str, file: str = "") -> list[models.SeedRow]:
+def read(text: str, file: str = "") -> list[SeedRow]:
     """Return the rows in the text of a seed file; `file` is its name in error messages.
 
     Raises InvalidSeedFile for the first invalid row.
@@ -52,9 +56,7 @@ def read(text: str, file: str = "") -> list[models.SeedRow]:
     ]
 
 
-def _row(
-    place: str, build: Callable[[str, strict_json.JsonObject], models.SeedRow], text: str
-) -> models.SeedRow:
+def _row(place: str, build: Callable[[str, strict_json.JsonObject], SeedRow], text: str) -> SeedRow:
     try:
         row = strict_json.loads(text)
         if not isinstance(row, strict_json.JsonObject):
@@ -78,19 +80,20 @@ def _entry(place: str, row: strict_json.JsonObject) -> models.SeedEntry:
     )
 
 
-def _run(place: str, row: strict_json.JsonObject) -> models.SeedRun:
+def _run(place: str, row: strict_json.JsonObject) -> SeedRun:
     _refuse_unknown(row, _RUN_FIELDS)
     date = _date(row, "logical_date")
     instances = row.get("task_instances", [])
     if not isinstance(instances, list) or not all(isinstance(each, dict) for each in instances):
         raise InvalidSeedFile("task_instances is not a list of objects")
-    return models.SeedRun(
+    return SeedRun(
         place,
         _name(row, "dag_id"),
         _name(row, "run_id"),
         date,
         _date(row, "run_after") or date or datetime.now(UTC),
-        [(_name(each, "task_id"), _map_index(each)) for each in instances],
+        [SeedTaskInstance(_name(each, "task_id"), _map_index(each)) for each in instances],
+        {},
     )
 
 
@@ -105,8 +108,8 @@ def _name(row: dict[str, Any], field: str) -> str:
     name, longest = row[field], _NAMES[field]
     if not isinstance(name, str) or not 1 <= len(name) <= longest or "\0" in name:
         raise InvalidSeedFile(f"{field} must be a string of 1 to {longest} characters without NUL")
-    if name == models.WILDCARD and field != "key":
-        raise InvalidSeedFile(f"{field} must not be {models.WILDCARD!r}, which is a wildcard")
+    if name == WILDCARD and field != "key":
+        raise InvalidSeedFile(f"{field} must not be {WILDCARD!r}, which is a wildcard")
     return name
 
 
@@ -161,7 +164,7 @@ def entry_as_row(entry: models.XComEntry) -> dict[str, Any]:
     }
 
 
-def run_as_row(run: models.SeedRun) -> dict[str, Any]:
+def run_as_row(run: SeedRun) -> dict[str, Any]:
     """Return a stored DAG run as a row of a seed file."""
     return {
         "dag_id": run.dag_id,
@@ -169,8 +172,7 @@ def run_as_row(run: models.SeedRun) -> dict[str, Any]:
         "logical_date": _iso(run.logical_date),
         "run_after": _iso(run.run_after),
         "task_instances": [
-            {"task_id": task_id, "map_index": map_index}
-            for task_id, map_index in run.task_instances
+            {"task_id": each.task_id, "map_index": each.map_index} for each in run.task_instances
         ],
     }
 

@@ -17,7 +17,8 @@ from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.database.psycopg_adapter import NoResponse
 from xcom_server.storage.database.retry import ATTEMPTS
-from xcom_server.storage.models import XComFilter, XComKey
+from xcom_server.storage.models import XComKey
+from xcom_server.storage.queries import Filter
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.sql.tables import dag_run
 from xcom_server.storage.store import Observer
@@ -189,7 +190,7 @@ def test_timestamp_written_by_another_program_is_read(
     with backend.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE xcom SET timestamp = ?", (text,))
 
-    found = [store.get(NAME).timestamp, store.list(XComFilter(), limit=1).entries[0].timestamp]
+    found = [store.get(NAME).timestamp, store.list(Filter.of(), limit=1).entries[0].timestamp]
 
     assert found == [datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)] * 2
     assert {timestamp.tzinfo for timestamp in found} == {UTC}

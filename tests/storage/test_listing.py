@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from xcom_server.seed_file import read
-from xcom_server.storage.models import MAX_MAP_INDEX, Comparison, Order, XComFilter, XComKey
+from xcom_server.storage.models import MAX_MAP_INDEX, XComKey
+from xcom_server.storage.queries import Comparison, Filter, Order
 from xcom_server.storage.store import XComStore
 
 from tests.support.stores import MakeStore
@@ -59,7 +60,7 @@ def keys(
     **fields: Any,
 ) -> str:
     """Return the listed keys, and check that the total is their number."""
-    wanted = XComFilter(
+    wanted = Filter.of(
         **fields,
         conditions=tuple(tuple(tuple(each) for each in condition) for condition in conditions),
     )
@@ -108,7 +109,7 @@ def test_pattern_matches_the_same_on_every_database(
     """Case is ignored for ASCII only: the Kelvin sign is not a k, and é is not an É."""
     for key in ("report", "re%x", "re_x", "re\\x", "été", "ÉTÉ", "ß", "\u212a", "🙂"):
         store.create(XComKey("etl", "r1", "t", -1, key), "1")
-    wanted = XComFilter(conditions=((tuple(only("key", "like", pattern)[0]),),))
+    wanted = Filter.of(conditions=((tuple(only("key", "like", pattern)[0]),),))
 
     page = store.list(wanted, limit=99)
 
@@ -194,16 +195,16 @@ def test_entries_of_hidden_dags_are_not_listed(
     "field", ["dag_id", "run_id", "task_id", "map_index", "key", "timestamp", "run_after"]
 )
 def test_list_can_be_sorted_by_every_field(filled: XComStore, field: Any) -> None:
-    natural = filled.list(XComFilter(), limit=99).entries
+    natural = filled.list(Filter.of(), limit=99).entries
 
-    up = filled.list(XComFilter(), limit=99, order=[Order(field)]).entries
-    down = filled.list(XComFilter(), limit=99, order=[Order(field, True)]).entries
+    up = filled.list(Filter.of(), limit=99, order=[Order(field)]).entries
+    down = filled.list(Filter.of(), limit=99, order=[Order(field, True)]).entries
 
     assert up == sorted(natural, key=lambda each: getattr(each, field))
     assert down == up[::-1]
     assert [
-        *filled.list(XComFilter(), limit=2, order=[Order(field)]).entries,
-        *filled.list(XComFilter(), limit=99, offset=2, order=[Order(field)]).entries,
+        *filled.list(Filter.of(), limit=2, order=[Order(field)]).entries,
+        *filled.list(Filter.of(), limit=99, offset=2, order=[Order(field)]).entries,
     ] == up
 
 
@@ -219,7 +220,7 @@ def test_ties_sort_by_primary_key_in_the_direction_of_the_first_field(
 
 
 def test_runs_without_a_date_sort_first_or_last(filled: XComStore) -> None:
-    page = filled.list(XComFilter(), limit=99, order=[Order("logical_date")])
+    page = filled.list(Filter.of(), limit=99, order=[Order("logical_date")])
     dates = [each.logical_date for each in page.entries]
     known = [date for date in dates if date is not None]
 
@@ -231,4 +232,4 @@ def test_runs_without_a_date_sort_first_or_last(filled: XComStore) -> None:
 def test_impossible_map_index_matches_nothing(store: XComStore, index: int) -> None:
     store.create(XComKey("etl", "r1", "t", -1, "k"), "1")
 
-    assert store.list(XComFilter(map_index=index), limit=9).total_entries == 0
+    assert store.list(Filter.of(map_index=index), limit=9).total_entries == 0

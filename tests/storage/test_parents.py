@@ -13,7 +13,8 @@ from xcom_server.errors import (
     TaskInstanceNotFound,
     TaskNotFound,
 )
-from xcom_server.storage.models import MAX_ID_LENGTH, XComFilter, XComKey
+from xcom_server.storage.models import MAX_ID_LENGTH, XComKey
+from xcom_server.storage.queries import Filter
 from xcom_server.storage.store import XComStore
 
 from tests.support.stores import MakeStore, exported_runs
@@ -73,7 +74,7 @@ def test_error_names_the_first_missing_parent(
         error_info.value.map_index,
     ) == (name.dag_id, name.run_id, name.task_id, name.map_index)
     assert exported_runs(make_store()) == before
-    assert store.list(XComFilter(), limit=9).total_entries == 3
+    assert store.list(Filter.of(), limit=9).total_entries == 3
 
 
 def test_entry_with_registered_parents_is_stored(make_store: MakeStore) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from xcom_server.errors import ReservedKeys
 from xcom_server.seed_file import read
-from xcom_server.storage.models import XComFilter, XComKey
+from xcom_server.storage.models import XComKey
+from xcom_server.storage.queries import Filter
 from xcom_server.storage.store import XComStore
 from xcom_server.values.reserved import refuse_reserved
 
@@ -186,7 +187,7 @@ def test_write_of_a_reserved_key_stores_nothing(store: XComStore, write: Write, 
     with pytest.raises(ReservedKeys):
         write(store, text)
 
-    assert store.list(XComFilter(), limit=9).total_entries == 1
+    assert store.list(Filter.of(), limit=9).total_entries == 1
     assert store.get(XComKey("etl", "r", "extract", -1, "old")) == old
 
 

@@ -7,7 +7,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from xcom_server.errors import SchemaMismatch
 from xcom_server.storage.database.backend import Backend
-from xcom_server.storage.models import XComFilter, XComKey
+from xcom_server.storage.models import XComKey
+from xcom_server.storage.queries import Filter
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.sql.tables import metadata
@@ -45,7 +46,7 @@ def test_upgrade_from_the_first_schema_keeps_the_entries(backend: Backend) -> No
         datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC),
         0,
     )
-    assert store.list(XComFilter(dag_id="d"), limit=1).total_entries == 2
+    assert store.list(Filter.of(dag_id="d"), limit=1).total_entries == 2
     assert schema.differences(backend) == []
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from xcom_server.errors import SeedConflict
 from xcom_server.seed_file import InvalidSeedFile, read
-from xcom_server.storage.models import XComFilter, XComKey
+from xcom_server.storage.models import XComKey
+from xcom_server.storage.queries import Filter
 
 from tests.support.databases import seed_texts
 from tests.support.stores import MakeStore, exported_entries, exported_runs
@@ -116,7 +117,7 @@ def test_error_names_the_invalid_row_and_nothing_is_stored(
         make_store().load(read(entry_text(**fields)))
 
     assert words in str(error.value)
-    assert make_store().list(XComFilter(), limit=9).total_entries == 0
+    assert make_store().list(Filter.of(), limit=9).total_entries == 0
 
 
 @pytest.mark.parametrize(

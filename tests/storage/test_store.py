@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from xcom_server.errors import AlreadyExists, DateMismatch, EntryNotFound, NameTooLong, XComError
-from xcom_server.storage.models import MAX_MAP_INDEX, XComEntry, XComFilter, XComKey
+from xcom_server.storage.models import MAX_MAP_INDEX, XComEntry, XComKey
+from xcom_server.storage.queries import Filter
 from xcom_server.storage.store import XComStore
 
 from tests.support.stores import MakeStore
@@ -215,7 +216,7 @@ def test_list_is_sorted_by_bytes(store: XComStore) -> None:
         ),
     )
 
-    page = store.list(XComFilter(), limit=1000)
+    page = store.list(Filter.of(), limit=1000)
 
     assert [(e.dag_id, e.task_id, e.run_id, e.map_index, e.key) for e in page.entries] == [
         (n.dag_id, n.task_id, n.run_id, n.map_index, n.key) for n in in_order
@@ -291,7 +292,7 @@ def test_concurrent_writes_to_a_new_run_all_succeed(make_store: MakeStore) -> No
 
     run_in_eight_threads(create)
 
-    page = make_store().list(XComFilter(), limit=9)
+    page = make_store().list(Filter.of(), limit=9)
     assert errors == []
     assert page.total_entries == 8
     assert len({entry.run_date for entry in page.entries}) == 1

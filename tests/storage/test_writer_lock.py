@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from xcom_server.storage import opening
 from xcom_server.storage.database.writer_lock import WriterLock, WriterLockTimeout
-from xcom_server.storage.models import XComFilter, XComKey
+from xcom_server.storage.models import XComKey
+from xcom_server.storage.queries import Filter
 from xcom_server.storage.sql.store import SqlXComStore
 
 from tests.support.stores import OpenBackend, limited
@@ -90,7 +91,7 @@ def test_waiting_write_runs_before_the_next_lock_of_the_holder(
             waiting = pool.submit(write_once, database_url, write)
             until(lambda: is_waited_for(path))
         with WriterLock(path, LOCK_TIMEOUT_SECONDS).acquire():
-            found = {entry.key for entry in store.list(XComFilter(), limit=9).entries}
+            found = {entry.key for entry in store.list(Filter.of(), limit=9).entries}
             value = store.get(NAME).value if NAME.key in found else None
         waiting.result(60)
 

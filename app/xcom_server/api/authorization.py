@@ -12,7 +12,7 @@ from xcom_server.auth.users import Role, User, UsersFile
 from xcom_server.errors import Forbidden, Unauthenticated
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
-from xcom_server.storage.models import WILDCARD
+from xcom_server.storage.queries import WILDCARD
 
 _READING = ("GET", "HEAD", "OPTIONS")
 _ADMIN = User("Anonymous", Role.ADMIN)

@@ -12,10 +12,10 @@ from xcom_server import seed_file
 from xcom_server.errors import SchemaMismatch
 from xcom_server.settings import Settings
 from xcom_server.storage.database.backend import Backend
-from xcom_server.storage.models import SeedEntry, SeedRow
+from xcom_server.storage.models import SeedEntry
 from xcom_server.storage.opening import connected_backend, connected_store
 from xcom_server.storage.sql import schema
-from xcom_server.storage.store import XComStore
+from xcom_server.storage.store import SeedRow, XComStore
 
 MANY_ENTRIES = 10_000  # `seed` shows a progress bar for more rows than this
 

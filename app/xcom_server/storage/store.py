@@ -9,13 +9,22 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from xcom_server.storage.models import Order, Page, SeedRow, SeedRun, XComEntry, XComFilter, XComKey
+from xcom_server.storage.dags import DagStore, SeedDag
+from xcom_server.storage.models import ListedEntry, SeedEntry, XComEntry, XComKey
+from xcom_server.storage.queries import Filter, Order, Page
+from xcom_server.storage.runs import RunStore, SeedRun
+from xcom_server.storage.task_instances import TaskInstanceStore
+
+SeedRow = SeedDag | SeedRun | SeedEntry
 
 
 class XComStore(Protocol):
-    """A store of XCom entries, their DAG runs and their task instances."""
+    """A store of XCom entries, and of the DAGs, runs and task instances that they belong to."""
 
     schema_version: str
+    dags: DagStore
+    runs: RunStore
+    task_instances: TaskInstanceStore
 
     def create(
         self,
@@ -38,8 +47,8 @@ class XComStore(Protocol):
         """Return one entry.  Raises EntryNotFound."""
 
     def list(
-        self, filter_: XComFilter, *, limit: int, offset: int = 0, order: Sequence[Order] = ()
-    ) -> Page:
+        self, filter_: Filter, *, limit: int, offset: int = 0, order: Sequence[Order] = ()
+    ) -> Page[ListedEntry]:
         """Return a page of the entries that match, without values, and the number of all of them.
 
         The page and the total are from one snapshot.  Entries are ordered by the fields in `order`,

@@ -22,7 +22,8 @@ from xcom_server.errors import DateMismatch
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
-from xcom_server.storage.models import UNMAPPED, WILDCARD, XComEntry, XComFilter, XComKey
+from xcom_server.storage.models import UNMAPPED, XComEntry, XComKey
+from xcom_server.storage.queries import WILDCARD, Filter
 from xcom_server.storage.store import XComStore
 from xcom_server.values import decode, types
 
@@ -91,7 +92,7 @@ class XComApi:
         """
         if limit < 0:
             raise BadRequestProblem("Page limit must be a positive integer")
-        filter_ = XComFilter.of(
+        filter_ = Filter.of(
             dag_id,
             dag_run_id,
             task_id,

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any
 
 from connexion.exceptions import BadRequestProblem
 
-from xcom_server.storage.models import Comparison, Condition, Field, Operator, Order
+from xcom_server.storage.models import ListedEntry
+from xcom_server.storage.queries import Comparison, Condition, Operator, Order
 
-_PATTERN_FIELDS: dict[str, Field] = {
+_PATTERN_FIELDS: dict[str, str] = {
     "xcom_key": "key",
     "dag_display_name": "dag_id",
     "run_id": "run_id",
@@ -16,7 +17,7 @@ _PATTERN_FIELDS: dict[str, Field] = {
 }
 """The prefix of a pattern parameter's name -> the field that the pattern is matched against."""
 
-_DATES: tuple[Field, ...] = ("logical_date", "run_after")
+_DATES: tuple[str, ...] = ("logical_date", "run_after")
 _BOUNDS: tuple[Operator, ...] = ("gte", "gt", "lte", "lt")
 
 MAX_ORDER = 10  # fields in `order_by`
@@ -85,11 +86,11 @@ def _alternatives(pattern: str) -> list[str]:
     return terms if "|" in pattern and terms else [pattern]
 
 
-def _contains(field: Field, term: str) -> Comparison:
+def _contains(field: str, term: str) -> Comparison:
     return Comparison(field, "like", f"%{term}%")
 
 
-def _starts_with(field: Field, term: str) -> tuple[Comparison, ...]:
+def _starts_with(field: str, term: str) -> tuple[Comparison, ...]:
     """Return the range of names that start with a term, without the term's trailing punctuation.
 
     Airflow removes punctuation because collations sort it differently. The upper bound is the
@@ -114,10 +115,10 @@ def _strip_trailing_punctuation(term: str) -> str:
     return term
 
 
-def _sort_field(name: str) -> Field:
-    if name not in get_args(Field) or name == "logical_date":
+def _sort_field(name: str) -> str:
+    if name not in ListedEntry._fields or name == "logical_date":
         raise BadRequestProblem(
             detail=f"Ordering with '{name}' is disallowed or the attribute does"
             " not exist on the model"
         )
-    return name  # type: ignore[return-value]
+    return name

@@ -16,7 +16,8 @@ from xcom_server.api.v2.validation import CHECKS, refuse_malformed_body
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
-from xcom_server.storage.models import UNMAPPED, XComEntry, XComFilter, XComKey
+from xcom_server.storage.models import UNMAPPED, XComEntry, XComKey
+from xcom_server.storage.queries import Filter
 from xcom_server.storage.store import XComStore
 from xcom_server.values import decode
 
@@ -85,7 +86,7 @@ class XComApi:
 
         A `limit` above the maximum page size is lowered to it.
         """
-        filter_ = XComFilter.of(
+        filter_ = Filter.of(
             dag_id,
             dag_run_id,
             task_id,

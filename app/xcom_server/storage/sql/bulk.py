@@ -8,8 +8,10 @@ from sqlalchemy import Connection, bindparam, select
 
 from xcom_server.errors import NameTooLong, SeedConflict
 from xcom_server.storage.database.backend import Backend
-from xcom_server.storage.models import RunDates, SeedEntry, SeedRow, SeedRun, XComEntry, XComKey
+from xcom_server.storage.models import RunDates, SeedEntry, XComEntry, XComKey
+from xcom_server.storage.runs import SeedRun
 from xcom_server.storage.sql import parents, statements, tables
+from xcom_server.storage.store import SeedRow
 
 CHUNK = 1000  # the number of rows that are processed at a time
 
@@ -62,7 +64,7 @@ class _Loader:
         for row in rows:
             if isinstance(row, SeedRun):
                 self._register_run(row)
-            else:
+            elif isinstance(row, SeedEntry):
                 self._register_entry(row)
         if entries := [row for row in rows if isinstance(row, SeedEntry)]:
             self._replace(entries)
@@ -76,8 +78,9 @@ class _Loader:
             RunDates(run.logical_date, run.run_after),
         )
         _require_same_date(run, dates.logical_date)
-        for task_id, map_index in run.task_instances:
-            self._register(XComKey(run.dag_id, run.run_id, task_id, map_index, ""), self._now)
+        for each in run.task_instances:
+            key = XComKey(run.dag_id, run.run_id, each.task_id, each.map_index, "")
+            self._register(key, self._now)
 
     def _register_entry(self, row: SeedEntry) -> None:
         first = self._places.setdefault(row.key, row.place)
@@ -116,7 +119,7 @@ class _Loader:
         return self._connection.execute(_TIMESTAMP, asdict(key)).scalar()
 
 
-def _require_same_date(row: SeedRow, stored: datetime | None) -> None:
+def _require_same_date(row: SeedRun | SeedEntry, stored: datetime | None) -> None:
     if row.logical_date not in (None, stored):
         date = stored.isoformat() if stored else None
         raise SeedConflict(f"{row.place}: logical_date differs from that of its DAG run, {date}")

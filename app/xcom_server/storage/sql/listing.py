@@ -1,84 +1,93 @@
 """The SELECT of a list, which returns a page and the total in one round trip.
 
 The first page is read in the order of the index.  A later page is located with the index only,
-without reading the table for the entries before it.
+without reading the table for the rows before it.
 """
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, func, or_, select, true
 
-from xcom_server.storage import models
+from xcom_server.storage import queries
 from xcom_server.storage.database.backend import Backend
-from xcom_server.storage.sql.statements import equal_to_parameters
-from xcom_server.storage.sql.tables import KEY_COLUMNS, OF_ENTRY, column_of, dag_run, xcom
+from xcom_server.storage.models import MAX_MAP_INDEX, UNMAPPED
+from xcom_server.storage.sql.resources import Resource
+from xcom_server.storage.sql.tables import dag
 
-NO_MAP_INDEX = -2  # a map index that no entry has
-_LISTED = [column_of(field) for field in models.ListedEntry._fields]
-_NATURAL_ORDER: tuple[models.Field, ...] = ("dag_id", "task_id", "run_id", "map_index", "key")
+NO_MAP_INDEX = -2  # a map index that no row has
 
-_OPERATORS: dict[models.Operator, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
+_OPERATORS: dict[queries.Operator, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
     "eq": operator.eq,
     "gte": operator.ge,
     "gt": operator.gt,
     "lte": operator.le,
     "lt": operator.lt,
     "like": lambda column, pattern: column.ilike(pattern, escape="\\"),
+    # LIKE ignores the case on SQLite, and the databases have no common function to find a text.
+    "contains": lambda column, text: func.replace(column, text, "") != column,
 }
 
 
 class Placeholder(NamedTuple):
-    """A comparison with the parameter `operand_<number>`."""
+    """A comparison with the parameter `operand_<number>`.
 
-    field: models.Field
-    operator: models.Operator
+    `size` is the number of operands of `in`, whose parameters are `operand_<number>_<index>`.
+    """
+
+    field: str
+    operator: queries.Operator
     number: int
+    size: int
 
 
 class QueryShape(NamedTuple):
     """The properties of a list that determine its statement.
 
-    `columns` are the given columns of the key, and `conditions` contain placeholders instead of
-    operands.  `has_offset` is false for the first page.
+    `equal` are the fields that must equal parameters, and `conditions` contain placeholders instead
+    of operands.  `has_offset` is false for the first page.
     """
 
-    columns: tuple[str, ...]
+    resource: Resource
+    equal: tuple[str, ...]
     dag_ids: frozenset[str] | None
     conditions: tuple[tuple[tuple[Placeholder, ...], ...], ...]
-    order: tuple[models.Order, ...]
+    order: tuple[queries.Order, ...]
     has_offset: bool
 
 
 def shape_of(
-    filter_: models.XComFilter, order: Iterable[models.Order], *, has_offset: bool
+    resource: Resource,
+    filter_: queries.Filter,
+    order: Iterable[queries.Order],
+    *,
+    has_offset: bool,
 ) -> QueryShape:
     """Return the shape of a list."""
     numbers = iter(range(len(_comparisons(filter_))))
     conditions = tuple(
-        tuple(
-            tuple(Placeholder(each.field, each.operator, next(numbers)) for each in alternative)
-            for alternative in condition
-        )
+        tuple(tuple(_placeholder(each, next(numbers)) for each in one) for one in condition)
         for condition in filter_.conditions
     )
     return QueryShape(
-        tuple(_key_parameters(filter_)), filter_.dag_ids, conditions, tuple(order), has_offset
+        resource, tuple(filter_.equal), filter_.dag_ids, conditions, tuple(order), has_offset
     )
 
 
-def parameters(filter_: models.XComFilter) -> dict[str, Any]:
+def parameters(filter_: queries.Filter) -> dict[str, Any]:
     """Return the parameters of a list's statement for a filter."""
-    return _key_parameters(filter_) | {
-        f"operand_{number}": _operand(comparison)
+    operands = {
+        name: operand
         for number, comparison in enumerate(_comparisons(filter_))
+        for name, operand in _operands(number, comparison)
     }
+    return with_storable_map_index(dict(filter_.equal)) | operands
 
 
 def with_storable_map_index(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Replace a map index outside the column's range with one that no entry has."""
-    if not models.UNMAPPED <= parameters.get("map_index", models.UNMAPPED) <= models.MAX_MAP_INDEX:
+    """Replace a map index outside the column's range with one that no row has."""
+    if not UNMAPPED <= parameters.get("map_index", UNMAPPED) <= MAX_MAP_INDEX:
         parameters["map_index"] = NO_MAP_INDEX
     return parameters
 
@@ -86,17 +95,21 @@ def with_storable_map_index(parameters: dict[str, Any]) -> dict[str, Any]:
 def select_page(backend: Backend, shape: QueryShape) -> Select[Any]:
     """Return the SELECT of a page; its parameters are `parameters()`, `limit` and `offset`.
 
-    Each row has the columns of ListedEntry, then the total.  An empty first page has no row; an
-    empty later page has one row with only the total.
+    Each row has the listed columns of the resource, then the total.  An empty first page has no
+    row; an empty later page has one row with only the total.
     """
     return _late_page(shape) if shape.has_offset else _first_page(shape)
 
 
 def _first_page(shape: QueryShape) -> Select[Any]:
     total = _count(shape).correlate(None).scalar_subquery()
+    joins = shape.resource.joins
+    source: FromClause = shape.resource.table
+    for join in joins:
+        source = source.join(join.table, join.on, isouter=join.outer)
     return (
-        select(*_LISTED, total)
-        .join_from(xcom, dag_run, OF_ENTRY)
+        select(*shape.resource.listed, total)
+        .select_from(source)
         .where(*_where(shape))
         .order_by(*_order_by(shape))
         .limit(bindparam("limit", None))
@@ -104,75 +117,98 @@ def _first_page(shape: QueryShape) -> Select[Any]:
 
 
 def _late_page(shape: QueryShape) -> Select[Any]:
-    keys = select(*xcom.primary_key).select_from(xcom)
-    if _needs_dag_run(shape, shape.order):
-        keys = keys.join(dag_run, OF_ENTRY)
+    table = shape.resource.table
     page = (
-        keys.where(*_where(shape))
+        _with_needed_joins(select(*table.primary_key), shape, shape.order)
+        .where(*_where(shape))
         .order_by(*_order_by(shape))
         .limit(bindparam("limit", None))
         .offset(bindparam("offset", None))
         .subquery()
     )
     total = _count(shape).subquery()
-    is_on_page = and_(*(column == page.c[column.name] for column in xcom.primary_key))
-    return (
-        select(*_LISTED, *total.c)
-        .select_from(
-            total.outerjoin(page, true()).outerjoin(xcom, is_on_page).outerjoin(dag_run, OF_ENTRY)
-        )
-        .order_by(*_order_by(shape))
-    )
+    is_on_page = and_(*(column == page.c[column.name] for column in table.primary_key))
+    source = total.outerjoin(page, true()).outerjoin(table, is_on_page)
+    for join in shape.resource.joins:
+        source = source.outerjoin(join.table, join.on)
+    return select(*shape.resource.listed, *total.c).select_from(source).order_by(*_order_by(shape))
 
 
 def _count(shape: QueryShape) -> Select[Any]:
-    query = select(func.count().label("total")).select_from(xcom)
-    if _needs_dag_run(shape):
-        query = query.join(dag_run, OF_ENTRY)
+    if shape.resource.counter is not None and not (shape.conditions or {*shape.equal} - {"dag_id"}):
+        total = func.coalesce(func.sum(shape.resource.counter), 0).label("total")
+        return select(total).where(*_equal(shape, dag.c), *_visible(shape, dag.c.dag_id))
+    query = _with_needed_joins(select(func.count().label("total")), shape)
     where = _where(shape)
-    if where and not {"dag_id", "key"} & set(shape.columns):
-        # True for every entry; it makes SQLite count in the index instead of the table.
-        where.append(xcom.c.dag_id >= "")
+    if where and shape.resource.count_hint is not None and not {"dag_id", "key"} & {*shape.equal}:
+        where.append(shape.resource.count_hint)
     return query.where(*where)
 
 
+def _with_needed_joins(
+    query: Select[Any], shape: QueryShape, order: Iterable[queries.Order] = ()
+) -> Select[Any]:
+    """Return a query from the table of a shape, joined with those that its conditions use."""
+    used = {*shape.equal, *(field for field, _ in order), *_compared_fields(shape)}
+    tables = [getattr(shape.resource.fields[field], "table", None) for field in used]
+    source: FromClause = shape.resource.table
+    for join in shape.resource.joins:
+        if join.table in tables:
+            source = source.join(join.table, join.on)
+    return query.select_from(source)
+
+
+def _compared_fields(shape: QueryShape) -> Iterator[str]:
+    for condition in shape.conditions:
+        for alternative in condition:
+            yield from (each.field for each in alternative)
+
+
 def _order_by(shape: QueryShape) -> list[ColumnElement[Any]]:
-    """Return a total order: ties sort by primary key, in the direction of the first field."""
+    """Return a total order: ties sort by the resource's, in the direction of the first field."""
     is_descending = bool(shape.order) and shape.order[0].descending
-    ties = [models.Order(field, is_descending) for field in _NATURAL_ORDER]
-    return [
-        column_of(field).desc() if descending else column_of(field)
-        for field, descending in (*shape.order, *ties)
-    ]
+    ties = [queries.Order(field, is_descending) for field in shape.resource.order]
+    return [_sorted(shape.resource.fields[each.field], each) for each in (*shape.order, *ties)]
 
 
-def _needs_dag_run(shape: QueryShape, order: Iterable[models.Order] = ()) -> bool:
-    """Return whether the conditions or the order use a date of the DAG run."""
-    compared = {
-        each.field
-        for condition in shape.conditions
-        for alternative in condition
-        for each in alternative
-    }
-    return not compared.union(field for field, _ in order).isdisjoint(models.RunDates._fields)
+def _sorted(column: ColumnElement[Any], order: queries.Order) -> ColumnElement[Any]:
+    """Return a column in an order; NULL is the smallest value on every database."""
+    if not getattr(column, "nullable", True):
+        return column.desc() if order.descending else column
+    return column.desc().nulls_last() if order.descending else column.asc().nulls_first()
 
 
 def _where(shape: QueryShape) -> list[ColumnElement[bool]]:
-    visible = [] if shape.dag_ids is None else [xcom.c.dag_id.in_(sorted(shape.dag_ids))]
     conditions = [
-        or_(*(and_(true(), *map(_compare, alternative)) for alternative in condition))
-        for condition in shape.conditions
+        or_(
+            *(and_(true(), *(_compare(shape, each) for each in alternative)) for alternative in one)
+        )
+        for one in shape.conditions
     ]
-    return [*equal_to_parameters(shape.columns), *visible, *conditions]
+    fields = shape.resource.fields
+    return [*_equal(shape, fields), *_visible(shape, fields["dag_id"]), *conditions]
 
 
-def _compare(placeholder: Placeholder) -> ColumnElement[bool]:
-    column = column_of(placeholder.field)
-    operand = bindparam(f"operand_{placeholder.number}", None, column.type)
-    return _OPERATORS[placeholder.operator](column, operand)
+def _equal(shape: QueryShape, columns: Any) -> list[ColumnElement[bool]]:
+    return [columns[field] == bindparam(field, None) for field in shape.equal]
 
 
-def _comparisons(filter_: models.XComFilter) -> list[models.Comparison]:
+def _visible(shape: QueryShape, column: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+    return [] if shape.dag_ids is None else [column.in_(sorted(shape.dag_ids))]
+
+
+def _compare(shape: QueryShape, placeholder: Placeholder) -> ColumnElement[bool]:
+    column = shape.resource.fields[placeholder.field]
+    name = f"operand_{placeholder.number}"
+    if placeholder.operator == "is_null":
+        return column.is_(None)
+    if placeholder.operator == "in":
+        names = [f"{name}_{index}" for index in range(placeholder.size)]
+        return column.in_([bindparam(each, None, column.type) for each in names])
+    return _OPERATORS[placeholder.operator](column, bindparam(name, None, column.type))
+
+
+def _comparisons(filter_: queries.Filter) -> list[queries.Comparison]:
     return [
         comparison
         for condition in filter_.conditions
@@ -181,15 +217,16 @@ def _comparisons(filter_: models.XComFilter) -> list[models.Comparison]:
     ]
 
 
-def _key_parameters(filter_: models.XComFilter) -> dict[str, Any]:
-    given = {name: getattr(filter_, name) for name in KEY_COLUMNS}
-    return with_storable_map_index(
-        {name: value for name, value in given.items() if value is not None}
-    )
+def _placeholder(comparison: queries.Comparison, number: int) -> Placeholder:
+    size = len(comparison.operand) if isinstance(comparison.operand, tuple) else 0
+    return Placeholder(comparison.field, comparison.operator, number, size)
 
 
-def _operand(comparison: models.Comparison) -> Any:
-    """Return the operand, or None, which equals nothing, for a map index out of range."""
+def _operands(number: int, comparison: queries.Comparison) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters of a comparison; an integer out of range becomes None."""
     operand = comparison.operand
-    fits = not isinstance(operand, int) or models.UNMAPPED <= operand <= models.MAX_MAP_INDEX
-    return operand if fits else None
+    if isinstance(operand, tuple):
+        yield from ((f"operand_{number}_{index}", each) for index, each in enumerate(operand))
+    elif comparison.operator != "is_null":
+        fits = type(operand) is not int or UNMAPPED <= operand <= MAX_MAP_INDEX
+        yield f"operand_{number}", operand if fits else None

@@ -1,4 +1,4 @@
-"""The parents of entries, DAG runs and task instances: looking them up and registering them."""
+"""The parents of entries, which are DAGs, DAG runs and task instances: finding and registering."""
 
 import re
 from dataclasses import asdict
@@ -10,11 +10,15 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, literal, sele
 from xcom_server.errors import DagNotFound, RunNotFound, TaskInstanceNotFound, TaskNotFound
 from xcom_server.formats.rfc3339 import parse_rfc3339
 from xcom_server.storage.database.backend import Backend
-from xcom_server.storage.models import MAX_ID_LENGTH, WILDCARD, RunDates, XComKey
-from xcom_server.storage.sql.tables import RUN_DATES, dag_run, task_instance
+from xcom_server.storage.models import MAX_ID_LENGTH, RunDates, XComKey
+from xcom_server.storage.queries import WILDCARD
+from xcom_server.storage.sql import dag_rows
+from xcom_server.storage.sql.tables import RUN_DATES, dag, dag_run, task_instance
 
 # scheduled__2024-01-01T00:00:00+00:00, or manual__… with the random suffix of Airflow 3
 _DATED_RUN_ID = re.compile(r".+?__(?P<date>\d{4}-\d{2}-\d{2}T[^_]+)(_\w+)?", re.ASCII)
+
+_RUN_TYPES = ("scheduled", "backfill", "asset_triggered")
 
 _FIND_RUN = select(*RUN_DATES).where(
     dag_run.c.dag_id == bindparam("dag_id"), dag_run.c.run_id == bindparam("run_id")
@@ -52,10 +56,8 @@ def get_or_raise(connection: Connection, key: XComKey) -> RunDates:
     row = _parents(connection, key)
     if row is not None and row.has_instance:
         return RunDates(row.logical_date, row.run_after)
-    has_dag = _is_registered(connection, dag_run.c.dag_id == key.dag_id)
-    has_task = _is_registered(
-        connection, task_instance.c.dag_id == key.dag_id, task_instance.c.task_id == key.task_id
-    )
+    has_dag = _is_registered(connection, dag.c.dag_id == key.dag_id)
+    has_task = key.task_id in dag_rows.task_ids(connection, key.dag_id)
     missing = (
         DagNotFound
         if not has_dag
@@ -71,31 +73,72 @@ def get_or_raise(connection: Connection, key: XComKey) -> RunDates:
 def get_or_create(
     backend: Backend, connection: Connection, key: XComKey, default: datetime
 ) -> RunDates:
-    """Register the DAG run and the task instance of an entry if unknown; return the run's dates.
+    """Register the DAG, the run and the task instance of an entry if unknown; return the dates.
 
-    A new run gets the date in its id, or the default if there is none.  Raises DagNotFound,
-    TaskNotFound or RunNotFound for an id that cannot be registered.
+    A new run gets the date in its id, or the default if there is none. It and the task instance
+    have the state success, since the entry exists. Raises DagNotFound, TaskNotFound or RunNotFound
+    for an id that cannot be registered.
     """
     _require_valid_ids(key)
     row = _parents(connection, key)
     if row is not None and row.has_instance:
         return RunDates(row.logical_date, row.run_after)
+    # Lock the DAG before adding rows; the counts are corrected if another writer was faster.
+    dag_rows.register(backend, connection, key.dag_id, runs=int(row is None), task_instances=1)
     date = date_in_run_id(key.run_id) or default
-    dates = get_or_create_run(backend, connection, key.dag_id, key.run_id, RunDates(date, date))
-    backend.insert_or_ignore(connection, task_instance, _instance(key))
+    dates = (
+        RunDates(row.logical_date, row.run_after)
+        if row is not None
+        else _insert_run(backend, connection, key.dag_id, key.run_id, RunDates(date, date))
+    )
+    instance = {**_instance(key), **_finished_at(dates.run_after)}
+    if not backend.insert_or_ignore(connection, task_instance, instance):
+        dag_rows.count(connection, key.dag_id, task_instances=-1)
     return dates
 
 
 def get_or_create_run(
     backend: Backend, connection: Connection, dag_id: str, run_id: str, dates: RunDates
 ) -> RunDates:
-    """Register a DAG run with these dates if unknown; return its stored dates."""
+    """Register a DAG and a run with these dates if unknown; return the stored dates."""
+    row = connection.execute(_FIND_RUN, {"dag_id": dag_id, "run_id": run_id}).one_or_none()
+    if row is not None:
+        return RunDates(*row)
+    dag_rows.register(backend, connection, dag_id, runs=1)
+    return _insert_run(backend, connection, dag_id, run_id, dates)
+
+
+def _insert_run(
+    backend: Backend, connection: Connection, dag_id: str, run_id: str, dates: RunDates
+) -> RunDates:
+    """Store a run that the DAG's row already counts, unless it exists; return the stored dates."""
     run = {"dag_id": dag_id, "run_id": run_id}
-    row = connection.execute(_FIND_RUN, run).one_or_none()
-    if row is None:
-        backend.insert_or_ignore(connection, dag_run, {**run, **dates._asdict()})
-        row = connection.execute(_FIND_RUN, run).one()
-    return RunDates(*row)
+    if backend.insert_or_ignore(connection, dag_run, {**run, **_successful_run(run_id, dates)}):
+        return dates
+    dag_rows.count(connection, dag_id, runs=-1)
+    return RunDates(*connection.execute(_FIND_RUN, run).one())
+
+
+def _successful_run(run_id: str, dates: RunDates) -> dict[str, Any]:
+    """Return the columns of a run that was not triggered here."""
+    return {
+        **dates._asdict(),
+        "run_type": run_type(run_id),
+        "data_interval_start": dates.logical_date,
+        "data_interval_end": dates.logical_date,
+        "queued_at": dates.run_after,
+        **_finished_at(dates.run_after),
+    }
+
+
+def _finished_at(date: datetime) -> dict[str, Any]:
+    return {"start_date": date, "end_date": date, "duration": 0.0, "updated_at": date}
+
+
+def run_type(run_id: str) -> str:
+    """Return the type of a run by the prefix of its id, with the names of Airflow 3."""
+    prefix = run_id.partition("__")[0].replace("dataset_triggered", "asset_triggered")
+    return prefix if prefix in _RUN_TYPES else "manual"
 
 
 def _parents(connection: Connection, key: XComKey) -> Any:

@@ -8,7 +8,7 @@ from xcom_server.errors import SchemaMismatch
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.sql.tables import metadata
 
-HEAD = "0002"  # the revision of the newest migration, as a test verifies
+HEAD = "0003"  # the revision of the newest migration, as a test verifies
 
 
 def mismatch(revision: str | None) -> SchemaMismatch:

@@ -9,12 +9,17 @@ from typing import Any
 from sqlalchemy import Connection
 
 from xcom_server import errors
-from xcom_server.storage import models
+from xcom_server.storage import models, queries
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
-from xcom_server.storage.sql import bulk, listing, parents, schema, statements
+from xcom_server.storage.runs import SeedRun
+from xcom_server.storage.sql import bulk, listing, pages, parents, resources, schema, statements
+from xcom_server.storage.sql.dags import SqlDagStore
+from xcom_server.storage.sql.instances import SqlTaskInstanceStore
+from xcom_server.storage.sql.runs import SqlRunStore
 from xcom_server.storage.sql.tables import KEY_COLUMNS, xcom
-from xcom_server.storage.store import Observer, XComStore
+from xcom_server.storage.store import Observer, SeedRow, XComStore
+from xcom_server.storage.task_instances import SeedTaskInstance
 from xcom_server.values.reserved import refuse_reserved
 
 
@@ -29,6 +34,9 @@ class SqlXComStore(XComStore):
         self._backend = backend
         self._executor = Executor(backend, observer or Observer())
         self._require_parents = require_parents
+        self.dags = SqlDagStore(self._executor)
+        self.runs = SqlRunStore(self._executor, require_parents=require_parents)
+        self.task_instances = SqlTaskInstanceStore(self._executor)
 
     def create(
         self,
@@ -92,27 +100,17 @@ class SqlXComStore(XComStore):
 
     def list(
         self,
-        filter_: models.XComFilter,
+        filter_: queries.Filter,
         *,
         limit: int,
         offset: int = 0,
-        order: Sequence[models.Order] = (),
-    ) -> models.Page:
+        order: Sequence[queries.Order] = (),
+    ) -> queries.Page[models.ListedEntry]:
         """Return a page of the entries that match, and the number of all of them."""
-        # With a limit of 0 too, the statement for later pages is used: it always returns the total.
-        shape = listing.shape_of(filter_, order, has_offset=offset > 0 or limit == 0)
-        rows = self._executor.read(
-            listing.select_page,
-            listing.parameters(filter_) | {"limit": limit, "offset": offset},
-            shape,
+        rows, total = pages.read(
+            self._executor, resources.ENTRIES, filter_, limit=limit, offset=offset, order=order
         )
-        if not rows:
-            return models.Page([], 0)
-        total = rows[0][-1]
-        is_empty = rows[0][0] is None
-        return models.Page(
-            [] if is_empty else [models.ListedEntry._make(row[:-1]) for row in rows], total
-        )
+        return queries.Page([models.ListedEntry._make(row) for row in rows], total)
 
     def replace_value(
         self,
@@ -161,7 +159,7 @@ class SqlXComStore(XComStore):
             )
 
     def load(
-        self, rows: Sequence[models.SeedRow], advance: Callable[[int], None] = lambda count: None
+        self, rows: Sequence[SeedRow], advance: Callable[[int], None] = lambda count: None
     ) -> None:
         """Store all rows in one transaction."""
         self._executor.transaction(
@@ -174,20 +172,21 @@ class SqlXComStore(XComStore):
             for row in connection.execution_options(yield_per=bulk.CHUNK).execute(bulk.ENTRIES):
                 yield models.XComEntry(*row)
 
-    def export_runs(self) -> Iterator[models.SeedRun]:
+    def export_runs(self) -> Iterator[SeedRun]:
         """Yield every DAG run with its task instances."""
         with self._executor.unavailable_on_fault(), self._backend.engine.connect() as connection:
             for run in connection.execute(bulk.RUNS).all():
                 instances = connection.execute(
                     bulk.INSTANCES, {"dag_id": run.dag_id, "run_id": run.run_id}
                 )
-                yield models.SeedRun(
+                yield SeedRun(
                     "",
                     run.dag_id,
                     run.run_id,
                     run.logical_date,
                     run.run_after,
-                    [(row.task_id, row.map_index) for row in instances],
+                    [SeedTaskInstance(row.task_id, row.map_index) for row in instances],
+                    {},
                 )
 
     def check(self) -> None:

@@ -1,0 +1,72 @@
+"""The row of a DAG: registering and locking it, its counters and its tasks.
+
+A transaction that adds or deletes runs or task instances locks the row first. So transactions on
+one DAG wait for each other instead of ending in a deadlock, and the counters are right.
+"""
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from xcom_server import clock
+from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.sql.tables import dag, task_instance
+
+_COUNT = (
+    update(dag)
+    .where(dag.c.dag_id == bindparam("id"))
+    .values(
+        runs=dag.c.runs + bindparam("more_runs"),
+        task_instances=dag.c.task_instances + bindparam("more_instances"),
+    )
+)
+SELECT_TASKS = (
+    select(task_instance.c.task_id)
+    .where(task_instance.c.dag_id == bindparam("dag_id", None))
+    .group_by(task_instance.c.task_id)
+    .order_by(task_instance.c.task_id)
+)
+_DEFINITION = select(dag.c.definition).where(dag.c.dag_id == bindparam("dag_id", None))
+
+
+def register(
+    backend: Backend, connection: Connection, dag_id: str, *, runs: int = 0, task_instances: int = 0
+) -> None:
+    """Store a DAG if it is unknown, and lock its row until the end of the transaction.
+
+    Adds to its numbers of runs and task instances, as `count` does.
+    """
+    counts = {"runs": runs, "task_instances": task_instances}
+    row = {"dag_id": dag_id, "version_id": clock.new_id(), "created_at": clock.now()}
+    connection.execute(
+        backend.insert(dag)
+        .values(row | counts)
+        .on_conflict_do_update(
+            index_elements=[dag.c.dag_id],
+            set_={name: dag.c[name] + more for name, more in counts.items()},
+        )
+    )
+
+
+def lock(connection: Connection, dag_id: str) -> None:
+    """Lock the row of a DAG until the end of the transaction; do nothing for an unknown one."""
+    connection.execute(update(dag).where(dag.c.dag_id == dag_id).values(dag_id=dag_id))
+
+
+def count(connection: Connection, dag_id: str, *, runs: int = 0, task_instances: int = 0) -> None:
+    """Add to the numbers of runs and task instances of a DAG."""
+    connection.execute(_COUNT, {"id": dag_id, "more_runs": runs, "more_instances": task_instances})
+
+
+def definition(connection: Connection, dag_id: str) -> dict[str, Any]:
+    """Return the definition of a DAG, {} for an unknown one."""
+    text = connection.execute(_DEFINITION, {"dag_id": dag_id}).scalar()
+    return json.loads(text) if text else {}
+
+
+def task_ids(connection: Connection, dag_id: str) -> list[str]:
+    """Return the ids of a DAG's tasks: those that have instances, then others of its definition."""
+    known = [*connection.execute(SELECT_TASKS, {"dag_id": dag_id}).scalars()]
+    defined = [task["task_id"] for task in definition(connection, dag_id).get("tasks", [])]
+    return [*dict.fromkeys(known + defined)]

@@ -1,0 +1,106 @@
+"""The implementation of DagStore for SQL databases."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, Update, bindparam, delete, func, select, update
+
+from xcom_server import errors
+from xcom_server.storage.dags import Dag, DagStore
+from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.database.executor import Executor
+from xcom_server.storage.database.sqlalchemy_adapter import Row
+from xcom_server.storage.queries import Filter, Order, Page
+from xcom_server.storage.sql import dag_rows, pages, resources
+from xcom_server.storage.sql.tables import dag, dag_run, task_instance
+
+
+class SqlDagStore(DagStore):
+    """A DagStore in the database of an executor; DagStore documents the methods."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def get(self, dag_id: str) -> Dag:
+        """Return a DAG."""
+        rows = self._executor.read(_select_dag, {"dag_id": dag_id})
+        if not rows:
+            raise errors.DagNotFound(dag_id, "", "", -1)
+        return _record(rows[0])
+
+    def list(
+        self, filter_: Filter, *, limit: int, offset: int = 0, order: Sequence[Order] = ()
+    ) -> Page[Dag]:
+        """Return a page of the DAGs that match, and the number of all."""
+        rows, total = pages.read(
+            self._executor, resources.DAGS, filter_, limit=limit, offset=offset, order=order
+        )
+        return Page([_record(row) for row in rows], total)
+
+    def task_ids(self, dag_id: str) -> Sequence[str]:
+        """Return the ids of the tasks that have instances."""
+        rows = self._executor.read(_select_tasks, {"dag_id": dag_id})
+        return [row[0] for row in rows]
+
+    def count_running(self, dag_id: str) -> int:
+        """Return the number of the DAG's runs in the state running."""
+        rows = self._executor.read(_count_running, {"dag_id": dag_id})
+        return int(rows[0][0])
+
+    def set_paused(self, dag_id: str, is_paused: bool | None) -> Dag:
+        """Pause or unpause a DAG and return it."""
+        rows = self._executor.execute(_set_paused, {"id": dag_id, "paused": is_paused})
+        if not rows:
+            raise errors.DagNotFound(dag_id, "", "", -1)
+        return _record(rows[0])
+
+    def delete(self, dag_id: str) -> None:
+        """Delete a DAG with its runs, task instances and entries."""
+        self._executor.transaction(lambda connection: _delete(connection, dag_id))
+
+
+def _record(row: Row) -> Dag:
+    """Return the DAG of a row; SQLite returns booleans as integers."""
+    found = Dag._make(row)
+    is_paused = None if found.is_paused is None else bool(found.is_paused)
+    return found._replace(is_paused=is_paused, is_stale=bool(found.is_stale))
+
+
+def _select_dag(backend: Backend) -> Select[Any]:
+    return select(*resources.DAGS.listed).where(dag.c.dag_id == bindparam("dag_id", None))
+
+
+def _select_tasks(backend: Backend) -> Select[Any]:
+    return dag_rows.SELECT_TASKS
+
+
+def _count_running(backend: Backend) -> Select[Any]:
+    return select(func.count()).where(
+        dag_run.c.dag_id == bindparam("dag_id", None), dag_run.c.state == "running"
+    )
+
+
+def _set_paused(backend: Backend) -> Any:
+    return (
+        update(dag)
+        .where(dag.c.dag_id == bindparam("id", None))
+        .values(is_paused=bindparam("paused", None, dag.c.is_paused.type))
+        .returning(*resources.DAGS.listed)
+    )
+
+
+def _delete(connection: Connection, dag_id: str) -> None:
+    if not connection.execute(_LOCK, {"id": dag_id}).rowcount:
+        raise errors.DagNotFound(dag_id, "", "", -1)
+    if connection.execute(_RUNNING, {"dag_id": dag_id}).first():
+        raise errors.TaskIsRunning(dag_id)
+    connection.execute(delete(dag_run).where(dag_run.c.dag_id == dag_id))
+    connection.execute(delete(dag).where(dag.c.dag_id == dag_id))
+
+
+_LOCK: Update = update(dag).where(dag.c.dag_id == bindparam("id")).values(dag_id=dag.c.dag_id)
+_RUNNING = (
+    select(task_instance.c.task_id)
+    .where(task_instance.c.dag_id == bindparam("dag_id"), task_instance.c.state == "running")
+    .limit(1)
+)

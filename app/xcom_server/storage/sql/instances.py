@@ -1,0 +1,178 @@
+"""The implementation of TaskInstanceStore for SQL databases."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select
+
+from xcom_server import clock, errors
+from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.database.executor import Executor
+from xcom_server.storage.queries import Filter, Order, Page
+from xcom_server.storage.sql import changes, dag_rows, listing, pages, resources, steps
+from xcom_server.storage.sql.tables import dag, dag_run, task_instance, task_try
+from xcom_server.storage.task_instances import TaskInstance, TaskInstanceStore, TaskKey, Try
+
+
+class SqlTaskInstanceStore(TaskInstanceStore):
+    """A TaskInstanceStore in the database of an executor, which documents the methods."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def get(self, key: TaskKey) -> TaskInstance:
+        """Return a task instance."""
+        rows = self._executor.read(_select_instance, _parameters(key))
+        if rows and rows[0][-1]:
+            pages.take_due_steps(self._executor)
+            rows = self._executor.read(_select_instance, _parameters(key))
+        if not rows:
+            raise _not_found(key)
+        return TaskInstance._make(rows[0][:-1])
+
+    def list(
+        self, filter_: Filter, *, limit: int, offset: int = 0, order: Sequence[Order] = ()
+    ) -> Page[TaskInstance]:
+        """Return a page of the task instances that match, and the number of all."""
+        rows, total = pages.read_current(
+            self._executor,
+            resources.TASK_INSTANCES,
+            filter_,
+            limit=limit,
+            offset=offset,
+            order=order,
+        )
+        return Page([TaskInstance._make(row) for row in rows], total)
+
+    def tries(self, key: TaskKey) -> Sequence[Try]:
+        """Return the tries before the current one."""
+        rows = self._executor.read(_select_tries, _parameters(key))
+        return [Try(*row) for row in rows]
+
+    def log(self, key: TaskKey, try_number: int) -> str | None:
+        """Return the log of a try."""
+        rows = self._executor.read(_select_log, {**_parameters(key), "try_number": try_number})
+        return rows[0][0] if rows else None
+
+    def set_state(
+        self, keys: Collection[TaskKey], state: str | None, *, is_dry_run: bool = False
+    ) -> Sequence[TaskInstance]:
+        """Set the state of task instances, and return them."""
+        return self._change(
+            keys,
+            is_dry_run,
+            lambda connection, row: changes.set_instance_state(connection, row, state, clock.now()),
+        )
+
+    def set_note(self, keys: Collection[TaskKey], note: str | None) -> Sequence[TaskInstance]:
+        """Set the note of task instances, and return them."""
+        return self._change(
+            keys, False, lambda connection, row: changes.update_instance(connection, row, note=note)
+        )
+
+    def clear(
+        self,
+        keys: Collection[TaskKey],
+        *,
+        restarting: bool,
+        reset_runs: bool,
+        is_dry_run: bool = False,
+    ) -> Sequence[TaskInstance]:
+        """Clear task instances, and return them."""
+
+        def work(connection: Connection) -> Sequence[TaskInstance]:
+            rows = _rows(connection, keys)
+            if not is_dry_run:
+                for row in rows:
+                    changes.clear_instance(connection, row, restarting, clock.now())
+                for run in {(row.dag_id, row.run_id) for row in rows} if reset_runs else ():
+                    changes.requeue_finished_run(connection, *run, clock.now())
+            return _records(connection, keys)
+
+        return self._executor.transaction(work)
+
+    def delete(self, key: TaskKey) -> None:
+        """Delete a task instance with its entries."""
+
+        def work(connection: Connection) -> None:
+            dag_rows.lock(connection, key.dag_id)
+            rows = _rows(connection, [key])
+            if not rows:
+                raise _not_found(key)
+            connection.execute(
+                delete(task_instance).where(*steps.is_instance(rows[0], task_instance))
+            )
+            dag_rows.count(connection, key.dag_id, task_instances=-1)
+
+        self._executor.transaction(work)
+
+    def _change(
+        self,
+        keys: Collection[TaskKey],
+        is_dry_run: bool,
+        change: Callable[[Connection, Row[Any]], None],
+    ) -> Sequence[TaskInstance]:
+        """Change each task instance unless it is a dry run, and return all of them."""
+
+        def work(connection: Connection) -> Sequence[TaskInstance]:
+            for row in [] if is_dry_run else _rows(connection, keys):
+                change(connection, row)
+            return _records(connection, keys)
+
+        return self._executor.transaction(work)
+
+
+def of_run(connection: Connection, dag_id: str, run_id: str) -> list[TaskInstance]:
+    """Return the task instances of a run."""
+    query = _joined(select(*resources.INSTANCE_COLUMNS)).where(
+        task_instance.c.dag_id == dag_id, task_instance.c.run_id == run_id
+    )
+    rows = connection.execute(query.order_by(task_instance.c.id)).all()
+    return [TaskInstance._make(row) for row in rows]
+
+
+def _joined(query: Select[Any]) -> Select[Any]:
+    source = task_instance.join(dag_run, resources.RUN_OF_INSTANCE.on)
+    return query.select_from(source.join(dag, resources.DAG_OF_INSTANCE.on))
+
+
+def _is_key(columns: Any) -> list[Any]:
+    return [columns[name] == bindparam(name, None) for name in TaskKey._fields]
+
+
+def _select_instance(backend: Backend) -> Select[Any]:
+    return _joined(select(*resources.TASK_INSTANCES.listed)).where(*_is_key(task_instance.c))
+
+
+def _select_tries(backend: Backend) -> Select[Any]:
+    return (
+        select(task_try.c.try_number, task_try.c.record)
+        .where(*_is_key(task_try.c), task_try.c.record.is_not(None))
+        .order_by(task_try.c.try_number)
+    )
+
+
+def _select_log(backend: Backend) -> Select[Any]:
+    is_try = task_try.c.try_number == bindparam("try_number", None)
+    return select(task_try.c.log).where(*_is_key(task_try.c), is_try)
+
+
+def _rows(connection: Connection, keys: Collection[TaskKey]) -> list[Row[Any]]:
+    """Return the rows of task instances, locked, in the order of their ids."""
+    query = select(task_instance).where(*_is_key(task_instance.c)).with_for_update()
+    found = [connection.execute(query, _parameters(key)).one_or_none() for key in sorted(keys)]
+    return sorted((row for row in found if row is not None), key=lambda row: row.id)
+
+
+def _records(connection: Connection, keys: Collection[TaskKey]) -> list[TaskInstance]:
+    query = _joined(select(*resources.INSTANCE_COLUMNS)).where(*_is_key(task_instance.c))
+    found = [connection.execute(query, _parameters(key)).one_or_none() for key in keys]
+    return sorted(TaskInstance._make(row) for row in found if row is not None)
+
+
+def _parameters(key: TaskKey) -> dict[str, Any]:
+    return listing.with_storable_map_index(key._asdict()) | {"now": clock.now()}
+
+
+def _not_found(key: TaskKey) -> errors.TaskInstanceNotFound:
+    return errors.TaskInstanceNotFound(key.dag_id, key.run_id, key.task_id, key.map_index)

@@ -1,0 +1,123 @@
+"""What can be listed, and by which columns: entries, DAG runs, task instances and DAGs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, ColumnElement, Table, bindparam, func, select
+
+from xcom_server.storage.dags import Dag
+from xcom_server.storage.models import ListedEntry
+from xcom_server.storage.runs import DagRun
+from xcom_server.storage.sql.tables import OF_ENTRY, column_of, dag, dag_run, task_instance, xcom
+from xcom_server.storage.task_instances import TaskInstance
+
+Columns = Mapping[str, ColumnElement[Any]]
+
+
+class Join(NamedTuple):
+    """A table with columns of a listed row; with `outer`, SQLite reads it after the main table."""
+
+    table: Table
+    on: ColumnElement[bool]
+    outer: bool = True
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Resource:
+    """A table whose rows can be listed.
+
+    `fields` are the columns by which a list can be filtered and ordered, `listed` those of a row.
+    `order` are the fields by which ties sort. `counter` is the column of `dag` with the number of
+    rows of a DAG, if there is one. `count_hint` is a condition that every row meets, and that
+    makes SQLite count the rows in an index.
+    """
+
+    table: Table
+    joins: tuple[Join, ...]
+    fields: Columns
+    listed: tuple[ColumnElement[Any], ...]
+    order: tuple[str, ...]
+    counter: Column[int] | None = None
+    count_hint: ColumnElement[bool] | None = None
+
+
+def is_due() -> ColumnElement[bool]:
+    """Return whether a script has a step that was due at the parameter `now`."""
+    return select(dag_run.c.step_at).where(dag_run.c.step_at <= bindparam("now", None)).exists()
+
+
+def _columns(table: Table, *names: str) -> dict[str, ColumnElement[Any]]:
+    return {name: table.c[name] for name in names}
+
+
+ENTRIES = Resource(
+    table=xcom,
+    joins=(Join(dag_run, OF_ENTRY, outer=False),),
+    fields={field: column_of(field) for field in ListedEntry._fields},
+    listed=tuple(column_of(field) for field in ListedEntry._fields),
+    order=("dag_id", "task_id", "run_id", "map_index", "key"),
+    count_hint=xcom.c.dag_id >= "",
+)
+
+DAG_OF_RUN = Join(dag, dag.c.dag_id == dag_run.c.dag_id)
+_FROM_DAG = ("display_name", "version_id", "created_at", "is_paused")
+RUN_COLUMNS = [(dag if name in _FROM_DAG else dag_run).c[name] for name in DagRun._fields]
+RUNS = Resource(
+    table=dag_run,
+    joins=(DAG_OF_RUN,),
+    fields={**dict(dag_run.c)},
+    listed=(*RUN_COLUMNS, is_due()),
+    order=("id",),
+    counter=dag.c.runs,
+)
+
+RUN_OF_INSTANCE = Join(
+    dag_run,
+    (dag_run.c.dag_id == task_instance.c.dag_id) & (dag_run.c.run_id == task_instance.c.run_id),
+)
+DAG_OF_INSTANCE = Join(dag, dag.c.dag_id == task_instance.c.dag_id)
+_ELSEWHERE = {
+    "logical_date": dag_run.c.logical_date,
+    "run_after": dag_run.c.run_after,
+    "dag_display_name_or_none": dag.c.display_name,
+    "version_id": dag.c.version_id,
+    "created_at": dag.c.created_at,
+}
+INSTANCE_COLUMNS = [
+    _ELSEWHERE[name] if name in _ELSEWHERE else task_instance.c[name]
+    for name in TaskInstance._fields
+]
+TASK_INSTANCES = Resource(
+    table=task_instance,
+    joins=(RUN_OF_INSTANCE, DAG_OF_INSTANCE),
+    fields={**dict(task_instance.c), **_columns(dag_run, "logical_date", "run_after")},
+    listed=(*INSTANCE_COLUMNS, is_due()),
+    order=("id",),
+    counter=dag.c.task_instances,
+)
+
+
+def _of_newest_run(column: Column[Any]) -> ColumnElement[Any]:
+    return (
+        select(column)
+        .where(dag_run.c.dag_id == dag.c.dag_id)
+        .order_by(dag_run.c.id.desc())
+        .limit(1)
+        .correlate(dag)
+        .scalar_subquery()
+    )
+
+
+DAGS = Resource(
+    table=dag,
+    joins=(),
+    fields={
+        **dict(dag.c),
+        "display_name": func.coalesce(dag.c.display_name, dag.c.dag_id),
+        "last_run_state": _of_newest_run(dag_run.c.state),
+        "last_run_start_date": _of_newest_run(dag_run.c.start_date),
+    },
+    listed=tuple(dag.c[field] for field in Dag._fields),
+    order=("dag_id",),
+)

@@ -1,0 +1,127 @@
+"""Storing a triggered run with its task instances."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, or_, select, update
+
+from xcom_server import clock, errors, task_graph
+from xcom_server.formats.rfc3339 import parse_rfc3339
+from xcom_server.scripts import Plan
+from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.models import MAX_ID_LENGTH
+from xcom_server.storage.queries import WILDCARD
+from xcom_server.storage.runs import DagRun, NewRun
+from xcom_server.storage.sql import dag_rows, steps
+from xcom_server.storage.sql.tables import dag, dag_run, task_instance
+
+
+def require_valid_ids(run: NewRun) -> None:
+    """Raise DagNotFound or RunNotFound for an id that cannot be stored."""
+    if run.dag_id == WILDCARD or len(run.dag_id) > MAX_ID_LENGTH:
+        raise errors.DagNotFound(run.dag_id, run.run_id, "", -1)
+    if len(run.run_id) > MAX_ID_LENGTH:
+        raise errors.RunNotFound(run.dag_id, run.run_id, "", -1)
+
+
+def trigger(backend: Backend, connection: Connection, run: NewRun, *, require_dag: bool) -> DagRun:
+    """Store a queued run with its task instances, and return it.
+
+    Raises DagNotFound for a stale DAG, and for an unknown one if it is required; RunExists.
+    """
+    if not require_dag:
+        dag_rows.register(backend, connection, run.dag_id)
+    owner = _counted(connection, run)
+    _require_new(connection, run)
+    plan = steps.plan_of(connection, run.dag_id, owner.script, owner.triggered)
+    now = clock.now()
+    columns = {
+        "queued_at": now,
+        "state": plan.states[0],
+        "run_type": "manual",
+        "number": owner.triggered,
+        **steps.start(plan, now),
+    }
+    connection.execute(insert(dag_run).values(**vars(run), **columns, updated_at=now))
+    rows = [*_instances(connection, run, plan, now)] if _has_started(owner, run) else []
+    if rows:
+        connection.execute(insert(task_instance), rows)
+    dag_rows.count(connection, run.dag_id, runs=1, task_instances=len(rows))
+    return _record(run, owner, columns)
+
+
+def _counted(connection: Connection, run: NewRun) -> Row[Any]:
+    """Return the row of the DAG, locked, with the number of the run."""
+    row = connection.execute(
+        update(dag)
+        .where(dag.c.dag_id == run.dag_id, dag.c.is_stale.is_(False))
+        .values(triggered=dag.c.triggered + 1)
+        .returning(*dag.c)
+    ).one_or_none()
+    if row is None:
+        raise errors.DagNotFound(run.dag_id, run.run_id, "", -1)
+    return row
+
+
+def _require_new(connection: Connection, run: NewRun) -> None:
+    is_same = [dag_run.c.run_id == run.run_id]
+    if run.logical_date is not None:
+        is_same.append(dag_run.c.logical_date == run.logical_date)
+    found = connection.execute(
+        select(dag_run.c.run_id, dag_run.c.logical_date).where(
+            dag_run.c.dag_id == run.dag_id, or_(*is_same)
+        )
+    ).all()
+    if found:
+        dates = [row.logical_date for row in found if row.logical_date is not None]
+        raise errors.RunExists(
+            run.dag_id,
+            run.run_id,
+            same_id=run.run_id in [row.run_id for row in found],
+            same_date=run.logical_date in dates,
+        )
+
+
+def _has_started(owner: Row[Any], run: NewRun) -> bool:
+    """Return whether the DAG has started at the run's date; an earlier run has no tasks."""
+    text = json.loads(owner.definition).get("start_date")
+    return not text or run.logical_date is None or run.logical_date >= parse_rfc3339(text)
+
+
+def _instances(
+    connection: Connection, run: NewRun, plan: Plan, now: datetime
+) -> Iterator[dict[str, Any]]:
+    """Yield the columns of the task instances of a new run."""
+    tasks = steps.tasks_of(connection, run.dag_id)
+    weights = task_graph.priority_weights(tasks)
+    by_id = {task["task_id"]: task for task in tasks}
+    for task_id, map_index in plan.instances:
+        task = by_id[task_id]
+        yield {
+            "dag_id": run.dag_id,
+            "task_id": task_id,
+            "run_id": run.run_id,
+            "map_index": map_index,
+            "id": clock.new_id(),
+            "state": None,
+            "try_number": 0,
+            "max_tries": int(task.get("retries", 0)),
+            "display_name": task.get("task_display_name"),
+            "pool": task.get("pool", "default_pool"),
+            "pool_slots": int(task.get("pool_slots", 1)),
+            "queue": task.get("queue", "default"),
+            "priority_weight": weights[task_id],
+            "operator": task.get("operator", "EmptyOperator"),
+            "operator_name": task.get("operator_name"),
+            "rendered_map_index": None if map_index < 0 else str(map_index),
+            "updated_at": now,
+        }
+
+
+def _record(run: NewRun, owner: Row[Any], columns: dict[str, Any]) -> DagRun:
+    shared = {name: getattr(owner, name) for name in ("display_name", "version_id", "created_at")}
+    fields = dict.fromkeys(DagRun._fields) | vars(run) | columns | shared
+    fields |= {"is_paused": owner.is_paused}
+    return DagRun._make(fields[name] for name in DagRun._fields)

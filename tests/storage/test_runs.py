@@ -1,0 +1,164 @@
+"""Triggered runs: their steps, their task instances and their entries, on every database."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from xcom_server.errors import DagNotFound, RunExists, RunIsRunning, RunNotFound
+from xcom_server.storage.models import XComKey
+from xcom_server.storage.queries import Filter
+from xcom_server.storage.runs import NewRun
+from xcom_server.storage.store import XComStore
+from xcom_server.storage.task_instances import TaskKey
+
+from tests.support.stores import MakeStore
+
+DATE = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def new_run(run_id: str = "r", **fields: Any) -> NewRun:
+    given: dict[str, Any] = {
+        "dag_id": "etl",
+        "run_id": run_id,
+        "logical_date": None,
+        "run_after": DATE,
+        "data_interval_start": None,
+        "data_interval_end": None,
+    }
+    return NewRun(**given | fields)
+
+
+@pytest.fixture
+def store(make_store: MakeStore) -> XComStore:
+    return make_store()
+
+
+def test_triggered_run_takes_a_step_with_each_read(store: XComStore) -> None:
+    triggered = store.runs.trigger(new_run(conf='{"a": 1}'))
+
+    reads = [store.runs.get("etl", "r") for _ in range(4)]
+
+    assert triggered.state == "queued"
+    assert [run.state for run in reads] == ["queued", "running", "success", "success"]
+    assert reads[0]._replace(step=None) == triggered._replace(step=None)
+    assert reads[3].start_date
+    assert reads[3].end_date
+    assert reads[3].duration == (reads[3].end_date - reads[3].start_date).total_seconds()
+
+
+def test_list_that_shows_a_run_takes_a_step(store: XComStore) -> None:
+    store.runs.trigger(new_run())
+    store.runs.trigger(new_run("s"))
+
+    pages = [store.runs.list(Filter.of("etl"), limit=9) for _ in range(3)]
+
+    assert [page.total_entries for page in pages] == [2, 2, 2]
+    assert [[run.state for run in page.entries] for page in pages] == [
+        ["queued", "queued"],
+        ["running", "running"],
+        ["success", "success"],
+    ]
+
+
+def test_task_instances_of_a_known_task_follow_their_run(store: XComStore) -> None:
+    store.create(XComKey("etl", "before", "extract", -1, "k"), "1")
+    store.runs.trigger(new_run())
+    key = TaskKey("etl", "r", "extract")
+
+    states = []
+    for _ in range(3):
+        states.append(store.task_instances.get(key).state)
+        store.runs.get("etl", "r")
+
+    assert states == [None, "running", "success"]
+    assert store.task_instances.list(Filter.of("etl", "r"), limit=9).total_entries == 1
+    assert store.task_instances.list(Filter.of("etl"), limit=9).total_entries == 2
+
+
+def test_run_with_the_same_id_or_date_is_refused(store: XComStore) -> None:
+    store.runs.trigger(new_run("r", logical_date=DATE))
+
+    with pytest.raises(RunExists) as same_date:
+        store.runs.trigger(new_run("s", logical_date=DATE))
+    with pytest.raises(RunExists) as same_id:
+        store.runs.trigger(new_run("r"))
+
+    assert (same_date.value.same_id, same_date.value.same_date) == (False, True)
+    assert (same_id.value.same_id, same_id.value.same_date) == (True, False)
+    assert store.runs.list(Filter.of(), limit=9).total_entries == 1
+
+
+def test_unknown_dag_is_refused_if_parents_are_required(make_store: MakeStore) -> None:
+    strict = make_store(require_parents=True)
+
+    with pytest.raises(DagNotFound):
+        strict.runs.trigger(new_run())
+
+
+def test_deleted_run_takes_its_entries_along(store: XComStore) -> None:
+    store.create(XComKey("etl", "r", "extract", -1, "k"), "1")
+    store.runs.delete("etl", "r", even_if_running=False)
+
+    assert store.list(Filter.of(), limit=9).total_entries == 0
+    assert store.task_instances.list(Filter.of(), limit=9).total_entries == 0
+    with pytest.raises(RunNotFound):
+        store.runs.get("etl", "r")
+
+
+def test_running_run_is_deleted_only_on_request(store: XComStore) -> None:
+    store.runs.trigger(new_run())
+    store.runs.get("etl", "r")
+
+    with pytest.raises(RunIsRunning):
+        store.runs.delete("etl", "r", even_if_running=False)
+    store.runs.delete("etl", "r", even_if_running=True)
+
+    assert store.runs.list(Filter.of("etl"), limit=9).total_entries == 0
+
+
+def test_cleared_run_starts_again_and_keeps_its_entries(store: XComStore) -> None:
+    store.create(XComKey("etl", "r", "extract", -1, "k"), "1")
+
+    run, cleared = store.runs.clear("etl", "r", restarting=True)
+
+    assert run.state == "queued"
+    assert [each.state for each in cleared] == [None]
+    assert store.list(Filter.of(), limit=9).total_entries == 1
+    assert [store.runs.get("etl", "r").state for _ in range(3)] == ["queued", "running", "success"]
+
+
+def test_state_of_a_run_can_be_set(store: XComStore) -> None:
+    store.create(XComKey("etl", "other", "extract", -1, "k"), "1")
+    store.runs.trigger(new_run())
+
+    failed = store.runs.set_state("etl", "r", "failed", {None: "skipped"})
+
+    assert failed.state == "failed"
+    assert store.task_instances.get(TaskKey("etl", "r", "extract")).state == "skipped"
+    assert store.runs.get("etl", "r").state == "failed"
+
+
+def test_paused_dag_takes_no_steps(store: XComStore) -> None:
+    store.runs.trigger(new_run())
+    assert store.dags.set_paused("etl", True).is_paused is True
+
+    assert [store.runs.get("etl", "r").state for _ in range(3)] == ["queued"] * 3
+
+    store.dags.set_paused("etl", False)
+    assert [store.runs.get("etl", "r").state for _ in range(3)] == ["queued", "running", "success"]
+
+
+def test_registered_dag_has_defaults(store: XComStore) -> None:
+    store.runs.trigger(new_run())
+
+    dag = store.dags.get("etl")
+
+    assert (dag.is_paused, dag.is_stale, dag.owner_names, dag.tag_names) == (
+        False,
+        False,
+        ["airflow"],
+        [],
+    )
+    assert json.loads(dag.definition) == {}
+    assert store.dags.list(Filter.of(), limit=9).total_entries == 1
