@@ -255,7 +255,9 @@ def test_body_errors_have_airflows_texts(body: Any, texts: list[tuple[str, str]]
         },
     }
 
-    errors = [(each.message, ".".join(map(str, each.path))) for each in body_errors(schema)(body)]
+    errors = [
+        (each.message, ".".join(map(str, each.path))) for each in body_errors(schema, {})(body)
+    ]
 
     assert errors == texts, (
         "Connexion or jsonschema words the errors of a body in another way, or checks formats:"

@@ -21,12 +21,13 @@ from connexion.lifecycle import ConnexionRequest
 from connexion.resolver import Resolution, Resolver
 from connexion.spec import OpenAPISpecification
 from flask import Flask, Response
+from jsonschema import FormatChecker
 from jsonschema.exceptions import ValidationError
 from jsonschema_rs import Draft4Validator
 from pydantic_core import from_json
 from werkzeug.routing import PathConverter
 
-from xcom_server.api.json_schema import compile_schema
+from xcom_server.api.json_schema import Formats, compile_schema
 
 Handlers = Mapping[str, Callable[..., Response]]  # by operationId
 Schema = dict[str, Any]  # a schema of OpenAPI 3.0, with every `$ref` resolved
@@ -138,8 +139,11 @@ class ResponseValidator:
     def check(self, response: Response) -> None:
         """Raise NonConformingResponseBody for a response that does not match its schema.
 
-        A response without a schema, by status code and media type, is not checked.
+        A response that is not JSON is not checked, nor is one without a schema, by status code and
+        media type.
         """
+        if not response.is_json:
+            return
         content_type = response.headers.get("Content-Type", "")
         validator = self._validator(response.status_code, content_type)
         if validator is None:
@@ -150,7 +154,7 @@ class ResponseValidator:
 
     def _compile(self, status: int, content_type: str) -> Draft4Validator | None:
         schema = self.operation.response_schema(str(status), content_type.partition(";")[0])
-        return compile_schema(schema, formats=True) if schema else None
+        return compile_schema(schema) if schema else None
 
 
 def _parse(body: bytes) -> Any:
@@ -178,7 +182,7 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
         validate_responses: bool,
     ) -> None:
         paths = {
-            re.sub(r"\{(\w+)\}$", r"<key:\1>", path): item  # the last segment is an XCom key
+            re.sub(r"\{((?:xcom_)?key)\}$", r"<key:\1>", path): item  # an XCom key, with slashes
             for path, item in document["paths"].items()
         }
         # Connexion would validate the document, which takes 50 ms at every start. That is not
@@ -249,9 +253,16 @@ class _HandlerResolver(Resolver):  # type: ignore[misc]
         return resolution
 
 
-def body_errors(schema: Schema) -> Callable[[Any], Iterator[ValidationError]]:
+def body_errors(schema: Schema, formats: Formats) -> Callable[[Any], Iterator[ValidationError]]:
     """Return a function that yields the errors of a body, with the same messages as Airflow 2.
 
-    Formats are not checked, because the installed packages decide which ones jsonschema supports.
+    Only `formats` are checked: jsonschema's own checks depend on the installed packages.
     """
-    return Draft4RequestValidator(schema).iter_errors  # type: ignore[no-any-return]
+    checker = FormatChecker(())
+    for name, is_valid in formats.items():
+        checker.checks(name)(_of_strings(is_valid))
+    return Draft4RequestValidator(schema, format_checker=checker).iter_errors  # type: ignore[no-any-return]
+
+
+def _of_strings(is_valid: Callable[[str], bool]) -> Callable[[object], bool]:
+    return lambda value: not isinstance(value, str) or is_valid(value)

@@ -1,23 +1,47 @@
 """Validators for the schemas of the OpenAPI documents, compiled by jsonschema-rs."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jsonschema_rs import Draft4Validator
 
+Formats = Mapping[str, Callable[[str], bool]]  # the names of formats and their checks
 
-def compile_schema(schema: dict[str, Any], *, formats: bool) -> Draft4Validator:
-    """Return a validator for a schema of OpenAPI 3.0 without `$ref`.
 
-    It checks `format` keywords only if `formats` is true.
+def compile_schema(schema: dict[str, Any]) -> Draft4Validator:
+    """Return a validator of responses for a schema of OpenAPI 3.0 without `$ref`.
+
+    It checks the formats of strings, such as `date-time`.
     """
-    return Draft4Validator(_without_nullable(schema), validate_formats=formats)
+    return Draft4Validator(_json_schema(schema), validate_formats=True)
 
 
-def _without_nullable(schema: Any) -> Any:
-    """Convert a schema of OpenAPI 3.0 to JSON Schema, which does not have `nullable`."""
+def compile_request_schema(schema: dict[str, Any], formats: Formats) -> Draft4Validator:
+    """Return a validator of request bodies, in which `readOnly` properties are not allowed.
+
+    It checks only these formats.
+    """
+    return Draft4Validator(
+        _json_schema(schema, read_only=False),
+        formats=dict(formats),
+        validate_formats=bool(formats),
+    )
+
+
+def _json_schema(schema: Any, *, read_only: bool = True) -> Any:
+    """Convert a schema of OpenAPI 3.0 to JSON Schema, which does not have `nullable`.
+
+    No value matches a schema with `readOnly`, unless `read_only` is true.
+    """
     if isinstance(schema, list):
-        return [_without_nullable(each) for each in schema]
+        return [_json_schema(each, read_only=read_only) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    inner = {name: _without_nullable(each) for name, each in schema.items() if name != "nullable"}
+    if schema.get("readOnly") is True and not read_only:
+        return {"not": {}}
+    inner = {
+        name: _json_schema(each, read_only=read_only)
+        for name, each in schema.items()
+        if name != "nullable"
+    }
     return {"anyOf": [{"type": "null"}, inner]} if schema.get("nullable") is True else inner

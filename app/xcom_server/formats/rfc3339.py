@@ -22,3 +22,22 @@ def parse_rfc3339(text: str) -> datetime:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except OverflowError:
         raise ValueError(f"{text[:100]!r} is outside the years 1 to 9999") from None
+
+
+def parse_date_time(text: str) -> datetime:
+    """Return a `date-time` of JSON Schema in UTC: like `parse_rfc3339`, but always with a `T`.
+
+    Raises ValueError as `parse_rfc3339` does.
+    """
+    if text[10:11] not in ("T", "t"):
+        raise ValueError(f"{text[:100]!r} has no T between date and time")
+    return parse_rfc3339(text)
+
+
+def is_date_time(text: str) -> bool:
+    """Return whether `parse_date_time` accepts the text."""
+    try:
+        parse_date_time(text)
+    except ValueError:
+        return False
+    return True
