@@ -8,8 +8,8 @@ from flask import Flask, Response, current_app, request
 
 from xcom_server.api import health, json_io, openapi, start_page
 from xcom_server.api.authorization import Access, OpenAccess
+from xcom_server.api.v1 import api as v1
 from xcom_server.api.v1 import errors as v1_errors
-from xcom_server.api.v1 import xcom as v1
 from xcom_server.api.v2 import errors as v2_errors
 from xcom_server.api.v2 import login, middleware
 from xcom_server.api.v2 import xcom as v2

@@ -6,18 +6,14 @@ docs/differences.md describes them.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
-from xcom_server.api import authorization, conditional, health, json_io
-from xcom_server.api.openapi import ApiVersion
+from xcom_server.api import conditional, json_io
 from xcom_server.api.serialization import compile_dump
-from xcom_server.api.v1 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
 from xcom_server.api.v1.schemas import XComCollectionItemSchema, XComSchema
-from xcom_server.api.v1.validation import CHECKS
 from xcom_server.errors import DateMismatch
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.observability import request_state
@@ -33,23 +29,8 @@ _dump = compile_dump(XComCollectionItemSchema())
 _DATES = {"timestamp": "timestamp", "run_date": "execution_date"}  # store -> v1
 
 
-def api_version(store: XComStore, settings: Settings, access: authorization.Access) -> ApiVersion:
-    """Return version 1 of the API with handlers that use `store`.
-
-    As in Airflow 2, requests are validated before their credentials are checked.
-    """
-    return ApiVersion(
-        name="v1",
-        airflow_version=AIRFLOW_VERSION,
-        checks=CHECKS,
-        handlers=XComApi(store, settings).operations(),
-        authorize=partial(authorization.authorize, access.authenticate_basic),
-        authorize_before_validation=False,
-    )
-
-
 class XComApi:
-    """The handlers of the operations in openapi/v1.yaml.
+    """The handlers of the operations on entries in openapi/v1.yaml.
 
     They return the documented responses. They raise ProblemException, marshmallow's ValidationError
     and the errors of the store, which the `errors` module converts to responses.
@@ -69,10 +50,6 @@ class XComApi:
             "updateXComEntry": self.create_entry,
             "updateXComValue": self.update_entry,
             "deleteXComValue": self.delete_entry,
-            "get_health": lambda: json_io.indented_json(health.health(self._store)),
-            "get_version": lambda: json_io.indented_json(
-                {"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION}
-            ),
         }
 
     def list_entries(
