@@ -10,9 +10,9 @@ from xcom_server.api import health, json_io, openapi, start_page
 from xcom_server.api.authorization import Access, OpenAccess
 from xcom_server.api.v1 import api as v1
 from xcom_server.api.v1 import errors as v1_errors
+from xcom_server.api.v2 import api as v2
 from xcom_server.api.v2 import errors as v2_errors
 from xcom_server.api.v2 import login, middleware
-from xcom_server.api.v2 import xcom as v2
 from xcom_server.errors import Unavailable
 from xcom_server.observability import logs, metrics
 from xcom_server.settings import Settings
@@ -63,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     versions = [api.api_version(store, settings, access) for api in (v1, v2)]
     for version in versions:
         openapi.mount(app, version, validate_responses=settings.validate_responses)
+    openapi.serve_at_root(app, "v2")
     login.mount(app, access)
     airflow_versions = {each.name: each.airflow_version for each in versions}
     health.mount(app, store, airflow_versions)

@@ -152,7 +152,7 @@ def test_only_v1_supports_head_and_options(client: FlaskClient) -> None:
     for path in (v1.entry("k"), v1.entries()):
         assert client.head(path).status_code == client.options(path).status_code == 200
     for path, methods in (
-        (v2.entries(), "GET, POST"),
+        (v2.entries(), "GET, PATCH, POST"),
         (v2.entry("k"), "DELETE, GET, PATCH"),
         ("/api/v2/version", "GET"),
         ("/auth/token", "POST"),

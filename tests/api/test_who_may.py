@@ -113,7 +113,10 @@ def test_only_listed_routes_need_no_credentials(guarded: FlaskClient) -> None:
         if not is_guarded(version, operation)
     }
     open_routes = documented | {
-        *((path, "GET") for path in ("/health", "/live", "/ready", "/version", "/metrics")),
+        *(
+            (path, "GET")
+            for path in ("/health", "/live", "/ready", "/version", "/metrics", "/openapi.json")
+        ),
         *(
             ("/auth/token" + end, method)
             for end, method in (("", "GET"), ("", "POST"), ("/cli", "POST"))

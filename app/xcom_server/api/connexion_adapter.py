@@ -89,8 +89,11 @@ class ParameterCheck(RequestCheck):
     """Checks the path and query parameters of an operation.
 
     `parameters` holds their definitions in the document, with every `$ref` resolved. `defaults`
-    maps the names of parameters to their default values.
+    maps the names of parameters to their default values. If `checks_types_of_path` is false, a path
+    with text in the place of an integer matches no route.
     """
+
+    checks_types_of_path = False
 
     def __init__(
         self, parameters: list[dict[str, Any]], api: "SpecApi", strict_validation: bool = False
@@ -181,10 +184,8 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
         *,
         validate_responses: bool,
     ) -> None:
-        paths = {
-            re.sub(r"\{((?:xcom_)?key)\}$", r"<key:\1>", path): item  # an XCom key, with slashes
-            for path, item in document["paths"].items()
-        }
+        any_text = getattr(checks.get("parameter"), "checks_types_of_path", False)
+        paths = {_rule(path, any_text): item for path, item in document["paths"].items()}
         # Connexion would validate the document, which takes 50 ms at every start. That is not
         # needed: the document ships with the server, and tests/contract validates it.
         openapi_schema = OpenAPISpecification.openapi_schema
@@ -222,6 +223,15 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
     ) -> Response:
         """Return the response of a handler unchanged: it is already a Flask response."""
         return response
+
+
+def _rule(path: str, any_text: bool) -> str:
+    """Return a path of the document with Flask's syntax for an XCom key, which may be any text.
+
+    If `any_text` is true, the other parameters get it too, and match any text without a slash.
+    """
+    rule = re.sub(r"\{((?:xcom_)?key)\}$", r"<key:\1>", path)
+    return re.sub(r"\{(\w+)\}", r"<\1>", rule) if any_text else rule
 
 
 class KeyConverter(PathConverter):

@@ -66,7 +66,7 @@ def mount(app: Flask, version: ApiVersion, *, validate_responses: bool) -> None:
             else _guarded(version.authorize, handler)
             for operation_id, handler in handlers.items()
         }
-    base_path = document.get("servers", [{"url": ""}])[0]["url"]
+    base_path = document["servers"][0]["url"].rstrip("/")
     api = SpecApi(
         document, base_path, handlers, version.checks, validate_responses=validate_responses
     )
@@ -80,6 +80,12 @@ def mount(app: Flask, version: ApiVersion, *, validate_responses: bool) -> None:
         )
     api.register(app, version.name)
     _serve(app, version.name, source, document)
+
+
+def serve_at_root(app: Flask, name: str) -> None:
+    """Serve the document with this name at `/openapi.json`, as Airflow 3 does with its own."""
+    document = _read(name)[1]
+    app.add_url_rule("/openapi.json", "openapi_json", lambda: json_io.indented_json(document))
 
 
 @functools.cache

@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from connexion.exceptions import BadRequestProblem
+from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import request as flask_request
-from pydantic_core import CoreSchema, SchemaValidator, ValidationError, core_schema
+from pydantic_core import SchemaValidator, ValidationError
 
 from xcom_server.api import json_io
 from xcom_server.api.connexion_adapter import BodyCheck, ParameterCheck, RequestError, SpecRequest
+from xcom_server.api.v2 import shapes
 from xcom_server.errors import ReservedKeys
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson, JsonObject, UnreadableJson
 from xcom_server.values.reserved import refuse_reserved
@@ -38,37 +39,60 @@ class ParameterValidator(ParameterCheck):
     If a parameter that is not an array is repeated, the last value is used.
     """
 
+    checks_types_of_path = True
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         in_order = sorted(
             self.parameters, key=lambda each: (each["in"] != "path", each.get("x-read-last", False))
         )
         self._validators = {
-            (each["in"], each["name"]): SchemaValidator(_schema(each["schema"]))
+            (each["in"], each["name"]): SchemaValidator(shapes.query_value(each["schema"]))
             for each in in_order
             if each["in"] != "header"
         }
-        self._arrays = {each["name"] for each in in_order if each["schema"]["type"] == "array"}
+        self._arrays = {each["name"] for each in in_order if each["schema"].get("type") == "array"}
+        self._required = [
+            each["name"] for each in in_order if each["in"] == "query" and each.get("required")
+        ]
+        self._checked_first = {
+            each["name"]: (each["x-checked-first"], each["schema"]["items"]["enum"])
+            for each in in_order
+            if "x-checked-first" in each
+        }
 
     def check(self, request: SpecRequest) -> None:
         """Store the values of all parameters, or their defaults, in the request's context.
 
         Raises InvalidRequest with the errors of the parameters, followed by those of the body.
+        Raises ProblemException if a parameter with `x-checked-first` is invalid, without the other
+        errors.
         """
         query = {
             name: texts if name in self._arrays else texts[-1]
             for name, texts in flask_request.args.lists()
         }
+        self._check_first(query)
         params: dict[str, dict[str, Any]] = {"path": request.path_params, "query": query}
         values: dict[str, Any] = {}
         errors: list[RequestError] = []
         for (place, name), validator in self._validators.items():
             if name in params[place]:
                 values[name] = validate(validator, params[place][name], (place, name), errors)
+            elif name in self._required:
+                errors.append(error_detail("missing", (place, name), "Field required", None))
         errors += request.errors
         if errors:
             raise InvalidRequest(errors)
         request.context.update(self.defaults | values)
+
+    def _check_first(self, query: dict[str, Any]) -> None:
+        for name, (label, names) in self._checked_first.items():
+            if not set(query.get(name, [])) <= set(names):
+                valid = ", ".join(each for each in names if each != "none")
+                raise ProblemException(
+                    422, detail=f"Invalid value for {label}. Valid values are {valid}"
+                )
 
 
 class BodyValidator(BodyCheck):
@@ -76,18 +100,19 @@ class BodyValidator(BodyCheck):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._validator = SchemaValidator(_model(self.schema))
+        self._validator = SchemaValidator(shapes.model(self.schema))
         self._fields = list(self.schema["properties"])
 
     def _sort_key(self, error: RequestError) -> int:
         """Return the position of the error's field in the document; unknown fields come last."""
-        field = error["loc"][-1]
+        field = error["loc"][1] if len(error["loc"]) > 1 else ""
         return self._fields.index(str(field)) if field in self._fields else len(self._fields)
 
     def check(self, request: SpecRequest) -> None:
         """Store the body in the request's context as `body`, or its errors in `request.errors`.
 
-        Raises the errors of `json_or_text`.
+        An optional field without a default is only in `body` if the request has it. Raises the
+        errors of `json_or_text`.
         """
         errors: list[RequestError] = []
         body = json_or_text()
@@ -95,9 +120,12 @@ class BodyValidator(BodyCheck):
             errors.append(missing_body())
         else:
             fields = validate(self._validator, body, (_BODY,), errors)
-            errors += _value_errors(body)
+            if "value" in self._fields:
+                errors += _value_errors(body)
             if not errors:
-                body.update(fields[0])
+                body.update(
+                    (name, each) for name, each in fields[0].items() if each is not shapes.ABSENT
+                )
                 request.context[_BODY] = body
         request.errors = sorted(errors, key=self._sort_key)
 
@@ -136,7 +164,11 @@ def validate(
     except ValidationError as error:
         errors += [
             error_detail(
-                each["type"], (*loc, *each["loc"]), each["msg"], each["input"], each.get("ctx")
+                each["type"],
+                (*loc, *each["loc"]),
+                each["msg"],
+                each["input"],
+                {"error": {}} if each["type"] == "value_error" else each.get("ctx"),
             )
             for each in error.errors(include_url=False)[:MAX_ERRORS]
         ]
@@ -200,33 +232,3 @@ def _value_error(body: JsonObject, reason: str) -> RequestError:
     return error_detail(
         "value_error", [_BODY, "value"], f"Value error, {reason}", body["value"], {"error": {}}
     )
-
-
-def _schema(shape: dict[str, Any]) -> CoreSchema:
-    match shape:
-        case {"type": "integer"}:
-            return core_schema.int_schema(ge=shape.get("minimum"), le=shape.get("maximum"))
-        case {"type": "boolean"}:
-            return core_schema.bool_schema()
-        case {"type": "string", "format": "date-time"}:
-            return core_schema.datetime_schema(tz_constraint="aware")
-        case {"type": "string"}:
-            return core_schema.str_schema(
-                min_length=shape.get("minLength"),
-                max_length=shape.get("maxLength"),
-                pattern=shape.get("pattern"),
-            )
-        case {"type": "array"}:
-            # The handler validates the items.
-            return core_schema.list_schema(core_schema.str_schema())
-    return core_schema.any_schema()
-
-
-def _model(shape: dict[str, Any]) -> CoreSchema:
-    fields = {}
-    for name, each in shape["properties"].items():
-        schema = _schema(each)
-        if name not in shape["required"]:
-            schema = core_schema.with_default_schema(schema, default=each["default"])
-        fields[name] = core_schema.model_field(schema)
-    return core_schema.model_fields_schema(fields, extra_behavior="forbid", from_attributes=True)

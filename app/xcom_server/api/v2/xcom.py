@@ -7,12 +7,10 @@ from typing import Any
 
 from flask import Response
 
-from xcom_server.api import authorization, conditional, health, json_io
-from xcom_server.api.openapi import ApiVersion
+from xcom_server.api import conditional, health, json_io
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v2 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION, filters
 from xcom_server.api.v2.schemas import XComResponseSchema
-from xcom_server.api.v2.validation import CHECKS, refuse_malformed_body
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
@@ -22,27 +20,6 @@ from xcom_server.storage.store import XComStore
 from xcom_server.values import decode
 
 _dump = compile_dump(XComResponseSchema())
-
-
-def api_version(store: XComStore, settings: Settings, access: authorization.Access) -> ApiVersion:
-    """Return version 2 of the API with handlers that use `store`.
-
-    As in Airflow 3, a body that is not JSON is rejected first, then credentials are checked, and
-    then the request is validated.
-    """
-
-    def authorize() -> None:
-        refuse_malformed_body()
-        authorization.authorize(access.authenticate_bearer)
-
-    return ApiVersion(
-        name="v2",
-        airflow_version=AIRFLOW_VERSION,
-        checks=CHECKS,
-        handlers=XComApi(store, settings).operations(),
-        authorize=authorize,
-        authorize_before_validation=True,
-    )
 
 
 class XComApi:
