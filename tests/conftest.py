@@ -11,14 +11,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 from xcom_server.auth import passwords
-from xcom_server.auth.passwords import hash_password
-from xcom_server.auth.users import Role, User, write
 from xcom_server.factory import create_app
 from xcom_server.settings import Settings
 
 from tests.support.databases import clear, emptied
 from tests.support.live_server import LiveServer
 from tests.support.passwords import CHEAP
+from tests.support.users import write_role_users
 
 pytest_plugins = ["tests.support.ids", "tests.support.report"]
 
@@ -110,11 +109,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 @pytest.fixture(scope="session")
 def users_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a file with a user for each role, whose password is their name, and `pub`."""
-    path = tmp_path_factory.mktemp("users") / "users.json"
-    users = [User(role, role, hash_password(role)) for role in Role]
-    users.append(User("pub", Role.PUBLIC, hash_password("pub")))
-    write(path, {user.name: user for user in users})
-    return path
+    return write_role_users(tmp_path_factory.mktemp("users") / "users.json")
 
 
 @pytest.fixture(scope="session")

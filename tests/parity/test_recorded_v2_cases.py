@@ -1,9 +1,7 @@
 """Responses equal those of a real Airflow 3.3.2, except for rows of docs/differences.md."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 from xcom_server.auth.users import Role
@@ -38,19 +36,11 @@ def answers(url: str, folder: Path, users_file: Path, cases: list[recorded.Case]
         XCOM_REQUIRE_PARENTS="true",
         XCOM_VALIDATE_RESPONSES="true",
     ) as server:
-        tokens = {str(role): token(server, role) for role in Role}
+        tokens = {str(role): recorded_v2.token(server.url, role) for role in Role}
         return {
             case["id"]: recorded.send(server.port, recorded_v2.with_tokens(case, tokens))
             for case in cases
         }
-
-
-def token(server: LiveServer, name: str) -> str:
-    body = json.dumps({"username": name, "password": name}).encode()
-    request = Request(f"{server.url}/auth/token", body, {"Content-Type": "application/json"})
-    with urlopen(request) as answer:
-        found: str = json.load(answer)["access_token"]
-    return found
 
 
 @pytest.fixture(
