@@ -24,7 +24,7 @@ def _names(text: str) -> list[str]:
 
 # Fields with the same name and meaning in Airflow's API and in seed files.
 _DAG = _names(
-    "dag_id dag_display_name description is_paused is_stale owners timetable_description fileloc"
+    "dag_id dag_display_name description is_paused is_stale timetable_description fileloc"
     " relative_fileloc max_active_tasks max_active_runs last_parsed_time last_parse_duration"
     " next_dagrun_data_interval_start next_dagrun_data_interval_end"
 )
@@ -38,7 +38,7 @@ _TASK = _names(
 )
 _RUN = _names(
     "dag_id logical_date queued_at start_date end_date data_interval_start data_interval_end"
-    " run_after last_scheduling_decision run_type state external_trigger triggered_by"
+    " run_after last_scheduling_decision state triggered_by"
     " triggering_user_name conf note"
 )
 _INSTANCE = _names(
@@ -63,24 +63,31 @@ def convert(seed: Row) -> Row:
         instances.setdefault((each["api"]["dag_id"], each["api"]["dag_run_id"]), []).append(each)
     of_task = _children(seed)
     return {
-        "dags": [_dag(dag, seed["task_instances"]) for dag in seed["dags"]],
+        "dags": [_dag(dag, seed) for dag in seed["dags"]],
         "dag_runs": [
             _run(run) | {"task_instances": [_instance(each, of_task) for each in found]}
             for run in sorted(seed["dag_runs"], key=lambda run: run["db"]["id"])
             for found in [instances.get((run["api"]["dag_id"], run["api"]["dag_run_id"]), [])]
         ],
-        "entries": [_given(entry, entry) for entry in seed["xcoms"]],
+        "entries": [_without(entry, "dag_result") for entry in seed["xcoms"]],
     }
 
 
-def _dag(dag: Row, instances: list[Row]) -> Row:
+def _dag(dag: Row, seed: Row) -> Row:
     api, details = dag["api"], dag["details"]
+    instances = seed["task_instances"]
     of_dag = [each for each in instances if each["api"]["dag_id"] == dag["dag_id"]]
+    results = {
+        entry["task_id"]
+        for entry in seed["xcoms"]
+        if entry["dag_id"] == dag["dag_id"] and entry.get("dag_result")
+    }
     version = details.get("latest_dag_version") or {}
     return {
         **_picked(api, _DAG),
         **_picked(details, _DETAILS),
         "is_stale": api["is_stale"] if "is_stale" in api else not api["is_active"],
+        "owners": [owner.strip() for owner in api["owners"]],
         "tags": [tag["name"] for tag in api["tags"]],
         "schedule": _schedule(api, details),
         "schedule_timezone": TIME_ZONES.get(dag["dag_id"], "UTC"),
@@ -91,7 +98,7 @@ def _dag(dag: Row, instances: list[Row]) -> Row:
             "next_dagrun_create_after", api.get("next_dagrun_run_after")
         ),
         **{f"version_{name}": version[name] for name in ("id", "created_at") if name in version},
-        "tasks": [_task(task, of_dag) for task in _in_order(dag["tasks"], of_dag)],
+        "tasks": [_task(task, of_dag, results) for task in _in_order(dag["tasks"], of_dag)],
         "script": {"states": ["queued"]},
     }
 
@@ -140,7 +147,7 @@ def _in_order(tasks: list[Row], of_dag: list[Row]) -> list[Row]:
     )
 
 
-def _task(task: Row, of_dag: list[Row]) -> Row:
+def _task(task: Row, of_dag: list[Row], results: set[str]) -> Row:
     return {
         **_picked(task, _TASK),
         "operator": task["class_ref"]["class_name"],
@@ -152,6 +159,7 @@ def _task(task: Row, of_dag: list[Row]) -> Row:
         "execution_timeout": _delta(task["execution_timeout"]),
         "params": _params(task["params"]),
         "mapped": _indexes(task["task_id"], of_dag) or None,
+        "dag_result": task["task_id"] in results,
     }
 
 
@@ -168,6 +176,7 @@ def _run(run: Row) -> Row:
         "queued_at": _time(db["queued_at"]),
         "updated_at": _time(db["updated_at"]),
         **_picked(api, _RUN),
+        "run_type": api["run_type"].replace("dataset_triggered", "asset_triggered"),
     }
 
 
@@ -214,8 +223,8 @@ def _time(stored: str | None) -> str | None:
     return stored and f"{stored.replace(' ', 'T')}Z"
 
 
-def _given(row: Row, fields: Row) -> Row:
-    return {name: row[name] for name in fields}
+def _without(row: Row, *names: str) -> Row:
+    return {name: value for name, value in row.items() if name not in names}
 
 
 def _picked(row: Row, names: list[str]) -> Row:

@@ -37,7 +37,7 @@ def main() -> int:
                 continue
             found = replay.differences(case, answer)
             how = replay.outcome(case, found, answer, rows.get(case["id"]))
-            counts[case["id"].split("-")[0], how] += 1
+            counts[replay.family(case), how] += 1
             if how == replay.DIFFERS:
                 _print(case, answer, found, options.lines)
         if options.log:

@@ -101,6 +101,11 @@ def outcome(case: Case, found: Sequence[str], answer: Answer, row: str | None) -
     return WITH_A_ROW if found and in_row else DIFFERS
 
 
+def family(case: Case) -> str:
+    """Return the family of a case: the first word of its id."""
+    return str(case["id"]).partition("-")[0]
+
+
 def differences(case: Case, answer: Answer) -> list[str]:
     """Return how a response differs from its recording; nothing for one that is held out."""
     return [] if case["response"] is None else neighbours.differences(case, answer)
