@@ -3,17 +3,21 @@
 import io
 import json
 import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
 from xcom_server import seed_file
 from xcom_server.errors import SchemaMismatch
 from xcom_server.settings import Settings
+from xcom_server.storage.dags import SeedDag
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import SeedEntry
 from xcom_server.storage.opening import connected_backend, connected_store
+from xcom_server.storage.runs import SeedRun
 from xcom_server.storage.sql import schema
 from xcom_server.storage.store import SeedRow, XComStore
 
@@ -69,7 +73,7 @@ def check() -> None:
 @click.command("seed")
 @click.argument("files", nargs=-1, required=True, type=click.File(encoding="utf-8"))
 def seed_command(files: tuple[TextIO, ...]) -> None:
-    """Load entries or DAG runs from JSON FILES.
+    """Load DAGs, DAG runs or entries from JSON FILES.
 
     All files are loaded in one transaction. Use - for standard input.
     """
@@ -78,28 +82,53 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
         shown = sys.stderr if len(rows) > MANY_ENTRIES else io.StringIO()
         with click.progressbar(length=len(rows), label="Seeding", show_pos=True, file=shown) as bar:
             store.load(rows, bar.update)
-    entries = sum(isinstance(row, SeedEntry) for row in rows)
-    runs = len(rows) - entries
-    click.echo(
-        f"Seeded {entries} {'entry' if entries == 1 else 'entries'} and {runs} DAG"
-        f" {'run' if runs == 1 else 'runs'}."
-    )
+    click.echo(f"Seeded {_counted(rows)}.")
+
+
+def _counted(rows: Sequence[SeedRow]) -> str:
+    """Return how many rows of each kind there are, in words; DAGs only if there are any."""
+    counts = Counter(type(row) for row in rows)
+    entries = _plural(counts[SeedEntry], "entry", "entries")
+    runs = _plural(counts[SeedRun], "DAG run", "DAG runs")
+    dags = f"{_plural(counts[SeedDag], 'DAG', 'DAGs')}, " if counts[SeedDag] else ""
+    return f"{dags}{entries} and {runs}"
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 @click.command()
 @click.option("--dag-runs", is_flag=True, help="Export DAG runs and task instances instead.")
-def export(dag_runs: bool) -> None:
+@click.option("--all", "everything", is_flag=True, help="Export DAGs, DAG runs and entries.")
+def export(dag_runs: bool, everything: bool) -> None:
     """Write all entries to standard output, in the format of `seed`."""
     with _store() as store:
-        rows = (
-            map(seed_file.run_as_row, store.export_runs())
-            if dag_runs
-            else map(seed_file.entry_as_row, store.export_entries())
-        )
-        click.echo('{"dag_runs": [' if dag_runs else "[", nl=False)
-        for number, row in enumerate(rows):
-            click.echo((",\n" if number else "\n") + json.dumps(row), nl=False)
-        click.echo("\n]}" if dag_runs else "\n]")
+        entries = map(seed_file.entry_as_row, store.export_entries())
+        runs = map(seed_file.run_as_row, store.export_runs())
+        dags = map(seed_file.dag_as_row, store.export_dags())
+        if everything:
+            _write_object({"dags": dags, "dag_runs": runs, "entries": entries})
+        elif dag_runs:
+            _write_object({"dag_runs": runs})
+        else:
+            _write_list(entries)
+            click.echo()
+
+
+def _write_object(lists: Mapping[str, Iterable[dict[str, Any]]]) -> None:
+    for number, (name, rows) in enumerate(lists.items()):
+        click.echo(f'{", " if number else "{"}"{name}": ', nl=False)
+        _write_list(rows)
+    click.echo("}")
+
+
+def _write_list(rows: Iterable[dict[str, Any]]) -> None:
+    """Write a JSON list with a row a line."""
+    click.echo("[", nl=False)
+    for number, row in enumerate(rows):
+        click.echo((",\n" if number else "\n") + json.dumps(row), nl=False)
+    click.echo("\n]", nl=False)
 
 
 def _read(file: TextIO) -> list[SeedRow]:

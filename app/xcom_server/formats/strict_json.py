@@ -6,6 +6,7 @@ rejects them, because all clients must read the same value from an entry.
 
 import json
 import math
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -62,16 +63,7 @@ class JsonObject(dict[str, Any]):
 
     @cached_property
     def _raw_members(self) -> dict[str, str]:
-        members = {}
-        position = self.text.index("{")
-        while self.text[position] != "}":  # otherwise it is the `{` or `,` before a member
-            start = _skip_whitespace(self.text, position + 1)
-            key, colon = _LENIENT.raw_decode(self.text, start)
-            start = _skip_whitespace(self.text, _skip_whitespace(self.text, colon) + 1)
-            _, end = _LENIENT.raw_decode(self.text, start)
-            members[key] = self.text[start:end]
-            position = _skip_whitespace(self.text, end)
-        return members
+        return dict(_members(self.text))
 
 
 def loads(text: str, max_depth: int = MAX_DEPTH, *, duplicate_keys: bool = False) -> Any:
@@ -121,6 +113,31 @@ def split_array(text: str) -> list[str]:
     if _skip_whitespace(text, position + 1) < len(text):
         raise InvalidJson("extra data after the array")
     return elements
+
+
+def split_object(text: str) -> dict[str, str]:
+    """Return the source text of each member of a JSON object.
+
+    Values may be ambiguous JSON.  Raises InvalidJson if the text is not an object, and DuplicateKey
+    if a key is there twice.
+    """
+    if not isinstance(_decode(_LENIENT, text, MAX_DEPTH), dict):
+        raise InvalidJson("not an object")
+    return _unique_keys([*_members(text)])
+
+
+def _members(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the key and the source text of each member of a valid JSON object."""
+    position = text.index("{")
+    while text[position] != "}":  # otherwise it is the `{` or `,` before a member
+        start = _skip_whitespace(text, position + 1)
+        if text[start] == "}":
+            return
+        key, colon = _LENIENT.raw_decode(text, start)
+        start = _skip_whitespace(text, _skip_whitespace(text, colon) + 1)
+        _, end = _LENIENT.raw_decode(text, start)
+        yield key, text[start:end]
+        position = _skip_whitespace(text, end)
 
 
 def _decode(decoder: json.JSONDecoder, text: str, max_depth: int) -> Any:

@@ -92,8 +92,14 @@ class XComStore(Protocol):
     def export_entries(self) -> Iterator[XComEntry]:
         """Yield every entry, ordered like a list."""
 
+    def export_dags(self) -> Iterator[SeedDag]:
+        """Yield every DAG, ordered by id."""
+
     def export_runs(self) -> Iterator[SeedRun]:
-        """Yield every DAG run with its task instances."""
+        """Yield every DAG run with its task instances, in the order of insertion.
+
+        The fields of a row are those that loading it would not set anyway.
+        """
 
     def check(self) -> None:
         """Raise Unavailable unless the store can be read."""

@@ -1,7 +1,7 @@
 """A backend: everything that differs between SQL databases, in one object."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,16 +88,28 @@ class Backend(ABC):
         statement = self.insert(table).on_conflict_do_nothing().returning(literal(1))
         return connection.execute(statement.values(row)).first() is not None
 
-    def upsert(self, connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-        """Insert rows; update the existing rows with the same primary keys."""
+    def upsert(
+        self,
+        connection: Connection,
+        table: Table,
+        rows: list[dict[str, Any]],
+        columns: Collection[str] | None = None,
+    ) -> None:
+        """Insert rows; update the existing rows with the same primary keys.
+
+        `columns` are the columns to update in an existing row, None for all.
+        """
         statement = self.insert(table)
-        others = {
+        changed = {
             column.key: statement.excluded[column.key]
             for column in table.columns
-            if not column.primary_key
+            if not column.primary_key and (columns is None or column.key in columns)
         }
+        key = list(table.primary_key)
         connection.execute(
-            statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others),
+            statement.on_conflict_do_update(index_elements=key, set_=changed)
+            if changed
+            else statement.on_conflict_do_nothing(index_elements=key),
             rows,
         )
 

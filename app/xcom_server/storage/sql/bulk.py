@@ -1,35 +1,25 @@
-"""Bulk loading of entries and DAG runs in one transaction, for `xcom-server seed`."""
+"""Bulk loading of seed files in one transaction, for `xcom-server seed`."""
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
+from datetime import datetime
+from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
+from xcom_server import clock
 from xcom_server.errors import NameTooLong, SeedConflict
+from xcom_server.storage.dags import SeedDag
 from xcom_server.storage.database.backend import Backend
-from xcom_server.storage.models import RunDates, SeedEntry, XComEntry, XComKey
+from xcom_server.storage.models import RunDates, SeedEntry, XComKey
 from xcom_server.storage.runs import SeedRun
-from xcom_server.storage.sql import parents, statements, tables
+from xcom_server.storage.sql import bulk_runs, dag_rows, parents, statements, tables
 from xcom_server.storage.store import SeedRow
 
 CHUNK = 1000  # the number of rows that are processed at a time
 
-# All entries with the columns of XComEntry, all DAG runs, and the task instances of one DAG run.
-ENTRIES = (
-    select(*map(tables.column_of, [field.name for field in fields(XComEntry)]))
-    .join(tables.dag_run, tables.OF_ENTRY)
-    .order_by(*tables.xcom.primary_key)
-)
-RUNS = select(tables.dag_run).order_by(*tables.dag_run.primary_key)
-INSTANCES = (
-    select(tables.task_instance.c.task_id, tables.task_instance.c.map_index)
-    .where(
-        tables.task_instance.c.dag_id == bindparam("dag_id"),
-        tables.task_instance.c.run_id == bindparam("run_id"),
-    )
-    .order_by(*tables.task_instance.primary_key)
-)
 _TIMESTAMP = select(tables.xcom.c.timestamp).where(
     *statements.equal_to_parameters(tables.KEY_COLUMNS)
 )
@@ -48,6 +38,7 @@ def load(
         chunk = rows[start : start + CHUNK]
         loader.store(chunk)
         advance(len(chunk))
+    loader.finish()
 
 
 class _Loader:
@@ -56,47 +47,64 @@ class _Loader:
     def __init__(self, backend: Backend, connection: Connection) -> None:
         self._backend = backend
         self._connection = connection
-        self._now = datetime.now(UTC)
-        self._places: dict[XComKey, str] = {}
+        self._now = clock.now()
+        self._places: dict[XComKey | str, str] = {}
         self._logical_dates: dict[XComKey, datetime | None] = {}
+        self._runs = bulk_runs.RunLoader(backend, connection, self._now)
 
     def store(self, rows: Sequence[SeedRow]) -> None:
-        for row in rows:
-            if isinstance(row, SeedRun):
-                self._register_run(row)
-            elif isinstance(row, SeedEntry):
-                self._register_entry(row)
-        if entries := [row for row in rows if isinstance(row, SeedEntry)]:
+        """Store rows in their order."""
+        for _, group in groupby(rows, key=type):
+            same = [*group]
+            self._store_dags([row for row in same if isinstance(row, SeedDag)])
+            self._runs.store([row for row in same if isinstance(row, SeedRun)])
+            self._store_entries([row for row in same if isinstance(row, SeedEntry)])
+
+    def finish(self) -> None:
+        """Complete the rows of the DAGs."""
+        self._runs.finish()
+
+    def _store_dags(self, dags: Sequence[SeedDag]) -> None:
+        """Upsert DAGs; the fields of a row replace stored ones."""
+        for row in dags:
+            self._refuse_duplicate(row.place, row.dag_id)
+            dag_rows.register(self._backend, self._connection, row.dag_id)
+            fields: dict[str, Any] = {**row.fields}
+            if row.definition:
+                stored = dag_rows.definition(self._connection, row.dag_id)
+                fields["definition"] = json.dumps(stored | row.definition, ensure_ascii=False)
+            if row.script is not None:
+                fields["script"] = row.script
+            if fields:
+                self._connection.execute(
+                    tables.dag.update().where(tables.dag.c.dag_id == row.dag_id).values(fields)
+                )
+
+    def _store_entries(self, entries: Sequence[SeedEntry]) -> None:
+        for row in entries:
+            self._register(row)
+        if entries:
             self._replace(entries)
 
-    def _register_run(self, run: SeedRun) -> None:
-        dates = parents.get_or_create_run(
-            self._backend,
-            self._connection,
-            run.dag_id,
-            run.run_id,
-            RunDates(run.logical_date, run.run_after),
-        )
-        _require_same_date(run, dates.logical_date)
-        for each in run.task_instances:
-            key = XComKey(run.dag_id, run.run_id, each.task_id, each.map_index, "")
-            self._register(key, self._now)
-
-    def _register_entry(self, row: SeedEntry) -> None:
-        first = self._places.setdefault(row.key, row.place)
-        if first != row.place:
-            raise SeedConflict(f"{row.place}: duplicate of {first}")
+    def _register(self, row: SeedEntry) -> None:
+        """Register the DAG run and the task instance of an entry."""
+        self._refuse_duplicate(row.place, row.key)
         try:
             statements.require_indexable(row.key)
         except NameTooLong as error:
             raise SeedConflict(f"{row.place}: {error}") from None
         instance = replace(row.key, key="")
         if instance not in self._logical_dates:
-            dates = self._register(row.key, row.logical_date or self._now)
+            dates = self._dates(row.key, row.logical_date or self._now)
             self._logical_dates[instance] = dates.logical_date
-        _require_same_date(row, self._logical_dates[instance])
+        bulk_runs.require_same_date(row, self._logical_dates[instance])
 
-    def _register(self, key: XComKey, default: datetime) -> RunDates:
+    def _refuse_duplicate(self, place: str, key: XComKey | str) -> None:
+        first = self._places.setdefault(key, place)
+        if first != place:
+            raise SeedConflict(f"{place}: duplicate of {first}")
+
+    def _dates(self, key: XComKey, default: datetime) -> RunDates:
         return parents.get_or_create(self._backend, self._connection, key, default)
 
     def _replace(self, entries: Sequence[SeedEntry]) -> None:
@@ -117,9 +125,3 @@ class _Loader:
 
     def _stored_timestamp(self, key: XComKey) -> datetime | None:
         return self._connection.execute(_TIMESTAMP, asdict(key)).scalar()
-
-
-def _require_same_date(row: SeedRun | SeedEntry, stored: datetime | None) -> None:
-    if row.logical_date not in (None, stored):
-        date = stored.isoformat() if stored else None
-        raise SeedConflict(f"{row.place}: logical_date differs from that of its DAG run, {date}")

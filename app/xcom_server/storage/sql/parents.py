@@ -12,13 +12,11 @@ from xcom_server.formats.rfc3339 import parse_rfc3339
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import MAX_ID_LENGTH, RunDates, XComKey
 from xcom_server.storage.queries import WILDCARD
-from xcom_server.storage.sql import dag_rows
+from xcom_server.storage.sql import dag_rows, defaults
 from xcom_server.storage.sql.tables import RUN_DATES, dag, dag_run, task_instance
 
 # scheduled__2024-01-01T00:00:00+00:00, or manual__… with the random suffix of Airflow 3
 _DATED_RUN_ID = re.compile(r".+?__(?P<date>\d{4}-\d{2}-\d{2}T[^_]+)(_\w+)?", re.ASCII)
-
-_RUN_TYPES = ("scheduled", "backfill", "asset_triggered")
 
 _FIND_RUN = select(*RUN_DATES).where(
     dag_run.c.dag_id == bindparam("dag_id"), dag_run.c.run_id == bindparam("run_id")
@@ -91,21 +89,10 @@ def get_or_create(
         if row is not None
         else _insert_run(backend, connection, key.dag_id, key.run_id, RunDates(date, date))
     )
-    instance = {**_instance(key), **_finished_at(dates.run_after)}
+    instance = {**_instance(key), **defaults.of_instance(key.map_index, dates.run_after, {})}
     if not backend.insert_or_ignore(connection, task_instance, instance):
         dag_rows.count(connection, key.dag_id, task_instances=-1)
     return dates
-
-
-def get_or_create_run(
-    backend: Backend, connection: Connection, dag_id: str, run_id: str, dates: RunDates
-) -> RunDates:
-    """Register a DAG and a run with these dates if unknown; return the stored dates."""
-    row = connection.execute(_FIND_RUN, {"dag_id": dag_id, "run_id": run_id}).one_or_none()
-    if row is not None:
-        return RunDates(*row)
-    dag_rows.register(backend, connection, dag_id, runs=1)
-    return _insert_run(backend, connection, dag_id, run_id, dates)
 
 
 def _insert_run(
@@ -113,32 +100,10 @@ def _insert_run(
 ) -> RunDates:
     """Store a run that the DAG's row already counts, unless it exists; return the stored dates."""
     run = {"dag_id": dag_id, "run_id": run_id}
-    if backend.insert_or_ignore(connection, dag_run, {**run, **_successful_run(run_id, dates)}):
+    if backend.insert_or_ignore(connection, dag_run, {**run, **defaults.of_run(run_id, dates, {})}):
         return dates
     dag_rows.count(connection, dag_id, runs=-1)
     return RunDates(*connection.execute(_FIND_RUN, run).one())
-
-
-def _successful_run(run_id: str, dates: RunDates) -> dict[str, Any]:
-    """Return the columns of a run that was not triggered here."""
-    return {
-        **dates._asdict(),
-        "run_type": run_type(run_id),
-        "data_interval_start": dates.logical_date,
-        "data_interval_end": dates.logical_date,
-        "queued_at": dates.run_after,
-        **_finished_at(dates.run_after),
-    }
-
-
-def _finished_at(date: datetime) -> dict[str, Any]:
-    return {"start_date": date, "end_date": date, "duration": 0.0, "updated_at": date}
-
-
-def run_type(run_id: str) -> str:
-    """Return the type of a run by the prefix of its id, with the names of Airflow 3."""
-    prefix = run_id.partition("__")[0].replace("dataset_triggered", "asset_triggered")
-    return prefix if prefix in _RUN_TYPES else "manual"
 
 
 def _parents(connection: Connection, key: XComKey) -> Any:

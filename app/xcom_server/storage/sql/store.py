@@ -4,23 +4,34 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from xcom_server import errors
 from xcom_server.storage import models, queries
+from xcom_server.storage.dags import SeedDag
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.runs import SeedRun
-from xcom_server.storage.sql import bulk, listing, pages, parents, resources, schema, statements
+from xcom_server.storage.sql import (
+    bulk,
+    exports,
+    listing,
+    pages,
+    parents,
+    resources,
+    schema,
+    statements,
+)
 from xcom_server.storage.sql.dags import SqlDagStore
 from xcom_server.storage.sql.instances import SqlTaskInstanceStore
 from xcom_server.storage.sql.runs import SqlRunStore
 from xcom_server.storage.sql.tables import KEY_COLUMNS, xcom
 from xcom_server.storage.store import Observer, SeedRow, XComStore
-from xcom_server.storage.task_instances import SeedTaskInstance
 from xcom_server.values.reserved import refuse_reserved
+
+_Exported = TypeVar("_Exported")
 
 
 class SqlXComStore(XComStore):
@@ -167,27 +178,20 @@ class SqlXComStore(XComStore):
         )
 
     def export_entries(self) -> Iterator[models.XComEntry]:
-        """Yield every entry."""
-        with self._executor.unavailable_on_fault(), self._backend.engine.connect() as connection:
-            for row in connection.execution_options(yield_per=bulk.CHUNK).execute(bulk.ENTRIES):
-                yield models.XComEntry(*row)
+        """Yield every entry, ordered like a list."""
+        return self._export(exports.entries)
+
+    def export_dags(self) -> Iterator[SeedDag]:
+        """Yield every DAG, ordered by id."""
+        return self._export(exports.dags)
 
     def export_runs(self) -> Iterator[SeedRun]:
-        """Yield every DAG run with its task instances."""
+        """Yield every DAG run with its task instances, in the order of insertion."""
+        return self._export(exports.runs)
+
+    def _export(self, rows: Callable[[Connection], Iterator[_Exported]]) -> Iterator[_Exported]:
         with self._executor.unavailable_on_fault(), self._backend.engine.connect() as connection:
-            for run in connection.execute(bulk.RUNS).all():
-                instances = connection.execute(
-                    bulk.INSTANCES, {"dag_id": run.dag_id, "run_id": run.run_id}
-                )
-                yield SeedRun(
-                    "",
-                    run.dag_id,
-                    run.run_id,
-                    run.logical_date,
-                    run.run_after,
-                    [SeedTaskInstance(row.task_id, row.map_index) for row in instances],
-                    {},
-                )
+            yield from rows(connection)
 
     def check(self) -> None:
         """Read the tables."""
