@@ -26,6 +26,7 @@ BOOLEANS = {
     "off": False,
 }
 
+PATTERNS = ("allowed_run_id_pattern",)
 CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
 
 _ALIASES = {"port": ("bind",), "host": ("bind",), "address": ("bind",)}  # for the hint only
@@ -75,6 +76,11 @@ class Settings:
     fallback_page_limit: int = _setting(
         100,
         "Number of entries on a page in v1 for `limit=0`, as Airflow's [api] fallback_page_limit.",
+    )
+    allowed_run_id_pattern: str = _setting(
+        "^[A-Za-z0-9_.~:+-]+$",
+        "Regular expression for the ids of triggered DAG runs in v1 and v2, as Airflow's [scheduler]"
+        " allowed_run_id_pattern. `manual__` with a date in UTC and whole seconds is always allowed.",
     )
     max_body_bytes: int = _setting(
         1024 * 1024,
@@ -210,6 +216,8 @@ def _convert(spec: "Field[Any]", text: str) -> Any:
     name, word, least = spec.name, text.strip().lower(), spec.metadata["least"]
     if name in CHOICES:
         valid, expected = text in CHOICES[name], " or ".join(CHOICES[name])
+    elif name in PATTERNS:
+        valid, expected = _is_pattern(text), "a regular expression"
     elif name == "bind":
         address = _ADDRESS.fullmatch(text)
         valid = address is not None and int(address["port"] or 0) <= _MAX_PORT
@@ -225,3 +233,11 @@ def _convert(spec: "Field[Any]", text: str) -> Any:
     if not valid:
         raise SettingsError(f"{PREFIX}{name.upper()} must be {expected}, not {text!r}.")
     return BOOLEANS[word] if kind is bool else kind(text)
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True

@@ -63,6 +63,11 @@ def test_settings_round_trip_through_the_environment() -> None:
         ("XCOM_BIND", "127.0.0.1:99999", "XCOM_BIND must be HOST:PORT"),
         ("XCOM_BIND", "localhost:", "XCOM_BIND must be HOST:PORT"),
         ("XCOM_BIND", "fd://x", "XCOM_BIND must be HOST:PORT"),
+        (
+            "XCOM_ALLOWED_RUN_ID_PATTERN",
+            "[a-z",
+            "XCOM_ALLOWED_RUN_ID_PATTERN must be a regular expression, not '[a-z'.",
+        ),
         ("XCOM_ZZZZ", "x", "XCOM_ZZZZ is not a setting."),
     ],
 )
