@@ -79,8 +79,9 @@ class Settings:
     )
     allowed_run_id_pattern: str = _setting(
         "^[A-Za-z0-9_.~:+-]+$",
-        "Regular expression for the ids of triggered DAG runs in v1 and v2, as Airflow's [scheduler]"
-        " allowed_run_id_pattern. `manual__` with a date in UTC and whole seconds is always allowed.",
+        "Regular expression for the ids of triggered DAG runs, as Airflow's [scheduler]"
+        " allowed_run_id_pattern. `manual__` with a date in UTC and whole seconds is always"
+        " allowed.",
     )
     max_body_bytes: int = _setting(
         1024 * 1024,
