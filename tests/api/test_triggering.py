@@ -1,0 +1,77 @@
+"""Rules for triggered runs that both versions share: ids, and params in `conf`."""
+
+from typing import Any
+
+import pytest
+from xcom_server.api import dag_params
+from xcom_server.api.run_ids import RunIdRules
+from xcom_server.settings import Settings
+
+RULES = RunIdRules(
+    Settings().allowed_run_id_pattern,
+    asset_type="asset_triggered",
+    reserved=("scheduled", "backfill", "asset_triggered"),
+)
+LETTERS = RunIdRules(" ^[a-z]+$ ", asset_type="asset_triggered", reserved=())
+PARAMS: dict[str, dict[str, Any]] = {
+    "count": {"value": 3, "schema": {"type": "integer", "minimum": 1, "maximum": 10}},
+    "day": {"value": "2024-01-01", "schema": {"type": "string", "format": "date"}},
+    "plain": {"value": "x"},
+}
+
+
+@pytest.mark.parametrize("run_id", ["a", "a.b", "x:y+z", "manual__x", "a..b", "scheduled_x"])
+def test_run_id_is_allowed(run_id: str) -> None:
+    assert RULES.error(run_id) is None
+
+
+@pytest.mark.parametrize("run_id", ["a/b", "a b", "ü", "a\nb", "a\n", "*", " x"])
+def test_run_id_that_the_pattern_does_not_match_is_an_error(run_id: str) -> None:
+    assert RULES.error(run_id) == (
+        f"The run_id provided '{run_id}' does not match regex pattern '^[A-Za-z0-9_.~:+-]+$' or"
+        r" '^(?:manual|scheduled|asset_triggered)__(?:\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00)$'"
+    )
+
+
+@pytest.mark.parametrize("run_type", ["scheduled", "backfill", "asset_triggered"])
+def test_prefix_of_another_type_is_reserved(run_type: str) -> None:
+    assert RULES.error(f"{run_type}__x") == (
+        f"A manual DAG run cannot use ID '{run_type}__x' since it is reserved for {run_type} runs"
+    )
+
+
+@pytest.mark.parametrize(
+    ("run_id", "is_allowed"),
+    [
+        ("abc", True),
+        ("ABC", False),
+        ("manual__2024-01-01T00:00:00+00:00", True),
+        ("manual__2024-01-01T00:00:00.5+00:00", False),
+        ("manual__2024-01-01T00:00:00+02:00", False),
+    ],
+)
+def test_ids_with_whole_seconds_need_no_match_of_the_configured_pattern(
+    run_id: str, is_allowed: bool
+) -> None:
+    assert (LETTERS.error(run_id) is None) == is_allowed
+
+
+@pytest.mark.parametrize("conf", [{}, {"count": 10, "plain": None}, {"unknown": object()}])
+def test_valid_params_are_no_error(conf: dict[str, Any]) -> None:
+    assert dag_params.error(PARAMS, conf) is None
+
+
+def test_error_names_the_first_invalid_param_and_its_schema() -> None:
+    assert dag_params.error(PARAMS, {"count": 11, "day": "x"}) == (
+        "Invalid input for param count: 11 is greater than the maximum of 10\n\n"
+        "Failed validating 'maximum' in schema:\n"
+        "    {'type': 'integer', 'minimum': 1, 'maximum': 10}\n\n"
+        "On instance:\n"
+        "    11"
+    )
+
+
+def test_format_of_a_param_is_checked() -> None:
+    assert str(dag_params.error(PARAMS, {"day": "x"})).startswith(
+        "Invalid input for param day: 'x' is not a 'date'"
+    )
