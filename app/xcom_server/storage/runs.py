@@ -10,6 +10,8 @@ from xcom_server.storage.task_instances import SeedTaskInstance, TaskInstance
 
 FINISHED = ("success", "failed")  # the states of a finished run
 
+INTERNAL_TYPES = ("scheduled", "backfill", "asset_triggered")  # of runs that nobody triggered
+
 TaskStates = Mapping[str | None, str | None]
 """State of a task instance -> its new state; a task instance in another state is not changed."""
 
@@ -99,7 +101,7 @@ class RunStore(Protocol):
     """The DAG runs of a store.
 
     Lists can be filtered and ordered by the fields of DagRun up to `note`, and by `id` (the order
-    of insertion) and `updated_at`.
+    of insertion), `updated_at` and `external_trigger` (false for INTERNAL_TYPES).
     """
 
     def get(self, dag_id: str, run_id: str) -> DagRun:

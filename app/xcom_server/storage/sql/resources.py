@@ -8,7 +8,7 @@ from sqlalchemy import Column, ColumnElement, Table, bindparam, func, select
 
 from xcom_server.storage.dags import Dag
 from xcom_server.storage.models import ListedEntry
-from xcom_server.storage.runs import DagRun
+from xcom_server.storage.runs import INTERNAL_TYPES, DagRun
 from xcom_server.storage.sql.tables import OF_ENTRY, column_of, dag, dag_run, task_instance, xcom
 from xcom_server.storage.task_instances import TaskInstance
 
@@ -66,7 +66,10 @@ RUN_COLUMNS = [(dag if name in _FROM_DAG else dag_run).c[name] for name in DagRu
 RUNS = Resource(
     table=dag_run,
     joins=(DAG_OF_RUN,),
-    fields={**dict(dag_run.c)},
+    fields={
+        **dict(dag_run.c),
+        "external_trigger": dag_run.c.run_type.not_in(INTERNAL_TYPES),
+    },
     listed=(*RUN_COLUMNS, is_due()),
     order=("id",),
     counter=dag.c.runs,
