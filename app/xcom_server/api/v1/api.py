@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
-from connexion.exceptions import BadRequestProblem
 from flask import Response
 
 from xcom_server.api import authorization, health, json_io
 from xcom_server.api.openapi import ApiVersion
-from xcom_server.api.v1 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
+from xcom_server.api.v1 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION, listing
 from xcom_server.api.v1.dag_runs import DagRunApi
 from xcom_server.api.v1.dags import DagApi
 from xcom_server.api.v1.logs import LogApi
@@ -26,7 +25,7 @@ def api_version(store: XComStore, settings: Settings, access: authorization.Acce
 
     As in Airflow 2, requests are validated before their credentials are checked.
     """
-    handlers = _other_operations(store)
+    handlers = _other_operations(store, settings)
     for resource in _RESOURCES:
         handlers |= resource(store, settings).operations()
     return ApiVersion(
@@ -39,9 +38,9 @@ def api_version(store: XComStore, settings: Settings, access: authorization.Acce
     )
 
 
-def _other_operations(store: XComStore) -> dict[str, Callable[..., Response]]:
+def _other_operations(store: XComStore, settings: Settings) -> dict[str, Callable[..., Response]]:
     return {
-        "get_import_errors": _list_import_errors,
+        "get_import_errors": partial(_list_import_errors, settings),
         "get_health": lambda: json_io.indented_json(health.health(store)),
         "get_version": lambda: json_io.indented_json(
             {"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION}
@@ -49,8 +48,9 @@ def _other_operations(store: XComStore) -> dict[str, Callable[..., Response]]:
     }
 
 
-def _list_import_errors(limit: int, offset: int = 0, order_by: str = "") -> Response:
+def _list_import_errors(
+    settings: Settings, limit: int, offset: int = 0, order_by: str = ""
+) -> Response:
     """Return an empty list: without DAG files there are no errors in them."""
-    if limit < 0:
-        raise BadRequestProblem("Page limit must be a positive integer")
+    listing.page_size(limit, settings)
     return json_io.indented_json({"import_errors": [], "total_entries": 0})

@@ -13,6 +13,7 @@ from flask import Response
 
 from xcom_server.api import conditional, json_io
 from xcom_server.api.serialization import compile_dump
+from xcom_server.api.v1 import listing
 from xcom_server.api.v1.schemas import XComCollectionItemSchema, XComSchema
 from xcom_server.errors import DateMismatch
 from xcom_server.formats.strict_json import JsonObject
@@ -38,9 +39,7 @@ class XComApi:
 
     def __init__(self, store: XComStore, settings: Settings) -> None:
         self._store = store
-        self._maximum_page = settings.maximum_page_limit
-        self._default_page = settings.fallback_page_limit
-        self._may_deserialize = settings.deserialize
+        self._settings = settings
 
     def operations(self) -> dict[str, Callable[..., Response]]:
         """Return the handlers by operationId."""
@@ -62,13 +61,7 @@ class XComApi:
         map_index: int | None = None,
         xcom_key: str | None = None,
     ) -> Response:
-        """Return a page of entries without values; `~` matches any DAG, run or task.
-
-        As in Airflow 2, a `limit` of 0 selects the default page size, and a limit above the maximum
-        page size is lowered to it.
-        """
-        if limit < 0:
-            raise BadRequestProblem("Page limit must be a positive integer")
+        """Return a page of entries without values; `~` matches any DAG, run or task."""
         filter_ = Filter.of(
             dag_id,
             dag_run_id,
@@ -77,9 +70,8 @@ class XComApi:
             key=xcom_key,
             dag_ids=request_state.current().visible_dag_ids,
         )
-        page = self._store.list(
-            filter_, offset=offset, limit=min(limit or self._default_page, self._maximum_page)
-        )
+        size = listing.page_size(limit, self._settings)
+        page = self._store.list(filter_, offset=offset, limit=size)
         return json_io.indented_json_fast(
             {"total_entries": page.total_entries, "xcom_entries": _dump(page.entries)}
         )
@@ -95,7 +87,7 @@ class XComApi:
         stringify: bool,
     ) -> Response:
         """Return one entry; its value is the result of `str()` or, without `stringify`, JSON."""
-        if deserialize and not self._may_deserialize:
+        if deserialize and not self._settings.deserialize:
             raise BadRequestProblem(detail="XCom deserialization is disabled in configuration.")
         entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, key))
         value = decode.decode_v1(entry.value, rebuild=deserialize)

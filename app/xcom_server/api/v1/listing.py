@@ -1,0 +1,86 @@
+"""The parameters that the lists of v1 share: page size, sort order, filters and `fields`."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from connexion.exceptions import BadRequestProblem
+
+from xcom_server.settings import Settings
+from xcom_server.storage.queries import Comparison, Condition, Operator, Order
+
+MAX_VALUES = 1000  # of a filter; databases limit the parameters of a statement
+_BOUNDS: tuple[Operator, ...] = ("gte", "lte")
+
+
+def page_size(limit: int, settings: Settings) -> int:
+    """Return the number of items on a page.
+
+    As in Airflow 2, a `limit` of 0 selects the default, and a limit above the maximum is lowered
+    to it. Raises BadRequestProblem for a negative one.
+    """
+    if limit < 0:
+        raise BadRequestProblem("Page limit must be a positive integer")
+    return min(limit or settings.fallback_page_limit, settings.maximum_page_limit)
+
+
+def order(order_by: str, fields: Mapping[str, str]) -> list[Order]:
+    """Return the sort order for `order_by`, which begins with `-` for the reverse order.
+
+    `fields` maps the names that it may have to fields of the store. Raises BadRequestProblem for
+    another name.
+    """
+    name = order_by.lstrip("-")
+    if name not in fields:
+        raise BadRequestProblem(
+            detail=f"Ordering with '{name}' is disallowed or the attribute does"
+            " not exist on the model"
+        )
+    return [Order(fields[name], descending=order_by.startswith("-"))]
+
+
+def one_of(field: str, values: Iterable[str] | None) -> tuple[Condition, ...]:
+    """Return the condition that a field has one of these values; without values any matches.
+
+    Raises BadRequestProblem for too many values.
+    """
+    operand = tuple(dict.fromkeys(values or ()))
+    if len(operand) > MAX_VALUES:
+        raise BadRequestProblem(detail=f"{field} has more than {MAX_VALUES} values")
+    return (((Comparison(field, "in", operand),),),) if operand else ()
+
+
+def ranges(parameters: Mapping[str, datetime | float]) -> tuple[Condition, ...]:
+    """Return the conditions of parameters such as `start_date_gte`."""
+    return tuple(
+        _range(name.removesuffix(f"_{bound}"), bound, value)
+        for name, value in parameters.items()
+        for bound in _BOUNDS
+        if name.endswith(f"_{bound}")
+    )
+
+
+def _range(field: str, bound: Operator, value: datetime | float) -> Condition:
+    """In v1 a run without a logical date has the date after which it runs."""
+    if field != "execution_date":
+        return ((Comparison(field, bound, value),),)
+    return (
+        (Comparison("logical_date", bound, value),),
+        (Comparison("logical_date", "is_null"), Comparison("run_after", bound, value)),
+    )
+
+
+def selected(
+    rows: list[dict[str, Any]], fields: list[str] | None, schema: str, collection: bool = False
+) -> list[dict[str, Any]]:
+    """Return rows with only these fields, or whole ones if `fields` is None.
+
+    Raises BadRequestProblem with the name of Airflow's schema for a field that rows do not have.
+    """
+    if fields is None:
+        return rows
+    for name in fields if rows else ():
+        if name not in rows[0]:
+            title = schema.replace("Schema", "CollectionSchema") if collection else schema
+            raise BadRequestProblem(f"{title} error", detail=f"{name} not in {schema}")
+    return [{name: row[name] for name in sorted(set(fields))} for row in rows]
