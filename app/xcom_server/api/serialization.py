@@ -24,8 +24,8 @@ class UtcDateTimeField(fields.DateTime):
 def compile_dump(schema: Schema) -> Callable[[Sequence[Any]], list[dict[str, Any]]]:
     """Return a function that converts entries to dictionaries, with the fields of the schema.
 
-    The keys have the order of the schema. Values of String and Integer fields are not converted.
-    Raises TypeError for a field of any other class except UtcDateTimeField.
+    The keys have the order of the schema. A field with a method `format_many` converts its values.
+    Those of String and Integer fields are not converted. Raises TypeError for any other field.
     """
     columns = [
         (field.data_key or name, attrgetter(field.attribute or name), _formatter(field))
@@ -44,8 +44,9 @@ def compile_dump(schema: Schema) -> Callable[[Sequence[Any]], list[dict[str, Any
 
 
 def _formatter(field: fields.Field[Any]) -> Callable[[Column], Column]:
-    if isinstance(field, UtcDateTimeField):
-        return field.format_many
+    format_many: Callable[[Column], Column] | None = getattr(field, "format_many", None)
+    if format_many is not None:
+        return format_many
     if type(field) in (fields.String, fields.Integer):
         return lambda column: column
     raise TypeError(f"{type(field).__name__} is not supported")

@@ -16,12 +16,21 @@ def parse_rfc3339(text: str) -> datetime:
     Raises ValueError for a text without a date, a time or a time zone, and for a datetime outside
     the years 1 to 9999.
     """
-    if not _RFC3339.fullmatch(text):
-        raise ValueError(f"{text[:100]!r} is not an RFC 3339 date with a time zone")
+    date = parse_with_offset(text)
     try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        return date.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"{text[:100]!r} is outside the years 1 to 9999") from None
+
+
+def parse_with_offset(text: str) -> datetime:
+    """Return the datetime with its offset from UTC; digits beyond microseconds are dropped.
+
+    Raises ValueError for a text without a date, a time or a time zone.
+    """
+    if not _RFC3339.fullmatch(text):
+        raise ValueError(f"{text[:100]!r} is not an RFC 3339 date with a time zone")
+    return datetime.fromisoformat(text.upper())
 
 
 def parse_date_time(text: str) -> datetime:

@@ -1,37 +1,185 @@
-"""The operations of v1 on DAG runs."""
+"""The operations of v1 on DAG runs, which emulate Airflow 2.10.5."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from connexion.exceptions import ProblemException
 from flask import Response
 
+from xcom_server import errors
+from xcom_server.api import json_io
+from xcom_server.api.serialization import compile_dump
+from xcom_server.api.v1 import listing
+from xcom_server.api.v1.run_schemas import (
+    NO_CONF,
+    ClearSchema,
+    DagRunSchema,
+    ListRunsSchema,
+    NoteSchema,
+    StateSchema,
+)
+from xcom_server.api.v1.schemas import TaskInstanceReferenceSchema
+from xcom_server.api.v1.triggering import Triggering
+from xcom_server.formats.strict_json import JsonObject
+from xcom_server.observability import request_state
 from xcom_server.settings import Settings
+from xcom_server.storage.queries import Condition, Filter
+from xcom_server.storage.runs import DagRun, TaskStates
 from xcom_server.storage.store import XComStore
 
-# TODO: the handlers are not written yet.
-_OPERATIONS = (
-    "get_dag_runs",
-    "post_dag_run",
-    "get_dag_runs_batch",
-    "get_dag_run",
-    "update_dag_run_state",
-    "delete_dag_run",
-    "clear_dag_run",
-    "set_dag_run_note",
+_SCHEMA = "DAGRunSchema"  # the name in Airflow's error texts
+_dump = compile_dump(DagRunSchema())
+_dump_references = compile_dump(TaskInstanceReferenceSchema())
+
+_ORDER = {
+    "id": "id",
+    "state": "state",
+    "dag_id": "dag_id",
+    "execution_date": "logical_date",
+    "dag_run_id": "run_id",
+    "start_date": "start_date",
+    "end_date": "end_date",
+    "updated_at": "updated_at",
+    "external_trigger": "external_trigger",
+    "conf": "conf",
+}
+"""The names in `order_by` -> fields of the store."""
+
+_UNSUCCESSFUL = (
+    *(None, "removed", "scheduled", "queued", "running", "restarting", "failed", "up_for_retry"),
+    *("up_for_reschedule", "upstream_failed", "skipped", "deferred"),
 )
+_TASK_STATES: dict[str, TaskStates] = {
+    "success": dict.fromkeys(_UNSUCCESSFUL, "success"),
+    "failed": dict.fromkeys(("running", "deferred", "up_for_reschedule"), "failed")
+    | dict.fromkeys((None, "scheduled", "queued", "restarting", "up_for_retry"), "skipped")
+    | {"removed": None},
+    "queued": {},
+}
+"""New state of a run -> the changes of its task instances."""
 
 
 class DagRunApi:
-    """The handlers of these operations."""
+    """The handlers of the operations on DAG runs in openapi/v1.yaml."""
 
     def __init__(self, store: XComStore, settings: Settings) -> None:
-        self._store = store
+        self._runs = store.runs
+        self._settings = settings
+        self._triggering = Triggering(store, settings)
 
     def operations(self) -> dict[str, Callable[..., Response]]:
         """Return the handlers by operationId."""
-        return dict.fromkeys(_OPERATIONS, _not_implemented)
+        return {
+            "get_dag_runs": self.list_runs,
+            "get_dag_runs_batch": self.list_batch,
+            "post_dag_run": self.trigger,
+            "get_dag_run": self.get_run,
+            "update_dag_run_state": self.update_state,
+            "set_dag_run_note": self.set_note,
+            "clear_dag_run": self.clear,
+            "delete_dag_run": self.delete,
+        }
+
+    def list_runs(
+        self,
+        dag_id: str,
+        limit: int,
+        offset: int = 0,
+        state: list[str] | None = None,
+        order_by: str = "id",
+        fields: list[str] | None = None,
+        **ranges: datetime,
+    ) -> Response:
+        """Return a page of runs; `~` matches any DAG."""
+        conditions = (*listing.one_of("state", state), *listing.ranges(ranges))
+        size = listing.page_size(limit, self._settings)
+        return self._page(dag_id, conditions, size, offset, order_by, fields)
+
+    def list_batch(self, body: JsonObject) -> Response:
+        """Return a page of runs; the filters are in the body, and the page can have any size."""
+        form = ListRunsSchema().load(body)
+        conditions = (
+            *listing.one_of("dag_id", form["dag_ids"]),
+            *listing.one_of("state", form["states"]),
+            *listing.ranges(form["ranges"]),
+        )
+        return self._page(
+            None, conditions, form["page_limit"], form["page_offset"], form["order_by"]
+        )
+
+    def _page(
+        self,
+        dag_id: str | None,
+        conditions: tuple[Condition, ...],
+        limit: int,
+        offset: int,
+        order_by: str,
+        fields: list[str] | None = None,
+    ) -> Response:
+        filter_ = Filter.of(
+            dag_id, dag_ids=request_state.current().visible_dag_ids, conditions=conditions
+        )
+        page = self._runs.list(
+            filter_, limit=limit, offset=offset, order=listing.order(order_by, _ORDER)
+        )
+        rows = listing.selected(_dump(page.entries), fields, _SCHEMA, collection=True)
+        return _json({"dag_runs": rows, "total_entries": page.total_entries}, page.entries)
+
+    def trigger(self, dag_id: str, body: JsonObject) -> Response:
+        """Create a queued run; the response repeats the dates as they were sent."""
+        return _response(self._triggering.trigger(dag_id, body))
+
+    def get_run(self, dag_id: str, dag_run_id: str, fields: list[str] | None = None) -> Response:
+        """Return a run."""
+        return _response(self._runs.get(dag_id, dag_run_id), fields)
+
+    def update_state(self, dag_id: str, dag_run_id: str, body: JsonObject) -> Response:
+        """Set the state of a run and of its task instances."""
+        self._require(dag_id, dag_run_id)
+        state = StateSchema().load(body)["state"]
+        return _response(self._runs.set_state(dag_id, dag_run_id, state, _TASK_STATES[state]))
+
+    def set_note(self, dag_id: str, dag_run_id: str, body: JsonObject) -> Response:
+        """Set the note of a run."""
+        self._require(dag_id, dag_run_id)
+        return _response(self._runs.set_note(dag_id, dag_run_id, NoteSchema().load(body)["note"]))
+
+    def clear(self, dag_id: str, dag_run_id: str, body: JsonObject) -> Response:
+        """Clear a run and return it, or for a dry run its task instances."""
+        self._require(dag_id, dag_run_id, words="in dag  ")  # Airflow's text has three spaces
+        is_dry_run = ClearSchema().load(body)["dry_run"]
+        run, instances = self._runs.clear(
+            dag_id, dag_run_id, restarting=False, is_dry_run=is_dry_run
+        )
+        if is_dry_run:
+            return json_io.indented_json_fast({"task_instances": _dump_references(instances)})
+        return _response(run)
+
+    def delete(self, dag_id: str, dag_run_id: str) -> Response:
+        """Delete a run with its task instances and entries."""
+        try:
+            self._runs.delete(dag_id, dag_run_id, even_if_running=True)
+        except errors.RunNotFound:
+            detail = f"DAGRun with DAG ID: '{dag_id}' and DagRun ID: '{dag_run_id}' not found"
+            raise ProblemException(404, "Not Found", detail) from None
+        return Response(status=204, mimetype=json_io.JSON)
+
+    def _require(self, dag_id: str, dag_run_id: str, words: str = "in dag") -> None:
+        """Raise ProblemException for an unknown run: its 404 precedes the errors of a body."""
+        try:
+            self._runs.peek(dag_id, dag_run_id)
+        except errors.RunNotFound:
+            title = f"Dag Run id {dag_run_id} not found {words} {dag_id}"
+            raise ProblemException(404, title) from None
 
 
-def _not_implemented(**arguments: Any) -> Response:
-    raise ProblemException(501, "Not Implemented")
+def _response(run: DagRun, fields: list[str] | None = None) -> Response:
+    return _json(listing.selected(_dump([run]), fields, _SCHEMA)[0], [run])
+
+
+def _json(data: dict[str, Any], runs: list[DagRun]) -> Response:
+    """Return the response for runs; the keys and numbers of `conf` need the slower function."""
+    if all(run.conf == NO_CONF for run in runs):
+        return json_io.indented_json_fast(data)
+    return json_io.indented_json(data)
