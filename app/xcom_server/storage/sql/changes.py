@@ -111,6 +111,7 @@ def requeue_finished_run(connection: Connection, dag_id: str, run_id: str, now: 
     run = locked_run(connection, dag_id, run_id)
     if run is not None and run.state in FINISHED:
         requeue(connection, run, now)
+        update_run(connection, run, last_scheduling_decision=None)
 
 
 def clear_instance(connection: Connection, row: Row[Any], restarting: bool, now: datetime) -> None:
