@@ -52,6 +52,8 @@ _TRY = _names(
     " queue priority_weight operator pid executor task_display_name rendered_map_index"
 )
 
+_SCHEMA_KEYWORDS = ("type", "minimum", "maximum", "enum")  # in the order of the DAG file
+
 _DELTA = re.compile(r"(?:(\d+) days?, )?(\d+):(\d\d):(\d\d)(?:\.(\d{6}))?")
 _ISO_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{6}))?S)?)?")
 
@@ -131,10 +133,16 @@ def _as_delta(days: int, hours: int, minutes: int, seconds: int, microseconds: i
 
 
 def _params(params: Row) -> Row:
+    """Return the params, with the keys of schemas as in the DAG file: v1 sorts them."""
     return {
         name: {("class" if key == "__class" else key): value for key, value in param.items()}
+        | {"schema": dict(sorted(param["schema"].items(), key=_position))}
         for name, param in params.items()
     }
+
+
+def _position(keyword: tuple[str, Any]) -> int:
+    return _SCHEMA_KEYWORDS.index(keyword[0])
 
 
 def _in_order(tasks: list[Row], of_dag: list[Row]) -> list[Row]:
