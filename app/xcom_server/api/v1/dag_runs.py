@@ -24,7 +24,7 @@ from xcom_server.api.v1.triggering import Triggering
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
-from xcom_server.storage.queries import Condition, Filter
+from xcom_server.storage.queries import Condition, Filter, Order
 from xcom_server.storage.runs import DagRun, TaskStates
 from xcom_server.storage.store import XComStore
 
@@ -120,9 +120,8 @@ class DagRunApi:
         filter_ = Filter.of(
             dag_id, dag_ids=request_state.current().visible_dag_ids, conditions=conditions
         )
-        page = self._runs.list(
-            filter_, limit=limit, offset=offset, order=listing.order(order_by, _ORDER)
-        )
+        order = [*listing.order(order_by, _ORDER), Order("id")]  # ties ascend, as in SQLite
+        page = self._runs.list(filter_, limit=limit, offset=offset, order=order)
         rows = listing.selected(_dump(page.entries), fields, _SCHEMA, collection=True)
         return _json({"dag_runs": rows, "total_entries": page.total_entries}, page.entries)
 

@@ -47,7 +47,7 @@ class Triggering:
                 raise BadRequestProblem(detail=detail)
             stored = self._store.runs.trigger(_in_utc(run))
         except errors.RunExists as error:
-            raise _conflict(error, run) from None
+            raise self._conflict(error, run) from None
         except errors.DagNotFound:
             raise _dag_not_found(dag_id) from None
         return stored._replace(**_dates(run))
@@ -87,6 +87,16 @@ class Triggering:
         filter_ = Filter({"dag_id": run.dag_id, field: getattr(run, field)})
         return self._store.runs.list(filter_, limit=1, offset=1).total_entries > 0
 
+    def _conflict(self, error: errors.RunExists, run: NewRun) -> ProblemException:
+        """Return the error for a run that exists; Airflow compares the date of one with the id."""
+        is_date = error.same_date
+        if error.same_id and error.same_date:
+            is_date = self._store.runs.peek(run.dag_id, run.run_id).logical_date == run.logical_date
+        what = f"logical date: '{run.logical_date}'" if is_date else f"ID: '{run.run_id}'"
+        return ProblemException(
+            409, "Conflict", f"DAGRun with DAG ID: '{run.dag_id}' and DAGRun {what} already exists"
+        )
+
 
 def _new_run(
     dag_id: str, params: dict[str, Any], body: JsonObject, definition: dict[str, Any]
@@ -115,13 +125,6 @@ def _dates(run: NewRun) -> dict[str, Any]:
 
 def _in_utc(run: NewRun) -> NewRun:
     return replace(run, **{name: date.astimezone(UTC) for name, date in _dates(run).items()})
-
-
-def _conflict(error: errors.RunExists, run: NewRun) -> ProblemException:
-    what = f"logical date: '{run.logical_date}'" if error.same_date else f"ID: '{run.run_id}'"
-    return ProblemException(
-        409, "Conflict", f"DAGRun with DAG ID: '{run.dag_id}' and DAGRun {what} already exists"
-    )
 
 
 def _dag_not_found(dag_id: str) -> ProblemException:
