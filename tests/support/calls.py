@@ -13,6 +13,14 @@ class Calls:
     def __init__(self, version: str) -> None:
         self._version = version
 
+    def runs(self, dag_id: str = "etl") -> str:
+        """Return the path of a DAG's runs."""
+        return f"/api/{self._version}/dags/{quote(dag_id, safe='')}/dagRuns"
+
+    def run(self, dag_run_id: str = RUN, dag_id: str = "etl") -> str:
+        """Return the path of one run."""
+        return f"{self.runs(dag_id)}/{quote(dag_run_id, safe='')}"
+
     def entries(self, dag_id: str = "etl", dag_run_id: str = RUN, task_id: str = "extract") -> str:
         """Return the path of a task's entries."""
         dag, run, task = (quote(name, safe="") for name in (dag_id, dag_run_id, task_id))
