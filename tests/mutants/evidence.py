@@ -31,7 +31,7 @@ _TESTS_BY_PACKAGE = {
     ),
     "formats": ("formats", "api"),
     "observability": ("observability", "system/test_metrics.py", "system/test_logs.py"),
-    "seed_file": ("storage/test_seed.py", "cli"),
+    "seed_file": ("seed_file", "storage/test_seed.py", "cli"),
     "server": (
         "server",
         "system/test_command.py",

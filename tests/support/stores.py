@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from sqlalchemy.exc import InvalidRequestError, OperationalError
 from xcom_server.factory import limits
-from xcom_server.seed_file import entry_as_row, run_as_row
+from xcom_server.seed_file import dag_as_row, entry_as_row, run_as_row
 from xcom_server.settings import Settings
 from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.sqlite import SqliteBackend
@@ -55,3 +55,7 @@ def exported_entries(store: XComStore) -> list[dict[str, Any]]:
 
 def exported_runs(store: XComStore) -> list[dict[str, Any]]:
     return [*map(run_as_row, store.export_runs())]
+
+
+def exported_dags(store: XComStore) -> list[dict[str, Any]]:
+    return [*map(dag_as_row, store.export_dags())]

@@ -131,9 +131,10 @@ def _param(value: Any) -> dict[str, Any]:
 
 
 def _zone(value: Any) -> str:
-    if value != "UTC":
-        ZoneInfo(_line(value))
-    return str(value)
+    try:
+        return "UTC" if value == "UTC" else ZoneInfo(_line(value)).key
+    except (KeyError, OSError):  # OSError: a folder of the time zone database
+        raise ValueError from None
 
 
 _DELTA_PARTS = ("days", "seconds", "microseconds")
