@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from xcom_server import __version__, seed_file
+from xcom_server.seed_file import rows
 
 from tests.support.paths import ROOT
 
@@ -56,9 +57,25 @@ def test_seed_files_of_the_seeding_page_can_be_loaded() -> None:
     text = (ROOT / "docs" / "seeding.md").read_text(encoding="utf-8")
     files = [seed_file.read(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
 
-    assert [len(rows) for rows in files] == [1, 1]
-    fields = re.findall(r"^\| ((?:`\w+`[ or]*)+) \|", text, re.MULTILINE)
-    assert set(re.findall(r"`(\w+)`", " ".join(fields))) == set(seed_file.ENTRY_FIELDS)
+    assert [len(rows) for rows in files] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("heading", "fields"),
+    [
+        ("field", rows.ENTRY_FIELDS),
+        ("field of a DAG run", rows.RUN_FIELDS),
+        ("field of a task instance", rows.TASK_INSTANCE_FIELDS),
+        ("field of a DAG", rows.DAG_FIELDS),
+        ("field of a task", rows.TASK_FIELDS),
+    ],
+)
+def test_seeding_page_lists_every_field(heading: str, fields: set[str]) -> None:
+    text = (ROOT / "docs" / "seeding.md").read_text(encoding="utf-8")
+    table = text.split(f"| {heading} | meaning |\n", 1)[1].split("\n\n", 1)[0]
+    names = re.findall(r"^\| ((?:`\w+`[ or]*)+) \|", table, re.MULTILINE)
+
+    assert set(re.findall(r"`(\w+)`", " ".join(names))) == fields
 
 
 def test_reasons_of_ready_are_those_of_the_code() -> None:
