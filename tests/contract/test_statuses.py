@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from tests.support import v2_calls as v2
 from tests.support.documents import DOCUMENTS, VERSIONS, operations
 from tests.support.v1_calls import create, entries, entry
+from tests.support.v1_run_statuses import RUN_CALLS
 
 HUGE = '{"key": "k", "value": "%s"}' % ("x" * 1024 * 1024)
 BODY = {"key": "new", "value": "v"}
@@ -82,7 +83,7 @@ V2_CALLS: dict[tuple[str, str], Call] = {
     ("get_health", "200"): lambda c: c.get("/api/v2/monitor/health"),
     ("get_version", "200"): lambda c: c.get("/api/v2/version"),
 }
-CALLS = {"v1": V1_CALLS, "v2": V2_CALLS}
+CALLS = {"v1": V1_CALLS | RUN_CALLS, "v2": V2_CALLS}
 
 ALLOWED = {"v1": {"200", "204"}, "v2": {"200", "201", "204"}}
 REFUSALS = {"401", "403", "429"}
