@@ -10,7 +10,7 @@ from xcom_server.storage.task_instances import SeedTaskInstance, TaskInstance
 
 FINISHED = ("success", "failed")  # the states of a finished run
 
-INTERNAL_TYPES = ("scheduled", "backfill", "asset_triggered")  # of runs that nobody triggered
+INTERNAL_TYPES = ("scheduled", "backfill", "asset_triggered")  # of runs that were not triggered
 
 TaskStates = Mapping[str | None, str | None]
 """State of a task instance -> its new state; a task instance in another state is not changed."""

@@ -98,7 +98,7 @@ def test_two_different_dates_are_refused(client: FlaskClient) -> None:
 def test_data_interval_is_given_or_inferred(seeded: FlaskClient) -> None:
     inferred = trigger(seeded, "daily", logical_date="2024-05-08T15:30:00Z")
     given = trigger(seeded, "daily", data_interval_start=DATE, data_interval_end=DATE)
-    null = {"data_interval_start": None, "data_interval_end": None}
+    null: dict[str, Any] = {"data_interval_start": None, "data_interval_end": None}
     no_interval = trigger(seeded, logical_date=DATE, **null)
 
     assert inferred["data_interval_start"] == "2024-05-07T00:00:00+00:00"
