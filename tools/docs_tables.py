@@ -55,7 +55,7 @@ def print_operations(version: str) -> None:
 
 
 def _operation_rows(document: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    base = document.get("servers", [{"url": ""}])[0]["url"]
+    base = document.get("servers", [{"url": ""}])[0]["url"].rstrip("/")
     for path, method, item, operation in _operations(document):
         parameters = _parameters(document, item, operation)
         responses = {

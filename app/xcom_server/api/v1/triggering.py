@@ -78,13 +78,14 @@ class Triggering:
 
     def _refuse_existing(self, run: NewRun) -> None:
         """Raise RunExists, which Airflow reports before errors in the id and in `conf`."""
-        same_id, same_date = (self._is_stored(run, field) for field in ("run_id", "logical_date"))
+        same_id = self._is_stored(run.dag_id, run_id=run.run_id)
+        same_date = self._is_stored(run.dag_id, logical_date=run.logical_date)
         if same_id or same_date:
             raise errors.RunExists(run.dag_id, run.run_id, same_id, same_date)
 
-    def _is_stored(self, run: NewRun, field: str) -> bool:
-        """Count the runs with a value of a field; a page without runs takes no step of a script."""
-        filter_ = Filter({"dag_id": run.dag_id, field: getattr(run, field)})
+    def _is_stored(self, dag_id: str, **fields: Any) -> bool:
+        """Return whether a run has these fields; a page without runs takes no step of a script."""
+        filter_ = Filter({"dag_id": dag_id, **fields})
         return self._store.runs.list(filter_, limit=1, offset=1).total_entries > 0
 
     def _conflict(self, error: errors.RunExists, run: NewRun) -> ProblemException:
