@@ -13,6 +13,15 @@ import schemathesis
 
 FIELDS = {"key", "value", "timestamp"}
 
+_NOTE = {"note": "n"}
+BODIES: dict[str, tuple[set[str], dict[str, Any]]] = {
+    "/dagRuns": ({"conf", "note", "logical_date"}, {}),
+    "/dagRuns/list": ({"dag_ids", "states", "page_limit", "page_offset", "start_date_gte"}, {}),
+    "/dagRuns/{dag_run_id}": ({"state"}, {"state": "failed"}),
+    "/clear": ({"dry_run"}, {}),
+    "/setNote": ({"note"}, _NOTE),
+}
+"""The end of a path in v1 -> the fields that its bodies can have, and those that they need."""
 
 DATE_FILTERS = {
     f"{field}_{bound}"
@@ -27,7 +36,10 @@ def before_call(
 ) -> None:
     """Make a positive case valid and a negative case invalid for Airflow too."""
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
-    if "/api/v2/" not in case.path and is_valid:
+    if "/api/v2/" not in case.path and "xcomEntries" not in case.path and is_valid:
+        _make_valid_list(case.query)
+        _make_valid_body(case)
+    elif "/api/v2/" not in case.path and is_valid:
         _make_valid_v1(case.query, case.path_parameters, case.body)
     elif "/api/v2/" in case.path and isinstance(case.body, dict) and is_valid:
         _make_valid_v2(case.body)
@@ -47,6 +59,31 @@ def _make_invalid_v2(query: Any, body: Any) -> None:
         query[name] = "yesterday"
     if isinstance(body, dict) and isinstance(body.get("map_index"), bool | float | str):
         body["map_index"] = "none"
+
+
+def _make_valid_list(query: Any) -> None:
+    """Replace the fields of a list of v1 by some that every list has."""
+    if query and "limit" in query:
+        query["limit"] = str(query["limit"]).lstrip("-")
+    if query and "order_by" in query:
+        query["order_by"] = "dag_id"
+    if query and "fields" in query:
+        query["fields"] = ["dag_id"]
+
+
+def _make_valid_body(case: schemathesis.Case[Any]) -> None:
+    """Make a body of v1 valid, and a note at most 1000 characters long."""
+    known = next((rule for end, rule in BODIES.items() if case.path.endswith(end)), None)
+    if known is None or not isinstance(case.body, dict):
+        return
+    fields, needed = known
+    for name in case.body.keys() - fields:
+        del case.body[name]
+    if case.body.get("logical_date", "") is None:
+        del case.body["logical_date"]
+    case.body |= needed | case.body
+    if isinstance(case.body.get("note"), str):
+        case.body["note"] = case.body["note"][:1000]
 
 
 def _make_valid_v1(query: Any, path: dict[str, Any], body: Any) -> None:
