@@ -128,6 +128,37 @@ def test_cleared_run_starts_again_and_keeps_its_entries(store: XComStore) -> Non
     assert [store.runs.get("etl", "r").state for _ in range(3)] == ["queued", "running", "success"]
 
 
+def test_clear_without_a_matching_task_instance_changes_nothing(store: XComStore) -> None:
+    store.create(XComKey("etl", "r", "extract", -1, "k"), "1")
+
+    run, cleared = store.runs.clear("etl", "r", only_states=["failed"], restarting=True)
+
+    assert (run.state, cleared) == ("success", [])
+
+
+def test_cleared_task_instance_that_is_running_has_a_duration(store: XComStore) -> None:
+    store.create(XComKey("etl", "r", "extract", -1, "k"), "1")
+    key = TaskKey("etl", "r", "extract")
+    store.task_instances.set_state([key], "running")
+
+    _, (cleared,) = store.runs.clear("etl", "r", restarting=True)
+
+    assert cleared.state == "restarting"
+    assert cleared.end_date
+    assert cleared.start_date
+    assert cleared.duration == (cleared.end_date - cleared.start_date).total_seconds()
+
+
+def test_run_of_a_dag_without_tasks_has_no_task_instances(store: XComStore) -> None:
+    store.create(XComKey("etl", "r", "extract", -1, "k"), "1")
+
+    triggered = [store.runs.trigger(new_run(name, dag_id=name)) for name in ("etl", "empty")]
+
+    assert [run.has_task_instances for run in triggered] == [True, False]
+    assert store.runs.get("etl", "etl").has_task_instances
+    assert not store.runs.get("empty", "empty").has_task_instances
+
+
 def test_state_of_a_run_can_be_set(store: XComStore) -> None:
     store.create(XComKey("etl", "other", "extract", -1, "k"), "1")
     store.runs.trigger(new_run())

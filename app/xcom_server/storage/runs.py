@@ -48,6 +48,7 @@ class DagRun(NamedTuple):
     version_id: str
     created_at: datetime
     is_paused: bool | None
+    has_task_instances: bool
 
     @property
     def dag_display_name(self) -> str:
@@ -150,10 +151,11 @@ class RunStore(Protocol):
     ) -> tuple[DagRun, Sequence[TaskInstance]]:
         """Clear a run's task instances, so that they would run again; entries are kept.
 
-        A finished run becomes queued, and its script starts again. `only_states` are the states of
-        the task instances to clear, None for all. A running task instance gets the state restarting
-        if `restarting` is true; otherwise it stays running; both end now. Returns the run and the
-        cleared task instances, or for a dry run those that would be cleared. Raises RunNotFound.
+        A finished run becomes queued, and its script starts again, unless no task instance is in
+        one of `only_states`. These are the states of the task instances to clear, None for all. A
+        running task instance gets the state restarting if `restarting` is true; otherwise it stays
+        running; both end now. Returns the run and the cleared task instances, or for a dry run
+        those that would be cleared. Raises RunNotFound.
         """
 
     def delete(self, dag_id: str, run_id: str, *, even_if_running: bool) -> None:

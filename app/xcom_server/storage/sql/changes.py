@@ -118,7 +118,8 @@ def clear_instance(connection: Connection, row: Row[Any], restarting: bool, now:
     """Clear a task instance; a running one gets the state restarting if `restarting` is true."""
     if row.state == "running":
         state = "restarting" if restarting else "running"
-        update_instance(connection, row, state=state, end_date=now)
+        duration = steps.seconds_between(row.start_date, now)
+        update_instance(connection, row, state=state, end_date=now, duration=duration)
         return
     if row.try_number > 0 and row.state in FINISHED:
         _keep_try(connection, row)

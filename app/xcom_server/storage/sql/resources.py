@@ -62,7 +62,13 @@ ENTRIES = Resource(
 
 DAG_OF_RUN = Join(dag, dag.c.dag_id == dag_run.c.dag_id)
 _FROM_DAG = ("display_name", "version_id", "created_at", "is_paused")
-RUN_COLUMNS = [(dag if name in _FROM_DAG else dag_run).c[name] for name in DagRun._fields]
+RUN_COLUMNS = [
+    *((dag if name in _FROM_DAG else dag_run).c[name] for name in DagRun._fields[:-1]),
+    select(1)
+    .where(task_instance.c.dag_id == dag_run.c.dag_id, task_instance.c.run_id == dag_run.c.run_id)
+    .correlate(dag_run)
+    .exists(),
+]
 RUNS = Resource(
     table=dag_run,
     joins=(DAG_OF_RUN,),

@@ -99,7 +99,7 @@ class SqlRunStore(RunStore):
         def work(connection: Connection) -> tuple[DagRun, Sequence[TaskInstance]]:
             run = _locked(connection, dag_id, run_id)
             rows = changes.clearable(changes.instances_of(connection, run), only_states)
-            if not is_dry_run:
+            if not is_dry_run and (rows or only_states is None):
                 now = clock.now()
                 for row in rows:
                     changes.clear_instance(connection, row, restarting, now)

@@ -49,7 +49,7 @@ def trigger(backend: Backend, connection: Connection, run: NewRun, *, require_da
     if rows:
         connection.execute(insert(task_instance), rows)
     dag_rows.count(connection, run.dag_id, runs=1, task_instances=len(rows))
-    return _record(run, owner, columns)
+    return _record(run, owner, {**columns, "has_task_instances": bool(rows)})
 
 
 def _counted(connection: Connection, run: NewRun) -> Row[Any]:
