@@ -29,8 +29,6 @@ def value(shape: dict[str, Any]) -> CoreSchema:
             value({name: each for name, each in shape.items() if name != "nullable"})
         )
     match shape:
-        case {"allOf": [only]}:
-            return value(only)
         case {"anyOf": choices}:
             return core_schema.union_schema([value(each) for each in choices])
         case {"enum": names, "title": _}:
@@ -68,11 +66,12 @@ def model(shape: dict[str, Any]) -> CoreSchema:
     return schema
 
 
-def _enumeration(names: list[str]) -> CoreSchema:
-    *others, last = [repr(name) for name in names]
+def _enumeration(names: list[str | None]) -> CoreSchema:
+    """Return the validator of an enumeration; null is in the names if the shape is nullable."""
+    *others, last = [repr(name) for name in names if name is not None]
     expected = f"{', '.join(others)} or {last}" if others else last
     return core_schema.custom_error_schema(
-        core_schema.literal_schema(names),
+        core_schema.literal_schema([name for name in names if name is not None]),
         custom_error_type="enum",
         custom_error_context={"expected": expected},
     )
