@@ -9,12 +9,21 @@ class RunIdRules:
 
     `pattern` is a regular expression for ids. An id is also allowed if it is made of `manual`,
     `scheduled` or `asset_type`, `__` and a date in UTC with whole seconds. Ids that begin with one
-    of the `reserved` types of runs and `__` are not allowed.
+    of the `reserved` types of runs and `__` are not allowed. With `line_feed`, an allowed id may
+    have a line feed at its end, before which `$` matches.
     """
 
-    def __init__(self, pattern: str, *, asset_type: str, reserved: Collection[str]) -> None:
+    def __init__(
+        self,
+        pattern: str,
+        *,
+        asset_type: str,
+        reserved: Collection[str],
+        line_feed: bool = False,
+    ) -> None:
         self._pattern = pattern.strip()
         self._reserved = reserved
+        self._line_feed = line_feed
         self._builtin = (
             rf"^(?:manual|scheduled|{asset_type})__"
             r"(?:\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00)$"
@@ -36,6 +45,6 @@ class RunIdRules:
         )
 
     def _is_allowed(self, run_id: str) -> bool:
-        """`$` also matches before a line feed at the end of an id."""
-        patterns = (self._pattern, self._builtin)
-        return not run_id.endswith("\n") and any(re.match(each, run_id) for each in patterns)
+        if run_id.endswith("\n") and not self._line_feed:
+            return False
+        return any(re.match(each, run_id) for each in (self._pattern, self._builtin))
