@@ -9,17 +9,30 @@ from flask import Response
 
 from xcom_server.api import conditional, health, json_io
 from xcom_server.api.serialization import compile_dump
-from xcom_server.api.v2 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION, filters
+from xcom_server.api.v2 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
+from xcom_server.api.v2.filters import ListRules
 from xcom_server.api.v2.schemas import XComResponseSchema
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED, XComEntry, XComKey
-from xcom_server.storage.queries import Filter
+from xcom_server.storage.queries import Comparison, Condition, Filter
 from xcom_server.storage.store import XComStore
 from xcom_server.values import decode
 
 _dump = compile_dump(XComResponseSchema())
+
+_SORTABLE = ("key", "dag_id", "run_id", "task_id", "map_index", "timestamp", "run_after")
+_RULES = ListRules(
+    patterns={
+        "xcom_key": "key",
+        "dag_display_name": "dag_id",
+        "run_id": "run_id",
+        "task_id": "task_id",
+    },
+    ranges=("logical_date", "run_after"),
+    names={name: name for name in _SORTABLE},
+)
 
 
 class XComApi:
@@ -70,17 +83,23 @@ class XComApi:
             map_index=map_index,
             key=xcom_key,
             dag_ids=request_state.current().visible_dag_ids,
-            conditions=filters.conditions(params),
+            conditions=self._conditions(params),
         )
         page = self._store.list(
             filter_,
             limit=min(limit, self._maximum_page),
             offset=offset,
-            order=filters.order(order_by or []),
+            order=_RULES.order(order_by or []),
         )
         return json_io.compact_json(
             {"xcom_entries": _dump(page.entries), "total_entries": page.total_entries}
         )
+
+    @staticmethod
+    def _conditions(params: dict[str, Any]) -> tuple[Condition, ...]:
+        map_index = params.get("map_index_filter")
+        given = () if map_index is None else (((Comparison("map_index", "eq", map_index),),),)
+        return (*_RULES.conditions(params), *given)
 
     def get_entry(
         self,
