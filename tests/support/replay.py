@@ -54,7 +54,10 @@ def replay(
 
 @contextmanager
 def _changed_from_outside(url: str, case: Case) -> Iterator[None]:
-    """Change the state of a run while a request waits, as the note of the case says."""
+    """Change the state of a run while a request waits, as the note of the case says.
+
+    Afterwards the run has its state again, as later recordings show.
+    """
     timers = [
         threading.Timer(float(seconds), _set_state, (url, case, state))
         for state, seconds in _changes(case["note"])
@@ -64,6 +67,8 @@ def _changed_from_outside(url: str, case: Case) -> Iterator[None]:
     yield
     for timer in timers:
         timer.join()
+    if timers:
+        _set_state(url, case, case["note"].partition(";")[0])
 
 
 def _changes(note: str) -> list[tuple[str, str]]:
