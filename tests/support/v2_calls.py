@@ -1,6 +1,7 @@
 """Requests to v2 and assertions about its responses."""
 
 from typing import Any
+from urllib.parse import quote
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -12,6 +13,16 @@ RUN_DATE = "2024-01-01T00:00:00Z"
 
 _calls = Calls("v2")
 entries, entry, create = _calls.entries, _calls.entry, _calls.create
+
+
+def runs(dag_id: str = "etl") -> str:
+    """Return the path of the runs of a DAG."""
+    return f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns"
+
+
+def run(run_id: str, dag_id: str = "etl") -> str:
+    """Return the path of one run."""
+    return f"{runs(dag_id)}/{quote(run_id, safe='')}"
 
 
 def stored_values(client: FlaskClient) -> dict[str, Any]:

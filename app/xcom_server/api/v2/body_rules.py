@@ -22,6 +22,12 @@ def _new_state(state: Any) -> Any:
     return state.lower()
 
 
+def _new_or_failed(body: Any) -> Any:
+    if isinstance(body, dict) and body.get("only_new") and body.get("only_failed"):
+        raise ValueError("only_new and only_failed are mutually exclusive")
+    return body
+
+
 def _one_selection(body: Any) -> Any:
     """Check which task instances a body selects."""
     if not isinstance(body, dict):
@@ -59,7 +65,10 @@ BEFORE_FIELD: Mapping[tuple[str, str], Rule] = {
 }
 """The rules of fields, by the title of the body and the name of the field."""
 
-BEFORE_MODEL: Mapping[str, Rule] = {"ClearTaskInstancesBody": _one_selection}
+BEFORE_MODEL: Mapping[str, Rule] = {
+    "ClearTaskInstancesBody": _one_selection,
+    "DAGRunClearBody": _new_or_failed,
+}
 """The rules of bodies that are checked before their fields, by the title of the body."""
 
 AFTER_MODEL: Mapping[str, Rule] = {"TriggerDAGRunPostBody": _whole_interval}

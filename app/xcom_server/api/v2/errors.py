@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from xcom_server import errors
 from xcom_server.api import conditional, json_io
 from xcom_server.api.v2.validation import InvalidRequest
+from xcom_server.observability import request_state
 
 
 def render(error: Exception) -> Response:
@@ -32,6 +33,8 @@ def _response_for(error: Exception) -> Response:
             return _detail(403, "Forbidden")
         case errors.AccessError():
             return _detail(401, "Not authenticated")
+        case NotFound() if request.method != "GET":
+            return _http_error(MethodNotAllowed(["GET"]))
         case NotFound():
             return json_io.compact_json({"error": "API route not found"}, 404)
         case HTTPException():
@@ -64,6 +67,15 @@ def _store_error(error: errors.XComError) -> tuple[int, Any]:
                 f"Task instance with ID: `{error.task_id}` and map_index:"
                 f" `{error.map_index}` not found in dag run: `{error.run_id}`"
             )
+        case errors.RunExists():
+            return 409, _database_error("Unique constraint violation")
+        case errors.RunIsRunning():
+            return 409, (
+                f"The DagRun with dag_id: `{error.dag_id}` and run_id: `{error.run_id}`"
+                " cannot be deleted in running state"
+            )
+        case errors.TaskIsRunning():
+            return 409, f"Task instances of dag with id: '{error.dag_id}' are still running"
         case errors.AlreadyExists():
             return 409, (
                 f"The XCom with key: `{error.key}` with mentioned task instance already exists."
@@ -75,6 +87,17 @@ def _store_error(error: errors.XComError) -> tuple[int, Any]:
         case errors.Unavailable():
             return 503, conditional.unavailable_detail(error)
     raise error
+
+
+def _database_error(reason: str) -> dict[str, str]:
+    """Return the detail of an error that Airflow makes from one of its database."""
+    return {
+        "reason": reason,
+        "statement": "hidden",
+        "orig_error": "hidden",
+        "message": "Serious error when handling your request. Check logs for more details - you"
+        f" will find it in api server when you look for ID {request_state.current().request_id}",
+    }
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -19,9 +19,9 @@ def refuse_head_and_options() -> None:
 def gzip_response(response: Response) -> Response:
     """Compress a response of any size if `Accept-Encoding` lists gzip, as Airflow does.
 
-    A 204 and a streamed file are returned unchanged.
+    A 204 and a stream are returned unchanged.
     """
-    if response.status_code == 204 or response.direct_passthrough:
+    if response.status_code == 204 or response.is_streamed:
         return response
     response.headers["Vary"] = "Accept-Encoding"
     if any(name == "gzip" and quality > 0 for name, quality in request.accept_encodings):

@@ -1,0 +1,135 @@
+"""`/wait`: the states of a run until it is finished, one JSON object on each line."""
+
+import itertools
+import json
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from flask import Response, request
+
+from xcom_server.api.v2.filters import one_of
+from xcom_server.errors import Unavailable
+from xcom_server.observability import shared
+from xcom_server.settings import Settings
+from xcom_server.storage.models import XComKey
+from xcom_server.storage.queries import Filter
+from xcom_server.storage.runs import DagRun
+from xcom_server.storage.store import XComStore
+
+RETURN_KEY = "return_value"
+
+_PAGE = 1000  # entries that are listed at once
+_CHECK_SECONDS = 1.0  # between two checks of the connection during a wait
+
+
+class Waiting:
+    """Responds to requests that wait for a run.
+
+    A waiting request keeps a thread of the worker, but no database connection between two lines.
+    One thread of each worker stays free for other requests if it has more than one.
+    """
+
+    def __init__(self, store: XComStore, settings: Settings) -> None:
+        self._store = store
+        self._free = threading.Semaphore(max(settings.threads - 1, 1))
+
+    def response(
+        self, dag_id: str, run_id: str, interval: float, task_ids: Sequence[str] | None
+    ) -> Response:
+        """Return the stream of a run's states, with a line every `interval` seconds.
+
+        The last line has the results of `task_ids`, or without them those of the tasks that the
+        DAG declares as its result. Raises RunNotFound, and Unavailable if too many requests wait.
+        """
+        run = self._store.runs.get(dag_id, run_id)
+        if run.is_finished:
+            return _stream(iter([self._line(run, task_ids)]))
+        if not self._free.acquire(blocking=False):
+            raise Unavailable("As many requests as possible are waiting for runs already.")
+        response = _stream(self._lines(run, interval, task_ids, _connection()))
+        response.call_on_close(self._free.release)
+        return response
+
+    def _lines(
+        self,
+        run: DagRun,
+        interval: float,
+        task_ids: Sequence[str] | None,
+        connection: socket.socket | None,
+    ) -> Iterator[str]:
+        yield self._line(run, task_ids)
+        while not run.is_finished and _pause(interval, connection):
+            run = self._store.runs.get(run.dag_id, run.run_id)
+            yield self._line(run, task_ids)
+
+    def _line(self, run: DagRun, task_ids: Sequence[str] | None) -> str:
+        line: dict[str, Any] = {"state": run.state}
+        if run.is_finished and (results := self._results(run, task_ids)):
+            line["results"] = results
+        return json.dumps(line) + "\n"
+
+    def _results(self, run: DagRun, task_ids: Sequence[str] | None) -> dict[str, Any]:
+        """Return the results of tasks; a mapped task has a list, in the order of its indexes."""
+        named = self._result_tasks(run.dag_id) if task_ids is None else task_ids
+        results = {}
+        if named:
+            entries = self._entries(run, named)
+            for task_id, group in itertools.groupby(entries, key=lambda entry: entry[0].task_id):
+                keys, values = zip(*group, strict=True)
+                is_mapped = keys[0].map_index >= 0 or len(keys) > 1
+                results[task_id] = list(values) if is_mapped else values[0]
+        return results
+
+    def _result_tasks(self, dag_id: str) -> list[str]:
+        tasks = json.loads(self._store.dags.get(dag_id).definition).get("tasks", [])
+        return [task["task_id"] for task in tasks if task.get("dag_result")]
+
+    def _entries(self, run: DagRun, task_ids: Sequence[str]) -> Iterator[tuple[XComKey, Any]]:
+        """Yield the keys and the values of the tasks' results, ordered by task and map index."""
+        filter_ = Filter.of(
+            run.dag_id, run.run_id, key=RETURN_KEY, conditions=one_of("task_id", task_ids)
+        )
+        for offset in itertools.count(step=_PAGE):
+            page = self._store.list(filter_, limit=_PAGE, offset=offset)
+            for each in page.entries:
+                key = XComKey(each.dag_id, each.run_id, each.task_id, each.map_index, each.key)
+                yield key, json.loads(self._store.get(key).value)
+            if len(page.entries) < _PAGE:
+                return
+
+
+def _stream(lines: Iterator[str]) -> Response:
+    """Return a response without a Content-Type, as in Airflow."""
+    response = Response(lines)
+    response.headers.remove("Content-Type")
+    return response
+
+
+def _connection() -> socket.socket | None:
+    """Return the socket of the client under gunicorn, None under another server."""
+    connection: socket.socket | None = request.environ.get("gunicorn.socket")
+    return connection
+
+
+def _pause(seconds: float, connection: socket.socket | None) -> bool:
+    """Wait; return early with False if the client has disconnected or the server will stop."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if shared.is_draining() or _has_disconnected(connection):
+            return False
+        time.sleep(min(left, _CHECK_SECONDS))
+    return True
+
+
+def _has_disconnected(connection: socket.socket | None) -> bool:
+    if connection is None:
+        return False
+    try:
+        readable, _, _ = select.select([connection], [], [], 0)
+        return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""
+    except (OSError, ValueError):
+        return True
