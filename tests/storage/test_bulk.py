@@ -5,8 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from xcom_server.errors import SeedConflict
 from xcom_server.seed_file import read
+from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.database.postgres import PostgresBackend
 from xcom_server.storage.queries import Filter
 from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskKey, Try
@@ -239,3 +242,44 @@ def test_many_runs_are_stored_in_chunks(make_store: MakeStore) -> None:
 
     assert advanced == [1000, 1000, 500]
     assert make_store().runs.list(Filter.of("etl"), limit=1).total_entries == 2500
+
+
+def test_task_instance_has_the_fields_of_its_task(make_store: MakeStore) -> None:
+    task = {"task_id": "a", "operator": "BashOperator", "pool": "small", "retries": 2}
+    after = {"task_id": "b", "upstream": ["a"], "priority_weight": 3}
+    instances = [{"task_id": "a"}, {"task_id": "b", "pool": "big"}, {"task_id": "c"}]
+    load(
+        make_store(),
+        dags=[{"dag_id": "etl", "tasks": [task, after]}],
+        dag_runs=[{**RUN, "task_instances": instances}],
+    )
+
+    found = make_store().task_instances.list(Filter.of("etl"), limit=9).entries
+    assert [(each.operator, each.pool, each.max_tries, each.priority_weight) for each in found] == [
+        ("BashOperator", "small", 2, 4),
+        ("EmptyOperator", "big", 0, 3),
+        (None, "default_pool", 0, 1),
+    ]
+    (row,) = exported_runs(make_store())
+    assert [without_id(each) for each in row["task_instances"]] == [
+        {"map_index": -1, **each} for each in instances
+    ]
+
+
+def without_id(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "id"}
+
+
+def test_statistics_are_updated_while_many_runs_are_stored(
+    make_store: MakeStore, backend: Backend
+) -> None:
+    """Otherwise PostgreSQL checks each foreign key with a plan for an empty table."""
+    runs = [{**RUN, "run_id": f"r{number}", "logical_date": None} for number in range(1500)]
+    load(make_store(), dag_runs=runs)
+
+    if isinstance(backend, PostgresBackend):
+        with backend.engine.connect() as connection:
+            count = connection.execute(
+                text("SELECT reltuples FROM pg_class WHERE relname='dag_run'")
+            )
+            assert count.scalar() == 1500

@@ -1,7 +1,7 @@
 """A backend: everything that differs between SQL databases, in one object."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -127,6 +127,10 @@ class Backend(ABC):
         `since` is when the caller began to wait, in seconds of time.monotonic().
         """
         return nullcontext()
+
+    @abstractmethod
+    def analyze(self, connection: Connection, tables: Iterable[str]) -> None:
+        """Update the statistics of tables, so that plans fit the rows that a transaction stored."""
 
     @abstractmethod
     def transaction_lock(self, connection: Connection, name: str) -> None:

@@ -7,7 +7,7 @@ in time.
 
 import math
 import select
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -98,6 +98,14 @@ class PostgresBackend(Backend):
     def read_datetimes(self, column: Sequence[datetime | None]) -> list[datetime | None]:
         """Convert a column of datetimes to UTC."""
         return [value and in_utc(value) for value in column]
+
+    def analyze(self, connection: Connection, tables: Iterable[str]) -> None:
+        """Update the statistics of tables, and discard the plans of foreign key checks.
+
+        Those plans were made when the tables were nearly empty, and would read all runs of a DAG
+        for each task instance.
+        """
+        connection.execute(text(f"ANALYZE {', '.join(tables)}"))
 
     def transaction_lock(self, connection: Connection, name: str) -> None:
         """Take an advisory lock by name, which is released when the transaction ends."""

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from datetime import datetime
 from typing import Any
@@ -81,6 +81,9 @@ class SqliteBackend(Backend):
                 with suppress(WriterLockTimeout, OSError):
                     stack.enter_context(self.writer_lock())
             super().close()
+
+    def analyze(self, connection: Connection, tables: Iterable[str]) -> None:
+        """Do nothing: SQLite chooses a primary key without statistics."""
 
     def transaction_lock(self, connection: Connection, name: str) -> None:
         """Do nothing: in SQLite only one transaction at a time can write."""

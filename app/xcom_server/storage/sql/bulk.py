@@ -34,10 +34,12 @@ def load(
     """Store rows in the transaction of a connection, as XComStore.load describes."""
     backend.transaction_lock(connection, "xcom seed")  # two loads of the same rows could deadlock
     loader = _Loader(backend, connection)
-    for start in range(0, len(rows), CHUNK):
+    for number, start in enumerate(range(0, len(rows), CHUNK), 1):
         chunk = rows[start : start + CHUNK]
         loader.store(chunk)
         advance(len(chunk))
+        if number & (number - 1) == 0 and len(rows) > CHUNK:  # 1, 2, 4, 8 …: the size has doubled
+            backend.analyze(connection, tables.metadata.tables)
     loader.finish()
 
 

@@ -43,6 +43,7 @@ class RunLoader:
     def store(self, runs: Sequence[SeedRun]) -> None:
         """Upsert DAG runs and their task instances; the fields of a row replace stored ones."""
         dates = self._stored_dates(runs)
+        of_tasks = {dag_id: self._of_tasks(dag_id) for dag_id in {run.dag_id for run in runs}}
         rows: dict[RunKey, _Row] = {}
         instances: dict[tuple[Any, ...], _Row] = {}
         tries: dict[tuple[Any, ...], _Row] = {}
@@ -55,7 +56,8 @@ class RunLoader:
             for each in run.task_instances:
                 _require_indexable(run, each)
                 key = (run.dag_id, run.run_id, each.task_id, each.map_index)
-                _add(instances, key, _instance(key, each, stored.run_after))
+                known = of_tasks[run.dag_id].get(each.task_id, {})
+                _add(instances, key, _instance(key, each, stored.run_after, known))
                 for number, columns in _tries(each).items():
                     _add(tries, (*key, number), _try((*key, number), columns))
         self._upsert(dag_run, rows.values())
@@ -91,13 +93,18 @@ class RunLoader:
                 found[dag_id, row.run_id] = RunDates(row.logical_date, row.run_after)
         return found
 
+    def _of_tasks(self, dag_id: str) -> dict[str, Columns]:
+        definition = dag_rows.definition(self._connection, dag_id)
+        return defaults.of_tasks(definition.get("tasks", []))
+
     def _upsert(self, table: Table, rows: Iterable[_Row]) -> None:
-        """Upsert rows, those with the same given fields in one statement."""
-        groups: dict[frozenset[str], list[Columns]] = {}
+        """Upsert rows, those with the same columns in one statement."""
+        groups: dict[tuple[frozenset[str], frozenset[str]], list[Columns]] = {}
         for row in rows:
-            groups.setdefault(frozenset(row.given), []).append(row.columns)
-        for names, columns in groups.items():
-            self._backend.upsert(self._connection, table, columns, sorted(names))
+            names = frozenset(row.given), frozenset(row.columns)
+            groups.setdefault(names, []).append(row.columns)
+        for (given, _), columns in groups.items():
+            self._backend.upsert(self._connection, table, columns, given)
 
 
 def require_same_date(row: SeedRun | SeedEntry, stored: datetime | None) -> None:
@@ -124,7 +131,10 @@ def _run(run: SeedRun, dates: RunDates) -> _Row:
 
 
 def _instance(
-    key: tuple[str, str, str, int], instance: SeedTaskInstance, run_after: datetime
+    key: tuple[str, str, str, int],
+    instance: SeedTaskInstance,
+    run_after: datetime,
+    of_task: Columns,
 ) -> _Row:
     dag_id, run_id, task_id, map_index = key
     columns = {
@@ -133,6 +143,7 @@ def _instance(
         "task_id": task_id,
         "map_index": map_index,
         "id": clock.new_id(),
+        **of_task,
         **defaults.of_instance(map_index, run_after, instance.fields),
         **instance.fields,
     }

@@ -1,12 +1,13 @@
 """The columns of DAG runs and task instances that were not triggered here, if nothing is given."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Integer, Table
 from sqlalchemy.schema import DefaultClause
 
+from xcom_server import task_graph
 from xcom_server.storage.models import RunDates
 
 Columns = dict[str, Any]
@@ -34,6 +35,24 @@ def of_instance(map_index: int, run_after: datetime, given: Mapping[str, Any]) -
         "try_number": int(given.get("state", "success") in _STARTED),
         "rendered_map_index": None if map_index < 0 else str(map_index),
         **_times(run_after, given),
+    }
+
+
+def of_tasks(tasks: Sequence[task_graph.Task]) -> dict[str, Columns]:
+    """Return the columns of the task instances of a DAG's tasks, by task id."""
+    weights = task_graph.priority_weights(tasks)
+    return {
+        task["task_id"]: {
+            "max_tries": int(task.get("retries", 0)),
+            "display_name": task.get("task_display_name"),
+            "pool": task.get("pool", "default_pool"),
+            "pool_slots": int(task.get("pool_slots", 1)),
+            "queue": task.get("queue", "default"),
+            "priority_weight": weights[task["task_id"]],
+            "operator": task.get("operator", "EmptyOperator"),
+            "operator_name": task.get("operator_name"),
+        }
+        for task in tasks
     }
 
 

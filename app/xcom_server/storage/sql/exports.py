@@ -80,6 +80,9 @@ def dags(connection: Connection) -> Iterator[SeedDag]:
 
 def runs(connection: Connection) -> Iterator[SeedRun]:
     """Yield every DAG run with its task instances, in the order of insertion."""
+    tasks = {
+        dag.dag_id: defaults.of_tasks(dag.definition.get("tasks", [])) for dag in dags(connection)
+    }
     for row in connection.execute(_RUNS).all():
         dates = RunDates(row.logical_date, row.run_after)
         expected = partial(defaults.of_run, row.run_id, dates)
@@ -88,12 +91,14 @@ def runs(connection: Connection) -> Iterator[SeedRun]:
             row.dag_id,
             row.run_id,
             *dates,
-            _instances(connection, row),
+            _instances(connection, row, tasks[row.dag_id]),
             _given(row, _RUN_DEFAULTS, expected),
         )
 
 
-def _instances(connection: Connection, run: Row[Any]) -> list[SeedTaskInstance]:
+def _instances(
+    connection: Connection, run: Row[Any], of_tasks: Mapping[str, Mapping[str, Any]]
+) -> list[SeedTaskInstance]:
     key = {"dag_id": run.dag_id, "run_id": run.run_id}
     logs: dict[tuple[str, int], dict[int, str]] = {}
     tries: dict[tuple[str, int], list[Try]] = {}
@@ -111,7 +116,7 @@ def _instances(connection: Connection, run: Row[Any]) -> list[SeedTaskInstance]:
                 "id": row.id,
                 **_given(
                     row,
-                    _INSTANCE_DEFAULTS,
+                    {**_INSTANCE_DEFAULTS, **of_tasks.get(row.task_id, {})},
                     partial(defaults.of_instance, row.map_index, run.run_after),
                 ),
             },

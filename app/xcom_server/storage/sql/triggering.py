@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, or_, select, update
 
-from xcom_server import clock, errors, task_graph
+from xcom_server import clock, errors
 from xcom_server.formats.rfc3339 import parse_rfc3339
 from xcom_server.scripts import Plan
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import MAX_ID_LENGTH
 from xcom_server.storage.queries import WILDCARD
 from xcom_server.storage.runs import DagRun, NewRun
-from xcom_server.storage.sql import dag_rows, steps
+from xcom_server.storage.sql import dag_rows, defaults, steps
 from xcom_server.storage.sql.tables import dag, dag_run, task_instance
 
 
@@ -94,11 +94,8 @@ def _instances(
     connection: Connection, run: NewRun, plan: Plan, now: datetime
 ) -> Iterator[dict[str, Any]]:
     """Yield the columns of the task instances of a new run."""
-    tasks = steps.tasks_of(connection, run.dag_id)
-    weights = task_graph.priority_weights(tasks)
-    by_id = {task["task_id"]: task for task in tasks}
+    of_tasks = defaults.of_tasks(steps.tasks_of(connection, run.dag_id))
     for task_id, map_index in plan.instances:
-        task = by_id[task_id]
         yield {
             "dag_id": run.dag_id,
             "task_id": task_id,
@@ -107,14 +104,7 @@ def _instances(
             "id": clock.new_id(),
             "state": None,
             "try_number": 0,
-            "max_tries": int(task.get("retries", 0)),
-            "display_name": task.get("task_display_name"),
-            "pool": task.get("pool", "default_pool"),
-            "pool_slots": int(task.get("pool_slots", 1)),
-            "queue": task.get("queue", "default"),
-            "priority_weight": weights[task_id],
-            "operator": task.get("operator", "EmptyOperator"),
-            "operator_name": task.get("operator_name"),
+            **of_tasks[task_id],
             "rendered_map_index": None if map_index < 0 else str(map_index),
             "updated_at": now,
         }
