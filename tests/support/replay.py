@@ -116,8 +116,11 @@ def differences(case: Case, answer: Answer) -> list[str]:
     return [] if case["response"] is None else neighbours.differences(case, answer)
 
 
-def rows(document: str, version: str, cases: Sequence[Case]) -> dict[str, str]:
-    """Return the rows of docs/differences.md for these cases by case id."""
+def rows(
+    document: str, version: str, cases: Sequence[Case], *, has_all_cases: bool = True
+) -> dict[str, str]:
+    """Return the rows of docs/differences.md for the cases of a version by case id."""
     if f"## {HEADINGS[version]}\n" not in document:
         return {}
-    return recorded.rows(document, HEADINGS[version], [case["id"] for case in cases])
+    ids = [case["id"] for case in cases]
+    return recorded.rows(document, HEADINGS[version], ids, has_all_cases=has_all_cases)
