@@ -88,6 +88,7 @@ def test_db_check_lists_the_differences_of_the_tables() -> None:
         ([[ENTRY, {**ENTRY, "key": "k2"}]], "2 entries and 0 DAG runs"),
         ([{"dag_runs": [RUN]}], "0 entries and 1 DAG run"),
         ([{"dag_runs": [RUN, {**RUN, "run_id": "s"}]}, [ENTRY]], "1 entry and 2 DAG runs"),
+        ([{"dags": [{"dag_id": "d"}]}], "1 DAG, 0 entries and 0 DAG runs"),
         ([[]], "0 entries and 0 DAG runs"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -183,6 +184,22 @@ def test_export_writes_a_row_a_line() -> None:
             }
         ]
     }
+
+
+def test_export_of_everything_can_be_seeded_again(tmp_path: Path) -> None:
+    assert run_command("export", "--all").stdout == (
+        '{"dags": [\n], "dag_runs": [\n], "entries": [\n]}\n'
+    )
+    task = {"task_id": "t", "pool": "small"}
+    seed = {"dags": [{"dag_id": "d", "tasks": [task]}], "dag_runs": [RUN], "entries": [ENTRY]}
+    run_command("seed", "-", stdin=json.dumps(seed))
+
+    exported = run_command("export", "--all").stdout
+    other = {"XCOM_DATABASE_URL": f"sqlite:///{tmp_path}/other.db"}
+    seeded = run_command("seed", "-", stdin=exported, environ=other)
+    assert seeded.stdout == "Seeded 1 DAG, 1 entry and 1 DAG run.\n"
+    assert run_command("export", "--all", environ=other).stdout == exported
+    assert json.loads(exported)["dags"][0]["tasks"] == [task]
 
 
 @pytest.mark.parametrize(

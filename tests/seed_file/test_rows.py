@@ -162,7 +162,7 @@ def test_log_can_have_a_text_for_each_try() -> None:
         ({"max_active_runs": -1}, "max_active_runs must be a whole number from 0"),
         ({"last_parse_duration": True}, "last_parse_duration must be a number"),
         ({"params": {"a": 1}}, "params must be an object of objects with value"),
-        ({"params": {"a": {"valu": 1}}}, "params must be"),
+        ({"params": {"a": {"bogus": 1}}}, "params must be"),
         ({"params": {"a": {"schema": 1}}}, "params must be"),
         ({"default_args": []}, "default_args must be an object"),
         ({"script": 5}, "script must be an object, or a list of objects"),
