@@ -71,17 +71,17 @@ def convert(seed: Row) -> Row:
             for run in sorted(seed["dag_runs"], key=lambda run: run["db"]["id"])
             for found in [instances.get((run["api"]["dag_id"], run["api"]["dag_run_id"]), [])]
         ],
-        "entries": [_without(entry, "dag_result") for entry in seed["xcoms"]],
+        "entries": [_without(entry, "dag_result") for entry in seed.get("xcoms", [])],
     }
 
 
 def _dag(dag: Row, seed: Row) -> Row:
-    api, details = dag["api"], dag["details"]
+    api, details = dag["api"], dag.get("details") or {}
     instances = seed["task_instances"]
     of_dag = [each for each in instances if each["api"]["dag_id"] == dag["dag_id"]]
     results = {
         entry["task_id"]
-        for entry in seed["xcoms"]
+        for entry in seed.get("xcoms", [])
         if entry["dag_id"] == dag["dag_id"] and entry.get("dag_result")
     }
     version = details.get("latest_dag_version") or {}
@@ -93,8 +93,8 @@ def _dag(dag: Row, seed: Row) -> Row:
         "tags": [tag["name"] for tag in api["tags"]],
         "schedule": _schedule(api, details),
         "schedule_timezone": TIME_ZONES.get(dag["dag_id"], "UTC"),
-        "dag_run_timeout": _delta(details["dag_run_timeout"]),
-        "params": _params(details["params"]),
+        "dag_run_timeout": _delta(details.get("dag_run_timeout")),
+        "params": _params(details.get("params", {})),
         "next_dagrun": api.get("next_dagrun", api.get("next_dagrun_logical_date")),
         "next_dagrun_create_after": api.get(
             "next_dagrun_create_after", api.get("next_dagrun_run_after")
@@ -203,10 +203,10 @@ def _instance(instance: Row, of_task: dict[tuple[str, str, str, int], Row]) -> R
 def _children(seed: Row) -> dict[tuple[str, str, str, int], Row]:
     """Return the logs and older tries of task instances."""
     found: dict[tuple[str, str, str, int], Row] = {}
-    for log in seed["logs"]:
+    for log in seed.get("logs", []):
         logs = found.setdefault(_key(log), {}).setdefault("log", {})
         logs[str(log["try_number"])] = log["text"]
-    for attempt in seed["task_instance_history"]:
+    for attempt in seed.get("task_instance_history", []):
         found.setdefault(_key(attempt), {}).setdefault("tries", []).append(_try(attempt))
     return found
 

@@ -62,6 +62,18 @@ def test_other_status_is_a_difference() -> None:
     assert found({}, {}, status=404) == ["status 404 instead of 200"]
 
 
+@pytest.mark.parametrize("ids", [["a", "b"], [["r", "a", -1], ["r", "b", 0]], ["r/a/-1", "r/b/0"]])
+def test_ids_of_task_instances_can_have_several_parts(ids: list[Any]) -> None:
+    recorded = {"_truncated": True, "_head": "{", "_count": 2, "_total_entries": 2, "_ids": ids}
+    rows = [
+        {"dag_id": "d", "dag_run_id": "r", "task_id": task_id, "map_index": map_index}
+        for task_id, map_index in (("a", -1), ("b", 0))
+    ]
+
+    assert found(recorded, {"task_instances": rows, "total_entries": 2}) == []
+    assert found(recorded, {"task_instances": rows[::-1], "total_entries": 2}) != []
+
+
 def test_truncated_body_is_compared_by_its_ids_total_and_beginning() -> None:
     recorded = {
         "_truncated": True,
