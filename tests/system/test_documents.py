@@ -19,7 +19,8 @@ FOLDERS = (
     "tests/faults",
     "tests/parity",
 )
-PLAIN_BRACKETS = {"Unreleased", __version__, "api"}  # headings of the changelog, Airflow's [api]
+# headings of the changelog, and sections of Airflow's configuration
+PLAIN_BRACKETS = {"Unreleased", __version__, "api", "scheduler"}
 DOCUMENTS = [
     path.relative_to(ROOT) for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.md"))
 ]
