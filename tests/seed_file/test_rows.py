@@ -165,7 +165,12 @@ def test_log_can_have_a_text_for_each_try() -> None:
         ({"params": {"a": {"bogus": 1}}}, "params must be"),
         ({"params": {"a": {"schema": 1}}}, "params must be"),
         ({"default_args": []}, "default_args must be an object"),
-        ({"script": 5}, "script must be an object, or a list of objects"),
+        ({"script": 5}, "script must be an object"),
+        ({"script": {"tasks": {"~": {}}}}, "task 1: task_id must not be '~'"),
+        (
+            {"tasks": [{"task_id": "a"}], "script": {"tasks": {"b": {}}}},
+            "script.tasks.b is not a task of the DAG",
+        ),
         ({"tasks": {}}, "tasks is not a list of objects"),
         ({"tasks": [{}]}, "task 1: task_id is missing"),
         ({"tasks": [{"task_id": "a", "x": 1}]}, "task 1: unknown field 'x'"),

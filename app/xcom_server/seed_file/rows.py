@@ -7,6 +7,7 @@ from typing import Any
 
 from xcom_server import clock, task_graph
 from xcom_server.formats import strict_json
+from xcom_server.scripts.validation import named_tasks, validate
 from xcom_server.seed_file import kinds
 from xcom_server.seed_file.fields import (
     DATE,
@@ -126,9 +127,11 @@ def _task(row: dict[str, Any]) -> dict[str, Any]:
 def _script(row: dict[str, Any], definition: dict[str, Any]) -> str | None:
     """Return the JSON text of a DAG's script, None if the row has none."""
     script = row.get("script")
-    if script is not None and not isinstance(script, dict | list):
-        raise InvalidSeedFile("script must be an object, or a list of objects")
-    return None if script is None else json.dumps(script, ensure_ascii=False)
+    if script is None:
+        return None
+    tasks = definition["tasks"] if "tasks" in definition else _tasks(named_tasks(script))
+    validate(script, tasks)
+    return json.dumps(script, ensure_ascii=False)
 
 
 def _task_instance(row: dict[str, Any]) -> SeedTaskInstance:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from xcom_server import clock
 from xcom_server.errors import NameTooLong, SeedConflict
+from xcom_server.scripts.validation import named_tasks
 from xcom_server.storage.dags import SeedDag
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import RunDates, SeedEntry, XComKey
@@ -72,11 +73,13 @@ class _Loader:
             self._refuse_duplicate(row.place, row.dag_id)
             dag_rows.register(self._backend, self._connection, row.dag_id)
             fields: dict[str, Any] = {**row.fields}
-            if row.definition:
-                stored = dag_rows.definition(self._connection, row.dag_id)
-                fields["definition"] = json.dumps(stored | row.definition, ensure_ascii=False)
             if row.script is not None:
                 fields["script"] = row.script
+            if row.definition or row.script is not None:
+                definition = dag_rows.definition(self._connection, row.dag_id) | row.definition
+                if named := named_tasks(dag_rows.parsed(row.script)):
+                    definition.setdefault("tasks", named)
+                fields["definition"] = json.dumps(definition, ensure_ascii=False)
             if fields:
                 self._connection.execute(
                     tables.dag.update().where(tables.dag.c.dag_id == row.dag_id).values(fields)

@@ -1,32 +1,19 @@
 """Changes of runs and task instances that clients request: states, notes and clearing."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, insert, update
 
 from xcom_server import clock
-from xcom_server.scripts import FINISHED
+from xcom_server.scripts.plans import FINISHED
 from xcom_server.storage.runs import TaskStates
-from xcom_server.storage.sql import steps
-from xcom_server.storage.sql.tables import dag, dag_run, task_instance, task_try
+from xcom_server.storage.sql import dag_rows, moves, steps
+from xcom_server.storage.sql.tables import dag_run, task_instance, task_try
 from xcom_server.storage.task_instances import TaskInstance
 
-_LOCK: Select[Any] = (
-    select(dag_run, dag.c.script)
-    .join(dag, dag.c.dag_id == dag_run.c.dag_id)
-    .where(dag_run.c.dag_id == bindparam("dag_id"), dag_run.c.run_id == bindparam("run_id"))
-    .with_for_update(of=dag_run)
-)
-_INSTANCES = (
-    select(task_instance)
-    .where(
-        task_instance.c.dag_id == bindparam("dag_id"), task_instance.c.run_id == bindparam("run_id")
-    )
-    .order_by(task_instance.c.id)
-)
 _HISTORY = (
     "start_date",
     "end_date",
@@ -39,17 +26,6 @@ _HISTORY = (
     "queued_when",
     "scheduled_when",
 )  # the columns of a try that are kept when the task instance is cleared
-
-
-def locked_run(connection: Connection, dag_id: str, run_id: str) -> Row[Any] | None:
-    """Return the row of a run with its DAG's script, locked until the transaction ends."""
-    return connection.execute(_LOCK, {"dag_id": dag_id, "run_id": run_id}).one_or_none()
-
-
-def instances_of(connection: Connection, run: Row[Any]) -> list[Row[Any]]:
-    """Return the rows of a run's task instances."""
-    key = {"dag_id": run.dag_id, "run_id": run.run_id}
-    return [*connection.execute(_INSTANCES, key).all()]
 
 
 def update_run(connection: Connection, run: Row[Any], **columns: Any) -> None:
@@ -66,7 +42,7 @@ def update_instance(connection: Connection, row: Row[Any], **columns: Any) -> No
     """Set columns of a task instance, and the time of its last change."""
     columns.setdefault("updated_at", clock.now())
     connection.execute(
-        update(task_instance).where(*steps.is_instance(row, task_instance)).values(**columns)
+        update(task_instance).where(*moves.is_instance(row, task_instance)).values(**columns)
     )
 
 
@@ -78,11 +54,11 @@ def set_run_state(
         requeue(connection, run, now)
         return
     end = run.end_date if run.state in FINISHED and run.end_date else now
-    duration = steps.seconds_between(run.start_date, end)
+    duration = moves.seconds_between(run.start_date, end)
     update_run(
         connection, run, state=state, end_date=end, duration=duration, step=None, step_at=None
     )
-    for row in instances_of(connection, run):
+    for row in steps.instances_of(connection, run):
         if row.state in tasks:
             set_instance_state(connection, row, tasks[row.state], now)
 
@@ -92,38 +68,46 @@ def set_instance_state(
 ) -> None:
     """Set the state of a task instance; a final state sets the missing dates and the duration."""
     columns: dict[str, Any] = {"state": state}
-    if state in steps.END:
+    if state in moves.ENDED:
         start, end = row.start_date or now, row.end_date or now
-        duration = row.duration if row.end_date else steps.seconds_between(start, end)
+        duration = row.duration if row.end_date else moves.seconds_between(start, end)
         columns |= {"start_date": start, "end_date": end, "duration": duration}
     update_instance(connection, row, **columns)
 
 
 def requeue(connection: Connection, run: Row[Any], now: datetime) -> None:
     """Make a run queued, and let its script start again."""
-    plan = steps.plan_of(connection, run.dag_id, run.script, max(run.number, 1))
+    plan = steps.plan_of_run(run, steps.instances_of(connection, run))
     dates = {"start_date": None, "end_date": None, "duration": None, "queued_at": now}
-    update_run(connection, run, state="queued", **dates, **steps.start(plan, now))
+    update_run(connection, run, state="queued", **dates, **steps.first_step(plan, now))
 
 
-def requeue_finished_run(connection: Connection, dag_id: str, run_id: str, now: datetime) -> None:
+def requeue_finished(connection: Connection, run: Row[Any], now: datetime) -> None:
     """Make a run queued if it has ended."""
-    run = locked_run(connection, dag_id, run_id)
-    if run is not None and run.state in FINISHED:
+    if run.state in FINISHED:
         requeue(connection, run, now)
         update_run(connection, run, last_scheduling_decision=None)
 
 
-def clear_instance(connection: Connection, row: Row[Any], restarting: bool, now: datetime) -> None:
-    """Clear a task instance; a running one gets the state restarting if `restarting` is true."""
-    if row.state == "running":
-        state = "restarting" if restarting else "running"
-        duration = steps.seconds_between(row.start_date, now)
-        update_instance(connection, row, state=state, end_date=now, duration=duration)
-        return
+def clear_instances(
+    connection: Connection, rows: Iterable[Row[Any]], restarting: bool, now: datetime
+) -> None:
+    """Clear task instances; running ones get the state restarting if `restarting` is true."""
+    retries: dict[str, dict[str, int]] = {}
+    for row in rows:
+        if row.dag_id not in retries:
+            retries[row.dag_id] = _retries(connection, row.dag_id)
+        if row.state == "running":
+            state = "restarting" if restarting else "running"
+            duration = moves.seconds_between(row.start_date, now)
+            update_instance(connection, row, state=state, end_date=now, duration=duration)
+        else:
+            _clear_ended(connection, row, restarting, retries[row.dag_id].get(row.task_id, 0))
+
+
+def _clear_ended(connection: Connection, row: Row[Any], restarting: bool, retries: int) -> None:
     if row.try_number > 0 and row.state in FINISHED:
         _keep_try(connection, row)
-    retries = _retries(connection, row)
     columns: dict[str, Any] = {"id": clock.new_id()} if restarting else {}
     update_instance(connection, row, state=None, max_tries=row.try_number + retries, **columns)
 
@@ -139,16 +123,17 @@ def same_instances(records: list[TaskInstance], rows: Collection[Row[Any]]) -> l
     return [record for record in records if (record.task_id, record.map_index) in keys]
 
 
-def _retries(connection: Connection, row: Row[Any]) -> int:
-    tasks = {task["task_id"]: task for task in steps.tasks_of(connection, row.dag_id)}
-    return int(tasks.get(row.task_id, {}).get("retries", 0))
+def _retries(connection: Connection, dag_id: str) -> dict[str, int]:
+    """Return the number of retries of each task of a DAG whose definition lists its tasks."""
+    tasks = dag_rows.definition(connection, dag_id).get("tasks", [])
+    return {task["task_id"]: int(task.get("retries", 0)) for task in tasks}
 
 
 def _keep_try(connection: Connection, row: Row[Any]) -> None:
     """Store the fields of a try that the next one would replace."""
     fields = {name: getattr(row, name) for name in _HISTORY}
     record = json.dumps(fields, default=lambda date: date.isoformat())
-    key = {**steps.instance_key(row), "try_number": row.try_number}
+    key = {**moves.instance_key(row), "try_number": row.try_number}
     is_try = [task_try.c[name] == value for name, value in key.items()]
     changed = connection.execute(update(task_try).where(*is_try).values(record=record))
     if not changed.rowcount:

@@ -5,6 +5,7 @@ one DAG wait for each other instead of ending in a deadlock, and the counters ar
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from xcom_server import clock
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.sql.tables import dag, task_instance
+from xcom_server.task_graph import Task
 
 _COUNT = (
     update(dag)
@@ -63,6 +65,17 @@ def definition(connection: Connection, dag_id: str) -> dict[str, Any]:
     """Return the definition of a DAG, {} for an unknown one."""
     text = connection.execute(_DEFINITION, {"dag_id": dag_id}).scalar()
     return json.loads(text) if text else {}
+
+
+def parsed(text: str | None) -> Any:
+    """Return the value of JSON text, None without a text."""
+    return None if text is None else json.loads(text)
+
+
+def tasks(definition_text: str, known: Iterable[str]) -> list[Task]:
+    """Return the tasks in the definition of a DAG; `known` are their ids if it lists none."""
+    defined = json.loads(definition_text).get("tasks")
+    return [{"task_id": each} for each in known] if defined is None else list(defined)
 
 
 def task_ids(connection: Connection, dag_id: str) -> list[str]:

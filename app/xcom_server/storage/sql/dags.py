@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Update, bindparam, delete, func, select, update
 
-from xcom_server import errors
+from xcom_server import clock, errors
 from xcom_server.storage.dags import Dag, DagStore
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
@@ -49,10 +49,17 @@ class SqlDagStore(DagStore):
 
     def set_paused(self, dag_id: str, is_paused: bool | None) -> Dag:
         """Pause or unpause a DAG and return it."""
-        rows = self._executor.execute(_set_paused, {"id": dag_id, "paused": is_paused})
-        if not rows:
-            raise errors.DagNotFound(dag_id, "", "", -1)
-        return _record(rows[0])
+        parameters = {"of_dag": dag_id, "paused": is_paused, "now": clock.now()}
+
+        def work(connection: Connection) -> Dag:
+            if not is_paused:
+                connection.execute(_RESUME, parameters)
+            row = connection.execute(_SET_PAUSED, parameters).one_or_none()
+            if row is None:
+                raise errors.DagNotFound(dag_id, "", "", -1)
+            return _record(row)
+
+        return self._executor.transaction(work)
 
     def delete(self, dag_id: str) -> None:
         """Delete a DAG with its runs, task instances and entries."""
@@ -80,15 +87,6 @@ def _count_running(backend: Backend) -> Select[Any]:
     )
 
 
-def _set_paused(backend: Backend) -> Any:
-    return (
-        update(dag)
-        .where(dag.c.dag_id == bindparam("id", None))
-        .values(is_paused=bindparam("paused", None, dag.c.is_paused.type))
-        .returning(*resources.DAGS.listed)
-    )
-
-
 def _delete(connection: Connection, dag_id: str) -> None:
     if not connection.execute(_LOCK, {"id": dag_id}).rowcount:
         raise errors.DagNotFound(dag_id, "", "", -1)
@@ -98,6 +96,22 @@ def _delete(connection: Connection, dag_id: str) -> None:
     connection.execute(delete(dag).where(dag.c.dag_id == dag_id))
 
 
+_SET_PAUSED = (
+    update(dag)
+    .where(dag.c.dag_id == bindparam("of_dag"))
+    .values(is_paused=bindparam("paused"))
+    .returning(*resources.DAGS.listed)
+)
+# A step that was due while the DAG was paused is due now; the later ones follow from there.
+_RESUME = (
+    update(dag_run)
+    .where(
+        dag_run.c.dag_id == bindparam("of_dag"),
+        dag_run.c.step_at < bindparam("now"),
+        select(dag.c.dag_id).where(dag.c.dag_id == bindparam("of_dag"), dag.c.is_paused).exists(),
+    )
+    .values(step_at=bindparam("now"))
+)
 _LOCK: Update = update(dag).where(dag.c.dag_id == bindparam("id")).values(dag_id=dag.c.dag_id)
 _RUNNING = (
     select(task_instance.c.task_id)

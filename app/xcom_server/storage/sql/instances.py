@@ -9,7 +9,7 @@ from xcom_server import clock, errors
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.queries import Filter, Order, Page
-from xcom_server.storage.sql import changes, dag_rows, listing, pages, resources, steps
+from xcom_server.storage.sql import changes, dag_rows, listing, moves, pages, resources, steps
 from xcom_server.storage.sql.tables import dag, dag_run, task_instance, task_try
 from xcom_server.storage.task_instances import TaskInstance, TaskInstanceStore, TaskKey, Try
 
@@ -81,12 +81,13 @@ class SqlTaskInstanceStore(TaskInstanceStore):
         """Clear task instances, and return them."""
 
         def work(connection: Connection) -> Sequence[TaskInstance]:
+            runs = _locked_runs(connection, keys)
             rows = _rows(connection, keys)
             if not is_dry_run:
-                for row in rows:
-                    changes.clear_instance(connection, row, restarting, clock.now())
-                for run in {(row.dag_id, row.run_id) for row in rows} if reset_runs else ():
-                    changes.requeue_finished_run(connection, *run, clock.now())
+                now = clock.now()
+                changes.clear_instances(connection, rows, restarting, now)
+                for run in runs if reset_runs else ():
+                    changes.requeue_finished(connection, run, now)
             return _records(connection, keys)
 
         return self._executor.transaction(work)
@@ -100,7 +101,7 @@ class SqlTaskInstanceStore(TaskInstanceStore):
             if not rows:
                 raise _not_found(key)
             connection.execute(
-                delete(task_instance).where(*steps.is_instance(rows[0], task_instance))
+                delete(task_instance).where(*moves.is_instance(rows[0], task_instance))
             )
             dag_rows.count(connection, key.dag_id, task_instances=-1)
 
@@ -115,8 +116,10 @@ class SqlTaskInstanceStore(TaskInstanceStore):
         """Change each task instance unless it is a dry run, and return all of them."""
 
         def work(connection: Connection) -> Sequence[TaskInstance]:
-            for row in [] if is_dry_run else _rows(connection, keys):
-                change(connection, row)
+            if not is_dry_run:
+                _locked_runs(connection, keys)
+                for row in _rows(connection, keys):
+                    change(connection, row)
             return _records(connection, keys)
 
         return self._executor.transaction(work)
@@ -155,6 +158,17 @@ def _select_tries(backend: Backend) -> Select[Any]:
 def _select_log(backend: Backend) -> Select[Any]:
     is_try = task_try.c.try_number == bindparam("try_number", None)
     return select(task_try.c.log).where(*_is_key(task_try.c), is_try)
+
+
+def _locked_runs(connection: Connection, keys: Collection[TaskKey]) -> list[Row[Any]]:
+    """Return the rows of the runs of task instances.
+
+    They are locked before the task instances, as for a step, in an order in which two transactions
+    do not deadlock.
+    """
+    runs = sorted({(key.dag_id, key.run_id) for key in keys})
+    found = [steps.locked_run(connection, dag_id, run_id) for dag_id, run_id in runs]
+    return [run for run in found if run is not None]
 
 
 def _rows(connection: Connection, keys: Collection[TaskKey]) -> list[Row[Any]]:

@@ -55,7 +55,10 @@ def read_current(
 def take_due_steps(executor: Executor) -> None:
     """Take every step of a script that is due."""
     now = clock.now()
-    executor.transaction(lambda connection: steps.take_due(executor.backend, connection, now))
+    while executor.transaction(
+        lambda connection: steps.take_due(executor.backend, connection, now)
+    ):
+        pass
 
 
 def _any_due(backend: Backend) -> Select[Any]:

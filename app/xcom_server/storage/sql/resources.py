@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Table, bindparam, func, select
+from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, func, select
 
 from xcom_server.storage.dags import Dag
 from xcom_server.storage.models import ListedEntry
@@ -42,9 +42,22 @@ class Resource:
     count_hint: ColumnElement[bool] | None = None
 
 
+def due_runs() -> Select[Any]:
+    """Return the SELECT of the runs whose scripts have a step that was due at the parameter `now`.
+
+    The runs of a paused DAG do not change.
+    """
+    is_due = dag_run.c.step_at <= bindparam("now", None)
+    return (
+        select(dag_run.c.dag_id, dag_run.c.run_id)
+        .join(dag, dag.c.dag_id == dag_run.c.dag_id)
+        .where(is_due, dag.c.is_paused.is_not(True))
+    )
+
+
 def is_due() -> ColumnElement[bool]:
-    """Return whether a script has a step that was due at the parameter `now`."""
-    return select(dag_run.c.step_at).where(dag_run.c.step_at <= bindparam("now", None)).exists()
+    """Return whether there is a run in `due_runs`."""
+    return due_runs().correlate(None).exists()
 
 
 def _columns(table: Table, *names: str) -> dict[str, ColumnElement[Any]]:

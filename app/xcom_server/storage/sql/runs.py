@@ -33,13 +33,10 @@ class SqlRunStore(RunStore):
     def get(self, dag_id: str, run_id: str) -> DagRun:
         """Return a run, and take the next step of its script."""
         run = self.peek(dag_id, run_id)
-        if run.step is None or run.is_paused:
-            return run
-        if run.step_at is None:
-            self._take_steps([run])
-        elif run.step_at <= clock.now():
-            pages.take_due_steps(self._executor)
-            return self.peek(dag_id, run_id)
+        if run.step_at is not None and not run.is_paused and run.step_at <= clock.now():
+            self._take_due_steps(run)
+            run = self.peek(dag_id, run_id)
+        self._take_steps([run])
         return run
 
     def peek(self, dag_id: str, run_id: str) -> DagRun:
@@ -57,7 +54,7 @@ class SqlRunStore(RunStore):
             self._executor, resources.RUNS, filter_, limit=limit, offset=offset, order=order
         )
         runs = [DagRun._make(row) for row in rows]
-        self._take_steps(run for run in runs if _waits_for_a_read(run))
+        self._take_steps(runs)
         return Page(runs, total)
 
     def trigger(self, run: NewRun) -> DagRun:
@@ -98,12 +95,11 @@ class SqlRunStore(RunStore):
 
         def work(connection: Connection) -> tuple[DagRun, Sequence[TaskInstance]]:
             run = _locked(connection, dag_id, run_id)
-            rows = changes.clearable(changes.instances_of(connection, run), only_states)
+            rows = changes.clearable(steps.instances_of(connection, run), only_states)
             if not is_dry_run and (rows or only_states is None):
                 now = clock.now()
-                for row in rows:
-                    changes.clear_instance(connection, row, restarting, now)
-                changes.requeue_finished_run(connection, dag_id, run_id, now)
+                changes.clear_instances(connection, rows, restarting, now)
+                changes.requeue_finished(connection, run, now)
             records = instances.of_run(connection, dag_id, run_id)
             return _record(connection, dag_id, run_id), changes.same_instances(records, rows)
 
@@ -117,7 +113,7 @@ class SqlRunStore(RunStore):
             run = _locked(connection, dag_id, run_id)
             if run.state == "running" and not even_if_running:
                 raise errors.RunIsRunning(dag_id, run_id)
-            count = len(changes.instances_of(connection, run))
+            count = len(steps.instances_of(connection, run))
             is_run = (dag_run.c.dag_id == dag_id, dag_run.c.run_id == run_id)
             connection.execute(delete(dag_run).where(*is_run))
             dag_rows.count(connection, dag_id, runs=-1, task_instances=-count)
@@ -135,9 +131,25 @@ class SqlRunStore(RunStore):
 
         return self._executor.transaction(work)
 
+    def _take_due_steps(self, run: DagRun) -> None:
+        """Take the steps of a run that were due at a time that has passed."""
+        now = clock.now()
+        self._executor.transaction(
+            lambda connection: steps.take_due_of(
+                self._executor.backend, connection, run.dag_id, run.run_id, now
+            )
+        )
+
     def _take_steps(self, runs: Iterable[DagRun]) -> None:
-        """Take the next step of each run, in an order in which two readers do not deadlock."""
-        waiting = sorted((run.dag_id, run.run_id, run.step) for run in runs if run.step is not None)
+        """Take the step of each run whose next step is taken by a read.
+
+        All readers lock the runs in the same order, so that no two of them deadlock.
+        """
+        waiting = sorted(
+            (run.dag_id, run.run_id, run.step)
+            for run in runs
+            if run.step is not None and run.step_at is None and not run.is_paused
+        )
 
         def work(connection: Connection) -> None:
             for dag_id, run_id, step in waiting:
@@ -145,10 +157,6 @@ class SqlRunStore(RunStore):
 
         if waiting:
             self._executor.transaction(work)
-
-
-def _waits_for_a_read(run: DagRun) -> bool:
-    return run.step is not None and run.step_at is None and not run.is_paused
 
 
 def _select_run(backend: Backend) -> Select[Any]:
@@ -172,7 +180,7 @@ def _record(connection: Connection, dag_id: str, run_id: str) -> DagRun:
 
 
 def _locked(connection: Connection, dag_id: str, run_id: str) -> Row[Any]:
-    run = changes.locked_run(connection, dag_id, run_id)
+    run = steps.locked_run(connection, dag_id, run_id)
     if run is None:
         raise errors.RunNotFound(dag_id, run_id, "", -1)
     return run

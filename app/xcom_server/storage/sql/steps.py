@@ -1,80 +1,103 @@
-"""The steps of triggered runs: creating task instances, and moving a run through its script.
+"""The steps of triggered runs: a run and its task instances go through the plan of its script.
 
 A step is taken in a transaction that has locked the run, so that of several readers only one takes
 it, and none sees a run go back.
 """
 
-import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
-from xcom_server import clock, task_graph
-from xcom_server.scripts import FINISHED, InstancePlan, Plan, entry_texts, plan
+from xcom_server import clock
+from xcom_server.scripts.plans import FINISHED, InstancePlan, Plan, plan
 from xcom_server.storage.database.backend import Backend
-from xcom_server.storage.sql import dag_rows, statements
+from xcom_server.storage.sql import dag_rows, moves, resources
+from xcom_server.storage.sql.moves import Move
 from xcom_server.storage.sql.tables import dag, dag_run, task_instance, task_try, xcom
 
-HOSTNAME = "xcom-server"  # of task instances that a script "ran"
+CHUNK = 100  # the number of runs that one transaction moves
 
-_RUN_KEY = (dag_run.c.dag_id == bindparam("dag_id"), dag_run.c.run_id == bindparam("run_id"))
+_BEFORE_FIRST = -1  # the step of a queued run whose script starts with another state
+_IS_RUN = (dag_run.c.dag_id == bindparam("dag_id"), dag_run.c.run_id == bindparam("run_id"))
 _LOCK = (
-    select(dag_run, dag.c.script)
+    select(dag_run, dag.c.script, dag.c.definition, dag.c.is_paused)
     .join(dag, dag.c.dag_id == dag_run.c.dag_id)
-    .where(*_RUN_KEY)
-    .with_for_update(of=dag_run)
+    .where(*_IS_RUN)
+    .with_for_update(of=dag_run, key_share=True)
 )
-_INSTANCES = select(task_instance).where(
-    task_instance.c.dag_id == bindparam("dag_id"), task_instance.c.run_id == bindparam("run_id")
+_INSTANCES = (
+    select(task_instance)
+    .where(
+        task_instance.c.dag_id == bindparam("dag_id"), task_instance.c.run_id == bindparam("run_id")
+    )
+    .order_by(task_instance.c.id)
 )
-_DUE = select(dag_run.c.dag_id, dag_run.c.run_id, dag_run.c.step).where(
-    dag_run.c.step_at <= bindparam("now")
-)
 
 
-def plan_of(connection: Connection, dag_id: str, script: str | None, number: int) -> Plan:
-    """Return the plan of a DAG's run; a DAG without a definition has the tasks of its runs."""
-    return plan(json.loads(script) if script else None, tasks_of(connection, dag_id), number)
+def locked_run(connection: Connection, dag_id: str, run_id: str) -> Row[Any] | None:
+    """Return the row of a run, locked until the transaction ends.
+
+    It also has the script, the definition and `is_paused` of the DAG.
+    """
+    return connection.execute(_LOCK, {"dag_id": dag_id, "run_id": run_id}).one_or_none()
 
 
-def tasks_of(connection: Connection, dag_id: str) -> list[task_graph.Task]:
-    """Return the tasks of a DAG."""
-    defined = dag_rows.definition(connection, dag_id).get("tasks")
-    if defined is not None:
-        return list(defined)
-    return [{"task_id": task_id} for task_id in dag_rows.task_ids(connection, dag_id)]
+def instances_of(connection: Connection, run: Row[Any]) -> Sequence[Row[Any]]:
+    """Return the rows of a run's task instances, in the order of their creation."""
+    return connection.execute(_INSTANCES, {"dag_id": run.dag_id, "run_id": run.run_id}).all()
+
+
+def first_step(plan_: Plan, at: datetime) -> dict[str, Any]:
+    """Return the columns of a queued run that is about to go through its plan.
+
+    If the plan does not start with queued, its first step is due at once.
+    """
+    if plan_.states[0] != "queued":
+        return {"step": _BEFORE_FIRST, "step_at": at}
+    return _position(plan_, 0, at)
+
+
+def plan_of_run(run: Row[Any], instances: Sequence[Row[Any]]) -> Plan:
+    """Return the plan of a locked run with these task instances."""
+    tasks = dag_rows.tasks(run.definition, dict.fromkeys(row.task_id for row in instances))
+    return plan(dag_rows.parsed(run.script), tasks, run.number)
 
 
 def take_one(backend: Backend, connection: Connection, dag_id: str, run_id: str, step: int) -> None:
-    """Take the step after `step`, unless another reader has taken it."""
-    run = _locked(connection, dag_id, run_id)
-    if run is not None and run.step == step and run.step_at is None:
+    """Take the step after `step`, unless another reader has taken it or the DAG is paused."""
+    run = locked_run(connection, dag_id, run_id)
+    if run is not None and not run.is_paused and run.step == step and run.step_at is None:
         _Stepper(backend, connection, run).move_to(step + 1, clock.now())
 
 
-def take_due(backend: Backend, connection: Connection, now: datetime) -> None:
-    """Take every step that was due at a time until now, of all runs."""
-    for dag_id, run_id, _ in connection.execute(_DUE, {"now": now}).all():
-        run = _locked(connection, dag_id, run_id)
-        while run is not None and run.step_at is not None and run.step_at <= now:
-            _Stepper(backend, connection, run).move_to(run.step + 1, run.step_at)
-            run = _locked(connection, dag_id, run_id)
+def take_due(backend: Backend, connection: Connection, now: datetime) -> bool:
+    """Take the steps that were due until now, of CHUNK runs; return whether there may be more."""
+    query = resources.due_runs().order_by(dag_run.c.dag_id, dag_run.c.run_id).limit(CHUNK)
+    runs = connection.execute(query, {"now": now}).all()
+    for dag_id, run_id in runs:
+        take_due_of(backend, connection, dag_id, run_id, now)
+    return len(runs) == CHUNK
 
 
-def start(plan_: Plan, at: datetime) -> dict[str, Any]:
-    """Return the columns of a run that is at the first step of its plan."""
-    if plan_.last_step == 0:
+def take_due_of(
+    backend: Backend, connection: Connection, dag_id: str, run_id: str, now: datetime
+) -> None:
+    """Take the steps of a run that were due until now, each with the time at which it was due."""
+    run = locked_run(connection, dag_id, run_id)
+    while run is not None and not run.is_paused and run.step_at is not None and run.step_at <= now:
+        _Stepper(backend, connection, run).move_to(run.step + 1, run.step_at)
+        run = locked_run(connection, dag_id, run_id)
+
+
+def _position(plan_: Plan, step: int, at: datetime) -> dict[str, Any]:
+    """Return the columns of a run that has been at a step since `at`."""
+    if step >= plan_.last_step:
         return {"step": None, "step_at": None}
-    return {"step": 0, "step_at": _next_time(plan_, 0, at)}
-
-
-def _next_time(plan_: Plan, step: int, at: datetime) -> datetime | None:
-    return None if plan_.seconds is None else at + timedelta(seconds=plan_.seconds[step])
-
-
-def _locked(connection: Connection, dag_id: str, run_id: str) -> Row[Any] | None:
-    return connection.execute(_LOCK, {"dag_id": dag_id, "run_id": run_id}).one_or_none()
+    if plan_.seconds is None:
+        return {"step": step, "step_at": None}
+    return {"step": step, "step_at": at + timedelta(seconds=plan_.seconds[step])}
 
 
 class _Stepper:
@@ -84,116 +107,54 @@ class _Stepper:
         self._backend = backend
         self._connection = connection
         self._run = run
-        self._key = {"dag_id": run.dag_id, "run_id": run.run_id}
-        self._plan = plan_of(connection, run.dag_id, run.script, run.number)
+        self._instances = instances_of(connection, run)
+        self._plan = plan_of_run(run, self._instances)
 
     def move_to(self, step: int, at: datetime) -> None:
         """Set the states of the run and of its task instances; `at` is the time of the step."""
         step = min(step, self._plan.last_step)
-        for row in self._connection.execute(_INSTANCES, self._key).all():
-            planned = self._plan.instances.get((row.task_id, row.map_index))
-            if planned is not None and row.state not in END:
-                self._move_instance(row, planned, step, at)
+        changes = [Move(self._plan, row, planned, step, at) for row, planned in self._unfinished()]
+        self._start([change for change in changes if change.starts])
+        self._end([change for change in changes if change.ends])
+        run = self._run
         self._connection.execute(
             update(dag_run)
-            .where(dag_run.c.dag_id == self._run.dag_id, dag_run.c.run_id == self._run.run_id)
-            .values(**self._columns(step, at), updated_at=at, last_scheduling_decision=at)
+            .where(dag_run.c.dag_id == run.dag_id, dag_run.c.run_id == run.run_id)
+            .values(self._run_columns(step, at))
         )
 
-    def _columns(self, step: int, at: datetime) -> dict[str, Any]:
-        """Return the new values of the run's columns."""
-        state, run = self._plan.states[step], self._run
-        is_last = step == self._plan.last_step
-        columns: dict[str, Any] = {
-            "state": state,
-            "step": None if is_last else step,
-            "step_at": None if is_last else _next_time(self._plan, step, at),
-        }
-        started = run.start_date or (at if state != "queued" else None)
-        columns["start_date"] = started
-        if state in FINISHED:
-            columns |= {"end_date": at, "duration": seconds_between(started, at)}
-        return columns
-
-    def _move_instance(self, row: Row[Any], planned: InstancePlan, step: int, at: datetime) -> None:
-        if self._plan.is_done(step, row.task_id):
-            self._end(row, planned, at)
-        elif self._plan.is_running(step, row.task_id) and row.state != "running":
-            self._update(row, _started(row, at))
-
-    def _end(self, row: Row[Any], planned: InstancePlan, at: datetime) -> None:
-        ran = planned.state in FINISHED
-        started = _started(row, at) if ran and row.state != "running" else {}
-        begin = started.get("start_date", row.start_date) or at
-        self._update(
-            row,
-            {
-                **started,
-                "state": planned.state,
-                "start_date": begin,
-                "end_date": at,
-                "duration": seconds_between(begin, at),
-            },
-        )
-        if ran:
-            self._store_results(row, planned, started.get("try_number", row.try_number), at)
-
-    def _update(self, row: Row[Any], columns: dict[str, Any]) -> None:
-        self._connection.execute(
-            update(task_instance).where(*is_instance(row, task_instance)).values(**columns)
-        )
-
-    def _store_results(
-        self, row: Row[Any], planned: InstancePlan, try_number: int, at: datetime
-    ) -> None:
-        """Store the planned entries and log of a task instance.
-
-        A try after the first one deletes the entries of the one before, as a task does in Airflow.
-        """
-        key = instance_key(row)
-        if try_number > 1:
-            self._connection.execute(delete(xcom).where(*is_instance(row, xcom)))
-        stored = {"timestamp": at, "etag": statements.new_etag()}
-        entries = [
-            {**key, "key": name, "value": text, **stored}
-            for name, text in entry_texts(planned, self._run.conf).items()
+    def _unfinished(self) -> list[tuple[Row[Any], InstancePlan]]:
+        """Return the task instances that have not ended and are part of the plan."""
+        plans = self._plan.instances
+        return [
+            (row, plans[row.task_id, row.map_index])
+            for row in self._instances
+            if row.state not in moves.ENDED and (row.task_id, row.map_index) in plans
         ]
-        if entries:
+
+    def _run_columns(self, step: int, at: datetime) -> dict[str, Any]:
+        """Return the new values of the run's columns."""
+        state = self._plan.states[step]
+        start = self._run.start_date or (at if state != "queued" else None)
+        columns = {"state": state, "start_date": start, **_position(self._plan, step, at)}
+        if state in FINISHED:
+            columns |= {"end_date": at, "duration": moves.seconds_between(start, at)}
+        return columns | {"updated_at": at, "last_scheduling_decision": at}
+
+    def _start(self, changes: Sequence[Move]) -> None:
+        """Start a try; one after the first deletes the entries of the task instance."""
+        self._execute(moves.DELETE_ENTRIES, [move.key for move in changes if move.try_number > 1])
+        self._execute(moves.START, [move.key | move.start_columns() for move in changes])
+
+    def _end(self, changes: Sequence[Move]) -> None:
+        """Set the end states, and store the entries and logs of the task instances that ran."""
+        self._execute(moves.END, [move.key | move.end_columns() for move in changes])
+        ran = [move for move in changes if move.planned.runs]
+        if entries := [entry for move in ran for entry in move.entries(self._run.conf)]:
             self._backend.upsert(self._connection, xcom, entries)
-        if planned.log is not None:
-            log = {**key, "try_number": try_number, "log": planned.log, "record": None}
-            self._backend.upsert(self._connection, task_try, [log])
+        if logs := [move.log_row() for move in ran if move.planned.log is not None]:
+            self._backend.upsert(self._connection, task_try, logs)
 
-
-END = ("success", "failed", "skipped", "upstream_failed", "removed")
-"""The states of a task instance that has ended."""
-
-
-def seconds_between(start: datetime | None, end: datetime) -> float | None:
-    """Return the duration in seconds, None without a start."""
-    return None if start is None else (end - start).total_seconds()
-
-
-def _started(row: Row[Any], at: datetime) -> dict[str, Any]:
-    """Return the columns of a task instance that starts its next try."""
-    return {
-        "state": "running",
-        "start_date": at,
-        "end_date": None,
-        "duration": None,
-        "queued_when": at,
-        "scheduled_when": at,
-        "try_number": row.try_number + 1,
-        "hostname": HOSTNAME,
-        "updated_at": at,
-    }
-
-
-def instance_key(row: Row[Any]) -> dict[str, Any]:
-    """Return the columns that identify the task instance of a row."""
-    return {name: getattr(row, name) for name in ("dag_id", "task_id", "run_id", "map_index")}
-
-
-def is_instance(row: Row[Any], table: Table) -> list[ColumnElement[bool]]:
-    """Return the conditions for the rows of a table that belong to a task instance."""
-    return [table.c[name] == value for name, value in instance_key(row).items()]
+    def _execute(self, statement: Any, parameters: list[dict[str, Any]]) -> None:
+        if parameters:
+            self._connection.execute(statement, parameters)

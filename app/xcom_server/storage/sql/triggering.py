@@ -1,7 +1,7 @@
 """Storing a triggered run with its task instances."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,13 +9,14 @@ from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from xcom_server import clock, errors
 from xcom_server.formats.rfc3339 import parse_rfc3339
-from xcom_server.scripts import Plan
+from xcom_server.scripts.plans import Plan, plan
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import MAX_ID_LENGTH
 from xcom_server.storage.queries import WILDCARD
 from xcom_server.storage.runs import DagRun, NewRun
 from xcom_server.storage.sql import dag_rows, defaults, steps
 from xcom_server.storage.sql.tables import dag, dag_run, task_instance
+from xcom_server.task_graph import Task
 
 
 def require_valid_ids(run: NewRun) -> None:
@@ -35,17 +36,18 @@ def trigger(backend: Backend, connection: Connection, run: NewRun, *, require_da
         dag_rows.register(backend, connection, run.dag_id)
     owner = _counted(connection, run)
     _require_new(connection, run)
-    plan = steps.plan_of(connection, run.dag_id, owner.script, owner.triggered)
+    tasks = _tasks(connection, owner)
+    plan_ = plan(dag_rows.parsed(owner.script), tasks, owner.triggered)
     now = clock.now()
     columns = {
         "queued_at": now,
-        "state": plan.states[0],
+        "state": "queued",
         "run_type": "manual",
         "number": owner.triggered,
-        **steps.start(plan, now),
+        **steps.first_step(plan_, now),
     }
     connection.execute(insert(dag_run).values(**vars(run), **columns, updated_at=now))
-    rows = [*_instances(connection, run, plan, now)] if _has_started(owner, run) else []
+    rows = [*_instances(run, tasks, plan_, now)] if _has_started(owner, run) else []
     if rows:
         connection.execute(insert(task_instance), rows)
     dag_rows.count(connection, run.dag_id, runs=1, task_instances=len(rows))
@@ -90,12 +92,19 @@ def _has_started(owner: Row[Any], run: NewRun) -> bool:
     return not text or run.logical_date is None or run.logical_date >= parse_rfc3339(text)
 
 
+def _tasks(connection: Connection, owner: Row[Any]) -> list[Task]:
+    """Return the tasks of a DAG; one without a definition has the tasks of its other runs."""
+    defined = dag_rows.tasks(owner.definition, ())
+    known = dag_rows.task_ids(connection, owner.dag_id) if not defined else ()
+    return dag_rows.tasks(owner.definition, known)
+
+
 def _instances(
-    connection: Connection, run: NewRun, plan: Plan, now: datetime
+    run: NewRun, tasks: Sequence[Task], plan_: Plan, now: datetime
 ) -> Iterator[dict[str, Any]]:
     """Yield the columns of the task instances of a new run."""
-    of_tasks = defaults.of_tasks(steps.tasks_of(connection, run.dag_id))
-    for task_id, map_index in plan.instances:
+    of_tasks = defaults.of_tasks(tasks)
+    for task_id, map_index in plan_.instances:
         yield {
             "dag_id": run.dag_id,
             "task_id": task_id,
