@@ -1,22 +1,27 @@
 """The SQL of each operation: number of statements, columns and use of indexes."""
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import psycopg
 import pytest
 from sqlalchemy import Connection, event, text
-from xcom_server.errors import EntryNotFound
+from xcom_server import seed_file
+from xcom_server.errors import EntryNotFound, RunNotFound
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import XComKey
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.queries import Comparison, Filter, Order
+from xcom_server.storage.runs import NewRun
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
+from xcom_server.storage.task_instances import TaskKey
 
 from tests.support.databases import emptied
 
@@ -27,6 +32,17 @@ ENTRIES = 100_000
 NAME = XComKey("dag1", RUN.format(5), "task3", -1, "key7")
 NEW = replace(NAME, key="new")
 ELSEWHERE = XComKey("new", "new", "new", -1, "new")
+INSTANCE = TaskKey(NAME.dag_id, NAME.run_id, NAME.task_id)
+FAILED = Filter.of("dag1", conditions=(((Comparison("state", "eq", "failed"),),),))
+DATE = datetime(2024, 1, 1, tzinfo=UTC)
+TRIGGERED = NewRun(
+    dag_id=NAME.dag_id,
+    run_id="triggered",
+    logical_date=None,
+    run_after=DATE,
+    data_interval_start=None,
+    data_interval_end=None,
+)
 
 Statement = tuple[str, Any]
 
@@ -50,6 +66,10 @@ def statements(backend: Backend) -> Iterator[list[Statement]]:
         def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
             record(query, params)
             return super().execute(query, params, **options)
+
+        def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+            record(query, params_seq[0])
+            super().executemany(query, params_seq, **options)
 
     def listen(connection: Any, *_: Any) -> None:
         if isinstance(connection, sqlite3.Connection):
@@ -81,6 +101,24 @@ CALLS: dict[str, tuple[Callable[[SqlXComStore], Any], int]] = {
     "list, of any DAG": (lambda store: store.list(Filter.of(), limit=100), 1),
     "list, another page": (lambda store: store.list(Filter.of(), limit=100, offset=7), 1),
     "readiness": (lambda store: store.check(), 1),
+    # No run is under way, so that no step is due.
+    "run": (lambda store: store.runs.get("dag1", NAME.run_id), 1),
+    "runs": (lambda store: store.runs.list(Filter.of("dag1"), limit=100), 1),
+    "runs, filtered": (lambda store: store.runs.list(FAILED, limit=100), 2),
+    "runs, another page": (lambda store: store.runs.list(Filter.of(), limit=1, offset=1), 2),
+    "task instance": (lambda store: store.task_instances.get(INSTANCE), 1),
+    "task instances": (lambda store: store.task_instances.list(Filter.of("dag1"), limit=100), 1),
+    "task instances, filtered": (lambda store: store.task_instances.list(FAILED, limit=100), 2),
+    "DAG": (lambda store: store.dags.get("dag1"), 1),
+    "DAGs": (lambda store: store.dags.list(Filter.of(), limit=100), 1),
+    "DAGs, empty page": (lambda store: store.dags.list(Filter.of("no"), limit=100), 1),
+    "trigger": (lambda store: store.runs.trigger(TRIGGERED), 7),
+    "trigger, of an unknown DAG": (
+        lambda store: store.runs.trigger(replace(TRIGGERED, dag_id="new")),
+        6,
+    ),
+    "pause": (lambda store: store.dags.set_paused("dag1", True), 1),
+    "unpause": (lambda store: store.dags.set_paused("dag1", False), 2),
 }
 
 
@@ -94,6 +132,38 @@ def test_operation_runs_a_fixed_number_of_statements(backend: Backend, call: str
         run(store)
 
     assert len(sent) == number, sent
+
+
+KIND = re.compile(r"SELECT|(INSERT INTO|UPDATE|DELETE FROM) \w+")
+
+
+def test_step_changes_only_what_it_moves(backend: Backend) -> None:
+    store = SqlXComStore(backend)
+    tasks = [{"task_id": "a"}, {"task_id": "b", "upstream": ["a"], "mapped": 3}]
+    script = {
+        "states": ["queued", "running", "running", "success"],
+        "tasks": {"b": {"entries": {"k": 1, "l": 2}, "log": "x"}},
+    }
+    dag = {"dag_id": "dag1", "tasks": tasks, "script": script}
+    store.load(seed_file.read(json.dumps({"dags": [dag]})))
+    store.runs.trigger(TRIGGERED)
+
+    kinds = []
+    for _ in range(5):
+        with statements(backend) as sent:
+            store.runs.get("dag1", "triggered")
+        found = [KIND.match(statement) for statement, _ in sent]
+        kinds.append([*dict.fromkeys(match[0] for match in found if match)])
+
+    moved = ["SELECT", "UPDATE task_instance"]
+    results = ["INSERT INTO xcom", "INSERT INTO task_try"]
+    assert kinds == [
+        [*moved, "UPDATE dag_run"],
+        [*moved, "UPDATE dag_run"],
+        [*moved, *results, "UPDATE dag_run"],
+        ["SELECT"],
+        ["SELECT"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +202,8 @@ def fill(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         date += "::timestamptz"
     for statement in (
+        f"INSERT INTO dag (dag_id, version_id, created_at, runs, task_instances)"
+        f" SELECT 'dag' || d.n, '', {date}, 100, 1000 FROM ({numbers['d']}) d",
         f"INSERT INTO dag_run (dag_id, run_id, logical_date, run_after)"
         f" SELECT 'dag' || d.n, {run}, {date}, {date}"
         f" FROM ({numbers['d']}) d, ({numbers['r']}) r",
@@ -230,6 +302,9 @@ def _restored(backend: Backend) -> Iterator[SqlXComStore]:
     for name in (NEW, ELSEWHERE):
         with suppress(EntryNotFound):
             store.delete(name)
+    for run in (TRIGGERED, replace(TRIGGERED, dag_id="new")):
+        with suppress(RunNotFound):
+            store.runs.delete(run.dag_id, run.run_id, even_if_running=True)
     try:
         store.get(NAME)
     except EntryNotFound:

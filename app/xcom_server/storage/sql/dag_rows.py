@@ -5,10 +5,10 @@ one DAG wait for each other instead of ending in a deadlock, and the counters ar
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from xcom_server import clock
 from xcom_server.storage.database.backend import Backend
@@ -23,12 +23,22 @@ _COUNT = (
         task_instances=dag.c.task_instances + bindparam("more_instances"),
     )
 )
-SELECT_TASKS = (
-    select(task_instance.c.task_id)
-    .where(task_instance.c.dag_id == bindparam("dag_id", None))
-    .group_by(task_instance.c.task_id)
-    .order_by(task_instance.c.task_id)
-)
+
+
+def _select_tasks() -> Select[Any]:
+    """Return the SELECT of the tasks of a DAG that have instances.
+
+    It finds one task after another in the index, because a DAG can have a million instances.
+    """
+    is_of_dag = task_instance.c.dag_id == bindparam("dag_id", None)
+    least = select(func.min(task_instance.c.task_id).label("task_id")).where(is_of_dag)
+    found = least.cte("found", recursive=True)
+    following = least.where(task_instance.c.task_id > found.c.task_id).correlate(found)
+    found = found.union_all(select(following.scalar_subquery()).where(found.c.task_id.is_not(None)))
+    return select(found.c.task_id).where(found.c.task_id.is_not(None)).order_by(found.c.task_id)
+
+
+SELECT_TASKS = _select_tasks()
 _DEFINITION = select(dag.c.definition).where(dag.c.dag_id == bindparam("dag_id", None))
 
 
@@ -72,14 +82,19 @@ def parsed(text: str | None) -> Any:
     return None if text is None else json.loads(text)
 
 
-def tasks(definition_text: str, known: Iterable[str]) -> list[Task]:
-    """Return the tasks in the definition of a DAG; `known` are their ids if it lists none."""
+def tasks(definition_text: str, known: Callable[[], Iterable[str]]) -> list[Task]:
+    """Return the tasks in the definition of a DAG; `known` returns their ids if it lists none."""
     defined = json.loads(definition_text).get("tasks")
-    return [{"task_id": each} for each in known] if defined is None else list(defined)
+    return [{"task_id": each} for each in known()] if defined is None else list(defined)
+
+
+def tasks_with_instances(connection: Connection, dag_id: str) -> list[str]:
+    """Return the ids of the tasks of a DAG that have instances."""
+    return [*connection.execute(SELECT_TASKS, {"dag_id": dag_id}).scalars()]
 
 
 def task_ids(connection: Connection, dag_id: str) -> list[str]:
     """Return the ids of a DAG's tasks: those that have instances, then others of its definition."""
-    known = [*connection.execute(SELECT_TASKS, {"dag_id": dag_id}).scalars()]
+    known = tasks_with_instances(connection, dag_id)
     defined = [task["task_id"] for task in definition(connection, dag_id).get("tasks", [])]
     return [*dict.fromkeys(known + defined)]

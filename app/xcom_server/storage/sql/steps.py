@@ -61,7 +61,7 @@ def first_step(plan_: Plan, at: datetime) -> dict[str, Any]:
 
 def plan_of_run(run: Row[Any], instances: Sequence[Row[Any]]) -> Plan:
     """Return the plan of a locked run with these task instances."""
-    tasks = dag_rows.tasks(run.definition, dict.fromkeys(row.task_id for row in instances))
+    tasks = dag_rows.tasks(run.definition, lambda: dict.fromkeys(row.task_id for row in instances))
     return plan(dag_rows.parsed(run.script), tasks, run.number)
 
 

@@ -94,9 +94,9 @@ def _has_started(owner: Row[Any], run: NewRun) -> bool:
 
 def _tasks(connection: Connection, owner: Row[Any]) -> list[Task]:
     """Return the tasks of a DAG; one without a definition has the tasks of its other runs."""
-    defined = dag_rows.tasks(owner.definition, ())
-    known = dag_rows.task_ids(connection, owner.dag_id) if not defined else ()
-    return dag_rows.tasks(owner.definition, known)
+    return dag_rows.tasks(
+        owner.definition, lambda: dag_rows.tasks_with_instances(connection, owner.dag_id)
+    )
 
 
 def _instances(
