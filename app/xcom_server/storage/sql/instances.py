@@ -86,8 +86,10 @@ class SqlTaskInstanceStore(TaskInstanceStore):
             if not is_dry_run:
                 now = clock.now()
                 changes.clear_instances(connection, rows, restarting, now)
-                for run in runs if reset_runs else ():
-                    changes.requeue_finished(connection, run, now)
+                cleared = {(row.dag_id, row.run_id) for row in rows} if reset_runs else ()
+                for run in runs:
+                    if (run.dag_id, run.run_id) in cleared:
+                        changes.requeue_finished(connection, run, now)
             return _records(connection, keys)
 
         return self._executor.transaction(work)
