@@ -168,7 +168,17 @@ def _order_by(shape: QueryShape) -> list[ColumnElement[Any]]:
     """Return a total order: ties sort by the resource's, in the direction of the first field."""
     is_descending = bool(shape.order) and shape.order[0].descending
     ties = [queries.Order(field, is_descending) for field in shape.resource.order]
-    return [_sorted(shape.resource.fields[each.field], each) for each in (*shape.order, *ties)]
+    return [_sorted(_sort_key(shape, each.field), each) for each in (*shape.order, *ties)]
+
+
+def _sort_key(shape: QueryShape, field: str) -> ColumnElement[Any]:
+    """Return a column by which to sort.
+
+    It is an expression if few rows match, because SQLite would otherwise read the index of all ids.
+    """
+    column = shape.resource.fields[field]
+    is_few = shape.resource.few_per in shape.equal and field == "id"
+    return func.coalesce(column, "") if is_few else column
 
 
 def _sorted(column: ColumnElement[Any], order: queries.Order) -> ColumnElement[Any]:

@@ -44,6 +44,12 @@ def _id() -> sa.Column[str]:
     return sa.Column("id", _name(36), nullable=False, server_default="", default=clock.new_id)
 
 
+def _where_given(column: str) -> dict[str, Any]:
+    """Return the options of an index that contains only the rows with a value in a column."""
+    condition = sa.text(f"{column} IS NOT NULL")
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
+
 _TASK_INSTANCE = ("dag_id", "task_id", "run_id", "map_index")
 
 
@@ -103,7 +109,8 @@ dag_run = sa.Table(
     *_dates("step_at"),
     sa.Index("ix_dag_run_id", "id"),
     sa.Index("ix_dag_run_dag_id_id", "dag_id", "id"),
-    sa.Index("ix_dag_run_step_at", "step_at"),
+    sa.Index("ix_dag_run_dag_id_logical_date", "dag_id", "logical_date"),
+    sa.Index("ix_dag_run_step_at", "step_at", **_where_given("step_at")),
 )
 
 task_instance = sa.Table(
@@ -136,9 +143,12 @@ task_instance = sa.Table(
     sa.ForeignKeyConstraint(
         ["dag_id", "run_id"], ["dag_run.dag_id", "dag_run.run_id"], ondelete="CASCADE"
     ),
+    # Each list is read from an index: of a run, of a DAG and of all, in the orders of v1 and v2.
     sa.Index("ix_task_instance_run", "dag_id", "run_id", "map_index", "id"),
-    sa.Index("ix_task_instance_map_index_id", "map_index", "id"),
+    sa.Index("ix_task_instance_dag_id_id", "dag_id", "id"),
+    sa.Index("ix_task_instance_dag_id_map_index_id", "dag_id", "map_index", "id"),
     sa.Index("ix_task_instance_id", "id"),
+    sa.Index("ix_task_instance_map_index_id", "map_index", "id"),
 )
 
 # The log of each try, and the fields of the tries before the current one.

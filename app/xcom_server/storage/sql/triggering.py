@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, false, insert, select, update
 
 from xcom_server import clock, errors
 from xcom_server.formats.rfc3339 import parse_rfc3339
@@ -68,22 +68,21 @@ def _counted(connection: Connection, run: NewRun) -> Row[Any]:
 
 
 def _require_new(connection: Connection, run: NewRun) -> None:
-    is_same = [dag_run.c.run_id == run.run_id]
-    if run.logical_date is not None:
-        is_same.append(dag_run.c.logical_date == run.logical_date)
-    found = connection.execute(
-        select(dag_run.c.run_id, dag_run.c.logical_date).where(
-            dag_run.c.dag_id == run.dag_id, or_(*is_same)
+    """Raise RunExists if the DAG has a run with the same id or logical date."""
+    same_id, same_date = connection.execute(
+        select(
+            _exists(run, dag_run.c.run_id == run.run_id),
+            _exists(run, dag_run.c.logical_date == run.logical_date)
+            if run.logical_date is not None
+            else false(),
         )
-    ).all()
-    if found:
-        dates = [row.logical_date for row in found if row.logical_date is not None]
-        raise errors.RunExists(
-            run.dag_id,
-            run.run_id,
-            same_id=run.run_id in [row.run_id for row in found],
-            same_date=run.logical_date in dates,
-        )
+    ).one()
+    if same_id or same_date:
+        raise errors.RunExists(run.dag_id, run.run_id, same_id=same_id, same_date=same_date)
+
+
+def _exists(run: NewRun, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return select(dag_run.c.run_id).where(dag_run.c.dag_id == run.dag_id, condition).exists()
 
 
 def _has_started(owner: Row[Any], run: NewRun) -> bool:

@@ -115,12 +115,21 @@ def upgrade() -> None:
     _fill()
     op.create_index("ix_dag_run_id", "dag_run", ["id"])
     op.create_index("ix_dag_run_dag_id_id", "dag_run", ["dag_id", "id"])
-    op.create_index("ix_dag_run_step_at", "dag_run", ["step_at"])
+    op.create_index("ix_dag_run_dag_id_logical_date", "dag_run", ["dag_id", "logical_date"])
+    given = sa.text("step_at IS NOT NULL")
+    op.create_index(
+        "ix_dag_run_step_at", "dag_run", ["step_at"], sqlite_where=given, postgresql_where=given
+    )
     op.create_index(
         "ix_task_instance_run", "task_instance", ["dag_id", "run_id", "map_index", "id"]
     )
-    op.create_index("ix_task_instance_map_index_id", "task_instance", ["map_index", "id"])
-    op.create_index("ix_task_instance_id", "task_instance", ["id"])
+    for columns in (
+        ["dag_id", "id"],
+        ["dag_id", "map_index", "id"],
+        ["id"],
+        ["map_index", "id"],
+    ):
+        op.create_index("_".join(["ix_task_instance", *columns]), "task_instance", columns)
 
 
 def _fill() -> None:
