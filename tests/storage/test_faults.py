@@ -25,6 +25,7 @@ SQLITE = open_backend("sqlite://")
         (psycopg.errors.IoError, "The database has a disk error."),
         (psycopg.errors.OutOfMemory, "The database is out of resources."),
         (psycopg.errors.SerializationFailure, "Too many clients are changing the same entries."),
+        (psycopg.errors.ForeignKeyViolation, "Too many clients are changing the same entries."),
         (psycopg.OperationalError, "The database cannot be reached."),
     ],
 )
@@ -80,7 +81,7 @@ def test_sqlite_error_is_classified(name: str, reason: str) -> None:
     "error",
     [
         ProgrammingError("SELEC", {}, psycopg.errors.SyntaxError("no")),
-        IntegrityError("", {}, psycopg.errors.ForeignKeyViolation("")),
+        IntegrityError("", {}, psycopg.errors.UniqueViolation("")),
         ValueError(),
     ],
 )

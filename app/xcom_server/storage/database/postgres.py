@@ -29,6 +29,7 @@ _BY_SQLSTATE = {
     faults.UNRESPONSIVE_SQLSTATE: faults.UNRESPONSIVE,
     "40001": faults.CONTENDED,
     "40P01": faults.CONTENDED,
+    "23503": faults.CONTENDED,  # the parent of a new row was deleted meanwhile
     "55P03": faults.LOCKED,
     "57014": faults.TOO_SLOW,
     # The former primary is now a standby, so another host may be the primary.

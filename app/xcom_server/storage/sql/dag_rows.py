@@ -61,9 +61,10 @@ def register(
     )
 
 
-def lock(connection: Connection, dag_id: str) -> None:
-    """Lock the row of a DAG until the end of the transaction; do nothing for an unknown one."""
-    connection.execute(update(dag).where(dag.c.dag_id == dag_id).values(dag_id=dag_id))
+def lock(connection: Connection, dag_id: str) -> bool:
+    """Lock the row of a DAG until the end of the transaction; return whether there is one."""
+    done = connection.execute(update(dag).where(dag.c.dag_id == dag_id).values(dag_id=dag_id))
+    return bool(done.rowcount)
 
 
 def count(connection: Connection, dag_id: str, *, runs: int = 0, task_instances: int = 0) -> None:

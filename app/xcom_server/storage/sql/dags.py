@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, bindparam, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from xcom_server import clock, errors
 from xcom_server.storage.dags import Dag, DagStore
@@ -52,7 +61,9 @@ class SqlDagStore(DagStore):
         parameters = {"of_dag": dag_id, "paused": is_paused, "now": clock.now()}
 
         def work(connection: Connection) -> Dag:
+            dag_rows.lock(connection, dag_id)
             if not is_paused:
+                _lock_runs(connection, dag_id, _WAS_DUE)
                 connection.execute(_RESUME, parameters)
             row = connection.execute(_SET_PAUSED, parameters).one_or_none()
             if row is None:
@@ -88,12 +99,21 @@ def _count_running(backend: Backend) -> Select[Any]:
 
 
 def _delete(connection: Connection, dag_id: str) -> None:
-    if not connection.execute(_LOCK, {"id": dag_id}).rowcount:
+    if not dag_rows.lock(connection, dag_id):
         raise errors.DagNotFound(dag_id, "", "", -1)
     if connection.execute(_RUNNING, {"dag_id": dag_id}).first():
         raise errors.TaskIsRunning(dag_id)
+    _lock_runs(connection, dag_id)
     connection.execute(delete(dag_run).where(dag_run.c.dag_id == dag_id))
     connection.execute(delete(dag).where(dag.c.dag_id == dag_id))
+
+
+def _lock_runs(connection: Connection, dag_id: str, *conditions: ColumnElement[bool]) -> None:
+    """Lock runs of a DAG in the order in which the readers that take steps lock them."""
+    query = select(dag_run.c.run_id).where(dag_run.c.dag_id == dag_id, *conditions)
+    connection.execute(
+        query.order_by(dag_run.c.run_id).with_for_update(), {"now": clock.now()}
+    ).all()
 
 
 _SET_PAUSED = (
@@ -102,17 +122,17 @@ _SET_PAUSED = (
     .values(is_paused=bindparam("paused"))
     .returning(*resources.DAGS.listed)
 )
+_WAS_DUE = dag_run.c.step_at < bindparam("now", None, dag_run.c.step_at.type)
 # A step that was due while the DAG was paused is due now; the later ones follow from there.
 _RESUME = (
     update(dag_run)
     .where(
         dag_run.c.dag_id == bindparam("of_dag"),
-        dag_run.c.step_at < bindparam("now"),
+        _WAS_DUE,
         select(dag.c.dag_id).where(dag.c.dag_id == bindparam("of_dag"), dag.c.is_paused).exists(),
     )
     .values(step_at=bindparam("now"))
 )
-_LOCK: Update = update(dag).where(dag.c.dag_id == bindparam("id")).values(dag_id=dag.c.dag_id)
 _RUNNING = (
     select(task_instance.c.task_id)
     .where(task_instance.c.dag_id == bindparam("dag_id"), task_instance.c.state == "running")

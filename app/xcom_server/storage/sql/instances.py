@@ -98,8 +98,8 @@ class SqlTaskInstanceStore(TaskInstanceStore):
         """Delete a task instance with its entries."""
 
         def work(connection: Connection) -> None:
-            dag_rows.lock(connection, key.dag_id)
-            rows = _rows(connection, [key])
+            is_known = dag_rows.lock(connection, key.dag_id)
+            rows = _rows(connection, [key]) if is_known else []
             if not rows:
                 raise _not_found(key)
             connection.execute(

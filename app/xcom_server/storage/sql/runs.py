@@ -109,7 +109,8 @@ class SqlRunStore(RunStore):
         """Delete a run with its task instances and entries."""
 
         def work(connection: Connection) -> None:
-            dag_rows.lock(connection, dag_id)
+            if not dag_rows.lock(connection, dag_id):
+                raise errors.RunNotFound(dag_id, run_id, "", -1)
             run = _locked(connection, dag_id, run_id)
             if run.state == "running" and not even_if_running:
                 raise errors.RunIsRunning(dag_id, run_id)
