@@ -76,14 +76,15 @@ def _make_valid_body(case: schemathesis.Case[Any]) -> None:
     known = next((rule for end, rule in BODIES.items() if case.path.endswith(end)), None)
     if known is None or not isinstance(case.body, dict):
         return
+    body: dict[str, Any] = case.body
     fields, needed = known
-    for name in case.body.keys() - fields:
-        del case.body[name]
-    if case.body.get("logical_date", "") is None:
-        del case.body["logical_date"]
-    case.body |= needed | case.body
-    if isinstance(case.body.get("note"), str):
-        case.body["note"] = case.body["note"][:1000]
+    for name in body.keys() - fields:
+        del body[name]
+    if body.get("logical_date", "") is None:
+        del body["logical_date"]
+    body |= needed | body
+    if isinstance(body.get("note"), str):
+        body["note"] = body["note"][:1000]
 
 
 def _make_valid_v1(query: Any, path: dict[str, Any], body: Any) -> None:
