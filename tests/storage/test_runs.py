@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from xcom_server import seed_file
 from xcom_server.errors import DagNotFound, RunExists, RunIsRunning, RunNotFound
 from xcom_server.storage.models import XComKey
 from xcom_server.storage.queries import Filter
@@ -193,3 +194,29 @@ def test_registered_dag_has_defaults(store: XComStore) -> None:
     )
     assert json.loads(dag.definition) == {}
     assert store.dags.list(Filter.of(), limit=9).total_entries == 1
+
+
+def test_cleared_task_instance_takes_its_columns_from_the_task(store: XComStore) -> None:
+    instance = {"task_id": "a", "pool": "small", "queue": "q", "executor": "e", "try_number": 2}
+    document = {
+        "dags": [{"dag_id": "etl", "tasks": [{"task_id": "a", "retries": 3, "pool": "big"}]}],
+        "dag_runs": [{"dag_id": "etl", "run_id": "r", "task_instances": [instance]}],
+    }
+    store.load(seed_file.read(json.dumps(document)))
+
+    _, (cleared,) = store.runs.clear("etl", "r", restarting=False)
+
+    assert (cleared.pool, cleared.queue, cleared.executor) == ("big", "default", None)
+    assert (cleared.operator, cleared.max_tries) == ("EmptyOperator", 5)
+
+
+def test_removed_task_instance_without_a_new_state_ends(store: XComStore) -> None:
+    instance = {"task_id": "a", "state": "removed"}
+    run = {"dag_id": "etl", "run_id": "r", "state": "running", "task_instances": [instance]}
+    store.load(seed_file.read(json.dumps({"dag_runs": [run]})))
+
+    store.runs.set_state("etl", "r", "failed", {"removed": None})
+
+    found = store.task_instances.get(TaskKey("etl", "r", "a"))
+    assert (found.state, found.start_date, found.duration) == (None, None, None)
+    assert found.end_date is not None

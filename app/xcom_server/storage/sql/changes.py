@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, insert, update
 from xcom_server import clock
 from xcom_server.scripts.plans import FINISHED
 from xcom_server.storage.runs import TaskStates
-from xcom_server.storage.sql import dag_rows, moves, steps
+from xcom_server.storage.sql import dag_rows, defaults, moves, steps
 from xcom_server.storage.sql.tables import dag_run, task_instance, task_try
 from xcom_server.storage.task_instances import TaskInstance
 
@@ -66,8 +66,13 @@ def set_run_state(
 def set_instance_state(
     connection: Connection, row: Row[Any], state: str | None, now: datetime
 ) -> None:
-    """Set the state of a task instance; a final state sets the missing dates and the duration."""
+    """Set the state of a task instance; a final state sets the missing dates and the duration.
+
+    A removed one that gets no state ends now, as in Airflow 2.
+    """
     columns: dict[str, Any] = {"state": state}
+    if (row.state, state) == ("removed", None):
+        columns["end_date"] = now
     if state in moves.ENDED:
         start, end = row.start_date or now, row.end_date or now
         duration = row.duration if row.end_date else moves.seconds_between(start, end)
@@ -93,23 +98,27 @@ def clear_instances(
     connection: Connection, rows: Iterable[Row[Any]], restarting: bool, now: datetime
 ) -> None:
     """Clear task instances; running ones get the state restarting if `restarting` is true."""
-    retries: dict[str, dict[str, int]] = {}
+    of_tasks: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows:
-        if row.dag_id not in retries:
-            retries[row.dag_id] = _retries(connection, row.dag_id)
+        if row.dag_id not in of_tasks:
+            of_tasks[row.dag_id] = _of_tasks(connection, row.dag_id)
         if row.state == "running":
             state = "restarting" if restarting else "running"
             duration = moves.seconds_between(row.start_date, now)
             update_instance(connection, row, state=state, end_date=now, duration=duration)
         else:
-            _clear_ended(connection, row, restarting, retries[row.dag_id].get(row.task_id, 0))
+            _clear_ended(connection, row, restarting, of_tasks[row.dag_id].get(row.task_id, {}))
 
 
-def _clear_ended(connection: Connection, row: Row[Any], restarting: bool, retries: int) -> None:
+def _clear_ended(
+    connection: Connection, row: Row[Any], restarting: bool, of_task: dict[str, Any]
+) -> None:
     if row.try_number > 0 and row.state in FINISHED:
         _keep_try(connection, row)
-    columns: dict[str, Any] = {"id": clock.new_id()} if restarting else {}
-    update_instance(connection, row, state=None, max_tries=row.try_number + retries, **columns)
+    columns = {**of_task, "max_tries": row.try_number + of_task.get("max_tries", 0)}
+    if restarting:
+        columns["id"] = clock.new_id()
+    update_instance(connection, row, state=None, **columns)
 
 
 def clearable(rows: Collection[Row[Any]], states: Collection[str | None] | None) -> list[Row[Any]]:
@@ -123,10 +132,11 @@ def same_instances(records: list[TaskInstance], rows: Collection[Row[Any]]) -> l
     return [record for record in records if (record.task_id, record.map_index) in keys]
 
 
-def _retries(connection: Connection, dag_id: str) -> dict[str, int]:
-    """Return the number of retries of each task of a DAG whose definition lists its tasks."""
+def _of_tasks(connection: Connection, dag_id: str) -> dict[str, dict[str, Any]]:
+    """Return for each task in a DAG's definition the columns that its next try takes from it."""
     tasks = dag_rows.definition(connection, dag_id).get("tasks", [])
-    return {task["task_id"]: int(task.get("retries", 0)) for task in tasks}
+    found = defaults.of_tasks(tasks)
+    return {task_id: {**columns, "executor": None} for task_id, columns in found.items()}
 
 
 def _keep_try(connection: Connection, row: Row[Any]) -> None:
