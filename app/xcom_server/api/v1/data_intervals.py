@@ -6,15 +6,7 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
-_PRESETS = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@quarterly": "0 0 1 */3 *",
-    "@yearly": "0 0 1 1 *",
-}
-_WITHOUT_INTERVALS = ("@once", "@continuous")
+from xcom_server.api import schedules
 
 Interval = tuple[datetime, datetime]
 
@@ -27,13 +19,13 @@ def of_manual_run(schedule: Any, zone: str, date: datetime) -> Interval:
     UTC; without a schedule, or without an interval before the date, both ends are the date.
     """
     try:
-        if isinstance(schedule, str) and schedule not in _WITHOUT_INTERVALS:
-            return _last_complete(_PRESETS.get(schedule, schedule), ZoneInfo(zone), date)
-        if isinstance(schedule, dict) and "assets" not in schedule:
-            return date - timedelta(**schedule), date
+        if not schedules.is_periodic(schedule):
+            return date, date
+        if isinstance(schedule, str):
+            return _last_complete(schedules.PRESETS.get(schedule, schedule), ZoneInfo(zone), date)
+        return date - schedules.delta(schedule), date
     except (ValueError, OverflowError):  # for example near the year 1
-        pass
-    return date, date
+        return date, date
 
 
 def _last_complete(expression: str, zone: ZoneInfo, date: datetime) -> Interval:
