@@ -1,0 +1,150 @@
+"""DAGs and tasks in responses of v2, with the fields in the order of Airflow 3.3.2."""
+
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from xcom_server.api import definitions, schedules
+from xcom_server.api.definitions import Definition
+from xcom_server.api.v2.schemas_runs import dump_version
+from xcom_server.task_graph import Task
+
+BUNDLE = "dags-folder"
+
+_MODULES = {
+    "EmptyOperator": "airflow.providers.standard.operators.empty",
+    "PythonOperator": "airflow.providers.standard.operators.python",
+    "BashOperator": "airflow.providers.standard.operators.bash",
+    "_PythonDecoratedOperator": "airflow.providers.standard.decorators.python",
+}
+_OTHER_MODULE = "airflow.sdk.bases.operator"
+
+
+def dump_dag(definition: Definition) -> dict[str, Any]:
+    """Return the fields of a DAG."""
+    return {**_basic(definition), **_last(definition)}
+
+
+def dump_details(definition: Definition, active_runs_count: int) -> dict[str, Any]:
+    """Return the fields of a DAG with its details."""
+    return {
+        **_basic(definition),
+        "catchup": definition.get("catchup", False),
+        "dag_run_timeout": _duration(definition.get("dag_run_timeout")),
+        "asset_expression": definition.asset_expression,
+        "doc_md": definition.get("doc_md"),
+        "start_date": definition.date("start_date"),
+        "end_date": definition.date("end_date"),
+        "is_paused_upon_creation": definition.get("is_paused_upon_creation"),
+        "params": _params(definition.params),
+        "render_template_as_native_obj": False,
+        "template_search_path": None,
+        "timezone": definition.get("timezone", "UTC"),
+        "last_parsed": definition.last_parsed_time,
+        "default_args": definition.get("default_args", {}),
+        "rerun_with_latest_version": None,
+        "owner_links": definition.get("owner_links", {}),
+        "is_favorite": False,
+        "active_runs_count": active_runs_count,
+        **_last(definition),
+        "concurrency": definition.get("max_active_tasks", 16),
+        "latest_dag_version": dump_version(definition.dag),
+    }
+
+
+def dump_task(task: Task) -> dict[str, Any]:
+    """Return the fields of a task; Airflow writes all numbers as floats."""
+    return {
+        "task_id": task["task_id"],
+        "task_display_name": task["task_display_name"],
+        "owner": task["owner"],
+        "start_date": task["start_date"],
+        "end_date": task["end_date"],
+        "trigger_rule": task["trigger_rule"],
+        "depends_on_past": task["depends_on_past"],
+        "wait_for_downstream": task["wait_for_downstream"],
+        "retries": float(task["retries"]),
+        "queue": task["queue"],
+        "pool": task["pool"],
+        "pool_slots": float(task["pool_slots"]),
+        "execution_timeout": _time_delta(task["execution_timeout"]),
+        "retry_delay": _time_delta(task["retry_delay"]),
+        "retry_exponential_backoff": 0.0,
+        "priority_weight": float(task["priority_weight"]),
+        "weight_rule": task["weight_rule"],
+        "ui_color": task["ui_color"],
+        "ui_fgcolor": task["ui_fgcolor"],
+        "template_fields": task["template_fields"],
+        "downstream_task_ids": task["downstream_task_ids"],
+        "doc_md": task["doc_md"],
+        "operator_name": task["operator_name"],
+        "params": _params(task["params"]),
+        "class_ref": {
+            "module_path": task.get("module") or _MODULES.get(task["operator"], _OTHER_MODULE),
+            "class_name": task["operator"],
+        },
+        "is_mapped": task["is_mapped"],
+        "extra_links": task["extra_links"],
+    }
+
+
+def _basic(definition: Definition) -> dict[str, Any]:
+    dag, schedule = definition.dag, definition.schedule
+    return {
+        "dag_id": dag.dag_id,
+        "dag_display_name": dag.dag_display_name,
+        "is_paused": bool(dag.is_paused),
+        "is_stale": dag.is_stale,
+        "last_parsed_time": definition.last_parsed_time,
+        "last_parse_duration": definition.get("last_parse_duration"),
+        "last_expired": None,
+        "bundle_name": BUNDLE,
+        "bundle_version": None,
+        "relative_fileloc": definition.relative_fileloc,
+        "fileloc": definition.fileloc,
+        "description": definition.get("description"),
+        "timetable_summary": schedules.summary(schedule),
+        "timetable_description": definition.get(
+            "timetable_description", schedules.description(schedule)
+        ),
+        "timetable_partitioned": False,
+        "timetable_periodic": schedules.is_periodic(schedule),
+        "tags": [
+            {"name": tag, "dag_id": dag.dag_id, "dag_display_name": dag.dag_display_name}
+            for tag in dag.tag_names
+        ],
+        "max_active_tasks": definition.get("max_active_tasks", 16),
+        "max_active_runs": definition.get("max_active_runs", 16),
+        "max_consecutive_failed_dag_runs": 0,
+        "has_task_concurrency_limits": False,
+        "has_import_errors": False,
+        "next_dagrun_logical_date": dag.next_dagrun,
+        "next_dagrun_data_interval_start": definition.date("next_dagrun_data_interval_start"),
+        "next_dagrun_data_interval_end": definition.date("next_dagrun_data_interval_end"),
+        "next_dagrun_run_after": definition.date("next_dagrun_create_after"),
+        "allowed_run_types": None,
+        "owners": dag.owner_names,
+    }
+
+
+def _last(definition: Definition) -> dict[str, Any]:
+    """Return the fields that follow the details."""
+    location = {"bundle_name": BUNDLE, "relative_fileloc": definition.relative_fileloc}
+    return {
+        "is_backfillable": schedules.is_periodic(definition.schedule),
+        "file_token": definitions.file_token(location),
+    }
+
+
+def _params(params: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    names = ("value", "schema", "description", "source")
+    return {name: {each: param.get(each) for each in names} for name, param in params.items()}
+
+
+def _duration(parts: dict[str, int] | None) -> Any:
+    """Return a duration in the format of ISO 8601."""
+    return parts and to_jsonable_python(schedules.delta(parts))
+
+
+def _time_delta(parts: dict[str, int] | None) -> dict[str, Any] | None:
+    return parts and {"__type": "TimeDelta", **parts}
