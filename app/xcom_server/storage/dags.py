@@ -64,7 +64,8 @@ class DagStore(Protocol):
 
     Lists can be filtered and ordered by `dag_id`, `display_name` (the id if there is none),
     `is_paused`, `is_stale`, `owners` (joined with ", "), `tags` (with `contains` and a tag between
-    line breaks), `next_dagrun`, and of the newest run `last_run_state` and `last_run_start_date`.
+    line breaks), `next_dagrun`, and of the newest run that has started `last_run_state`,
+    `last_run_start_date` and `last_run_end_date`.
     """
 
     def get(self, dag_id: str) -> Dag:

@@ -104,8 +104,10 @@ class SeedTaskInstance:
 class TaskInstanceStore(Protocol):
     """The task instances of a store.
 
-    Lists can be filtered and ordered by the fields of TaskInstance up to `run_after`, and by
-    `updated_at`.  A read takes the steps of scripts that were due at a time that has passed.
+    Lists can be filtered and ordered by the fields of TaskInstance up to `run_after`, by
+    `updated_at`, and by `data_interval_start` and `data_interval_end` of the run. There
+    `display_name` is the id if there is none, and `operator_name` the operator. A read takes the
+    steps of scripts that were due at a time that has passed.
     """
 
     def get(self, key: TaskKey) -> TaskInstance:

@@ -119,10 +119,16 @@ INSTANCE_COLUMNS = [
     _ELSEWHERE[name] if name in _ELSEWHERE else task_instance.c[name]
     for name in TaskInstance._fields
 ]
+_OF_RUN = ("logical_date", "run_after", "data_interval_start", "data_interval_end")
 TASK_INSTANCES = Resource(
     table=task_instance,
     joins=(RUN_OF_INSTANCE, DAG_OF_INSTANCE),
-    fields={**dict(task_instance.c), **_columns(dag_run, "logical_date", "run_after")},
+    fields={
+        **dict(task_instance.c),
+        **_columns(dag_run, *_OF_RUN),
+        "display_name": func.coalesce(task_instance.c.display_name, task_instance.c.task_id),
+        "operator_name": func.coalesce(task_instance.c.operator_name, task_instance.c.operator),
+    },
     listed=(*INSTANCE_COLUMNS, is_due()),
     order=("id",),
     counter=dag.c.task_instances,
@@ -131,9 +137,10 @@ TASK_INSTANCES = Resource(
 
 
 def _of_newest_run(column: Column[Any]) -> ColumnElement[Any]:
+    """Return a column of the newest run that has started, as Airflow chooses the last run."""
     return (
         select(column)
-        .where(dag_run.c.dag_id == dag.c.dag_id)
+        .where(dag_run.c.dag_id == dag.c.dag_id, dag_run.c.start_date.is_not(None))
         .order_by(dag_run.c.id.desc())
         .limit(1)
         .correlate(dag)
@@ -149,6 +156,7 @@ DAGS = Resource(
         "display_name": func.coalesce(dag.c.display_name, dag.c.dag_id),
         "last_run_state": _of_newest_run(dag_run.c.state),
         "last_run_start_date": _of_newest_run(dag_run.c.start_date),
+        "last_run_end_date": _of_newest_run(dag_run.c.end_date),
     },
     listed=tuple(dag.c[field] for field in Dag._fields),
     order=("dag_id",),
