@@ -1,7 +1,9 @@
 """DAGs and tasks in responses of v2, with the fields in the order of Airflow 3.3.2."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from connexion.exceptions import BadRequestProblem
 from pydantic_core import to_jsonable_python
 
 from xcom_server.api import definitions, schedules
@@ -18,6 +20,7 @@ _MODULES = {
     "_PythonDecoratedOperator": "airflow.providers.standard.decorators.python",
 }
 _OTHER_MODULE = "airflow.sdk.bases.operator"
+_UNSORTABLE = ("template_fields", "downstream_task_ids", "params", "class_ref", "extra_links")
 
 
 def dump_dag(definition: Definition) -> dict[str, Any]:
@@ -86,6 +89,25 @@ def dump_task(task: Task) -> dict[str, Any]:
         "is_mapped": task["is_mapped"],
         "extra_links": task["extra_links"],
     }
+
+
+def sorted_tasks(tasks: Sequence[dict[str, Any]], order_by: str) -> list[dict[str, Any]]:
+    """Return dumped tasks in the order of a field, descending after `-`; nulls are the smallest.
+
+    Raises BadRequestProblem with the text of Airflow for an unknown field.
+    """
+    name = order_by.lstrip("-")
+    if any(name not in task or name in _UNSORTABLE for task in tasks) or not name:
+        raise BadRequestProblem(
+            detail=f"Ordering with '{name}' is disallowed or the attribute does not exist on the"
+            " model"
+        )
+    return sorted(tasks, key=lambda task: _sort_key(task[name]), reverse=order_by.startswith("-"))
+
+
+def _sort_key(value: Any) -> tuple[bool, Any]:
+    """Return a key for values of one type, for None, and for durations."""
+    return value is not None, [*value.values()][1:] if isinstance(value, dict) else value
 
 
 def _basic(definition: Definition) -> dict[str, Any]:

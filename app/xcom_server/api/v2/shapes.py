@@ -10,12 +10,15 @@ ABSENT = object()
 """The value of an optional field that a body does not contain."""
 
 
-def query_value(shape: dict[str, Any]) -> CoreSchema:
-    """Return the validator of a parameter; the handler checks the names in an array."""
+def query_value(name: str, shape: dict[str, Any]) -> CoreSchema:
+    """Return the validator of a parameter; the handler checks the names in an array, and fields."""
     if shape.get("type") == "array":
-        items = {name: each for name, each in shape["items"].items() if name != "enum"}
-        return core_schema.list_schema(value(items))
-    return value(shape)
+        return core_schema.list_schema(value(_without_names(shape["items"])))
+    return value(_without_names(shape) if name == "order_by" else shape)
+
+
+def _without_names(shape: dict[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in shape.items() if name != "enum"}
 
 
 def value(shape: dict[str, Any]) -> CoreSchema:

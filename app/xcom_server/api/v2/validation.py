@@ -47,7 +47,9 @@ class ParameterValidator(ParameterCheck):
             self.parameters, key=lambda each: (each["in"] != "path", each.get("x-read-last", False))
         )
         self._validators = {
-            (each["in"], each["name"]): SchemaValidator(shapes.query_value(each["schema"]))
+            (each["in"], each["name"]): SchemaValidator(
+                shapes.query_value(each["name"], each["schema"])
+            )
             for each in in_order
             if each["in"] != "header"
         }
