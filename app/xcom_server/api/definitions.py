@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from itsdangerous import URLSafeSerializer
-
 from xcom_server import task_graph
 from xcom_server.api import schedules
 from xcom_server.formats.rfc3339 import parse_rfc3339
@@ -44,13 +42,6 @@ _OPERATOR_DEFAULTS: dict[str, Task] = {
         "template_fields": ["templates_dict", "op_args", "op_kwargs"],
     },
 }
-
-_file_tokens = URLSafeSerializer("file_token")  # the key is not secret: no operation takes a token
-
-
-def file_token(location: Any) -> str:
-    """Return the `file_token` of a DAG; `location` identifies its file."""
-    return str(_file_tokens.dumps(location))
 
 
 class Definition:

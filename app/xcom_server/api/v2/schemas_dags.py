@@ -6,7 +6,7 @@ from typing import Any
 from connexion.exceptions import BadRequestProblem
 from pydantic_core import to_jsonable_python
 
-from xcom_server.api import definitions, schedules
+from xcom_server.api import schedules, url_tokens
 from xcom_server.api.definitions import Definition
 from xcom_server.api.v2.schemas_runs import dump_version
 from xcom_server.task_graph import Task
@@ -154,7 +154,7 @@ def _last(definition: Definition) -> dict[str, Any]:
     location = {"bundle_name": BUNDLE, "relative_fileloc": definition.relative_fileloc}
     return {
         "is_backfillable": schedules.is_periodic(definition.schedule),
-        "file_token": definitions.file_token(location),
+        "file_token": url_tokens.sign(location),
     }
 
 
