@@ -17,7 +17,6 @@ _BOUNDS = ("gte", "gt", "lte", "lt")
 RULES = ListRules(
     patterns={"dag_id": "dag_id", "dag_display_name": "display_name"},
     ranges=("last_run_start_date", "last_run_end_date"),
-    now_if_null=("last_run_start_date", "last_run_end_date"),
     names={
         "dag_id": "dag_id",
         "dag_display_name": "display_name",
