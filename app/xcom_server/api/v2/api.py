@@ -6,13 +6,14 @@ from xcom_server.api.v2 import AIRFLOW_VERSION
 from xcom_server.api.v2.dag_runs import DagRunApi
 from xcom_server.api.v2.dags import DagApi
 from xcom_server.api.v2.logs import LogApi
+from xcom_server.api.v2.task_changes import TaskChangeApi
 from xcom_server.api.v2.task_instances import TaskInstanceApi
 from xcom_server.api.v2.validation import CHECKS, refuse_malformed_body
 from xcom_server.api.v2.xcom import XComApi
 from xcom_server.settings import Settings
 from xcom_server.storage.store import XComStore
 
-RESOURCES = (XComApi, DagRunApi, TaskInstanceApi, DagApi, LogApi)
+RESOURCES = (XComApi, DagRunApi, TaskInstanceApi, TaskChangeApi, DagApi, LogApi)
 
 
 def api_version(store: XComStore, settings: Settings, access: authorization.Access) -> ApiVersion:

@@ -19,6 +19,9 @@ MAX_ORDER = 10  # fields in `order_by`
 NOTHING: Condition = ((Comparison("dag_id", "is_null"),),)
 """A condition that no row satisfies."""
 
+NULL_STATES = ("none", "no_status")
+"""The values of a parameter that stand for the state null."""
+
 _BOUNDS: tuple[Operator, ...] = ("gte", "gt", "lte", "lt")
 
 
@@ -89,13 +92,13 @@ class ListRules:
 
 
 def one_of(field: str, names: Sequence[str | None] | None) -> tuple[Condition, ...]:
-    """Return the conditions that a field has one of some values; "none" and None stand for null.
+    """Return the conditions that a field has one of some values; NULL_STATES and None mean null.
 
     Without values there is no condition.
     """
     if not names:
         return ()
-    texts = tuple(name for name in names if name not in ("none", None))
+    texts = tuple(name for name in names if name not in (*NULL_STATES, None))
     alternatives = [(Comparison(field, "in", texts),)] if texts else []
     if len(texts) < len(names):
         alternatives.append((Comparison(field, "is_null"),))

@@ -57,7 +57,7 @@ class LogApi:
         full_content: bool,
         token: str | None = None,
     ) -> Response:
-        """Return the whole log of a try as JSON, or with `Accept: application/x-ndjson` in lines."""
+        """Return the whole log of a try, as JSON or as NDJSON."""
         is_ndjson = _wants_ndjson(request.headers.get("Accept", "*/*"))
         if token and not url_tokens.is_signed(token):
             raise BadRequestProblem(

@@ -15,6 +15,7 @@ from pydantic_core import SchemaValidator, ValidationError
 from xcom_server.api import json_io
 from xcom_server.api.connexion_adapter import BodyCheck, ParameterCheck, RequestError, SpecRequest
 from xcom_server.api.v2 import shapes
+from xcom_server.api.v2.filters import NULL_STATES
 from xcom_server.errors import ReservedKeys
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson, JsonObject, UnreadableJson
 from xcom_server.values.reserved import refuse_reserved
@@ -91,7 +92,7 @@ class ParameterValidator(ParameterCheck):
     def _check_first(self, query: dict[str, Any]) -> None:
         for name, (label, names) in self._checked_first.items():
             if not set(query.get(name, [])) <= set(names):
-                valid = ", ".join(each for each in names if each != "none")
+                valid = ", ".join(each for each in names if each not in NULL_STATES)
                 raise ProblemException(
                     422, detail=f"Invalid value for {label}. Valid values are {valid}"
                 )

@@ -1,0 +1,67 @@
+"""Which task instances a request to change or clear them selects, as conditions of a list."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from xcom_server import task_graph
+from xcom_server.storage.queries import Comparison, Condition
+from xcom_server.storage.runs import DagRun
+from xcom_server.task_graph import Task
+
+Marker = str | tuple[str, int]
+"""A task, or one instance of a mapped task: its id, or its id and a map index."""
+
+FAILED: Condition = ((Comparison("state", "in", ("failed", "upstream_failed")),),)
+RUNNING: Condition = ((Comparison("state", "eq", "running"),),)
+
+
+def relatives(
+    tasks: Sequence[Task], task_ids: Iterable[str], *, upstream: bool, downstream: bool
+) -> set[str]:
+    """Return the ids of all tasks before (`upstream`) or after (`downstream`) some tasks."""
+    edges = [task_graph.upstream(tasks)] if upstream else []
+    edges += [task_graph.downstream(tasks)] if downstream else []
+    found: set[str] = set()
+    for following in edges:
+        pending = [*task_ids]
+        while pending:
+            new = [each for each in following.get(pending.pop(), []) if each not in found]
+            found.update(new)
+            pending += new
+    return found
+
+
+def of_tasks(markers: Collection[Marker]) -> Condition:
+    """Return the condition for the instances of tasks."""
+    return tuple(_of_task(marker) for marker in markers)
+
+
+def of_run(run: DagRun, *, past: bool = False, future: bool = False) -> tuple[Condition, ...]:
+    """Return the conditions for the instances of a run, and of those with earlier or later dates.
+
+    A run without a logical date is compared by `run_after`.
+    """
+    if not (past or future):
+        return (((Comparison("run_id", "eq", run.run_id),),),)
+    field = "run_after" if run.logical_date is None else "logical_date"
+    start, end = None if past else run.run_date, None if future else run.run_date
+    return between(start, end, field)
+
+
+def between(
+    start: datetime | None, end: datetime | None, field: str = "logical_date"
+) -> tuple[Condition, ...]:
+    """Return the conditions for the instances of runs in a range of dates; None is no bound."""
+    conditions: list[Condition] = []
+    if start is not None:
+        conditions.append(((Comparison(field, "gte", start),),))
+    if end is not None:
+        conditions.append(((Comparison(field, "lte", end),),))
+    return tuple(conditions)
+
+
+def _of_task(marker: Marker) -> tuple[Comparison, ...]:
+    if isinstance(marker, str):
+        return (Comparison("task_id", "eq", marker),)
+    task_id, map_index = marker
+    return Comparison("task_id", "eq", task_id), Comparison("map_index", "eq", map_index)
