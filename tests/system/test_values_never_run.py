@@ -50,6 +50,9 @@ ALLOWED = {
     ("api/v1/dag_runs.py", "JSON"),
     ("api/v1/xcom.py", "JSON"),
     ("api/v1/xcom.py", "getattr"),
+    ("api/v2/dag_runs.py", "JSON"),
+    ("api/v2/dags.py", "JSON"),
+    ("api/v2/logs.py", "JSON"),
     ("api/v2/xcom.py", "JSON"),
     ("api/v2/login.py", "JSON"),
     ("cli/main.py", "getattr"),
@@ -62,7 +65,7 @@ ALLOWED = {
     ("storage/database/sqlalchemy_adapter.py", "compile"),
     ("storage/sql/changes.py", "getattr"),
     ("storage/sql/listing.py", "getattr"),
-    ("storage/sql/steps.py", "getattr"),
+    ("storage/sql/moves.py", "getattr"),
     ("storage/sql/triggering.py", "getattr"),
 }
 """Uses that no value reaches: loaders of fixed names, settings, a media type, attributes of a
