@@ -161,7 +161,7 @@ def test_only_v1_supports_head_and_options(client: FlaskClient) -> None:
         assert (head.status_code, options.status_code) == (405, 405)
         assert head.headers["Allow"] == ("POST" if path == "/auth/token" else "GET")
         assert options.headers["Allow"] == methods
-    assert client.head("/api/v2/nope").status_code == client.options("/auth/x").status_code == 404
+    assert client.head("/api/v2/nope").status_code == client.options("/auth/x").status_code == 405
 
 
 def test_deeply_nested_response_is_validated(make_client: Callable[..., FlaskClient]) -> None:

@@ -34,7 +34,7 @@ def _response_for(error: Exception) -> Response:
         case errors.AccessError():
             return _detail(401, "Not authenticated")
         case NotFound() if request.method != "GET":
-            return _http_error(MethodNotAllowed(["GET"]))
+            return _no_route()
         case NotFound():
             return json_io.compact_json({"error": "API route not found"}, 404)
         case HTTPException():
@@ -98,6 +98,16 @@ def _database_error(reason: str) -> dict[str, str]:
         "message": "Serious error when handling your request. Check logs for more details - you"
         f" will find it in api server when you look for ID {request_state.current().request_id}",
     }
+
+
+def _no_route() -> Response:
+    """Return the response to a method other than GET for a path without a route.
+
+    In Airflow, only GET has a route for all paths.
+    """
+    response = _detail(405, "Method Not Allowed")
+    response.headers["Allow"] = "GET"
+    return response
 
 
 def _http_error(error: HTTPException) -> Response:
