@@ -13,6 +13,7 @@ SIX_HOURS = {"days": 0, "seconds": 6 * 3600, "microseconds": 0}
     [
         (None, None, "Never, external triggers only", False),
         ("@daily", "0 0 * * *", "At 00:00", True),
+        ("@weekly", "0 0 * * 0", "At 00:00, only on Sunday", True),
         ("5 6 * * *", "5 6 * * *", "At 06:05", True),
         ("0 6 * * 1-5", "0 6 * * 1-5", "", True),
         ("@once", "@once", "Once, as soon as possible", False),

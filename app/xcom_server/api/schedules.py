@@ -24,6 +24,14 @@ WITHOUT_INTERVALS = {
 }
 """The presets that do not, with their descriptions."""
 
+_DESCRIPTIONS = {
+    "0 * * * *": "Every hour",
+    "0 0 * * 0": "At 00:00, only on Sunday",
+    "0 0 1 * *": "At 00:00, on day 1 of the month",
+    "0 0 1 */3 *": "At 00:00, on day 1 of the month, every 3 months",
+    "0 0 1 1 *": "At 00:00, on day 1 of the month, only in January",
+    **WITHOUT_INTERVALS,
+}
 _ONCE_A_DAY = re.compile(r"(?P<minute>\d\d?) (?P<hour>\d\d?) \* \* \*")
 
 
@@ -49,7 +57,7 @@ def summary(schedule: Any) -> str | None:
 def description(schedule: Any, *, assets: str = "assets") -> str:
     """Return the schedule in words; `assets` is what the version of Airflow calls an asset.
 
-    Of the cron expressions, only those with one time a day have a description.
+    Of the cron expressions, only presets and those with one time a day have a description.
     """
     if schedule is None:
         return "Never, external triggers only"
@@ -58,7 +66,7 @@ def description(schedule: Any, *, assets: str = "assets") -> str:
     text = summary(schedule) or ""
     if daily := _ONCE_A_DAY.fullmatch(text):
         return f"At {int(daily['hour']):02}:{int(daily['minute']):02}"
-    return WITHOUT_INTERVALS.get(text, "")
+    return _DESCRIPTIONS.get(text, "")
 
 
 def delta(parts: dict[str, int]) -> timedelta:
