@@ -104,7 +104,8 @@ class TaskChangeApi:
         cleared = self._instances.clear(keys, restarting=True, reset_runs=body["reset_dag_runs"])
         if body.get("note") is not None:
             cleared = self._instances.set_note(keys, body["note"] or None)
-        return _response(cleared)
+        by_key = {_key(each): each for each in cleared}
+        return _response(by_key[key] for key in keys if key in by_key)
 
     def _set_state(
         self,
@@ -128,11 +129,10 @@ class TaskChangeApi:
         changed = {each.task_id for each in affected}
         later = task_selection.relatives(tasks, [first.task_id], upstream=False, downstream=True)
         if later - changed:
-            run = self._store.runs.peek(first.dag_id, first.run_id)
             of_later = task_selection.of_tasks(sorted(later - changed))
-            conditions = [*task_selection.of_run(run), of_later, task_selection.FAILED]
-            failed = self._list(first.dag_id, conditions)
-            self._instances.clear([*map(_key, failed)], restarting=True, reset_runs=bool(failed))
+            conditions = [*self._of_runs(first, body), of_later, task_selection.FAILED]
+            failed = [*map(_key, self._list(first.dag_id, conditions))]
+            self._instances.clear(failed, restarting=True, reset_runs=True)
 
     def _affected(
         self,
@@ -148,13 +148,15 @@ class TaskChangeApi:
         related = task_selection.relatives(
             tasks, [key.task_id], upstream=upstream, downstream=downstream
         )
+        of_all = task_selection.of_tasks([marker, *sorted(related)])
+        found = self._list(key.dag_id, [*self._of_runs(key, body), of_all])
+        return [each for each in found if each.state != state]
+
+    def _of_runs(self, key: TaskKey, body: dict[str, Any]) -> tuple[Condition, ...]:
+        """Return the conditions for the runs that a change affects."""
         run = self._store.runs.peek(key.dag_id, key.run_id)
         past, future = (body[name] for name in RANGE)
-        conditions = (
-            *task_selection.of_run(run, past=past, future=future),
-            task_selection.of_tasks([marker, *sorted(related)]),
-        )
-        return [each for each in self._list(key.dag_id, conditions) if each.state != state]
+        return task_selection.of_run(run, past=past, future=future)
 
     def _of_cleared_runs(self, dag_id: str, body: dict[str, Any]) -> Iterable[Condition]:
         """Return the conditions for the runs whose task instances are cleared.
