@@ -117,8 +117,8 @@ CALLS: dict[str, tuple[Callable[[SqlXComStore], Any], int]] = {
         lambda store: store.runs.trigger(replace(TRIGGERED, dag_id="new")),
         6,
     ),
-    "pause": (lambda store: store.dags.set_paused("dag1", True), 1),
-    "unpause": (lambda store: store.dags.set_paused("dag1", False), 2),
+    "pause": (lambda store: store.dags.set_paused("dag1", True), 2),
+    "unpause": (lambda store: store.dags.set_paused("dag1", False), 4),
 }
 
 

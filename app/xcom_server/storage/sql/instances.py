@@ -81,8 +81,7 @@ class SqlTaskInstanceStore(TaskInstanceStore):
         """Clear task instances, and return them."""
 
         def work(connection: Connection) -> Sequence[TaskInstance]:
-            runs = _locked_runs(connection, keys)
-            rows = _rows(connection, keys)
+            runs, rows = _locked(connection, keys)
             if not is_dry_run:
                 now = clock.now()
                 changes.clear_instances(connection, rows, restarting, now)
@@ -99,7 +98,7 @@ class SqlTaskInstanceStore(TaskInstanceStore):
 
         def work(connection: Connection) -> None:
             is_known = dag_rows.lock(connection, key.dag_id)
-            rows = _rows(connection, [key]) if is_known else []
+            rows = _locked(connection, [key])[1] if is_known else []
             if not rows:
                 raise _not_found(key)
             connection.execute(
@@ -119,8 +118,7 @@ class SqlTaskInstanceStore(TaskInstanceStore):
 
         def work(connection: Connection) -> Sequence[TaskInstance]:
             if not is_dry_run:
-                _locked_runs(connection, keys)
-                for row in _rows(connection, keys):
+                for row in _locked(connection, keys)[1]:
                     change(connection, row)
             return _records(connection, keys)
 
@@ -162,21 +160,25 @@ def _select_log(backend: Backend) -> Select[Any]:
     return select(task_try.c.log).where(*_is_key(task_try.c), is_try)
 
 
-def _locked_runs(connection: Connection, keys: Collection[TaskKey]) -> list[Row[Any]]:
-    """Return the rows of the runs of task instances.
+def _locked(
+    connection: Connection, keys: Collection[TaskKey]
+) -> tuple[list[Row[Any]], list[Row[Any]]]:
+    """Return the rows of task instances in the order of their ids, after those of their runs.
 
-    They are locked before the task instances, as for a step, in an order in which two transactions
-    do not deadlock.
+    The runs are locked first, as for a step, and in an order in which two transactions do not
+    deadlock. A task instance whose run appears only after that is left out.
     """
-    runs = sorted({(key.dag_id, key.run_id) for key in keys})
-    found = [steps.locked_run(connection, dag_id, run_id) for dag_id, run_id in runs]
-    return [run for run in found if run is not None]
+    runs = {}
+    for dag_id, run_id in sorted({(key.dag_id, key.run_id) for key in keys}):
+        runs[dag_id, run_id] = steps.locked_run(connection, dag_id, run_id)
+    found = {run for run, row in runs.items() if row is not None}
+    rows = _rows(connection, [key for key in keys if (key.dag_id, key.run_id) in found])
+    return [row for row in runs.values() if row is not None], rows
 
 
 def _rows(connection: Connection, keys: Collection[TaskKey]) -> list[Row[Any]]:
-    """Return the rows of task instances, locked, in the order of their ids."""
-    query = select(task_instance).where(*_is_key(task_instance.c)).with_for_update()
-    found = [connection.execute(query, _parameters(key)).one_or_none() for key in sorted(keys)]
+    query = select(task_instance).where(*_is_key(task_instance.c))
+    found = [connection.execute(query, _parameters(key)).one_or_none() for key in keys]
     return sorted((row for row in found if row is not None), key=lambda row: row.id)
 
 
