@@ -66,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     openapi.serve_at_root(app, "v2")
     login.mount(app, access)
     airflow_versions = {each.name: each.airflow_version for each in versions}
-    health.mount(app, store, airflow_versions)
+    health.mount(app, store, settings, airflow_versions)
     start_page.mount(app, airflow_versions)
     return app
 

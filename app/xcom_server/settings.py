@@ -83,6 +83,11 @@ class Settings:
         " allowed_run_id_pattern. `manual__` with a date in UTC and whole seconds is always"
         " allowed.",
     )
+    scheduler_healthy: bool = _setting(
+        True,
+        "Report a healthy scheduler with a current heartbeat in health, because clients wait for"
+        " it. This server has no scheduler; if false, health reports it as unhealthy.",
+    )
     max_body_bytes: int = _setting(
         1024 * 1024,
         "Maximum size of a request body in bytes. A larger body gets a 413.",

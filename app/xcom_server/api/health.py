@@ -5,36 +5,47 @@ from typing import Any
 
 from flask import Flask, Response
 
-from xcom_server import __version__
+from xcom_server import __version__, clock
 from xcom_server.errors import Unavailable
 from xcom_server.observability import shared
+from xcom_server.settings import Settings
 from xcom_server.storage.store import XComStore
 
 
-def mount(app: Flask, store: XComStore, airflow_versions: dict[str, str]) -> None:
+def mount(
+    app: Flask, store: XComStore, settings: Settings, airflow_versions: dict[str, str]
+) -> None:
     """Add `/health`, `/live`, `/ready` and `/version` to an application, without authentication.
 
     `airflow_versions` maps each API version to the Airflow release that it emulates; `/version`
     shows it with the versions of the server and of the database schema.
     """
     version = {"version": __version__, "schema": store.schema_version, "airflow": airflow_versions}
-    app.add_url_rule("/health", "health", lambda: _one_line(health(store)))
+    app.add_url_rule("/health", "health", lambda: _one_line(health(store, settings)))
     app.add_url_rule("/live", "live", lambda: _one_line({"status": "live"}))
     app.add_url_rule("/ready", "ready", lambda: _ready(store))
     app.add_url_rule("/version", "version", lambda: _one_line(version))
 
 
-def health(store: XComStore) -> dict[str, dict[str, str | None]]:
+def health(store: XComStore, settings: Settings) -> dict[str, dict[str, str | None]]:
     """Return the health object of Airflow: a status for each component.
 
     The status of `metadatabase` is "healthy" or "unhealthy". The other components do not exist in
-    this server: `scheduler` is always "unhealthy", and `triggerer` and `dag_processor` are None.
+    this server: the setting `scheduler_healthy` is the status of `scheduler`, whose heartbeat is
+    then the current time, and the status of `triggerer` and `dag_processor` is None.
     """
     return {
         "metadatabase": {"status": "unhealthy" if _problem(store) else "healthy"},
-        "scheduler": {"status": "unhealthy", "latest_scheduler_heartbeat": None},
+        "scheduler": _scheduler(settings.scheduler_healthy),
         "triggerer": {"status": None, "latest_triggerer_heartbeat": None},
         "dag_processor": {"status": None, "latest_dag_processor_heartbeat": None},
+    }
+
+
+def _scheduler(is_healthy: bool) -> dict[str, str | None]:
+    return {
+        "status": "healthy" if is_healthy else "unhealthy",
+        "latest_scheduler_heartbeat": clock.now().isoformat() if is_healthy else None,
     }
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import NoReturn
 
 import pytest
@@ -15,14 +16,33 @@ from tests.support.v1_calls import create, entries, entry, error_detail
 HEALTHY = {
     "dag_processor": {"latest_dag_processor_heartbeat": None, "status": None},
     "metadatabase": {"status": "healthy"},
-    "scheduler": {"latest_scheduler_heartbeat": None, "status": "unhealthy"},
+    "scheduler": {
+        "latest_scheduler_heartbeat": "2024-01-01T00:00:00.000001+00:00",
+        "status": "healthy",
+    },
     "triggerer": {"latest_triggerer_heartbeat": None, "status": None},
 }
 
 
+@pytest.fixture
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2024, 1, 1, microsecond=1, tzinfo=UTC)
+    monkeypatch.setattr("xcom_server.clock.now", lambda: now)
+
+
+@pytest.mark.usefixtures("stopped_clock")
 @pytest.mark.parametrize("path", ["/api/v1/health", "/health"])
-def test_health_reports_a_working_database(client: FlaskClient, path: str) -> None:
+def test_health_reports_a_working_database_and_a_heartbeat(client: FlaskClient, path: str) -> None:
     assert client.get(path).get_json() == HEALTHY
+
+
+def test_scheduler_can_be_unhealthy(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client(scheduler_healthy=False)
+
+    for path in ("/api/v1/health", "/health", "/api/v2/monitor/health"):
+        found = client.get(path).get_json()
+        assert found["scheduler"] == {"latest_scheduler_heartbeat": None, "status": "unhealthy"}
+        assert found["metadatabase"] == {"status": "healthy"}
 
 
 @pytest.mark.parametrize("path", ["/api/v1/health", "/health"])
@@ -40,6 +60,7 @@ def test_health_reports_a_broken_database(
     assert answer.get_json()["metadatabase"] == {"status": "unhealthy"}
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_health_outside_the_api_is_one_line_of_json(client: FlaskClient) -> None:
     assert client.get("/health").text == json.dumps(HEALTHY, sort_keys=True)
 

@@ -41,7 +41,7 @@ def api_version(store: XComStore, settings: Settings, access: authorization.Acce
 def _other_operations(store: XComStore, settings: Settings) -> dict[str, Callable[..., Response]]:
     return {
         "get_import_errors": partial(_list_import_errors, settings),
-        "get_health": lambda: json_io.indented_json(health.health(store)),
+        "get_health": lambda: json_io.indented_json(health.health(store, settings)),
         "get_version": lambda: json_io.indented_json(
             {"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION}
         ),

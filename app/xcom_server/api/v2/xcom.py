@@ -44,6 +44,7 @@ class XComApi:
 
     def __init__(self, store: XComStore, settings: Settings) -> None:
         self._store = store
+        self._settings = settings
         self._maximum_page = settings.maximum_page_limit
 
     def operations(self) -> dict[str, Callable[..., Response]]:
@@ -54,7 +55,7 @@ class XComApi:
             "create_xcom_entry": self.create_entry,
             "update_xcom_entry": self.update_entry,
             "delete_xcom_entry": self.delete_entry,
-            "get_health": lambda: json_io.compact_json(health.health(self._store)),
+            "get_health": lambda: json_io.compact_json(health.health(self._store, self._settings)),
             "get_version": lambda: json_io.compact_json(
                 {"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION}
             ),
