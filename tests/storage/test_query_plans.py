@@ -96,9 +96,8 @@ CALLS: dict[str, Callable[[SqlXComStore], Any]] = {
     "task instances of a run, by map index": lambda store: store.task_instances.list(
         Filter.of("dag1", RUN.format(5)), limit=100, order=BY_MAP_INDEX
     ),
-    "trigger and delete": lambda store: (
-        store.runs.trigger(NEW_RUN),
-        store.runs.delete("dag1", "new", even_if_running=True),
+    "trigger and delete": lambda store: store.runs.delete(
+        "dag1", store.runs.trigger(NEW_RUN).run_id, even_if_running=True
     ),
 }
 
