@@ -1,5 +1,7 @@
 """The columns of DAG runs and task instances that were not triggered here, if nothing is given."""
 
+import functools
+import getpass
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -80,3 +82,12 @@ def _times(date: datetime, given: Mapping[str, Any]) -> Columns:
     end = given.get("end_date", (start or date) if state in _ENDED else None)
     duration = (end - start).total_seconds() if start and end else None
     return {"start_date": start, "end_date": end, "duration": duration, "updated_at": end or date}
+
+
+@functools.cache
+def process_user() -> str:
+    """Return the user of this process, whose name Airflow stores with a new task instance."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        return "airflow"

@@ -113,6 +113,7 @@ def _instances(
             "state": None,
             "try_number": 0,
             **of_tasks[task_id],
+            "unixname": defaults.process_user(),
             "rendered_map_index": None if map_index < 0 else str(map_index),
             "updated_at": now,
         }
