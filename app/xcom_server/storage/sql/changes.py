@@ -97,28 +97,30 @@ def requeue_finished(connection: Connection, run: Row[Any], now: datetime) -> No
 def clear_instances(
     connection: Connection, rows: Iterable[Row[Any]], restarting: bool, now: datetime
 ) -> None:
-    """Clear task instances; running ones get the state restarting if `restarting` is true."""
+    """Clear task instances, as Airflow 3 does if `restarting` is true, otherwise as Airflow 2.
+
+    Airflow 3 gives each one a new id, and running ones the state restarting.
+    """
     of_tasks: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows:
         if row.dag_id not in of_tasks:
             of_tasks[row.dag_id] = _of_tasks(connection, row.dag_id)
+        columns: dict[str, Any] = {"id": clock.new_id()} if restarting else {}
         if row.state == "running":
             state = "restarting" if restarting else "running"
             duration = moves.seconds_between(row.start_date, now)
-            update_instance(connection, row, state=state, end_date=now, duration=duration)
+            columns |= {"state": state, "end_date": now, "duration": duration}
         else:
-            _clear_ended(connection, row, restarting, of_tasks[row.dag_id].get(row.task_id, {}))
+            columns |= _cleared(connection, row, of_tasks[row.dag_id].get(row.task_id, {}))
+        update_instance(connection, row, **columns)
 
 
-def _clear_ended(
-    connection: Connection, row: Row[Any], restarting: bool, of_task: dict[str, Any]
-) -> None:
+def _cleared(connection: Connection, row: Row[Any], of_task: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of a task instance for its next try, and keep those of the last one."""
     if row.try_number > 0 and row.state in FINISHED:
         _keep_try(connection, row)
-    columns = {**of_task, "max_tries": row.try_number + of_task.get("max_tries", 0)}
-    if restarting:
-        columns["id"] = clock.new_id()
-    update_instance(connection, row, state=None, **columns)
+    retries = of_task.get("max_tries", 0)
+    return {**of_task, "state": None, "max_tries": row.try_number + retries}
 
 
 def clearable(rows: Collection[Row[Any]], states: Collection[str | None] | None) -> list[Row[Any]]:
