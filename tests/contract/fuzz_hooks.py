@@ -23,9 +23,24 @@ BODIES: dict[str, tuple[set[str], dict[str, Any]]] = {
 }
 """The end of a path in v1 -> the fields that its bodies can have, and those that they need."""
 
+NOT_IN_V2 = {
+    "cursor",
+    "partition_date_gte",
+    "partition_date_lte",
+    "partition_key",
+    "dag_run_id",
+    "data_interval_start",
+    "data_interval_end",
+    "order_by",
+}
+"""Parameters and fields of v2 whose valid values no document can describe."""
+
+BOOLEANS = {"dry_run", "only_failed", "only_new", "run_on_latest_version"}
+"""Fields of v2 in which `1` and `"yes"` are valid too, as in Airflow."""
+
 DATE_FILTERS = {
     f"{field}_{bound}"
-    for field in ("logical_date", "run_after")
+    for field in ("logical_date", "run_after", "start_date", "end_date", "updated_at")
     for bound in ("gte", "gt", "lte", "lt")
 }
 
@@ -41,6 +56,8 @@ def before_call(
         _make_valid_body(case)
     elif "/api/v2/" not in case.path and is_valid:
         _make_valid_v1(case.query, case.path_parameters, case.body)
+    elif "/api/v2/" in case.path and "xcomEntries" not in case.path and is_valid:
+        _make_valid_v2_resource(case)
     elif "/api/v2/" in case.path and isinstance(case.body, dict) and is_valid:
         _make_valid_v2(case.body)
     elif "/api/v2/" in case.path and not is_valid:
@@ -54,11 +71,34 @@ def _make_valid_v2(body: dict[str, Any]) -> None:
     body["value"] = json.loads(json.dumps(body.get("value")).replace("\\u0000", "0"))
 
 
+def _make_valid_v2_resource(case: schemathesis.Case[Any]) -> None:
+    """Remove what only some requests may have: cursors, partitions, ids and data intervals.
+
+    Schemathesis uses the ids of earlier requests, but a batch list accepts only `~`.
+    """
+    if case.path.endswith("/list"):
+        case.path_parameters = dict.fromkeys(case.path_parameters, "~")
+    if case.path.endswith("/wait"):
+        case.query["interval"] = 0.01  # Schemathesis waits for 10 seconds
+    for name in NOT_IN_V2 & set(case.query or ()):
+        del case.query[name]
+    if isinstance(case.body, dict):
+        for name in NOT_IN_V2 & set(case.body):
+            del case.body[name]
+        if case.body.get("only_new"):
+            case.body["only_failed"] = False
+
+
 def _make_invalid_v2(query: Any, body: Any) -> None:
     for name in DATE_FILTERS & set(query or ()):
         query[name] = "yesterday"
-    if isinstance(body, dict) and isinstance(body.get("map_index"), bool | float | str):
+    if not isinstance(body, dict):
+        return
+    if isinstance(body.get("map_index"), bool | float | str):
         body["map_index"] = "none"
+    for name in BOOLEANS & set(body):
+        if not isinstance(body[name], bool):
+            body[name] = "none"
 
 
 def _make_valid_list(query: Any) -> None:
