@@ -1,8 +1,11 @@
 """DAG runs and task instances in responses of v2, with the fields in the order of Airflow 3.3.2."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
+
+from pydantic_core import from_json
 
 from xcom_server.storage.runs import DagRun
 from xcom_server.storage.task_instances import TaskInstance
@@ -42,8 +45,24 @@ def dump_version(record: HasDagVersion) -> dict[str, Any]:
     }
 
 
+def dump_runs(runs: Iterable[DagRun]) -> list[dict[str, Any]]:
+    """Return the fields of each run; the runs of a DAG share their version."""
+    versions: dict[str, list[dict[str, Any]]] = {}
+    rows = []
+    for run in runs:
+        version = versions.get(run.dag_id)
+        if version is None:
+            version = versions[run.dag_id] = [dump_version(run)]
+        rows.append(_fields(run, version if run.has_task_instances else []))
+    return rows
+
+
 def dump_run(run: DagRun) -> dict[str, Any]:
     """Return the fields of a run."""
+    return dump_runs([run])[0]
+
+
+def _fields(run: DagRun, versions: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "dag_run_id": run.run_id,
         "dag_id": run.dag_id,
@@ -60,14 +79,22 @@ def dump_run(run: DagRun) -> dict[str, Any]:
         "state": run.state,
         "triggered_by": run.triggered_by,
         "triggering_user_name": run.triggering_user_name,
-        "conf": json.loads(run.conf),
+        "conf": {} if run.conf == "{}" else _parse(run.conf),
         "note": run.note,
-        "dag_versions": [dump_version(run)] if run.has_task_instances else [],
+        "dag_versions": versions,
         "bundle_version": None,
-        "dag_display_name": run.dag_display_name,
+        "dag_display_name": run.display_name or run.dag_id,
         "partition_key": None,
         "partition_date": None,
     }
+
+
+def _parse(text: str) -> Any:
+    """Return the value of a JSON text; from_json is faster, but rejects deep nesting."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text)
 
 
 def dump_instance(record: TaskInstance) -> dict[str, Any]:
