@@ -51,7 +51,7 @@ def of_run(run: DagRun, *, past: bool = False, future: bool = False) -> tuple[Co
 def between(
     start: datetime | None, end: datetime | None, field: str = "logical_date"
 ) -> tuple[Condition, ...]:
-    """Return the conditions for the instances of runs in a range of dates; None is no bound."""
+    """Return the conditions for the instances of runs between two dates; None means any date."""
     conditions: list[Condition] = []
     if start is not None:
         conditions.append(((Comparison(field, "gte", start),),))

@@ -11,6 +11,7 @@ from flask import Response
 from xcom_server.api import json_io
 from xcom_server.api.definitions import Definition
 from xcom_server.api.v2 import dag_filters
+from xcom_server.api.v2.filters import ALL
 from xcom_server.api.v2.schemas_dags import dump_dag, dump_details, dump_task, sorted_tasks
 from xcom_server.errors import DagNotFound
 from xcom_server.observability import request_state
@@ -18,8 +19,6 @@ from xcom_server.settings import Settings
 from xcom_server.storage.dags import Dag
 from xcom_server.storage.queries import Filter
 from xcom_server.storage.store import XComStore
-
-ALL = 2**31 - 1  # a limit that no list reaches
 
 
 class DagApi:

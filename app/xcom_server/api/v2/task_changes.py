@@ -10,7 +10,7 @@ from xcom_server.api import task_selection
 from xcom_server.api.definitions import Definition
 from xcom_server.api.task_selection import Marker
 from xcom_server.api.v2 import cursors
-from xcom_server.api.v2.filters import in_utc
+from xcom_server.api.v2.filters import ALL, in_utc
 from xcom_server.api.v2.task_instances import collection, missing_text, of_task
 from xcom_server.errors import RunNotFound
 from xcom_server.settings import Settings
@@ -20,7 +20,6 @@ from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskInstance, TaskKey
 from xcom_server.task_graph import Task
 
-ALL = 2**31 - 1  # a limit that no list reaches
 RELATED = ("include_upstream", "include_downstream")
 RANGE = ("include_past", "include_future")
 
