@@ -32,15 +32,45 @@ NOT_IN_V2 = {
     "data_interval_start",
     "data_interval_end",
     "order_by",
+    "token",
 }
 """Parameters and fields of v2 whose valid values no document can describe."""
 
-BOOLEANS = {"dry_run", "only_failed", "only_new", "run_on_latest_version"}
+BOOLEANS = {
+    "dry_run",
+    "include_downstream",
+    "include_future",
+    "include_past",
+    "include_upstream",
+    "is_paused",
+    "only_failed",
+    "only_new",
+    "only_running",
+    "prevent_running_task",
+    "reset_dag_runs",
+    "run_on_latest_version",
+}
 """Fields of v2 in which `1` and `"yes"` are valid too, as in Airflow."""
+
+NUMBERS = {
+    "map_index",
+    "page_limit",
+    "page_offset",
+    *(f"duration_{bound}" for bound in ("gte", "gt", "lte", "lt")),
+}
+"""Fields of v2 in which `false` and `"0"` are valid too, as in Airflow."""
 
 DATE_FILTERS = {
     f"{field}_{bound}"
-    for field in ("logical_date", "run_after", "start_date", "end_date", "updated_at")
+    for field in (
+        "logical_date",
+        "run_after",
+        "start_date",
+        "end_date",
+        "updated_at",
+        "dag_run_start_date",
+        "dag_run_end_date",
+    )
     for bound in ("gte", "gt", "lte", "lt")
 }
 
@@ -87,15 +117,34 @@ def _make_valid_v2_resource(case: schemathesis.Case[Any]) -> None:
             del case.body[name]
         if case.body.get("only_new"):
             case.body["only_failed"] = False
+        if "new_state" in case.body:
+            case.body["new_state"] = "success"
+        if case.path.endswith("/clearTaskInstances"):
+            _make_valid_clear(case.body)
+
+
+def _make_valid_clear(body: dict[str, Any]) -> None:
+    """Remove dates, whose order matters, and lists of tasks, which are not empty."""
+    for name in ("start_date", "end_date", "task_ids"):
+        body.pop(name, None)
+    if body.get("only_running"):
+        body["only_failed"] = False
 
 
 def _make_invalid_v2(query: Any, body: Any) -> None:
     for name in DATE_FILTERS & set(query or ()):
         query[name] = "yesterday"
+    for name, value in (query or {}).items():
+        if isinstance(value, list):
+            query[name] = value[:3]  # a longer URL is a 414
     if not isinstance(body, dict):
         return
-    if isinstance(body.get("map_index"), bool | float | str):
-        body["map_index"] = "none"
+    for name in NUMBERS & set(body):
+        if isinstance(body[name], bool | float | str):
+            body[name] = "none"
+    for name in (DATE_FILTERS | {"start_date", "end_date"}) & set(body):
+        if isinstance(body[name], int | float):
+            body[name] = "yesterday"
     for name in BOOLEANS & set(body):
         if not isinstance(body[name], bool):
             body[name] = "none"

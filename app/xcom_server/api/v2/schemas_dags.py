@@ -20,7 +20,29 @@ _MODULES = {
     "_PythonDecoratedOperator": "airflow.providers.standard.decorators.python",
 }
 _OTHER_MODULE = "airflow.sdk.bases.operator"
-_UNSORTABLE = ("template_fields", "downstream_task_ids", "params", "class_ref", "extra_links")
+_SORTABLE = (
+    "task_id",
+    "task_display_name",
+    "owner",
+    "start_date",
+    "end_date",
+    "trigger_rule",
+    "depends_on_past",
+    "wait_for_downstream",
+    "retries",
+    "queue",
+    "pool",
+    "pool_slots",
+    "execution_timeout",
+    "retry_delay",
+    "retry_exponential_backoff",
+    "priority_weight",
+    "weight_rule",
+    "ui_color",
+    "ui_fgcolor",
+    "doc_md",
+    "operator_name",
+)
 
 
 def dump_dag(definition: Definition) -> dict[str, Any]:
@@ -97,7 +119,7 @@ def sorted_tasks(tasks: Sequence[dict[str, Any]], order_by: str) -> list[dict[st
     Raises BadRequestProblem with the text of Airflow for an unknown field.
     """
     name = order_by.lstrip("-")
-    if any(name not in task or name in _UNSORTABLE for task in tasks) or not name:
+    if name not in _SORTABLE:
         raise BadRequestProblem(
             detail=f"Ordering with '{name}' is disallowed or the attribute does not exist on the"
             " model"
