@@ -1,11 +1,15 @@
 """Task instances: the record of one, and the interface of the store of them."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from xcom_server.formats.rfc3339 import parse_rfc3339
 from xcom_server.storage.queries import Filter, Order, Page
+
+_DATES = ("start_date", "end_date", "queued_when", "scheduled_when")  # in the record of a try
 
 
 class TaskInstance(NamedTuple):
@@ -84,6 +88,12 @@ class Try(NamedTuple):
 
     try_number: int
     record: str
+
+    def of(self, instance: TaskInstance) -> TaskInstance:
+        """Return the record of this try of a task instance."""
+        fields = json.loads(self.record)
+        dates = {name: parse_rfc3339(fields[name]) for name in _DATES if fields.get(name)}
+        return instance._replace(**fields | dates, try_number=self.try_number)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from xcom_server.api import json_io
 from xcom_server.api.definitions import Definition
 from xcom_server.api.v2 import cursors, task_filters
 from xcom_server.api.v2.schemas_runs import dump_instance
-from xcom_server.api.v2.schemas_tries import at_try, dump_try
+from xcom_server.api.v2.schemas_tries import dump_try
 from xcom_server.errors import RunNotFound, TaskInstanceNotFound
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
@@ -221,7 +221,7 @@ class TaskInstanceApi:
             current = self._instances.get(key)
         except TaskInstanceNotFound:
             return []
-        return [*(at_try(current, older) for older in self._instances.tries(key)), current]
+        return [*(older.of(current) for older in self._instances.tries(key)), current]
 
 
 def of_task(dag_id: str, run_id: str, task_id: str) -> Filter:
