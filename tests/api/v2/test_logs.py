@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from xcom_server.api.v2.logs import NO_LOG
+from xcom_server.api.log_sources import NO_LOG
 
 from tests.support.databases import load
 from tests.support.v2_calls import error_detail

@@ -11,15 +11,13 @@ from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response, request
 from pydantic_core import SchemaValidator, ValidationError, core_schema, to_json
 
-from xcom_server.api import json_io, url_tokens
+from xcom_server.api import json_io, log_sources, url_tokens
 from xcom_server.errors import NotFound
 from xcom_server.settings import Settings
 from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskKey
 
 NDJSON = "application/x-ndjson"
-LOGS_FOLDER = "/opt/airflow/logs"
-NO_LOG = "Nothing was executed, and the seed file and the script have no log of this try."
 CONTINUATION_HEADER = "Airflow-Continuation-Token"
 
 Message = Mapping[str, Any]
@@ -91,14 +89,10 @@ def _wants_ndjson(accept: str) -> bool:
 def _messages(key: TaskKey, try_number: int, text: str | None) -> Iterator[Message]:
     """Yield the messages of a log, after the file from which Airflow would have read it."""
     if text is None:
-        yield {"event": NO_LOG}
+        yield {"event": log_sources.NO_LOG}
         return
-    index = "" if key.map_index < 0 else f"map_index={key.map_index}/"
     yield {"event": "::group::Log message source details"}
-    yield {
-        "event": f"{LOGS_FOLDER}/dag_id={key.dag_id}/run_id={key.run_id}/task_id={key.task_id}/"
-        f"{index}attempt={try_number}.log"
-    }
+    yield {"event": log_sources.file(key, try_number)}
     yield {"event": "::endgroup::"}
     yield from _parsed(text)
 
