@@ -21,6 +21,14 @@ class Calls:
         """Return the path of one run."""
         return f"{self.runs(dag_id)}/{quote(dag_run_id, safe='')}"
 
+    def dag(self, dag_id: str = "etl") -> str:
+        """Return the path of a DAG."""
+        return f"/api/{self._version}/dags/{quote(dag_id, safe='')}"
+
+    def instances(self, dag_id: str = "etl", dag_run_id: str = RUN) -> str:
+        """Return the path of the task instances of a run."""
+        return f"{self.run(dag_run_id, dag_id)}/taskInstances"
+
     def entries(self, dag_id: str = "etl", dag_run_id: str = RUN, task_id: str = "extract") -> str:
         """Return the path of a task's entries."""
         dag, run, task = (quote(name, safe="") for name in (dag_id, dag_run_id, task_id))

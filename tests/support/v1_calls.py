@@ -13,7 +13,7 @@ MANUAL = "https://airflow.apache.org/docs/apache-airflow/2.10.5/stable-rest-api-
 
 _calls = Calls("v1")
 entries, entry, create = _calls.entries, _calls.entry, _calls.create
-runs, run = _calls.runs, _calls.run
+runs, run, dag, instances = _calls.runs, _calls.run, _calls.dag, _calls.instances
 
 
 def stored_values(client: FlaskClient) -> dict[str, Any]:
