@@ -11,13 +11,14 @@ from xcom_server.api.v1 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION, listing
 from xcom_server.api.v1.dag_runs import DagRunApi
 from xcom_server.api.v1.dags import DagApi
 from xcom_server.api.v1.logs import LogApi
+from xcom_server.api.v1.task_instance_changes import TaskInstanceChangeApi
 from xcom_server.api.v1.task_instances import TaskInstanceApi
 from xcom_server.api.v1.validation import CHECKS
 from xcom_server.api.v1.xcom import XComApi
 from xcom_server.settings import Settings
 from xcom_server.storage.store import XComStore
 
-_RESOURCES = (XComApi, DagRunApi, TaskInstanceApi, DagApi, LogApi)
+_RESOURCES = (XComApi, DagRunApi, TaskInstanceApi, TaskInstanceChangeApi, DagApi, LogApi)
 
 
 def api_version(store: XComStore, settings: Settings, access: authorization.Access) -> ApiVersion:

@@ -1,43 +1,220 @@
-"""The operations of v1 on task instances."""
+"""The operations of v1 that read task instances, which emulate Airflow 2.10.5."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-from connexion.exceptions import ProblemException
+from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
-from xcom_server.settings import Settings
-from xcom_server.storage.store import XComStore
-
-# TODO: the handlers are not written yet.
-_OPERATIONS = (
-    "get_task_instances",
-    "get_task_instances_batch",
-    "get_task_instance",
-    "patch_task_instance",
-    "set_task_instance_note",
-    "get_mapped_task_instances",
-    "get_task_instance_tries",
-    "get_task_instance_try_details",
-    "get_mapped_task_instance",
-    "patch_mapped_task_instance",
-    "set_mapped_task_instance_note",
-    "get_mapped_task_instance_tries",
-    "get_mapped_task_instance_try_details",
-    "post_clear_task_instances",
+from xcom_server import errors
+from xcom_server.api.definitions import Definition
+from xcom_server.api.serialization import compile_dump
+from xcom_server.api.v1 import listing
+from xcom_server.api.v1.task_instance_schemas import (
+    NOT_OF_A_TRY,
+    STATES,
+    ListTaskInstancesSchema,
+    TaskInstanceSchema,
+    dump_instances,
+    one_instance_json,
+    task_instances_json,
 )
+from xcom_server.formats.strict_json import JsonObject
+from xcom_server.observability import request_state
+from xcom_server.settings import Settings
+from xcom_server.storage.models import UNMAPPED
+from xcom_server.storage.queries import Comparison, Condition, Filter, Order
+from xcom_server.storage.store import XComStore
+from xcom_server.storage.task_instances import TaskInstance, TaskKey
+
+NO_STATE = "none"  # stands for a state of null in a filter
+ALL_ROWS = 2**31 - 1  # the page size for a negative one
+
+_NOT_FOUND = "Task instance not found"
+_ORDER = {
+    name: [Order(field, descending=name.startswith("-")), Order("map_index")]
+    for field in ("state", "duration", "start_date", "end_date")
+    for name in (field, f"-{field}")
+} | {"-map_index": [Order("map_index", descending=True)]}
+"""Values of `order_by` in a list of mapped instances; Airflow refuses `map_index`, the default."""
+
+_ONE_OF = ("pool", "queue", "executor")
+_IS_MAPPED: Condition = ((Comparison("map_index", "gte", 0),),)
+
+_dump_tries = compile_dump(TaskInstanceSchema(exclude=NOT_OF_A_TRY))
 
 
 class TaskInstanceApi:
-    """The handlers of these operations."""
+    """The handlers of the operations that read task instances."""
 
     def __init__(self, store: XComStore, settings: Settings) -> None:
-        self._store = store
+        self._instances = store.task_instances
+        self._dags = store.dags
 
     def operations(self) -> dict[str, Callable[..., Response]]:
         """Return the handlers by operationId."""
-        return dict.fromkeys(_OPERATIONS, _not_implemented)
+        return {
+            "get_task_instances": self.list_instances,
+            "get_task_instances_batch": self.list_batch,
+            "get_task_instance": self.get_instance,
+            "get_mapped_task_instance": self.get_instance,
+            "get_mapped_task_instances": self.list_mapped,
+            "get_task_instance_tries": self.list_tries,
+            "get_mapped_task_instance_tries": self.list_tries,
+            "get_task_instance_try_details": self.get_try,
+            "get_mapped_task_instance_try_details": self.get_try,
+        }
+
+    def list_instances(
+        self, dag_id: str, dag_run_id: str, limit: int, offset: int = 0, **filters: Any
+    ) -> Response:
+        """Return a page of task instances; `~` matches any DAG or run.
+
+        As in Airflow 2, a page can have any size, and a negative limit selects all rows.
+        """
+        filter_ = Filter.of(
+            dag_id,
+            dag_run_id,
+            dag_ids=request_state.current().visible_dag_ids,
+            conditions=_conditions(filters),
+        )
+        return self._page(filter_, limit, offset)
+
+    def list_batch(self, body: JsonObject) -> Response:
+        """Return a page of task instances; the filters are in the body."""
+        form = ListTaskInstancesSchema().load(body)
+        conditions = (
+            *listing.one_of("dag_id", form["dag_ids"]),
+            *listing.one_of("run_id", form["dag_run_ids"]),
+            *listing.one_of("task_id", form["task_ids"]),
+            *_conditions(form),
+        )
+        filter_ = Filter.of(dag_ids=request_state.current().visible_dag_ids, conditions=conditions)
+        return self._page(filter_, form["page_limit"], form["page_offset"])
+
+    def list_mapped(
+        self,
+        dag_id: str,
+        dag_run_id: str,
+        task_id: str,
+        limit: int,
+        offset: int = 0,
+        order_by: str | None = None,
+        **filters: Any,
+    ) -> Response:
+        """Return a page of the instances of a mapped task."""
+        ids = {"dag_id": dag_id, "run_id": dag_run_id, "task_id": task_id}
+        conditions = _conditions(filters)
+        if not self._instances.list(Filter(ids, conditions=(_IS_MAPPED,)), limit=1).entries:
+            self._require_mapped_task(dag_id, task_id)
+        filter_ = Filter(ids, conditions=(_IS_MAPPED, *conditions))
+        return self._page(filter_, limit, offset, _mapped_order(order_by))
+
+    def get_instance(
+        self, dag_id: str, dag_run_id: str, task_id: str, map_index: int = UNMAPPED
+    ) -> Response:
+        """Return a task instance."""
+        key = TaskKey(dag_id, dag_run_id, task_id, map_index)
+        try:
+            return one_instance_json(self._instances.get(key))
+        except errors.TaskInstanceNotFound:
+            raise ProblemException(404, _NOT_FOUND, self._hint(key)) from None
+
+    def list_tries(
+        self, dag_id: str, dag_run_id: str, task_id: str, map_index: int = UNMAPPED, **unused: Any
+    ) -> Response:
+        """Return the tries of a task instance, oldest first; none for an unknown one.
+
+        As in Airflow 2, `limit`, `offset` and `order_by` are ignored.
+        """
+        tries = self._tries(TaskKey(dag_id, dag_run_id, task_id, map_index))
+        return task_instances_json(
+            {"task_instances": _dump_tries(tries), "total_entries": len(tries)}, tries
+        )
+
+    def get_try(
+        self,
+        dag_id: str,
+        dag_run_id: str,
+        task_id: str,
+        task_try_number: int,
+        map_index: int = UNMAPPED,
+    ) -> Response:
+        """Return one try of a task instance."""
+        for each in reversed(self._tries(TaskKey(dag_id, dag_run_id, task_id, map_index))):
+            if each.try_number == task_try_number:
+                return task_instances_json(_dump_tries([each])[0], [each])
+        raise ProblemException(
+            404,
+            _NOT_FOUND,
+            f"Task Instance not found for dag_id={dag_id}, run_id={dag_run_id},"
+            f" task_id={task_id}, map_index={map_index}, try_number={task_try_number}.",
+        )
+
+    def _page(
+        self, filter_: Filter, limit: int, offset: int, order: Sequence[Order] = ()
+    ) -> Response:
+        size = ALL_ROWS if limit < 0 else min(limit, ALL_ROWS)
+        page = self._instances.list(filter_, limit=size, offset=offset, order=order)
+        rows = dump_instances(page.entries)
+        return task_instances_json(
+            {"task_instances": rows, "total_entries": page.total_entries}, page.entries
+        )
+
+    def _tries(self, key: TaskKey) -> list[TaskInstance]:
+        """Return the records of all tries, oldest first; [] for an unknown task instance."""
+        try:
+            current = self._instances.get(key)
+        except errors.TaskInstanceNotFound:
+            return []
+        return [*(each.of(current) for each in self._instances.tries(key)), current]
+
+    def _hint(self, key: TaskKey) -> str | None:
+        """Return the detail of an error: a mapped task needs a map index."""
+        ids = {"dag_id": key.dag_id, "run_id": key.run_id, "task_id": key.task_id}
+        if key.map_index != UNMAPPED or not self._instances.list(Filter(ids), limit=1).entries:
+            return None
+        return "Task instance is mapped, add the map_index value to the URL"
+
+    def _require_mapped_task(self, dag_id: str, task_id: str) -> None:
+        """Raise ProblemException unless the DAG has a mapped task with this id."""
+        try:
+            dag = self._dags.get(dag_id)
+        except errors.DagNotFound:
+            raise ProblemException(404, f"DAG {dag_id} not found") from None
+        tasks = Definition(dag, self._dags.task_ids(dag_id)).tasks
+        is_mapped = {task["task_id"]: task["is_mapped"] for task in tasks}
+        if task_id not in is_mapped:
+            raise ProblemException(404, f"Task id {task_id} not found")
+        if not is_mapped[task_id]:
+            raise ProblemException(404, f"Task id {task_id} is not mapped")
 
 
-def _not_implemented(**arguments: Any) -> Response:
-    raise ProblemException(501, "Not Implemented")
+def _conditions(filters: Mapping[str, Any]) -> tuple[Condition, ...]:
+    """Return the conditions of the filters that the lists of task instances share."""
+    values = [listing.one_of(name, filters.get(name)) for name in _ONE_OF]
+    return (*_in_states(filters.get("state")), *chain(*values), *listing.ranges(filters))
+
+
+def _in_states(states: Iterable[str | None] | None) -> tuple[Condition, ...]:
+    """Return the condition that a task instance has one of these states; `none` is null.
+
+    Raises BadRequestProblem for an unknown state, for which Airflow 2 returns a 500.
+    """
+    wanted = {None if state == NO_STATE else state for state in states or ()}
+    for unknown in wanted - {None, *STATES}:
+        raise BadRequestProblem(detail=f"{unknown!r} is not one of {[NO_STATE, *STATES]}")
+    named = tuple(state for state in STATES if state in wanted)
+    alternatives = [(Comparison("state", "in", named),)] if named else []
+    if None in wanted:
+        alternatives.append((Comparison("state", "is_null"),))
+    return (tuple(alternatives),) if alternatives else ()
+
+
+def _mapped_order(order_by: str | None) -> Sequence[Order]:
+    if order_by is None:
+        return (Order("map_index"),)
+    if order_by not in _ORDER:
+        raise BadRequestProblem(detail=f"Ordering with '{order_by}' is not supported")
+    return _ORDER[order_by]
