@@ -1,37 +1,190 @@
-"""The operations of v1 on DAGs and tasks."""
+"""The operations of v1 on DAGs and tasks, which emulate Airflow 2.10.5."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from connexion.exceptions import ProblemException
+from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
+from marshmallow import Schema, fields
 
+from xcom_server import errors
+from xcom_server.api import json_io
+from xcom_server.api.definitions import Definition
+from xcom_server.api.v1 import listing
+from xcom_server.api.v1.dag_schemas import dump_dag, dump_details, dump_task, ordered_tasks
+from xcom_server.formats.strict_json import JsonObject
+from xcom_server.observability import request_state
 from xcom_server.settings import Settings
+from xcom_server.storage.dags import Dag
+from xcom_server.storage.queries import Comparison, Condition, Filter
 from xcom_server.storage.store import XComStore
 
-# TODO: the handlers are not written yet.
-_OPERATIONS = (
-    "get_dags",
-    "patch_dags",
-    "get_dag",
-    "patch_dag",
-    "delete_dag",
-    "get_dag_details",
-    "get_tasks",
-    "get_task",
-)
+ANY_DAG = "~"  # as a pattern
+_ORDER = {"dag_id": "dag_id"}
+_PAUSED = "is_paused"
+
+
+class DagPatchSchema(Schema):
+    """The body that pauses or unpauses DAGs."""
+
+    is_paused = fields.Boolean(allow_none=True)
 
 
 class DagApi:
-    """The handlers of these operations."""
+    """The handlers of the operations on DAGs and tasks in openapi/v1.yaml."""
 
     def __init__(self, store: XComStore, settings: Settings) -> None:
-        self._store = store
+        self._dags = store.dags
+        self._settings = settings
 
     def operations(self) -> dict[str, Callable[..., Response]]:
         """Return the handlers by operationId."""
-        return dict.fromkeys(_OPERATIONS, _not_implemented)
+        return {
+            "get_dags": self.list_dags,
+            "patch_dags": self.pause_all,
+            "get_dag": self.get_dag,
+            "patch_dag": self.pause,
+            "delete_dag": self.delete,
+            "get_dag_details": self.get_details,
+            "get_tasks": self.list_tasks,
+            "get_task": self.get_task,
+        }
+
+    def list_dags(
+        self,
+        limit: int,
+        only_active: bool,
+        offset: int = 0,
+        tags: list[str] | None = None,
+        dag_id_pattern: str = "",
+        paused: bool | None = None,
+        order_by: str = "dag_id",
+        fields: list[str] | None = None,
+    ) -> Response:
+        """Return a page of the DAGs that the user can access."""
+        filter_ = _filter(only_active, tags, dag_id_pattern, is_paused=paused)
+        size = listing.page_size(limit, self._settings)
+        order = listing.order(order_by, _ORDER)
+        page = self._dags.list(filter_, limit=size, offset=offset, order=order)
+        return _collection(page.entries, page.total_entries, fields)
+
+    def pause_all(
+        self,
+        limit: int,
+        only_active: bool,
+        dag_id_pattern: str,
+        body: JsonObject,
+        offset: int = 0,
+        tags: list[str] | None = None,
+        update_mask: list[str] | None = None,
+    ) -> Response:
+        """Pause or unpause the DAGs of a page, and return them."""
+        is_paused = _is_paused(body, update_mask)
+        pattern = "" if dag_id_pattern == ANY_DAG else dag_id_pattern
+        size = listing.page_size(limit, self._settings)
+        page = self._dags.list(_filter(only_active, tags, pattern), limit=size, offset=offset)
+        dags = [self._dags.set_paused(dag.dag_id, is_paused) for dag in page.entries]
+        return _collection(dags, page.total_entries)
+
+    def get_dag(self, dag_id: str, fields: list[str] | None = None) -> Response:
+        """Return a DAG."""
+        return _one(dump_dag(self._dags.get(dag_id)), fields, "DAGSchema")
+
+    def get_details(self, dag_id: str, fields: list[str] | None = None) -> Response:
+        """Return all fields of a DAG."""
+        return _one(dump_details(self._dags.get(dag_id)), fields, "DAGDetailSchema")
+
+    def pause(
+        self, dag_id: str, body: JsonObject, update_mask: list[str] | None = None
+    ) -> Response:
+        """Pause or unpause a DAG, and return it."""
+        is_paused = _is_paused(body, update_mask)
+        try:
+            dag = self._dags.set_paused(dag_id, is_paused)
+        except errors.DagNotFound:
+            raise _not_found(dag_id) from None
+        return json_io.indented_json_fast(dump_dag(dag))
+
+    def delete(self, dag_id: str) -> Response:
+        """Delete a DAG with its runs, task instances and entries."""
+        try:
+            self._dags.delete(dag_id)
+        except errors.DagNotFound:
+            raise _not_found(dag_id) from None
+        except errors.TaskIsRunning:
+            detail = f"Task instances of dag with id: '{dag_id}' are still running"
+            raise ProblemException(409, "Conflict", detail) from None
+        return Response(status=204, mimetype=json_io.JSON)
+
+    def list_tasks(self, dag_id: str, order_by: str = "task_id") -> Response:
+        """Return the tasks of a DAG."""
+        tasks = ordered_tasks(self._tasks(dag_id), order_by)
+        return json_io.indented_json({"tasks": tasks, "total_entries": len(tasks)})
+
+    def get_task(self, dag_id: str, task_id: str) -> Response:
+        """Return a task of a DAG."""
+        for task in self._tasks(dag_id):
+            if task["task_id"] == task_id:
+                return json_io.indented_json(task)
+        raise ProblemException(404, "Task not found")
+
+    def _tasks(self, dag_id: str) -> list[dict[str, Any]]:
+        try:
+            dag = self._dags.get(dag_id)
+        except errors.DagNotFound:
+            raise ProblemException(404, "DAG not found") from None
+        return [*map(dump_task, Definition(dag, self._dags.task_ids(dag_id)).tasks)]
 
 
-def _not_implemented(**arguments: Any) -> Response:
-    raise ProblemException(501, "Not Implemented")
+def _filter(
+    only_active: bool, tags: list[str] | None, pattern: str, is_paused: bool | None = None
+) -> Filter:
+    conditions: list[Condition] = []
+    if tags is not None:
+        conditions.append(tuple((Comparison("tags", "contains", f"\n{tag}\n"),) for tag in tags))
+    if pattern:
+        escaped = pattern.replace("\\", "\\\\")
+        conditions.append(((Comparison("dag_id", "like", f"%{escaped}%"),),))
+    return Filter.of(
+        dag_ids=request_state.current().visible_dag_ids,
+        conditions=tuple(conditions),
+        is_stale=False if only_active else None,
+        is_paused=is_paused,
+    )
+
+
+def _is_paused(body: Mapping[str, Any], update_mask: list[str] | None) -> bool | None:
+    """Return the new value of `is_paused`; raise BadRequestProblem for another field, or none."""
+    given = DagPatchSchema().load(body)
+    if update_mask not in (None, [_PAUSED]):
+        raise BadRequestProblem(detail="Only `is_paused` field can be updated through the REST API")
+    if _PAUSED not in given:
+        raise BadRequestProblem(detail="'is_paused' is a required property")
+    return given[_PAUSED]  # type: ignore[no-any-return]
+
+
+def _one(body: dict[str, Any], fields: list[str] | None, schema: str) -> Response:
+    return json_io.indented_json(_selected([body], fields, f"{schema} init error", schema)[0])
+
+
+def _collection(dags: Sequence[Dag], total: int, fields: list[str] | None = None) -> Response:
+    bodies = [dump_dag(dag) for dag in dags]
+    rows = _selected(bodies, fields, "DAGCollectionSchema error", "DAGSchema")
+    return json_io.indented_json_fast({"dags": rows, "total_entries": total})
+
+
+def _selected(
+    rows: list[dict[str, Any]], fields: list[str] | None, title: str, schema: str
+) -> list[dict[str, Any]]:
+    """Return rows with only these fields; raise BadRequestProblem for unknown ones."""
+    if fields is None or not rows:
+        return rows
+    unknown = [name for name in dict.fromkeys(fields) if name not in rows[0]]
+    if unknown:
+        detail = f"Invalid fields for <{schema}(many=False)>: OrderedSet({unknown})."
+        raise BadRequestProblem(title, detail=detail)
+    return [{name: row[name] for name in sorted({*fields})} for row in rows]
+
+
+def _not_found(dag_id: str) -> ProblemException:
+    return ProblemException(404, f"Dag with id: '{dag_id}' not found")
