@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from openapi_schema_validator import OAS30Validator
 from werkzeug.test import TestResponse
 
-from tests.support import v1_run_statuses, v2_run_statuses
+from tests.support import v1_run_statuses, v1_task_statuses, v2_run_statuses
 from tests.support import v2_calls as v2
 from tests.support.documents import DOCUMENTS, VERSIONS, operations
 from tests.support.v1_calls import create, entries, entry
@@ -84,7 +84,7 @@ V2_CALLS: dict[tuple[str, str], Call] = {
     ("get_version", "200"): lambda c: c.get("/api/v2/version"),
 }
 CALLS = {
-    "v1": V1_CALLS | v1_run_statuses.RUN_CALLS,
+    "v1": V1_CALLS | v1_run_statuses.RUN_CALLS | v1_task_statuses.TASK_CALLS,
     "v2": V2_CALLS | v2_run_statuses.RUN_CALLS,
 }
 
