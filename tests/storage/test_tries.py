@@ -1,10 +1,13 @@
-"""The record of a try of a task instance before the current one."""
+"""The tries of a task instance: the record of one before the current one, and their logs."""
 
 import json
 from datetime import UTC, datetime
 from typing import Any
 
-from xcom_server.storage.task_instances import TaskInstance, Try
+import pytest
+from xcom_server.storage.runs import SeedRun
+from xcom_server.storage.store import XComStore
+from xcom_server.storage.task_instances import SeedTaskInstance, TaskInstance, TaskKey, Try
 
 DATE = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -18,3 +21,15 @@ def test_try_has_its_own_fields_and_dates() -> None:
 
     assert (found.try_number, found.state, found.queue) == (1, "failed", "q")
     assert (found.start_date, found.end_date) == (datetime(2024, 1, 2, tzinfo=UTC), None)
+
+
+@pytest.mark.parametrize(
+    ("try_number", "log"),
+    [(1, "first"), (2, "second"), (3, None), (0, None), (-1, None), (2**31, None), (10**30, None)],
+)
+def test_log_of_a_try(store: XComStore, try_number: int, log: str | None) -> None:
+    logs = {1: "first", 2: "second"}
+    row = SeedTaskInstance("t", -1, {"try_number": 2}, logs, [])
+    store.load([SeedRun("", "etl", "r", DATE, DATE, [row], {})])
+
+    assert store.task_instances.log(TaskKey("etl", "r", "t"), try_number) == log

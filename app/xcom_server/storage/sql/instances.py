@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, select
 from xcom_server import clock, errors
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
+from xcom_server.storage.models import MAX_MAP_INDEX
 from xcom_server.storage.queries import Filter, Order, Page
 from xcom_server.storage.sql import changes, dag_rows, listing, moves, pages, resources, steps
 from xcom_server.storage.sql.tables import dag, dag_run, task_instance, task_try
@@ -51,6 +52,8 @@ class SqlTaskInstanceStore(TaskInstanceStore):
 
     def log(self, key: TaskKey, try_number: int) -> str | None:
         """Return the log of a try."""
+        if not 0 <= try_number <= MAX_MAP_INDEX:  # it does not fit in the column
+            return None
         rows = self._executor.read(_select_log, {**_parameters(key), "try_number": try_number})
         return rows[0][0] if rows else None
 
