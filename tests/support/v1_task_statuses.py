@@ -67,6 +67,7 @@ _GET: dict[tuple[str, str], str] = {
     ("get_task_instance_tries", "400"): f"{ONE}/tries?x=1",
     ("get_mapped_task_instance_tries", "200"): f"{MAPPED}/tries",
     ("get_mapped_task_instance_tries", "400"): f"{MAPPED}/tries?x=1",
+    ("get_mapped_task_instance_tries", "404"): f"{ONE}/x/tries",
     ("get_task_instance_try_details", "200"): f"{ONE}/tries/1",
     ("get_task_instance_try_details", "400"): f"{ONE}/tries/1?x=1",
     ("get_task_instance_try_details", "404"): f"{ONE}/tries/9",
