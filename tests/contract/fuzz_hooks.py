@@ -14,12 +14,20 @@ import schemathesis
 FIELDS = {"key", "value", "timestamp"}
 
 _NOTE = {"note": "n"}
+_PAUSE = {"is_paused": True}
+_STATE = {"new_state": "success"}
 BODIES: dict[str, tuple[set[str], dict[str, Any]]] = {
     "/dagRuns": ({"conf", "note", "logical_date"}, {}),
     "/dagRuns/list": ({"dag_ids", "states", "page_limit", "page_offset", "start_date_gte"}, {}),
     "/dagRuns/{dag_run_id}": ({"state"}, {"state": "failed"}),
     "/clear": ({"dry_run"}, {}),
     "/setNote": ({"note"}, _NOTE),
+    "/dags": ({"is_paused"}, _PAUSE),
+    "/dags/{dag_id}": ({"is_paused"}, _PAUSE),
+    "/taskInstances/list": ({"dag_ids", "state", "pool", "page_limit", "duration_gte"}, {}),
+    "/taskInstances/{task_id}": ({"new_state", "dry_run"}, _STATE),
+    "/taskInstances/{task_id}/{map_index}": ({"new_state", "dry_run"}, _STATE),
+    "/clearTaskInstances": ({"dry_run", "task_ids", "only_failed", "include_upstream"}, {}),
 }
 """The end of a path in v1 -> the fields that its bodies can have, and those that they need."""
 
@@ -82,7 +90,7 @@ def before_call(
     """Make a positive case valid and a negative case invalid for Airflow too."""
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     if "/api/v2/" not in case.path and "xcomEntries" not in case.path and is_valid:
-        _make_valid_list(case.query)
+        _make_valid_list(case.path, case.query)
         _make_valid_body(case)
     elif "/api/v2/" not in case.path and is_valid:
         _make_valid_v1(case.query, case.path_parameters, case.body)
@@ -150,14 +158,22 @@ def _make_invalid_v2(query: Any, body: Any) -> None:
             body[name] = "none"
 
 
-def _make_valid_list(query: Any) -> None:
-    """Replace the fields of a list of v1 by some that every list has."""
+ORDERS = {"/tasks": "task_id", "/listMapped": "-map_index"}
+"""The end of a path in v1 -> a field by which its list can be ordered; for others it is dag_id."""
+
+
+def _make_valid_list(path: str, query: Any) -> None:
+    """Replace the fields of a list of v1 by some that the list has, and remove tokens."""
     if query and "limit" in query:
         query["limit"] = str(query["limit"]).lstrip("-")
     if query and "order_by" in query:
-        query["order_by"] = "dag_id"
+        query["order_by"] = ORDERS.get(path[path.rindex("/") :], "dag_id")
     if query and "fields" in query:
         query["fields"] = ["dag_id"]
+    if query and "update_mask" in query:
+        query["update_mask"] = ["is_paused"]
+    if query:
+        query.pop("token", None)
 
 
 def _make_valid_body(case: schemathesis.Case[Any]) -> None:
