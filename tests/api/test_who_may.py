@@ -15,6 +15,7 @@ from xcom_server.auth.users import Role, User, read, write
 
 from tests.support import v1_calls as v1
 from tests.support import v2_calls as v2
+from tests.support.access import authenticated, basic, token
 from tests.support.documents import VERSIONS, is_guarded, operations
 from tests.support.paths import ROOT
 
@@ -55,26 +56,6 @@ def guarded(make_client: Callable[..., FlaskClient], users_file: Path) -> FlaskC
     client = make_client(auth="users", users_file=str(users_file))
     v1.create(authenticated(client, "admin"))
     return authenticated(client, None)
-
-
-def authenticated(client: FlaskClient, name: str | None, version: str = "v1") -> FlaskClient:
-    """Return the client with the credentials of a user whose password equals the name."""
-    client.environ_base.pop("HTTP_AUTHORIZATION", None)
-    if name is not None:
-        client.environ_base["HTTP_AUTHORIZATION"] = (
-            basic(name, name) if version == "v1" else f"Bearer {token(client, name)}"
-        )
-    return client
-
-
-def basic(name: str, password: str) -> str:
-    return f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"
-
-
-def token(client: FlaskClient, name: str, path: str = "/auth/token") -> str:
-    answer = client.post(path, json={"username": name, "password": name})
-    assert answer.status_code == 201
-    return answer.get_json()["access_token"]  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
