@@ -5,6 +5,8 @@ PIP_INSTALL = python -m pip install --quiet --disable-pip-version-check
 # Every downloaded file must match a hash in requirements/.
 LOCKED = $(PIP_INSTALL) --require-hashes --only-binary :all:
 CLIENTS := 3.3.2 3.0.2 2.10.0 2.7.3 2.3.0
+# Programs from PyPI that use Airflow's API; each is a file in requirements/.
+TOOLS := airflow-mcp-server apache-airflow-ctl mcp-airflow-api mcp-server-apache-airflow
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-fast test-lowest docs docs-generate mutants faults bench check dist lock clean
@@ -16,7 +18,7 @@ serve: .venv/serve ## Run the server at http://127.0.0.1:8080; Ctrl-C stops it
 	@$(BIN)/xcom-server db upgrade
 	@exec $(BIN)/xcom-server serve
 
-test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) .venvs/typescript/done ## Run every test, official clients included
+test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) $(TOOLS:%=.venvs/tool-%/done) .venvs/typescript/done ## Run every test, official clients included
 	@# Each run has its own data files, so that two runs at once do not combine each other's.
 	folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT && COVERAGE_FILE=$$folder/data \
 		$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
@@ -90,6 +92,8 @@ lock: .venvs/release/done ## Write requirements/*.txt again; UPGRADE=1 takes the
 	$(LOCK) setup.cfg --extra test --resolution lowest-direct --output-file requirements/lowest.txt
 	for version in $(CLIENTS); do echo "apache-airflow-client==$$version" | \
 		$(LOCK) - --output-file requirements/client-$$version.txt || exit; done
+	for tool in $(TOOLS); do \
+		$(LOCK) requirements/tool-$$tool.in --output-file requirements/tool-$$tool.txt || exit; done
 
 clean: ## Remove the environments and the files of tests and builds, but not xcom.db
 	rm -rf .venv .venvs build dist site .cache app/*.egg-info .coverage* .hypothesis .*_cache
@@ -112,7 +116,7 @@ clean: ## Remove the environments and the files of tests and builds, but not xco
 	.venvs/lowest/bin/$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# release, and an environment for each official client: they need different versions.
+# release, and an environment for each official client and tool: they need different versions.
 .venvs/%/done: requirements/%.txt requirements/build.txt
 	$(PYTHON) -m venv --clear .venvs/$*
 	.venvs/$*/bin/$(LOCKED) -r requirements/build.txt -r requirements/$*.txt

@@ -11,7 +11,7 @@ import yaml
 from tests.support.paths import ROOT
 
 FOLDER = ROOT / "requirements"
-PIN = re.compile(r"([a-z0-9.-]+)(?:\[[a-z0-9,]+\])?==([^\s;]+)( ; [^\\]+)? \\")
+PIN = re.compile(r"([a-z0-9.-]+)(?:\[[a-z0-9, ]+\])?==([^\s;]+)( ; [^\\]+)? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
 LOCKED = sorted(FOLDER.glob("*.txt"))
 TOGETHER = ("bench", "docs", "serve", "test")
