@@ -1,7 +1,6 @@
 """The examples of docs/clients.md print what the page shows."""
 
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 import requests
 
 from tests.support.commands import run
+from tests.support.environments import client_python, needs
 from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
 from tests.support.readme import ENVIRON
@@ -66,22 +66,6 @@ class Example:
             assert done.returncode == 0, done.stdout + done.stderr
             output += done.stdout
         return output, shown
-
-
-def client_python(version: str) -> str:
-    """Return the Python of an official client's environment."""
-    folder = Path(".venvs", f"client-{version}")
-    if not (ROOT / folder / "done").exists():
-        pytest.fail(f"run `make {folder}/done`", pytrace=False)
-    return str(ROOT / folder / "bin" / "python")
-
-
-def needs(command: str) -> str:
-    """Return the path of a command; skip the test if the machine does not have it."""
-    path = shutil.which(command)
-    if path is None:
-        pytest.skip(f"{command} is not installed")
-    return path
 
 
 def test_curl(run_example: Example) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.environments import client_python
 
 SCRIPT = Path(__file__).with_name("official_process.py")
 KEYS = [
@@ -61,14 +61,8 @@ class OfficialClient:
         self._configuration: dict[str, str | None] = {"host": api, **configuration}
 
     def __enter__(self) -> "OfficialClient":
-        folder = Path(".venvs", f"client-{self.version}")
-        if not (ROOT / folder / "done").exists():
-            pytest.fail(
-                f"there is no apache-airflow-client {self.version} here: run `make {folder}/done`",
-                pytrace=False,
-            )
         # -I: only the environment's packages, regardless of the caller's variables
-        command = [str(ROOT / folder / "bin" / "python"), "-I", str(SCRIPT)]
+        command = [client_python(self.version), "-I", str(SCRIPT)]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -6,26 +6,44 @@ error of that call. Clients from 3.0 on use pydantic, older ones do not.
 """
 
 import functools
+import importlib
 import json
 import sys
 from typing import Any
 
 from airflow_client import client
-from airflow_client.client.api.x_com_api import XComApi
 
-BODIES = {"x_com_create_body": "XComCreateBody", "x_com_update_body": "XComUpdateBody"}
+MODULES = ("x_com_api", "dag_run_api", "task_instance_api", "dag_api")
+BODIES = {
+    "x_com_create_body": "XComCreateBody",
+    "x_com_update_body": "XComUpdateBody",
+    "trigger_dag_run_post_body": "TriggerDAGRunPostBody",
+    "dag_patch_body": "DAGPatchBody",
+    "dag_run": "DAGRun",
+    "dag": "DAG",
+}
+"""Parameters of the calls of old and new clients -> their models."""
 
 
 @functools.cache
-def api_of(configuration: str) -> Any:
-    """Return the client's XComApi for a configuration, given as JSON."""
-    return XComApi(client.ApiClient(client.Configuration(**json.loads(configuration))))
+def apis_of(configuration: str) -> list[Any]:
+    """Return the client's APIs for a configuration, given as JSON."""
+    connection = client.ApiClient(client.Configuration(**json.loads(configuration)))
+    return [api_class(module)(connection) for module in MODULES]
+
+
+def api_class(name: str) -> Any:
+    """Return the class of a module; `dag_run_api` has DAGRunApi or DagRunApi."""
+    module = importlib.import_module(f"airflow_client.client.api.{name}")
+    (found,) = (each for each in vars(module) if each.lower() == name.replace("_", ""))
+    return getattr(module, found)
 
 
 def with_models(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a call, with bodies as the models of new clients."""
+    """Return the options of a call, with bodies as the models of the client."""
+    models = vars(client) | vars(importlib.import_module("airflow_client.client.models"))
     return {
-        name: getattr(client, BODIES[name])(**given) if name in BODIES else given
+        name: models[BODIES[name]](**given) if name in BODIES else given
         for name, given in options.items()
     }
 
@@ -38,10 +56,11 @@ def plain(result: Any) -> Any:
     return None if result is None else result.to_dict()
 
 
-def made(api: Any, call: str, args: list[Any], options: dict[str, Any]) -> dict[str, Any]:
+def made(apis: list[Any], call: str, args: list[Any], options: dict[str, Any]) -> dict[str, Any]:
     """Return the result of a call as plain data, or its error with the HTTP status."""
+    (method,) = (getattr(api, call) for api in apis if hasattr(api, call))
     try:
-        result = getattr(api, call)(*args, _request_timeout=20.0, **with_models(options))
+        result = method(*args, _request_timeout=20.0, **with_models(options))
     except (client.OpenApiException, ValueError) as error:  # pydantic's errors are ValueErrors
         return {
             "call": call,
@@ -61,7 +80,7 @@ def main() -> None:
         configuration, wanted = line.split("\t")
         # a value that JSON cannot represent is shown by its repr
         print(
-            json.dumps(made(api_of(configuration), **json.loads(wanted)), default=repr), flush=True
+            json.dumps(made(apis_of(configuration), **json.loads(wanted)), default=repr), flush=True
         )
 
 
