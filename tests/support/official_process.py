@@ -53,7 +53,7 @@ def plain(result: Any) -> Any:
     if hasattr(result, "model_dump"):
         # an entry is wrapped in a union of two models
         return getattr(result, "actual_instance", result).model_dump(mode="json")
-    return None if result is None else result.to_dict()
+    return result.to_dict() if hasattr(result, "to_dict") else result
 
 
 def made(apis: list[Any], call: str, args: list[Any], options: dict[str, Any]) -> dict[str, Any]:

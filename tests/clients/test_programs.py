@@ -1,0 +1,161 @@
+"""Whole programs, as people write them, run unchanged against the server.
+
+`docs/clients.md` lists them with the operations that each needs.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import run
+from tests.support.databases import load
+from tests.support.environments import client_python, needs
+from tests.support.live_server import LiveServer
+from tests.support.paths import ROOT
+
+pytestmark = [pytest.mark.clients, pytest.mark.slow]
+
+FOLDER = Path(__file__).with_name("programs")
+SEED = (FOLDER / "seed.json").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterator[LiveServer]:
+    """Yield a server that requires users, with the DAGs of the seed file."""
+    with LiveServer(
+        tmp_path_factory.mktemp("programs"), XCOM_AUTH="users", XCOM_USERS_FILE=str(users_file)
+    ) as server:
+        load(server.database_url, SEED)
+        yield server
+
+
+@pytest.fixture
+def output(live: LiveServer) -> "Program":
+    return Program(live)
+
+
+class Program:
+    """Runs a program and returns the lines that it prints."""
+
+    def __init__(self, server: LiveServer) -> None:
+        self._environ = {
+            "AIRFLOW_URL": server.url,
+            "AIRFLOW_USER": "user",
+            "AIRFLOW_PASSWORD": "user",
+            "POLL_SECONDS": "0.05",
+        }
+
+    def __call__(self, interpreter: str, name: str, **environ: str) -> list[str]:
+        done = run(interpreter, str(FOLDER / name), env=self._environ | environ)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.splitlines()
+
+
+def test_requests_with_basic_credentials(output: Program) -> None:
+    assert output(sys.executable, "requests_v1.py") == [
+        "state: success",
+        "tasks: extract, load",
+        "5 rows of orders",
+    ]
+
+
+def test_requests_with_a_token(output: Program) -> None:
+    assert output(sys.executable, "requests_v2.py") == [
+        "success {'table': 'customers'}",
+        "{'rows': 5, 'table': 'customers'}",
+    ]
+
+
+def test_httpx_with_three_runs_at_once(output: Program) -> None:
+    assert output(sys.executable, "httpx_async_v2.py") == [
+        str({"run": "success", "task": "success", "tries": 1, "value": {"rows": 5, "table": table}})
+        for table in ("orders", "customers", "prices")
+    ]
+
+
+def test_official_client_of_airflow_2(output: Program) -> None:
+    assert output(client_python("2.10.0"), "official_client_v1.py") == [
+        "run success",
+        "task extract success",
+        "task load success",
+        "rows 5",
+        "deleted 404",
+    ]
+
+
+def test_official_client_of_airflow_3(output: Program) -> None:
+    assert output(client_python("3.3.2"), "official_client_v2.py") == [
+        "run success user",
+        "task extract success",
+        "task load success",
+        "rows 5",
+        "deleted 404",
+    ]
+
+
+def test_fetch_in_node(output: Program) -> None:
+    assert output(needs("node"), "fetch_v2.mjs") == [
+        "success from Node.js",
+        "extract=success load=success",
+        '{"rows":5,"table":"orders"}',
+    ]
+
+
+def test_wait_with_results(output: Program) -> None:
+    assert output(sys.executable, "wait_v2.py") == [
+        "queued",
+        "running",
+        "success",
+        "rows: 5",
+        "load: 5 rows are loaded",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environ", "version"),
+    [({}, "3.3.2"), ({"AIRFLOW_API_VERSION": "v1"}, "2.10.5")],
+    ids=["detected", "v1"],
+)
+def test_detection_of_the_version(output: Program, environ: dict[str, str], version: str) -> None:
+    assert output(sys.executable, "detect_version.py", **environ) == [
+        f"Airflow {version}",
+        "run: success",
+        "extract: success",
+        "rows: 5",
+    ]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_wait_for_a_healthy_scheduler(output: Program, version: str) -> None:
+    printed = output(sys.executable, "wait_for_scheduler.py", AIRFLOW_API_VERSION=version)
+
+    assert printed[:4] == ["scheduler healthy", "paused False", "run failed", "failed upload"]
+    assert "OSError: disk full" in "\n".join(printed[4:])
+
+
+def test_back_end_with_mapped_results(output: Program) -> None:
+    assert output(sys.executable, "sensor_backend.py") == [
+        "job-1 started",
+        "job-2 started",
+        "job-1 is there already",
+        "job-1 success",
+        "job-2 success",
+        "finished: job-2 job-1",
+        "0 {'part': 'a', 'score': 0.5}",
+        "1 {'part': 'b', 'score': 0.25}",
+        "2 {'part': 'c', 'score': 1.0}",
+        "left: 0",
+    ]
+
+
+def test_page_lists_every_program() -> None:
+    page = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+\.\w+)` \|", page, re.MULTILINE)
+
+    assert sorted(listed) == sorted(
+        each.name for each in FOLDER.iterdir() if each.suffix in (".py", ".mjs")
+    )
+    assert len(listed) == 10
