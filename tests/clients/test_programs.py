@@ -158,4 +158,4 @@ def test_page_lists_every_program() -> None:
     assert sorted(listed) == sorted(
         each.name for each in FOLDER.iterdir() if each.suffix in (".py", ".mjs")
     )
-    assert len(listed) == 10
+    assert len(listed) >= 10
