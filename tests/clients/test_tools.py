@@ -110,7 +110,7 @@ def test_apache_airflow_ctl(live: LiveServer, tmp_path: Path) -> None:
     (created,) = airflowctl.data("dags", "trigger", "etl", "--dag-run-id", run_id)
     until(lambda: airflowctl.data("dagrun", "get", "etl", run_id)[0]["state"] == "success")
     (entry,) = airflowctl.data("xcom", "get", "etl", run_id, "extract", "return_value")
-    listed = airflowctl("dagrun", "list", "--dag-id", "etl", "--state", "success")
+    listed = airflowctl("dagrun", "list", "--dag-id", "etl", "--state", "success", "--limit", "9")
     paused = airflowctl("dags", "pause", "scoring")
 
     assert (created["dag_run_id"], created["state"]) == (run_id, "queued")
