@@ -1,8 +1,9 @@
 """Whole programs, as people write them, run unchanged against the server.
 
-`docs/clients.md` lists them with the operations that each needs.
+They request the operations that `docs/clients.md` lists for each.
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -15,18 +16,33 @@ from tests.support.databases import load
 from tests.support.environments import client_python, needs
 from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
 FOLDER = Path(__file__).with_name("programs")
 SEED = (FOLDER / "seed.json").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+TABLE = {
+    name: (style, set(re.findall("`([A-Z]+ .+?)`", cell)))
+    for name, style, cell in re.findall(
+        r"^\| `(\w+\.\w+)` \| (.+?) \| (.+) \|$", PAGE, re.MULTILINE
+    )
+}
+"""Programs -> their style and their operations on the page."""
+
+PLACEHOLDERS = {"xcomEntries": "key", "logs": "try"}
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterator[LiveServer]:
     """Yield a server that requires users, with the DAGs of the seed file."""
     with LiveServer(
-        tmp_path_factory.mktemp("programs"), XCOM_AUTH="users", XCOM_USERS_FILE=str(users_file)
+        tmp_path_factory.mktemp("programs"),
+        XCOM_AUTH="users",
+        XCOM_USERS_FILE=str(users_file),
+        XCOM_LOG_REQUESTS="true",
+        XCOM_LOG_FORMAT="json",
     ) as server:
         load(server.database_url, SEED)
         yield server
@@ -37,10 +53,21 @@ def output(live: LiveServer) -> "Program":
     return Program(live)
 
 
+def operation(method: str, path: str) -> str:
+    """Return the name that the page gives to the operation of a request."""
+    *above, last = path.strip("/").split("/")[2:] or [path]
+    if above[:1] != ["dags"] and last != "dags":
+        return f"{method} {path}"
+    if len(above) % 2:
+        return f"{method} {above[-1]}/{{{PLACEHOLDERS.get(above[-1], 'id')}}}"
+    return f"{method} {f'{above[-2]}/{{id}}/' * (last in ('wait', 'listMapped'))}{last}"
+
+
 class Program:
     """Runs a program and returns the lines that it prints."""
 
     def __init__(self, server: LiveServer) -> None:
+        self._server = server
         self._environ = {
             "AIRFLOW_URL": server.url,
             "AIRFLOW_USER": "user",
@@ -49,9 +76,20 @@ class Program:
         }
 
     def __call__(self, interpreter: str, name: str, **environ: str) -> list[str]:
+        before = len(self._requested())
         done = run(interpreter, str(FOLDER / name), env=self._environ | environ)
         assert done.returncode == 0, done.stdout + done.stderr
+        style, listed = TABLE[name]
+        if "v1 or v2" in style:
+            assert set(self._requested()[before:]) <= listed
+        else:  # the last one is logged after its response
+            until(lambda: set(self._requested()[before:]) == listed, 10, self._requested)
         return done.stdout.splitlines()
+
+    def _requested(self) -> list[str]:
+        """Return the operations that the server has logged."""
+        lines = [json.loads(line) for line in self._server.log.read_text().splitlines()]
+        return [operation(line["method"], line["path"]) for line in lines if "method" in line]
 
 
 def test_requests_with_basic_credentials(output: Program) -> None:
@@ -152,10 +190,7 @@ def test_back_end_with_mapped_results(output: Program) -> None:
 
 
 def test_page_lists_every_program() -> None:
-    page = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `(\w+\.\w+)` \|", page, re.MULTILINE)
-
-    assert sorted(listed) == sorted(
+    assert sorted(TABLE) == sorted(
         each.name for each in FOLDER.iterdir() if each.suffix in (".py", ".mjs")
     )
-    assert len(listed) >= 10
+    assert len(TABLE) >= 10
