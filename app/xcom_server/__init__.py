@@ -1,3 +1,3 @@
-"""An emulator of the XCom part of Airflow's stable REST API."""
+"""An emulator of Airflow's REST API for XCom entries, DAG runs, task instances and DAGs."""
 
 __version__ = "0.1.0"

@@ -47,6 +47,7 @@ def test_browser_gets_the_page(client: FlaskClient, accept: str) -> None:
     assert f"<p>Version {__version__}." in response.text
     assert "as in Airflow 2.10.5" in response.text
     assert "as in Airflow 3.3.2" in response.text
+    assert "no scheduler and executes nothing" in response.text
 
 
 @pytest.mark.parametrize(

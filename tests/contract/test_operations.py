@@ -55,6 +55,14 @@ def test_description_has_no_line_that_markdown_shows_as_a_list(version: str) -> 
     assert re.findall(r"^\s*(?:\d+[.)]|[-+*#]) .*", text, re.MULTILINE) == []
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_description_states_what_the_server_does_not_do(version: str) -> None:
+    text = " ".join(DOCUMENTS[version]["info"]["description"].split())
+
+    assert "does not schedule or execute anything" in text
+    assert "no variables, pools, connections" in text
+
+
 def test_operation_without_a_handler_fails_at_start() -> None:
     empty = replace(APIS["v1"], handlers={})
 

@@ -30,7 +30,8 @@ _PAGE = Markup("""\
 <body>
 <main>
 <h1>xcom-server</h1>
-<p>Version {version}. An emulator of the XCom part of Airflow's REST API.</p>
+<p>Version {version}. An emulator of Airflow's REST API for XCom entries, DAG runs, task instances
+and DAGs. It has no scheduler and executes nothing.</p>
 {apis}<h2>This server</h2>
 <ul>
 <li><a href="{base}health">Health</a></li>

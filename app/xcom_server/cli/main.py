@@ -63,7 +63,9 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="xcom-server")
 def main() -> None:
-    """Emulate the XCom part of Airflow's REST API, without Airflow.
+    """Emulate Airflow's REST API for DAG runs and XCom entries, without Airflow.
+
+    Nothing is scheduled or executed.
 
     All commands read their settings from environment variables that start with XCOM_. Only `serve`
     also has options for them; `xcom-server serve --help` lists all settings.
