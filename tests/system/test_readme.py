@@ -48,7 +48,7 @@ def server(quickstart: Quickstart) -> LiveServer:
 def test_quickstart_prints_the_output_shown(quickstart: Quickstart) -> None:
     expected = [output for _, output in steps("## Quickstart")]
 
-    assert len(expected) == 8
+    assert len(expected) == 14
     assert quickstart.outputs == expected
 
 
@@ -57,7 +57,6 @@ def test_server_has_the_limits_that_the_readme_lists(server: LiveServer) -> None
     entries = f"{server.url}/api/v2/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
     headers = {"Origin": "http://other.example"}
 
-    assert requests.get(f"{server.url}/api/v2/dags/etl/dagRuns", timeout=30).status_code == 404
     for path in ("/api/v1/health", "/api/v2/monitor/health"):
         health = requests.get(server.url + path, timeout=30).json()
         assert health["scheduler"]["status"] == "healthy"
@@ -66,11 +65,38 @@ def test_server_has_the_limits_that_the_readme_lists(server: LiveServer) -> None
     assert not any(name.lower().startswith("access-control") for name in response.headers)
 
 
+ABSENT = {
+    "variables": "variables",
+    "pools": "pools",
+    "connections": "connections",
+    "users": "users",
+    "roles": "roles",
+    "datasets": "datasets",
+    "assets": "assets",
+    "backfills": "backfills",
+    "DAG versions": "dags/etl/dagVersions",
+    "DAG sources": "dagSources/x",
+    "event logs": "eventLogs",
+    "providers": "providers",
+    "plugins": "plugins",
+    "config": "config",
+}
+"""Resources of Airflow -> their paths in v1 or v2."""
+
+
+def test_other_resources_are_a_404(server: LiveServer) -> None:
+    (row,) = re.findall(r"^\* \*\*Other resources are a 404\*\*: ([^.]*)\.", README, re.MULTILINE)
+    paths = [f"/api/{version}/{path}" for version in ("v1", "v2") for path in ABSENT.values()]
+
+    assert sorted(re.split(", | and ", " ".join(row.split()))) == sorted(ABSENT)
+    assert {path: status(server.url + path) for path in paths} == dict.fromkeys(paths, 404)
+
+
 def test_paths_of_the_readme_exist(server: LiveServer) -> None:
     table = section("## Operations").split("| path | what it is |")[1]
     paths = re.findall(r"`(/[\w/.]+)`", table)
 
-    assert len(paths) == 11
+    assert len(paths) == 12
     assert {path: status(server.url + path) for path in paths} == dict.fromkeys(paths, 200)
 
 
@@ -84,6 +110,27 @@ def test_operations_of_the_readme_are_those_of_the_document() -> None:
     for method, of_entry, operation_id in rows:
         path = entry if of_entry else entries
         assert paths[path][method.lower()]["operationId"] == operation_id
+
+
+def test_table_of_resources_has_the_methods_of_the_documents() -> None:
+    rows = re.findall(r"^\| `(/[^`]+)` \| (`[A-Z]+`.*) \|$", section("## Operations"), re.MULTILINE)
+
+    assert len(rows) == 16
+    for path, cell in rows:
+        both, _, only_in_v2 = (re.findall(r"`([A-Z]+)`", part) for part in cell.partition("in v2"))
+        assert _methods("v1", path) == {*both}, path
+        assert _methods("v2", path) == {*both, *only_in_v2}, path
+
+
+def _methods(version: str, path: str) -> set[str]:
+    """Return the methods of a path in a document, where `~` can be written as a parameter."""
+    document = yaml.safe_load((ROOT / "openapi" / f"{version}.yaml").read_text(encoding="utf-8"))
+    prefix = "/api/v2" if version == "v2" else ""
+    parameters = path.replace("~", "{dag_id}", 1).replace("~", "{dag_run_id}")
+    items = [document["paths"].get(prefix + each, {}) for each in (path, parameters)]
+    return {method.upper() for item in items for method in item} & {
+        *("GET", "POST", "PATCH", "DELETE")
+    }
 
 
 def test_settings_of_the_readme_have_their_defaults() -> None:
@@ -127,6 +174,9 @@ def test_seeding_section_prints_the_output_shown(tmp_path: Path) -> None:
     assert outputs(commands, tmp_path) == [output for _, output in steps("## Seeding")]
     assert outputs(["xcom-server seed entries.json dag_runs.json"], tmp_path) == [
         "Seeded 1 entry and 1 DAG run.\n"
+    ]
+    assert outputs(["xcom-server seed everything.json"], tmp_path) == [
+        "Seeded 1 DAG, 1 entry and 1 DAG run.\n"
     ]
 
 
