@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,21 @@ from xcom_server.storage.database.backend import Limits
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.database.postgres import GRACE_SECONDS
 from xcom_server.storage.models import XComKey
+from xcom_server.storage.runs import NewRun
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import Observer
 
 from tests.support.stores import OpenBackend, limited
 
 NAME = XComKey("d", "r", "t", -1, "k")
+RUN = NewRun(
+    dag_id="d",
+    run_id="triggered",
+    logical_date=None,
+    run_after=datetime(2024, 1, 1, tzinfo=UTC),
+    data_interval_start=None,
+    data_interval_end=None,
+)
 QUICK = limited(lock_timeout_seconds=0.1, pool_timeout_seconds=0.1)
 
 
@@ -109,6 +119,22 @@ def test_read_only_database_can_be_read_but_not_written(
         store.delete(NAME)
 
     assert store.get(NAME).value == "1"
+
+
+def test_run_under_way_cannot_be_read_from_a_read_only_database(
+    database_url: str, open_backend: OpenBackend
+) -> None:
+    writing = SqlXComStore(open_backend(database_url))
+    writing.create(NAME, "1")
+    writing.runs.trigger(RUN)
+    path = database_url.removeprefix("sqlite:///")
+    store = SqlXComStore(open_backend(f"sqlite:///file:{path}?mode=ro&uri=true"))
+
+    with pytest.raises(Unavailable, match="The database is read-only"):
+        store.runs.get("d", "triggered")
+
+    assert store.runs.peek("d", "triggered").state == "queued"
+    assert store.runs.get("d", "r").state == "success"
 
 
 def test_removed_or_replaced_file_is_not_written_to(
