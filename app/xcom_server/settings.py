@@ -61,8 +61,8 @@ class Settings:
     )
     require_parents: bool = _setting(
         False,
-        "Return 404 for a write whose DAG run or task instance is not registered. If false, the"
-        " write registers it.",
+        "Return 404 for a write to an entry of an unknown DAG run or task instance, and for a new"
+        " run of an unknown DAG. If false, these writes register what they name.",
     )
     deserialize: bool = _setting(
         False,
@@ -70,12 +70,12 @@ class Settings:
     )
     maximum_page_limit: int = _setting(
         100,
-        "Maximum number of entries on a page in v1 and v2, as Airflow's [api] maximum_page_limit."
+        "Maximum number of items on a page in v1 and v2, as Airflow's [api] maximum_page_limit."
         " A larger `limit` is reduced to it.",
     )
     fallback_page_limit: int = _setting(
         100,
-        "Number of entries on a page in v1 for `limit=0`, as Airflow's [api] fallback_page_limit.",
+        "Number of items on a page in v1 for `limit=0`, as Airflow's [api] fallback_page_limit.",
     )
     allowed_run_id_pattern: str = _setting(
         "^[A-Za-z0-9_.~:+-]+$",
