@@ -35,7 +35,7 @@ def test_python_files_of_a_page_exist(page: str) -> None:
 
 def test_examples_of_contributing_are_lines_of_the_code() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    examples = re.findall(r"^ *```python\n *# (\S+)\n(.*?) *```", text, re.MULTILINE | re.DOTALL)
+    examples = re.findall(r"^ *```text\n *# (\S+)\n(.*?) *```", text, re.MULTILINE | re.DOTALL)
 
     assert len(examples) == 5
     for path, lines in examples:
