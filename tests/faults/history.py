@@ -11,25 +11,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["create", "get", "patch", "delete"]
+Kind = Literal["create", "get", "patch", "delete", "trigger", "poll"]
 Outcome = Literal["ok", "fail", "mismatch", "unknown", "dropped"]
 
 WRITES = ("create", "patch", "delete")
 
-FAIL = {"create": 409, "get": 404, "patch": 404, "delete": 404}
-"""The status if the entry exists (409) or does not (404); nothing is changed."""
+FAIL = {"create": 409, "get": 404, "patch": 404, "delete": 404, "trigger": 409, "poll": 404}
+"""The status if the entry or the run exists (409) or does not (404); nothing is changed."""
 
 MISMATCH = 412
 """The status of a conditional patch if the entry exists with another value."""
 
-OK = {"create": (200, 201), "get": (200,), "patch": (200,), "delete": (204,)}
+OK = {
+    "create": (200, 201),
+    "get": (200,),
+    "patch": (200,),
+    "delete": (204,),
+    "trigger": (200,),
+    "poll": (200,),
+}
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation on one entry; times are nanoseconds of the machine's monotonic clock.
+    """One operation on one entry or DAG run; times are nanoseconds of the monotonic clock.
 
-    `value` is what was written or, for a get, read; `end` is None where the outcome is unknown.
+    `value` is what was written or, for a get, read; for a poll it is the state of the run. `end` is
+    None where the outcome is unknown.
     `expected` is the value that a conditional patch replaces, which an earlier response contained.
     """
 
@@ -74,8 +82,8 @@ def classified(kind: str, status: int) -> Outcome | None:
 
 
 def broken(kind: str) -> Outcome:
-    """Return the outcome of a request without a response: unknown for writes only."""
-    return "unknown" if kind in WRITES else "dropped"
+    """Return the outcome of a request without a response; a poll changes a run as a write does."""
+    return "dropped" if kind == "get" else "unknown"
 
 
 def operations(lines: Iterable[str], client: int = 0) -> list[Operation]:

@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 
 from tests.faults import speed
-from tests.faults.campaign import Report, campaign
+from tests.faults.campaign import campaign, served
 from tests.faults.nemesis import KILLS, Struck, schedule
+from tests.faults.races import Raced, race
 from tests.faults.workload import Tally
 
 
@@ -20,6 +21,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=8, help="the longest run")
     parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--races", type=int, default=300, help="runs for which clients race")
     return parser.parse_args()
 
 
@@ -60,16 +62,25 @@ def main() -> int:
     if len(report.struck) < len(faults):
         print(f"ended after {len(report.struck)} of {len(faults)} faults")
     print(f"seed: {repeat}")
-    return print_findings(report, folder)
+    raced = raced_for(given.database, folder / "races", given.races)
+    print(raced.figures())
+    return print_findings([*report.findings(), *raced.found], folder)
 
 
-def print_findings(report: Report, folder: Path) -> int:
+def raced_for(database: str, folder: Path, runs: int) -> Raced:
+    """Return the result of races for a number of runs on a server without faults."""
+    folder.mkdir()
+    with served(database, folder) as (server, _):
+        return race(server.url, runs)
+
+
+def print_findings(findings: list[str], folder: Path) -> int:
     """Print the findings and the path of the histories; remove them without a finding."""
-    if not report.findings():
+    if not findings:
         shutil.rmtree(folder)
         print("nothing found")
         return 0
-    for finding in report.findings():
+    for finding in findings:
         print(f"FOUND {finding}")
     print(f"histories and logs: {folder}")
     return 1

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.broken_server import broken_server
-from tests.faults.campaign import Verdict, campaign, judge
+from tests.faults.campaign import Verdict, campaign, judge, served
 from tests.faults.nemesis import schedule
+from tests.faults.races import TRIGGERS, race
 from tests.faults.speed import CONNECTIONS, figures
 from tests.faults.workload import Workload
 from tests.support.waiting import until
@@ -82,6 +83,46 @@ def test_non_linearizable_server_is_detected(tmp_path: Path, bug: str) -> None:
     verdict = verdict_with_bug(bug, tmp_path)
 
     assert verdict.not_linearizable
+
+
+RUNS = 20
+"""The number of runs that clients race for in a short run."""
+
+
+@pytest.mark.parametrize("database", list(KILLS))
+def test_one_of_several_triggers_wins_and_states_never_go_back(
+    database: str, tmp_path: Path, count_case: Callable[..., None]
+) -> None:
+    with served(database, tmp_path) as (server, _):
+        raced = race(server.url, RUNS)
+
+    assert raced.found == []
+    assert raced.triggers == {"ok": RUNS, "fail": RUNS * (TRIGGERS - 1)}
+    count_case(f"races on {database}: polls checked", sum(raced.shown.values()))
+
+
+def test_race_on_a_server_without_a_bug_passes() -> None:
+    with broken_server("in order") as url:
+        raced = race(url, RUNS)
+
+    assert raced.found == []
+
+
+@pytest.mark.parametrize(
+    ("bug", "found"),
+    [
+        ("repeats", "two triggers succeeded"),
+        ("hides", "not found after it was triggered"),
+        ("returns", "no later state"),
+        ("skips", "a state before it was not shown"),
+        ("stays", "no later state"),
+    ],
+)
+def test_server_that_breaks_the_rules_of_runs_is_detected(bug: str, found: str) -> None:
+    with broken_server(bug) as url:
+        raced = race(url, RUNS)
+
+    assert found in " ".join(raced.found)
 
 
 def test_speed_figures_are_measured(tmp_path: Path) -> None:
