@@ -1,14 +1,15 @@
 """The entries that all contenders serve: a computed layout, stored by bulk loading."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import Engine, Table
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
-from xcom_server.storage.sql.tables import dag_run, task_instance, xcom
+from xcom_server.storage.sql.tables import dag, dag_run, task_instance, xcom
 
 KEYS = 100
 """The number of entries of a task instance: one page."""
@@ -74,27 +75,56 @@ def fill(url: str, entries: int) -> Layout:
     backend = open_backend(url)
     schema.upgrade(backend)
     engine = backend.engine
-    for table, rows in (
-        (dag_run, _runs(layout)),
-        (task_instance, _instances(layout)),
-        (xcom, _entries(layout)),
+    for table, names, rows in (
+        (dag, DAG, _dags(layout)),
+        (dag_run, RUN, _runs(layout)),
+        (task_instance, INSTANCE, _instances(layout)),
+        (xcom, ENTRY, _entries(layout)),
     ):
-        _load(engine, table, rows)
+        _load(engine, table, names, rows)
     _settle(engine)
     backend.close()
     return layout
 
 
+DAG = ("dag_id", "version_id", "created_at", "runs", "task_instances")
+RUN = (
+    *("dag_id", "run_id", "logical_date", "run_after", "id", "run_type", "conf"),
+    *("data_interval_start", "data_interval_end", "queued_at", "start_date", "end_date"),
+    *("duration", "last_scheduling_decision", "updated_at"),
+)
+INSTANCE = (
+    *("dag_id", "task_id", "run_id", "map_index", "id", "operator", "operator_name"),
+    *("start_date", "end_date", "duration", "queued_when", "scheduled_when", "updated_at"),
+)
+ENTRY = ("dag_id", "task_id", "run_id", "map_index", "key", "timestamp", "value", "version")
+"""The columns of the rows of each table; the others have their defaults."""
+
+
+def _id(number: int) -> str:
+    return str(UUID(int=0x7 << 76 | 0x2 << 62 | number))
+
+
+def _dags(layout: Layout) -> Iterator[tuple[Any, ...]]:
+    for number in range(layout.dags):
+        yield f"dag_{number}", _id(number), _FIRST, layout.runs, layout.runs * TASKS
+
+
 def _runs(layout: Layout) -> Iterator[tuple[Any, ...]]:
     for number in range(0, layout.instances, TASKS):
         date = layout.date(number // TASKS % layout.runs)
-        yield *layout.instance(number)[:2], date, date
+        begin, end = date + timedelta(seconds=1), date + timedelta(seconds=2, milliseconds=5)
+        ids = *layout.instance(number)[:2], date, date, _id(number), "scheduled"
+        yield *ids, f'{{"table": "t{number}"}}', date, date, date, begin, end, 1.005, end, end
 
 
 def _instances(layout: Layout) -> Iterator[tuple[Any, ...]]:
     for number in range(layout.instances):
         dag_id, run_id, task_id = layout.instance(number)
-        yield dag_id, task_id, run_id, -1
+        date = layout.date(number // TASKS % layout.runs)
+        begin, end = date + timedelta(seconds=1), date + timedelta(seconds=2, milliseconds=5)
+        ids = dag_id, task_id, run_id, -1, _id(number), "PythonOperator", "@task"
+        yield *ids, begin, end, 1.005, date, date, end
 
 
 def _entries(layout: Layout) -> Iterator[tuple[Any, ...]]:
@@ -113,19 +143,23 @@ def _entries(layout: Layout) -> Iterator[tuple[Any, ...]]:
             )
 
 
-def _load(engine: Engine, table: Table, rows: Iterator[tuple[Any, ...]]) -> None:
-    """Store rows in bulk."""
+def _load(
+    engine: Engine, table: Table, names: Sequence[str], rows: Iterator[tuple[Any, ...]]
+) -> None:
+    """Store rows with these columns in bulk."""
+    columns = ", ".join(names)
     connection = engine.raw_connection()
     cursor = connection.cursor()
     if engine.dialect.name == "postgresql":
-        with cursor.copy(f"COPY {table.name} FROM STDIN") as copy:
+        with cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
     else:
-        places = ", ".join("?" for _ in table.columns)
+        places = ", ".join("?" for _ in names)
         cursor.execute("BEGIN")
         cursor.executemany(
-            f"INSERT INTO {table.name} VALUES ({places})", list(map(_for_sqlite, rows))
+            f"INSERT INTO {table.name} ({columns}) VALUES ({places})",
+            list(map(_for_sqlite, rows)),
         )
     connection.commit()
     connection.close()

@@ -68,7 +68,7 @@ class Runs:
     """The triggered runs, which take a step with each read.
 
     `bug` is the bug that affects every third read or trigger: `repeats` accepts a second trigger of
-    an id, `hides` does not find a run, `returns` shows the state before the current one, and `skips`
+    an id, `hides` does not find a run, `returns` shows the state before the current one, `skips`
     takes two steps. `stays` takes a step only with every third read.
     """
 
