@@ -4,11 +4,13 @@ A schema defines the fields, their order and their types. The functions process 
 entries at a time: Marshmallow itself would take more time than the rest of the request.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
 from marshmallow import Schema, fields
+from pydantic_core import from_json
 
 Column = list[Any]  # the values of one field, one for each entry
 
@@ -27,20 +29,43 @@ def compile_dump(schema: Schema) -> Callable[[Sequence[Any]], list[dict[str, Any
     The keys have the order of the schema. A field with a method `format_many` converts its values.
     Those of String and Integer fields are not converted. Raises TypeError for any other field.
     """
-    columns = [
-        (field.data_key or name, attrgetter(field.attribute or name), _formatter(field))
-        for name, field in schema.dump_fields.items()
-    ]
-    blank = dict.fromkeys(name for name, _, _ in columns)
+    columns: dict[Any, tuple[Callable[[Any], Any], Callable[[Column], Column], list[str]]] = {}
+    for name, field in schema.dump_fields.items():
+        attribute = field.attribute or name
+        # Two names of one date have one column, which is converted once.
+        same = attribute if isinstance(field, UtcDateTimeField) else name
+        _, _, names = columns.setdefault(
+            (same, type(field)), (attrgetter(attribute), _formatter(field), [])
+        )
+        names.append(field.data_key or name)
+    blank = dict.fromkeys(field.data_key or name for name, field in schema.dump_fields.items())
 
     def dump(entries: Sequence[Any]) -> list[dict[str, Any]]:
         rows = [blank.copy() for _ in entries]  # takes a third of dict(zip(…))'s time
-        for name, get, format_many in columns:
-            for row, value in zip(rows, format_many([*map(get, entries)]), strict=True):
-                row[name] = value
+        for get, format_many, names in columns.values():
+            column = format_many([*map(get, entries)])
+            for name in names:
+                for row, value in zip(rows, column, strict=True):
+                    row[name] = value
         return rows
 
     return dump
+
+
+def parse_many(texts: Sequence[str]) -> Column:
+    """Return the values of JSON texts, in a fraction of the time of json.loads for each."""
+    try:
+        values: Column = from_json(f"[{','.join(texts)}]")
+    except ValueError:  # a lone surrogate, or too many levels
+        return [*map(json.loads, texts)]
+    return values
+
+
+def sorted_keys(value: Any) -> Any:
+    """Return a JSON value with the keys of all its objects sorted."""
+    if type(value) is dict:
+        return {key: sorted_keys(value[key]) for key in sorted(value)}
+    return [*map(sorted_keys, value)] if type(value) is list else value
 
 
 def _formatter(field: fields.Field[Any]) -> Callable[[Column], Column]:

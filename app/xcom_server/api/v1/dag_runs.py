@@ -12,7 +12,6 @@ from xcom_server.api import json_io
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.run_schemas import (
-    NO_CONF,
     ClearSchema,
     DagRunSchema,
     ListRunsSchema,
@@ -178,7 +177,7 @@ def _response(run: DagRun, fields: list[str] | None = None) -> Response:
 
 
 def _json(data: dict[str, Any], runs: list[DagRun]) -> Response:
-    """Return the response for runs; the keys and numbers of `conf` need the slower function."""
-    if all(run.conf == NO_CONF for run in runs):
+    """Return the response for runs; floats in `conf` may need the slower function."""
+    if all(json_io.has_plain_floats(run.conf) for run in runs):
         return json_io.indented_json_fast(data)
     return json_io.indented_json(data)

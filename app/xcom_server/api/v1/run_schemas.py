@@ -1,6 +1,5 @@
 """DAG runs in requests and responses of v1, with sorted fields as in Airflow 2."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -10,7 +9,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, pre_load, va
 from marshmallow.validate import Length
 
 from xcom_server import clock
-from xcom_server.api.serialization import Column
+from xcom_server.api.serialization import Column, parse_many, sorted_keys
 from xcom_server.api.v1.schemas import Rfc3339Field
 from xcom_server.formats.rfc3339 import parse_with_offset
 from xcom_server.storage.models import MAX_ID_LENGTH
@@ -31,8 +30,8 @@ class JsonField(fields.Raw):
     """JSON that is stored as text."""
 
     def format_many(self, column: Column) -> Column:
-        """Return the parsed values."""
-        return [{} if text == NO_CONF else json.loads(text) for text in column]
+        """Return the parsed values, with sorted keys."""
+        return [*map(sorted_keys, parse_many(column))]
 
 
 class RunTypeField(fields.String):

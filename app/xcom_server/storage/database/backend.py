@@ -114,8 +114,8 @@ class Backend(ABC):
         )
 
     @abstractmethod
-    def read_datetimes(self, column: Sequence[Any]) -> list[datetime | None]:
-        """Convert a column of datetimes from the driver's type to UTC."""
+    def read_datetimes(self, columns: Sequence[Sequence[Any]]) -> list[list[datetime | None]]:
+        """Convert columns of datetimes from the driver's type to UTC."""
 
     @abstractmethod
     def _fault_of(self, error: BaseException | None) -> Fault | None:

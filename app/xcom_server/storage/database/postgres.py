@@ -96,9 +96,11 @@ class PostgresBackend(Backend):
         )
         return engine
 
-    def read_datetimes(self, column: Sequence[datetime | None]) -> list[datetime | None]:
-        """Convert a column of datetimes to UTC."""
-        return [value and in_utc(value) for value in column]
+    def read_datetimes(
+        self, columns: Sequence[Sequence[datetime | None]]
+    ) -> list[list[datetime | None]]:
+        """Convert columns of datetimes to UTC."""
+        return [[value and in_utc(value) for value in column] for column in columns]
 
     def analyze(self, connection: Connection, tables: Iterable[str]) -> None:
         """Update the statistics of tables, and discard the plans of foreign key checks.

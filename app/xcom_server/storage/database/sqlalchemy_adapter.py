@@ -47,7 +47,7 @@ class CompiledStatement:
         self,
         statement: Statement,
         dialect: Dialect,
-        read_datetimes: Callable[[Sequence[Any]], list[Any]],
+        read_datetimes: Callable[[Sequence[Sequence[Any]]], list[list[Any]]],
     ) -> None:
         compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self._text = str(compiled)
@@ -77,8 +77,9 @@ class CompiledStatement:
         if not rows or not self._datetime_columns:
             return rows
         columns: list[Any] = list(zip(*rows, strict=True))
-        for place in self._datetime_columns:
-            columns[place] = self._read_datetimes(columns[place])
+        found = self._read_datetimes([columns[place] for place in self._datetime_columns])
+        for place, column in zip(self._datetime_columns, found, strict=True):
+            columns[place] = column
         return list(zip(*columns, strict=True))
 
 

@@ -88,13 +88,16 @@ class SqliteBackend(Backend):
     def transaction_lock(self, connection: Connection, name: str) -> None:
         """Do nothing: in SQLite only one transaction at a time can write."""
 
-    def read_datetimes(self, column: Sequence[str | None]) -> list[datetime | None]:
-        """Convert a column of datetimes, which are texts, to UTC.
+    def read_datetimes(
+        self, columns: Sequence[Sequence[str | None]]
+    ) -> list[list[datetime | None]]:
+        """Convert columns of datetimes, which are texts, to UTC.
 
-        Entries of one page share DAG runs, so each distinct text is parsed once.
+        Entries of one page share DAG runs, and most dates of a run are equal, so each distinct text
+        is parsed once.
         """
-        parsed = {text: text and _parse(text) for text in {*column}}
-        return [parsed[text] for text in column]  # type: ignore[misc]
+        parsed = {text: text and _parse(text) for text in set().union(*columns)}
+        return [[parsed[text] for text in column] for column in columns]  # type: ignore[misc]
 
     def describe(self, error: SQLAlchemyError) -> str:
         """Return an error in one line, with the path of a file that cannot be opened."""

@@ -22,9 +22,22 @@ def read(
     limit: int,
     offset: int = 0,
     order: Sequence[Order] = (),
+) -> tuple[list[Row], int]:
+    """Return the rows of a page, with the listed columns, and the number of all that match."""
+    rows, total = _read(executor, resource, filter_, limit, offset, order)
+    return [row[:-1] for row in rows], total
+
+
+def _read(
+    executor: Executor,
+    resource: Resource,
+    filter_: Filter,
+    limit: int,
+    offset: int,
+    order: Sequence[Order],
     **parameters: Any,
 ) -> tuple[list[Row], int]:
-    """Return the rows of a page, with the listed columns, and the number of all that match.
+    """Return the rows of a page, which end with the total, and the total.
 
     `parameters` are those of the listed columns.
     """
@@ -34,22 +47,28 @@ def read(
     rows = executor.read(listing.select_page, given, shape)
     if not rows:
         return [], 0
-    return [] if rows[0][0] is None else [row[:-1] for row in rows], rows[0][-1]
+    return [] if rows[0][0] is None else rows, rows[0][-1]
 
 
 def read_current(
-    executor: Executor, resource: Resource, filter_: Filter, **options: Any
+    executor: Executor,
+    resource: Resource,
+    filter_: Filter,
+    *,
+    limit: int,
+    offset: int = 0,
+    order: Sequence[Order] = (),
 ) -> tuple[list[Row], int]:
     """Return a page of runs or task instances after the steps that were due have been taken.
 
     The last listed column says whether a step is due. If no row has it, another statement asks.
     """
     now = clock.now()
-    rows, total = read(executor, resource, filter_, now=now, **options)
-    if rows[0][-1] if rows else executor.read(_any_due, {"now": now})[0][0]:
+    rows, total = _read(executor, resource, filter_, limit, offset, order, now=now)
+    if rows[0][-2] if rows else executor.read(_any_due, {"now": now})[0][0]:
         take_due_steps(executor)
-        rows, total = read(executor, resource, filter_, now=now, **options)
-    return [row[:-1] for row in rows], total
+        rows, total = _read(executor, resource, filter_, limit, offset, order, now=now)
+    return [row[:-2] for row in rows], total
 
 
 def take_due_steps(executor: Executor) -> None:
