@@ -87,6 +87,7 @@ CALLS: dict[str, Callable[[SqlXComStore], Any]] = {
     "a run": lambda store: store.runs.get("dag1", RUN.format(5)),
     "a task instance": lambda store: store.task_instances.get(INSTANCE),
     "tasks of a DAG": lambda store: store.dags.task_ids("dag1"),
+    "running runs of a DAG": lambda store: store.dags.count_running("dag1"),
     "log": lambda store: store.task_instances.log(INSTANCE, 1),
     "tries": lambda store: store.task_instances.tries(INSTANCE),
     "runs of a DAG": lambda store: store.runs.list(Filter.of("dag1"), limit=100),

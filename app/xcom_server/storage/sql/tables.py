@@ -44,10 +44,9 @@ def _id() -> sa.Column[str]:
     return sa.Column("id", _name(36), nullable=False, server_default="", default=clock.new_id)
 
 
-def _where_given(column: str) -> dict[str, Any]:
-    """Return the options of an index that contains only the rows with a value in a column."""
-    condition = sa.text(f"{column} IS NOT NULL")
-    return {"sqlite_where": condition, "postgresql_where": condition}
+def _where(condition: str) -> dict[str, Any]:
+    """Return the options of an index that contains only the rows that meet a condition."""
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
 _TASK_INSTANCE = ("dag_id", "task_id", "run_id", "map_index")
@@ -110,7 +109,8 @@ dag_run = sa.Table(
     sa.Index("ix_dag_run_id", "id"),
     sa.Index("ix_dag_run_dag_id_id", "dag_id", "id"),
     sa.Index("ix_dag_run_dag_id_logical_date", "dag_id", "logical_date"),
-    sa.Index("ix_dag_run_step_at", "step_at", **_where_given("step_at")),
+    sa.Index("ix_dag_run_step_at", "step_at", **_where("step_at IS NOT NULL")),
+    sa.Index("ix_dag_run_running", "dag_id", **_where("state = 'running'")),
 )
 
 task_instance = sa.Table(
