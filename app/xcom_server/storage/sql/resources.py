@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, case, func, select
+from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, func, literal_column, select
 
 from xcom_server.storage.dags import Dag
 from xcom_server.storage.models import ListedEntry
@@ -13,6 +13,7 @@ from xcom_server.storage.sql.tables import OF_ENTRY, column_of, dag, dag_run, ta
 from xcom_server.storage.task_instances import TaskInstance
 
 Columns = Mapping[str, ColumnElement[Any]]
+_ONE = literal_column("1")  # as a LIMIT, it is part of the statement instead of a parameter
 
 
 class Join(NamedTuple):
@@ -49,24 +50,27 @@ def due_runs() -> Select[Any]:
 
     The runs of a paused DAG do not change.
     """
-    # The first condition is implied by the second, and lets PostgreSQL estimate that few match.
-    is_due = dag_run.c.step_at.is_not(None), dag_run.c.step_at <= bindparam("now", None)
-    return (
-        select(dag_run.c.dag_id, dag_run.c.run_id)
-        .join(dag, dag.c.dag_id == dag_run.c.dag_id)
-        .where(*is_due, dag.c.is_paused.is_not(True))
-    )
+    is_due = dag_run.c.step_at <= bindparam("now", None)
+    return select(dag_run.c.dag_id, dag_run.c.run_id).where(is_due, *_may_step())
 
 
 def is_due() -> ColumnElement[bool]:
     """Return whether there is a run in `due_runs`; NULL is no.
 
-    The earliest time is read first, from the index. PostgreSQL's generic plan for the EXISTS reads
-    all runs, since it does not take into account that steps are rarely due.
+    The earliest step is read from the index of steps. An EXISTS with the parameter would have a
+    generic plan in PostgreSQL that reads many runs, so that each execution would be planned anew.
     """
-    times = select(func.min(dag_run.c.step_at)).where(dag_run.c.step_at.is_not(None))
-    now = bindparam("now", None, dag_run.c.step_at.type)
-    return case((times.scalar_subquery() <= now, due_runs().correlate(None).exists()))
+    steps = select(dag_run.c.step_at).where(*_may_step()).order_by(dag_run.c.step_at).limit(_ONE)
+    return steps.scalar_subquery() <= bindparam("now", None, dag_run.c.step_at.type)
+
+
+def _may_step() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for a run with a step at a time, whose DAG is not paused.
+
+    A subquery, because SQLite would read the DAGs first in a join.
+    """
+    is_paused = select(dag.c.is_paused).where(dag.c.dag_id == dag_run.c.dag_id).correlate(dag_run)
+    return dag_run.c.step_at.is_not(None), is_paused.scalar_subquery().is_not(True)
 
 
 def _columns(table: Table, *names: str) -> dict[str, ColumnElement[Any]]:
@@ -84,12 +88,22 @@ ENTRIES = Resource(
 
 DAG_OF_RUN = Join(dag, dag.c.dag_id == dag_run.c.dag_id)
 _FROM_DAG = ("display_name", "version_id", "created_at", "is_paused")
+
+
+def _has_task_instances() -> ColumnElement[bool]:
+    """Return whether a run has task instances.
+
+    It is not an EXISTS, for which PostgreSQL may read all task instances into a hash table.
+    """
+    found = select(task_instance.c.map_index).where(
+        task_instance.c.dag_id == dag_run.c.dag_id, task_instance.c.run_id == dag_run.c.run_id
+    )
+    return found.correlate(dag_run).limit(_ONE).scalar_subquery().is_not(None)
+
+
 RUN_COLUMNS = [
     *((dag if name in _FROM_DAG else dag_run).c[name] for name in DagRun._fields[:-1]),
-    select(1)
-    .where(task_instance.c.dag_id == dag_run.c.dag_id, task_instance.c.run_id == dag_run.c.run_id)
-    .correlate(dag_run)
-    .exists(),
+    _has_task_instances(),
 ]
 RUNS = Resource(
     table=dag_run,
