@@ -116,7 +116,7 @@ def clients(
         made = []
         for url in (f"sqlite:///{tmp_path}/xcom.db", postgres_url):
             load(emptied(url), *seeds)
-            app = create_app(Settings(database_url=url, deserialize=True))
+            app = create_app(Settings(database_url=url, scheduler_healthy=False, deserialize=True))
             stores.append(app.extensions["store"])
             made.append(app.test_client())
         return made

@@ -74,6 +74,7 @@ def ports(
                     XCOM_USERS_FILE=str(users_file),
                     XCOM_DESERIALIZE=deserialize,
                     XCOM_VALIDATE_RESPONSES="true",
+                    XCOM_SCHEDULER_HEALTHY="false",  # none ran beside the recorded server
                 )
             )
             return live.port

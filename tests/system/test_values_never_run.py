@@ -48,6 +48,8 @@ ALLOWED = {
     ("api/connexion_adapter.py", "getattr"),
     ("api/serialization.py", "getattr"),
     ("api/v1/dag_runs.py", "JSON"),
+    ("api/v1/dags.py", "JSON"),
+    ("api/v1/logs.py", "JSON"),
     ("api/v1/xcom.py", "JSON"),
     ("api/v1/xcom.py", "getattr"),
     ("api/v2/dag_runs.py", "JSON"),
