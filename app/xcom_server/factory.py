@@ -71,6 +71,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
+def read_documents() -> None:
+    """Read the OpenAPI documents, so that processes forked later need not."""
+    for name in ("v1", "v2"):
+        openapi.read(name)
+
+
 def limits(settings: Settings) -> Limits:
     """Return the settings that limit the store."""
     return Limits(**{spec.name: getattr(settings, spec.name) for spec in fields(Limits)})

@@ -51,7 +51,7 @@ def mount(app: Flask, version: ApiVersion, *, validate_responses: bool) -> None:
 
     Raises LookupError, with the name of the operation, if a handler is missing.
     """
-    source, document = _read(version.name)
+    source, document = read(version.name)
     public = {
         operation["operationId"]
         for item in document["paths"].values()
@@ -84,12 +84,12 @@ def mount(app: Flask, version: ApiVersion, *, validate_responses: bool) -> None:
 
 def serve_at_root(app: Flask, name: str) -> None:
     """Serve the document with this name at `/openapi.json`, as Airflow 3 does with its own."""
-    document = _read(name)[1]
+    document = read(name)[1]
     app.add_url_rule("/openapi.json", "openapi_json", lambda: json_io.indented_json(document))
 
 
 @functools.cache
-def _read(name: str) -> tuple[bytes, dict[str, Any]]:
+def read(name: str) -> tuple[bytes, dict[str, Any]]:
     """Return a document as bytes and parsed; callers share the result and must not change it."""
     source = find(name).read_bytes()
     return source, yaml.load(source, _SAFE_LOADER)

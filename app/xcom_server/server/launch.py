@@ -47,8 +47,10 @@ def run(settings: Settings) -> None:
     preflight.check_bindable(gunicorn_adapter.addresses_to_bind(server.cfg))
     # Connexion imports aiohttp if it is installed, which takes 0.1 s and 10 MiB for nothing here.
     sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
-    import xcom_server.factory  # noqa: F401 - before the fork, so that workers share its memory
+    # Before the fork, so that workers share the memory and do not read the documents again.
+    import xcom_server.factory
 
+    xcom_server.factory.read_documents()
     server.run()
 
 

@@ -4,6 +4,8 @@ Connexion creates one instance of a check for each operation when the server sta
 compile schemas and patterns at that time.
 """
 
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 from connexion.exceptions import (
@@ -12,10 +14,11 @@ from connexion.exceptions import (
     UnsupportedMediaTypeProblem,
 )
 from flask import request as flask_request
+from jsonschema.exceptions import ValidationError
 
 from xcom_server.api import json_io
 from xcom_server.api.connexion_adapter import BodyCheck, ParameterCheck, SpecRequest, body_errors
-from xcom_server.api.json_schema import compile_request_schema
+from xcom_server.api.json_schema import Formats, compile_request_schema
 from xcom_server.api.v1.parameters import Reader, reader
 from xcom_server.formats.rfc3339 import is_date_time
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson
@@ -66,11 +69,18 @@ class ParameterValidator(ParameterCheck):
 class BodyValidator(BodyCheck):
     """Rejects bodies that are empty, are not JSON, or do not match the schema."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        formats = _FORMATS if self.schema.get("x-check-formats") else {}
-        self._is_valid = compile_request_schema(self.schema, formats).is_valid
-        self._errors = body_errors(self.schema, formats)
+    # Compiled by the first request, since a server starts faster without compiling all schemas.
+    @cached_property
+    def _is_valid(self) -> Callable[[Any], bool]:
+        return compile_request_schema(self.schema, self._formats).is_valid
+
+    @cached_property
+    def _errors(self) -> Callable[[Any], Iterator[ValidationError]]:
+        return body_errors(self.schema, self._formats)
+
+    @property
+    def _formats(self) -> Formats:
+        return _FORMATS if self.schema.get("x-check-formats") else {}
 
     def check(self, request: SpecRequest) -> None:
         """Store the parsed body in the request's context as `body`.

@@ -6,6 +6,7 @@ pydantic-core parses parameters and the fields of a body. As in Airflow it is le
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from connexion.exceptions import BadRequestProblem, ProblemException
@@ -47,13 +48,7 @@ class ParameterValidator(ParameterCheck):
         in_order = sorted(
             self.parameters, key=lambda each: (each["in"] != "path", each.get("x-read-last", False))
         )
-        self._validators = {
-            (each["in"], each["name"]): SchemaValidator(
-                shapes.query_value(each["name"], each["schema"])
-            )
-            for each in in_order
-            if each["in"] != "header"
-        }
+        self._in_order = [each for each in in_order if each["in"] != "header"]
         self._arrays = {each["name"] for each in in_order if each["schema"].get("type") == "array"}
         self._required = [
             each["name"] for each in in_order if each["in"] == "query" and each.get("required")
@@ -62,6 +57,16 @@ class ParameterValidator(ParameterCheck):
             each["name"]: (each["x-checked-first"], each["schema"]["items"]["enum"])
             for each in in_order
             if "x-checked-first" in each
+        }
+
+    # Compiled by the first request, since a server starts faster without compiling all schemas.
+    @cached_property
+    def _validators(self) -> dict[tuple[str, str], SchemaValidator]:
+        return {
+            (each["in"], each["name"]): SchemaValidator(
+                shapes.query_value(each["name"], each["schema"])
+            )
+            for each in self._in_order
         }
 
     def check(self, request: SpecRequest) -> None:
@@ -103,8 +108,11 @@ class BodyValidator(BodyCheck):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._validator = SchemaValidator(shapes.model(self.schema))
         self._fields = list(self.schema["properties"])
+
+    @cached_property
+    def _validator(self) -> SchemaValidator:
+        return SchemaValidator(shapes.model(self.schema))
 
     def _sort_key(self, error: RequestError) -> int:
         """Return the position of the error's field in the document; unknown fields come last."""
