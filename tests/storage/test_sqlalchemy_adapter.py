@@ -31,9 +31,8 @@ def executed(url: str, **parameters: Any) -> Cursor:
         xcom.c.timestamp == bindparam("date", None), xcom.c.key == bindparam("key", None)
     )
     cursor = Cursor()
-    sqlalchemy_adapter.CompiledStatement(query, create_engine(url).dialect, list).run(
-        cursor, parameters
-    )
+    dialect = create_engine(url).dialect
+    sqlalchemy_adapter.CompiledStatement(query, dialect, lambda columns: []).run(cursor, parameters)
     return cursor
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -93,6 +94,12 @@ def compact_json(data: Any, status: int = 200) -> Response:
     return Response(to_json(data), status, content_type=JSON)  # Airflow 3 uses to_json too
 
 
+def compact_json_with(name: str, value: bytes, others: dict[str, Any]) -> Response:
+    """Return the response for an object whose first member is JSON already."""
+    body = b'{"%b":%b,%b' % (name.encode(), value, to_json(others)[1:])
+    return Response(body, content_type=JSON)
+
+
 def indented_json(data: Any, status: int = 200, content_type: str = JSON) -> Response:
     """Return a JSON response as Airflow 2 formats it: keys sorted, indented, ASCII.
 
@@ -114,9 +121,20 @@ def indented_json_fast(data: Any) -> Response:
     return Response(body.replace(b"\x7f", b"\\u007f") + b"\n", content_type=JSON)
 
 
-def has_plain_floats(text: str) -> bool:
-    """Return whether all floats in a JSON text are plain."""
-    return not _MAY_BE_OTHER_FLOAT.search(text) or is_plain(json.loads(text))
+def indented_json_with(name: str, rows: str, others: dict[str, Any]) -> Response:
+    """Return the response of `indented_json` for an object whose first member is a list of rows.
+
+    `rows` is its JSON without brackets, indented by 4. The keys of `others` must be sorted.
+    """
+    body = f'{{\n  "{name}": [{rows}\n  ],\n  ' + json.dumps(others, indent=2)[4:] + "\n"
+    return Response(body.replace("\x7f", "\\u007f"), content_type=JSON)
+
+
+def have_plain_floats(texts: Sequence[str]) -> bool:
+    """Return whether all floats in JSON texts are plain."""
+    if not _MAY_BE_OTHER_FLOAT.search("\n".join(texts)):
+        return True
+    return all(is_plain(json.loads(text)) for text in texts)
 
 
 def is_plain(value: Any) -> bool:

@@ -1,19 +1,23 @@
 """DAG runs in requests and responses of v1, with sorted fields as in Airflow 2."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from connexion.exceptions import BadRequestProblem
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validates_schema
 from marshmallow.validate import Length
+from pydantic_core import PydanticSerializationError, to_json
 
 from xcom_server import clock
-from xcom_server.api.serialization import Column, parse_many, sorted_keys
+from xcom_server.api.json_io import is_plain
+from xcom_server.api.json_rows import RowWriter, Value, cached_for_short_texts
+from xcom_server.api.serialization import Column, compile_columns, parse_many, sorted_keys
 from xcom_server.api.v1.schemas import Rfc3339Field
 from xcom_server.formats.rfc3339 import parse_with_offset
 from xcom_server.storage.models import MAX_ID_LENGTH
-from xcom_server.storage.runs import INTERNAL_TYPES
+from xcom_server.storage.runs import INTERNAL_TYPES, DagRun
 
 NO_CONF = "{}"
 MAX_NOTE_LENGTH = 1000  # in characters
@@ -77,6 +81,43 @@ class DagRunSchema(Schema):
     run_type = RunTypeField()
     start_date = Rfc3339Field()
     state = fields.String()
+
+
+_columns = compile_columns(DagRunSchema())
+_WRITER = RowWriter(
+    {name: Value(name) for name in DagRunSchema().dump_fields},
+    dates=[
+        name
+        for name, field in DagRunSchema().dump_fields.items()
+        if isinstance(field, Rfc3339Field)
+    ],
+    texts=["conf"],
+    utc="+00:00",
+    indent=4,
+)
+
+
+def runs_as_json(runs: Sequence[DagRun]) -> str:
+    """Return the fields of runs in an indented list, without its brackets.
+
+    Raises PydanticSerializationError for a lone surrogate.
+    """
+    columns = _columns(runs)
+    columns["conf"] = [*map(_indented, columns["conf"])]
+    return _WRITER.write(columns)
+
+
+@cached_for_short_texts
+def _indented(text: str) -> str:
+    """Return a JSON text with sorted keys, indented as the member of a row in a list."""
+    value = json.loads(text)
+    try:
+        written = to_json(sorted_keys(value), indent=2, ensure_ascii=True).decode()
+    except PydanticSerializationError:  # a lone surrogate
+        written = ""
+    if not written or not is_plain(value):
+        written = json.dumps(value, indent=2, sort_keys=True)
+    return written.replace("\n", "\n      ")
 
 
 class TriggerSchema(Schema):

@@ -9,7 +9,7 @@ from flask import Response, request
 
 from xcom_server.api import json_io
 from xcom_server.api.v2 import cursors, run_filters, triggering
-from xcom_server.api.v2.schemas_runs import dump_instance, dump_run, dump_runs
+from xcom_server.api.v2.schemas_runs import dump_instance, dump_run, runs_as_json
 from xcom_server.api.v2.waiting import Waiting
 from xcom_server.errors import DagNotFound, RunNotFound
 from xcom_server.observability import request_state
@@ -205,4 +205,4 @@ def _visible(dag_id: str, conditions: Any) -> Filter:
 
 
 def _collection(page: Page[DagRun], totals: dict[str, Any]) -> Response:
-    return json_io.compact_json({"dag_runs": dump_runs(page.entries), **totals})
+    return json_io.compact_json_with("dag_runs", runs_as_json(page.entries), totals)

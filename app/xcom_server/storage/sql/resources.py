@@ -13,7 +13,9 @@ from xcom_server.storage.sql.tables import OF_ENTRY, column_of, dag, dag_run, ta
 from xcom_server.storage.task_instances import TaskInstance
 
 Columns = Mapping[str, ColumnElement[Any]]
-_ONE = literal_column("1")  # as a LIMIT, it is part of the statement instead of a parameter
+_ONE: ColumnElement[int] = literal_column(
+    "1"
+)  # as a LIMIT, it is part of the statement instead of a parameter
 
 
 class Join(NamedTuple):

@@ -116,12 +116,12 @@ def upgrade() -> None:
     op.create_index("ix_dag_run_id", "dag_run", ["id"])
     op.create_index("ix_dag_run_dag_id_id", "dag_run", ["dag_id", "id"])
     op.create_index("ix_dag_run_dag_id_logical_date", "dag_run", ["dag_id", "logical_date"])
-    for name, column, condition in (
+    for index, name, condition in (
         ("ix_dag_run_step_at", "step_at", sa.text("step_at IS NOT NULL")),
         ("ix_dag_run_running", "dag_id", sa.text("state = 'running'")),
     ):
         op.create_index(
-            name, "dag_run", [column], sqlite_where=condition, postgresql_where=condition
+            index, "dag_run", [name], sqlite_where=condition, postgresql_where=condition
         )
     op.create_index(
         "ix_task_instance_run", "task_instance", ["dag_id", "run_id", "map_index", "id"]
