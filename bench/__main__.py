@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench import beside_peers, growth, memory, one_process, report, served, starts
+from bench import beside_peers, growth, memory, one_process, report, runs, served, starts
 from bench.databases import Databases
 from bench.figures import Figures, Steps, as_json
 from bench.machine import in_words, machine
@@ -88,6 +88,7 @@ def sections(wanted: Plan, only: list[str]) -> list[Section]:
     own = {
         "in-process": one_process,
         "served": served,
+        "runs": runs,
         "growth": growth,
         "starts": starts,
         "memory": memory,

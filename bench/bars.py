@@ -9,6 +9,7 @@ from bench.figures import (
     LATENCY,
     PSS,
     RATE,
+    SERVER_CPU,
     START,
     Figure,
     Figures,
@@ -18,6 +19,7 @@ from bench.figures import (
 )
 from bench.growth import SIZES
 from bench.plan import POSTGRESQL, SQLITE
+from bench.runs import CONTENDERS
 from bench.served import CONNECTIONS, MANY
 
 
@@ -63,6 +65,7 @@ def bars() -> list[Bar]:
         *(bar for database in both for bar in _in_process(database)),
         *(bar for database in both for bar in _served(database)),
         *_many_connections(),
+        *(bar for database in both for bar in _runs(database)),
         *_growth(),
         *_beside_airflow2(),
         *_beside_airflow3(),
@@ -131,6 +134,23 @@ def _many_connections() -> list[Bar]:
                 _rate(THIS, database, "GET entry"),
                 least=0.8,
             ),
+        )
+    ]
+
+
+def _runs(database: str) -> list[Bar]:
+    return [
+        Bar(
+            f"CPU, {contender}, {database}: {over} ÷ {under}",
+            "runs",
+            Figure(SERVER_CPU, contender, database, over),
+            Figure(SERVER_CPU, contender, database, under),
+            most=most,
+        )
+        for contender in CONTENDERS.values()
+        for over, under, most in (
+            ("GET run", "GET entry", 1.3),
+            ("list of 100 runs", "list of 100", 1.5),
         )
     ]
 

@@ -21,6 +21,7 @@ Figures = dict[Figure, list[float]]
 """The numbers of all rounds, in order, by figure."""
 
 CPU = "CPU per request, µs"
+SERVER_CPU = "CPU of the server per request, µs"
 RATE = "requests per second"
 P50 = "p50, ms"
 P99 = "p99, ms"

@@ -49,6 +49,27 @@ def operations(layout: Layout, base: str = V1) -> dict[str, Operation]:
     return {each.name: each for each in found}
 
 
+TRIGGERED = "triggered"
+"""The DAG whose runs the requests trigger."""
+
+
+def run_operations(layout: Layout, base: str = V1) -> dict[str, Operation]:
+    """Return the operations on the runs and task instances of a layout, by name."""
+    found = [
+        Operation("GET run", lambda n: Request("GET", _run(base, layout, n))),
+        Operation(
+            "list of 100 runs",
+            lambda n: Request("GET", f"{base}/dags/{ANYTHING}/dagRuns?limit={KEYS}"),
+        ),
+        Operation(
+            "list of 100 task instances",
+            lambda n: Request("GET", _task_instances(base, layout, n)),
+        ),
+        Operation("trigger", lambda n: _trigger(base, n)),
+    ]
+    return {each.name: each for each in found}
+
+
 def deep(layout: Layout) -> int:
     """Return the offset of nine tenths of all entries."""
     return layout.entries * 9 // 10
@@ -59,6 +80,22 @@ def _instance(base: str, layout: Layout, number: int) -> str:
     return (
         f"{base}/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/xcomEntries"
     )
+
+
+def _run(base: str, layout: Layout, number: int) -> str:
+    dag_id, run_id, _ = layout.instance(number * SPREAD % layout.instances)
+    return f"{base}/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _task_instances(base: str, layout: Layout, number: int) -> str:
+    dag_id = layout.instance(number * SPREAD % layout.instances).dag_id
+    return f"{base}/dags/{dag_id}/dagRuns/{ANYTHING}/taskInstances?limit={KEYS}"
+
+
+def _trigger(base: str, number: int) -> Request:
+    given: dict[str, object] = {"dag_run_id": new_key(number), "conf": {"table": f"t{number}"}}
+    body = given if base == V1 else given | {"logical_date": None}
+    return Request("POST", f"{base}/dags/{TRIGGERED}/dagRuns", json.dumps(body).encode())
 
 
 def _of_instance(base: str, layout: Layout, number: int) -> str:

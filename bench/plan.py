@@ -5,7 +5,7 @@ from dataclasses import dataclass
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 
-SECTIONS = ("in-process", "served", "growth", "starts", "memory", "peers")
+SECTIONS = ("in-process", "served", "runs", "growth", "starts", "memory", "peers")
 """The sections, in the order in which they run."""
 
 

@@ -13,6 +13,7 @@ from bench.figures import (
     PSS,
     RATE,
     RSS,
+    SERVER_CPU,
     START,
     Figure,
     Figures,
@@ -39,6 +40,9 @@ def details(figures: Figures) -> str:
             RATE,
             _where,
             _who,
+        ),
+        _grid(
+            "CPU of the server per request through gunicorn, µs", figures, SERVER_CPU, _where, _who
         ),
         _grid(
             "p50 of this server in one process as the table grows, µs",
