@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from xcom_server import task_graph
+from xcom_server.api.conditions import refuse_many
 from xcom_server.storage.queries import Comparison, Condition
 from xcom_server.storage.runs import DagRun
 from xcom_server.task_graph import Task
@@ -32,8 +33,23 @@ def relatives(
 
 
 def of_tasks(markers: Collection[Marker]) -> Condition:
-    """Return the condition for the instances of tasks."""
-    return tuple(_of_task(marker) for marker in markers)
+    """Return the condition for the instances of tasks.
+
+    Raises BadRequestProblem for map indexes of too many tasks.
+    """
+    whole = tuple(marker for marker in markers if isinstance(marker, str))
+    indexes: dict[str, tuple[int, ...]] = {}
+    for marker in markers:
+        if not isinstance(marker, str):
+            indexes[marker[0]] = (*indexes.get(marker[0], ()), marker[1])
+    refuse_many("task_ids", indexes)
+    return (
+        (Comparison("task_id", "in", whole),),
+        *(
+            (Comparison("task_id", "eq", task_id), Comparison("map_index", "in", numbers))
+            for task_id, numbers in indexes.items()
+        ),
+    )
 
 
 def of_run(run: DagRun, *, past: bool = False, future: bool = False) -> tuple[Condition, ...]:
@@ -58,10 +74,3 @@ def between(
     if end is not None:
         conditions.append(((Comparison(field, "lte", end),),))
     return tuple(conditions)
-
-
-def _of_task(marker: Marker) -> tuple[Comparison, ...]:
-    if isinstance(marker, str):
-        return (Comparison("task_id", "eq", marker),)
-    task_id, map_index = marker
-    return Comparison("task_id", "eq", task_id), Comparison("map_index", "eq", map_index)

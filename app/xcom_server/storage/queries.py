@@ -11,15 +11,15 @@ Row = TypeVar("Row")
 
 Operator = Literal["eq", "gte", "gt", "lte", "lt", "like", "contains", "in", "is_null"]
 
-Operand = str | int | float | bool | datetime | tuple[str, ...] | None
+Operand = str | int | float | bool | datetime | tuple[str | int, ...] | None
 
 
 class Comparison(NamedTuple):
     """A comparison of one field with an operand.
 
     `like` matches a pattern, ignoring ASCII case: `%` matches any characters, `_` matches one, and
-    a backslash escapes them. `contains` finds a text, with its case. `in` takes a tuple of texts,
-    and `is_null` takes no operand. A field without a value matches only `is_null`.
+    a backslash escapes them. `contains` finds a text, with its case. `in` takes a tuple, and
+    `is_null` takes no operand. A field without a value matches only `is_null`.
     """
 
     field: str

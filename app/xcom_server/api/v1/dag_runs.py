@@ -11,6 +11,7 @@ from pydantic_core import PydanticSerializationError
 
 from xcom_server import errors
 from xcom_server.api import json_io
+from xcom_server.api.conditions import one_of
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.run_schemas import (
@@ -94,7 +95,7 @@ class DagRunApi:
         **ranges: datetime,
     ) -> Response:
         """Return a page of runs; `~` matches any DAG."""
-        conditions = (*listing.one_of("state", state), *listing.ranges(ranges))
+        conditions = (*one_of("state", state), *listing.ranges(ranges))
         size = listing.page_size(limit, self._settings)
         return self._page(dag_id, conditions, size, offset, order_by, fields)
 
@@ -102,8 +103,8 @@ class DagRunApi:
         """Return a page of runs; the filters are in the body, and the page can have any size."""
         form = ListRunsSchema().load(body)
         conditions = (
-            *listing.one_of("dag_id", form["dag_ids"]),
-            *listing.one_of("state", form["states"]),
+            *one_of("dag_id", form["dag_ids"]),
+            *one_of("state", form["states"]),
             *listing.ranges(form["ranges"]),
         )
         return self._page(

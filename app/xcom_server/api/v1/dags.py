@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 
 from xcom_server import errors
 from xcom_server.api import json_io
+from xcom_server.api.conditions import with_tags
 from xcom_server.api.definitions import Definition
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.dag_schemas import dump_dag, dump_details, dump_task, ordered_tasks
@@ -16,7 +17,7 @@ from xcom_server.formats.strict_json import JsonObject
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.dags import Dag
-from xcom_server.storage.queries import Comparison, Condition, Filter
+from xcom_server.storage.queries import Comparison, Filter
 from xcom_server.storage.store import XComStore
 
 ANY_DAG = "~"  # as a pattern
@@ -139,9 +140,7 @@ class DagApi:
 def _filter(
     only_active: bool, tags: list[str] | None, pattern: str, is_paused: bool | None = None
 ) -> Filter:
-    conditions: list[Condition] = []
-    if tags is not None:
-        conditions.append(tuple((Comparison("tags", "contains", f"\n{tag}\n"),) for tag in tags))
+    conditions = [*with_tags(tags or [])]
     if pattern:
         escaped = pattern.replace("\\", "\\\\")
         conditions.append(((Comparison("dag_id", "like", f"%{escaped}%"),),))

@@ -1,6 +1,6 @@
 """The parameters that the lists of v1 share: page size, sort order, filters and `fields`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,6 @@ from connexion.exceptions import BadRequestProblem
 from xcom_server.settings import Settings
 from xcom_server.storage.queries import Comparison, Condition, Operator, Order
 
-MAX_VALUES = 1000  # of a filter; databases limit the parameters of a statement
 _BOUNDS: tuple[Operator, ...] = ("gte", "lte")
 
 
@@ -37,17 +36,6 @@ def order(order_by: str, fields: Mapping[str, str]) -> list[Order]:
             " not exist on the model"
         )
     return [Order(fields[name], descending=order_by.startswith("-"))]
-
-
-def one_of(field: str, values: Iterable[str] | None) -> tuple[Condition, ...]:
-    """Return the condition that a field has one of these values; without values any matches.
-
-    Raises BadRequestProblem for too many values.
-    """
-    operand = tuple(dict.fromkeys(values or ()))
-    if len(operand) > MAX_VALUES:
-        raise BadRequestProblem(detail=f"{field} has more than {MAX_VALUES} values")
-    return (((Comparison(field, "in", operand),),),) if operand else ()
 
 
 def ranges(parameters: Mapping[str, datetime | float]) -> tuple[Condition, ...]:

@@ -9,6 +9,7 @@ from flask import Response
 
 from xcom_server import errors
 from xcom_server.api import json_io, task_selection
+from xcom_server.api.conditions import MAX_VALUES, one_of, refuse_many
 from xcom_server.api.definitions import Definition
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
@@ -115,8 +116,8 @@ class TaskInstanceChangeApi:
         """Clear the failed task instances of later tasks in the same run."""
         later = task_selection.relatives(tasks, [key.task_id], upstream=False, downstream=True)
         if later:
-            conditions = (*listing.one_of("run_id", [key.run_id]), task_selection.FAILED)
-            conditions += listing.one_of("task_id", sorted(later))
+            of_later = task_selection.of_tasks(sorted(later))
+            conditions = (*one_of("run_id", [key.run_id]), of_later, task_selection.FAILED)
             self._clear(key.dag_id, conditions, reset_runs=True, is_dry_run=False)
 
     def _tasks(self, dag_id: str) -> list[Task]:
@@ -138,7 +139,7 @@ class TaskInstanceChangeApi:
     def _of_tasks(self, dag_id: str, form: dict[str, Any]) -> tuple[Condition, ...]:
         """Return the condition that a task is to be cleared.
 
-        Raises ProblemException for an unknown DAG.
+        Raises ProblemException for an unknown DAG, and BadRequestProblem for too many tasks.
         """
         try:
             tasks = self._tasks(dag_id)
@@ -147,10 +148,11 @@ class TaskInstanceChangeApi:
         given = form["task_ids"]
         if given is None:
             return ()
+        refuse_many("task_ids", given, MAX_VALUES)
         related = task_selection.relatives(
             tasks, given, upstream=form["include_upstream"], downstream=form["include_downstream"]
         )
-        return listing.one_of("task_id", sorted({*given, *related}))
+        return (task_selection.of_tasks(sorted({*given, *related})),)
 
     def _of_runs(self, dag_id: str, form: dict[str, Any]) -> tuple[Condition, ...]:
         """Return the conditions that a run is to be cleared.
@@ -162,7 +164,7 @@ class TaskInstanceChangeApi:
         if run_id is not None:
             start = end = self._run_date(dag_id, run_id)
             if not past and not future:
-                return listing.one_of("run_id", [run_id])
+                return one_of("run_id", [run_id])
         bounds = {
             "execution_date_gte": None if past else start,
             "execution_date_lte": None if future else end,

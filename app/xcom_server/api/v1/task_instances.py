@@ -8,6 +8,7 @@ from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
 from xcom_server import errors
+from xcom_server.api.conditions import one_of
 from xcom_server.api.definitions import Definition
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
@@ -85,9 +86,9 @@ class TaskInstanceApi:
         """Return a page of task instances; the filters are in the body."""
         form = ListTaskInstancesSchema().load(body)
         conditions = (
-            *listing.one_of("dag_id", form["dag_ids"]),
-            *listing.one_of("run_id", form["dag_run_ids"]),
-            *listing.one_of("task_id", form["task_ids"]),
+            *one_of("dag_id", form["dag_ids"]),
+            *one_of("run_id", form["dag_run_ids"]),
+            *one_of("task_id", form["task_ids"]),
             *_conditions(form),
         )
         filter_ = Filter.of(dag_ids=request_state.current().visible_dag_ids, conditions=conditions)
@@ -193,7 +194,7 @@ class TaskInstanceApi:
 
 def _conditions(filters: Mapping[str, Any]) -> tuple[Condition, ...]:
     """Return the conditions of the filters that the lists of task instances share."""
-    values = [listing.one_of(name, filters.get(name)) for name in _ONE_OF]
+    values = [one_of(name, filters.get(name)) for name in _ONE_OF]
     return (*_in_states(filters.get("state")), *chain(*values), *listing.ranges(filters))
 
 
@@ -202,14 +203,11 @@ def _in_states(states: Iterable[str | None] | None) -> tuple[Condition, ...]:
 
     Raises BadRequestProblem for an unknown state, for which Airflow 2 returns a 500.
     """
-    wanted = {None if state == NO_STATE else state for state in states or ()}
-    for unknown in wanted - {None, *STATES}:
-        raise BadRequestProblem(detail=f"{unknown!r} is not one of {[NO_STATE, *STATES]}")
-    named = tuple(state for state in STATES if state in wanted)
-    alternatives = [(Comparison("state", "in", named),)] if named else []
-    if None in wanted:
-        alternatives.append((Comparison("state", "is_null"),))
-    return (tuple(alternatives),) if alternatives else ()
+    wanted = [None if state == NO_STATE else state for state in states or ()]
+    for state in wanted:
+        if state not in (None, *STATES):
+            raise BadRequestProblem(detail=f"{state!r} is not one of {[NO_STATE, *STATES]}")
+    return one_of("state", wanted)
 
 
 def _mapped_order(order_by: str | None) -> Sequence[Order]:

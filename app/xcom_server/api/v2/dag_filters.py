@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from xcom_server.api import schedules
+from xcom_server.api.conditions import refuse_many, with_tags
 from xcom_server.api.definitions import Definition
-from xcom_server.api.v2.filters import NOTHING, ListRules, one_of
+from xcom_server.api.v2.filters import NOTHING, ListRules, in_states
 from xcom_server.api.v2.schemas_dags import BUNDLE
 from xcom_server.storage.queries import Comparison, Condition
 
@@ -34,7 +35,7 @@ _TIMETABLES = {"@once": "OnceTimetable", "@continuous": "ContinuousTimetable"}
 def of_query(params: Mapping[str, Any]) -> tuple[Condition, ...]:
     """Return the conditions of the parameters of a list, without those of `predicate`.
 
-    Raises BadRequestProblem for a pattern with too many alternatives.
+    Raises BadRequestProblem for too many tags, owners or alternatives of a pattern.
     """
     run_dates = {
         f"{name.replace('dag_run', 'last_run')}_{bound}": params.get(f"{name}_{bound}")
@@ -45,10 +46,10 @@ def of_query(params: Mapping[str, Any]) -> tuple[Condition, ...]:
     return (
         *RULES.conditions({**params, **run_dates}),
         *_flags(params),
-        *_tags(params.get("tags") or [], params.get("tags_match_mode")),
+        *with_tags(params.get("tags") or [], all_of_them=params.get("tags_match_mode") == "all"),
         *_owners(params.get("owners") or []),
-        *one_of("last_run_state", params.get("dag_run_state")),
-        *one_of("last_run_state", last_state and [last_state]),
+        *in_states("last_run_state", params.get("dag_run_state")),
+        *in_states("last_run_state", last_state and [last_state]),
         *((NOTHING,) if _is_impossible(params) else ()),
     )
 
@@ -72,15 +73,8 @@ def _flags(params: Mapping[str, Any]) -> Iterable[Condition]:
         yield _equal("is_paused", params["paused"])
 
 
-def _tags(tags: list[str], mode: str | None) -> Iterable[Condition]:
-    having = [(Comparison("tags", "contains", f"\n{tag}\n"),) for tag in tags]
-    if mode == "all":
-        yield from ((alternative,) for alternative in having)
-    elif having:
-        yield tuple(having)
-
-
 def _owners(owners: list[str]) -> Iterable[Condition]:
+    refuse_many("owners", owners)
     if owners:
         yield tuple((Comparison("owners", "like", f"%{owner}%"),) for owner in owners)
 

@@ -11,6 +11,7 @@ from typing import Any
 from connexion.exceptions import BadRequestProblem
 
 from xcom_server import clock
+from xcom_server.api.conditions import one_of
 from xcom_server.api.v2 import patterns
 from xcom_server.storage.queries import Comparison, Condition, Operator, Order
 
@@ -92,18 +93,9 @@ class ListRules:
         return (compared, (Comparison(field, "is_null"),)) if matches_now else (compared,)
 
 
-def one_of(field: str, names: Sequence[str | None] | None) -> tuple[Condition, ...]:
-    """Return the conditions that a field has one of some values; NULL_STATES and None mean null.
-
-    Without values there is no condition.
-    """
-    if not names:
-        return ()
-    texts = tuple(name for name in names if name not in (*NULL_STATES, None))
-    alternatives = [(Comparison(field, "in", texts),)] if texts else []
-    if len(texts) < len(names):
-        alternatives.append((Comparison(field, "is_null"),))
-    return (tuple(alternatives),)
+def in_states(field: str, names: Sequence[str | None] | None) -> tuple[Condition, ...]:
+    """Return the condition that a field has one of some states; NULL_STATES and None mean null."""
+    return one_of(field, [None if name in NULL_STATES else name for name in names or ()])
 
 
 def in_utc(date: datetime) -> datetime:

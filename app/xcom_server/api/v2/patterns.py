@@ -2,9 +2,8 @@
 
 from connexion.exceptions import BadRequestProblem
 
+from xcom_server.api.conditions import MAX_ALTERNATIVES
 from xcom_server.storage.queries import Comparison, Condition
-
-MAX_ALTERNATIVES = 100  # in one pattern; SQLite rejects about a thousand
 
 
 def contains(field: str, pattern: str) -> Condition:

@@ -6,8 +6,9 @@ from typing import Any
 
 from connexion.exceptions import BadRequestProblem
 
+from xcom_server.api.conditions import one_of
 from xcom_server.api.v2 import patterns
-from xcom_server.api.v2.filters import NOTHING, ListRules, one_of
+from xcom_server.api.v2.filters import NOTHING, ListRules, in_states
 from xcom_server.storage.queries import WILDCARD, Condition
 
 _SORTABLE = (
@@ -60,7 +61,7 @@ def of_query(params: Mapping[str, Any]) -> tuple[Condition, ...]:
     return (
         *RULES.conditions(params),
         *one_of("run_type", params.get("run_type")),
-        *one_of("state", params.get("state")),
+        *in_states("state", params.get("state")),
         *_with_conf(params),
         *((NOTHING,) if impossible else ()),
     )
@@ -71,7 +72,7 @@ def of_batch(body: Mapping[str, Any]) -> tuple[Condition, ...]:
     return (
         *BATCH_RULES.conditions(body),
         *one_of("dag_id", body.get("dag_ids")),
-        *one_of("state", body.get("states")),
+        *in_states("state", body.get("states")),
         *_with_conf(body),
     )
 

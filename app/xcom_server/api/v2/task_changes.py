@@ -7,6 +7,7 @@ from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
 from xcom_server.api import task_selection
+from xcom_server.api.conditions import MAX_VALUES, refuse_many
 from xcom_server.api.definitions import Definition
 from xcom_server.api.task_selection import Marker
 from xcom_server.api.v2 import cursors
@@ -218,7 +219,11 @@ _RUNNING_TEXT = (
 
 
 def _markers(tasks: Sequence[Task], body: dict[str, Any]) -> list[Marker]:
-    """Return the tasks that a body names, with their relatives."""
+    """Return the tasks that a body names, with their relatives.
+
+    Raises BadRequestProblem for too many tasks.
+    """
+    refuse_many("task_ids", body["task_ids"], MAX_VALUES)
     given: list[Marker] = [
         each if isinstance(each, str) else (each[0], each[1]) for each in body["task_ids"]
     ]

@@ -1,11 +1,12 @@
 """The filters of the lists of task instances, as in Airflow 3.3.2."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from xcom_server.api.v2.filters import NOTHING, ListRules, one_of
-from xcom_server.storage.queries import Comparison, Condition
+from xcom_server.api.conditions import one_of
+from xcom_server.api.v2.filters import NOTHING, ListRules, in_states
+from xcom_server.storage.queries import Condition
 
 _SORTABLE = (
     "id",
@@ -47,14 +48,14 @@ _NUMBERS = ("try_number", "map_index")
 def of_query(params: Mapping[str, Any]) -> tuple[Condition, ...]:
     """Return the conditions of the parameters of a list.
 
-    All DAGs have version 1 and no task groups. Raises BadRequestProblem for a pattern with too many
-    alternatives.
+    All DAGs have version 1 and no task groups. Raises BadRequestProblem for too many values
+    or alternatives of a pattern.
     """
     impossible = 1 not in (params.get("version_number") or [1]) or params.get("task_group_id")
     return (
         *RULES.conditions(params),
-        *one_of("state", params.get("state")),
-        *_any_of(params, {name: name for name in (*_NAMES, *_NUMBERS)}),
+        *in_states("state", params.get("state")),
+        *_each_one_of(params, {name: name for name in (*_NAMES, *_NUMBERS)}),
         *((NOTHING,) if impossible else ()),
     )
 
@@ -64,23 +65,17 @@ def of_batch(body: Mapping[str, Any]) -> tuple[Condition, ...]:
     ids = {"dag_ids": "dag_id", "dag_run_ids": "run_id", "task_ids": "task_id"}
     return (
         *BATCH_RULES.conditions(body),
-        *one_of("state", body.get("state")),
-        *_any_of(body, ids | {name: name for name in ("pool", "queue", "executor")}),
+        *in_states("state", body.get("state")),
+        *_each_one_of(body, ids | {name: name for name in ("pool", "queue", "executor")}),
     )
 
 
 def is_task(task_id: str | None) -> tuple[Condition, ...]:
     """Return the condition of the parameter `task_id`, in which `~` is not a wildcard."""
-    return () if task_id is None else (any_of("task_id", [task_id]),)
+    return one_of("task_id", None if task_id is None else [task_id])
 
 
-def any_of(field: str, values: Sequence[str | int]) -> Condition:
-    """Return the condition that a field has one of some values."""
-    return tuple((Comparison(field, "eq", value),) for value in dict.fromkeys(values))
-
-
-def _any_of(params: Mapping[str, Any], fields: Mapping[str, str]) -> Iterable[Condition]:
+def _each_one_of(params: Mapping[str, Any], fields: Mapping[str, str]) -> Iterable[Condition]:
     """Yield the conditions of parameters with lists; `fields` maps their names to fields."""
     for name, field in fields.items():
-        if values := params.get(name):
-            yield any_of(field, values)
+        yield from one_of(field, params.get(name))

@@ -7,15 +7,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from flask import Response, request
 
-from xcom_server.api.v2.filters import one_of
-from xcom_server.errors import Unavailable
+from xcom_server.errors import EntryNotFound, Unavailable
 from xcom_server.observability import shared
 from xcom_server.settings import Settings
-from xcom_server.storage.models import XComKey
+from xcom_server.storage.models import UNMAPPED, XComKey
 from xcom_server.storage.queries import Filter
 from xcom_server.storage.runs import DagRun
 from xcom_server.storage.store import XComStore
@@ -76,28 +76,26 @@ class Waiting:
         """Return the results of tasks; a mapped task has a list, in the order of its indexes."""
         named = self._result_tasks(run.dag_id) if task_ids is None else task_ids
         results = {}
-        if named:
-            entries = self._entries(run, named)
-            for task_id, group in itertools.groupby(entries, key=lambda entry: entry[0].task_id):
-                keys, values = zip(*group, strict=True)
-                is_mapped = keys[0].map_index >= 0 or len(keys) > 1
-                results[task_id] = list(values) if is_mapped else values[0]
+        for task_id in sorted({*named}):
+            if values := dict(self._values(run, task_id)):
+                is_mapped = [*values] != [UNMAPPED]
+                results[task_id] = [*values.values()] if is_mapped else values[UNMAPPED]
         return results
 
     def _result_tasks(self, dag_id: str) -> list[str]:
         tasks = json.loads(self._store.dags.get(dag_id).definition).get("tasks", [])
         return [task["task_id"] for task in tasks if task.get("dag_result")]
 
-    def _entries(self, run: DagRun, task_ids: Sequence[str]) -> Iterator[tuple[XComKey, Any]]:
-        """Yield the keys and the values of the tasks' results, ordered by task and map index."""
-        filter_ = Filter.of(
-            run.dag_id, run.run_id, key=RETURN_KEY, conditions=one_of("task_id", task_ids)
-        )
+    def _values(self, run: DagRun, task_id: str) -> Iterator[tuple[int, Any]]:
+        """Yield the map indexes and the values of a task's results, ordered by map index."""
+        ids = {"dag_id": run.dag_id, "run_id": run.run_id, "task_id": task_id}
+        filter_ = Filter(ids | {"key": RETURN_KEY})
         for offset in itertools.count(step=_PAGE):
             page = self._store.list(filter_, limit=_PAGE, offset=offset)
-            for each in page.entries:
-                key = XComKey(each.dag_id, each.run_id, each.task_id, each.map_index, each.key)
-                yield key, json.loads(self._store.get(key).value)
+            for entry in page.entries:
+                key = XComKey(**ids, map_index=entry.map_index, key=RETURN_KEY)
+                with suppress(EntryNotFound):  # deleted meanwhile
+                    yield entry.map_index, json.loads(self._store.get(key).value)
             if len(page.entries) < _PAGE:
                 return
 

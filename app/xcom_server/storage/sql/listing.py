@@ -236,7 +236,12 @@ def _operands(number: int, comparison: queries.Comparison) -> Iterator[tuple[str
     """Yield the parameters of a comparison; an integer out of range becomes None."""
     operand = comparison.operand
     if isinstance(operand, tuple):
-        yield from ((f"operand_{number}_{index}", each) for index, each in enumerate(operand))
+        for index, each in enumerate(operand):
+            yield f"operand_{number}_{index}", _storable(each)
     elif comparison.operator != "is_null":
-        fits = type(operand) is not int or UNMAPPED <= operand <= MAX_MAP_INDEX
-        yield f"operand_{number}", operand if fits else None
+        yield f"operand_{number}", _storable(operand)
+
+
+def _storable(operand: Any) -> Any:
+    fits = type(operand) is not int or UNMAPPED <= operand <= MAX_MAP_INDEX
+    return operand if fits else None
