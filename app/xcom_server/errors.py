@@ -18,16 +18,16 @@ class NotFound(XComError):
     """A DAG, a DAG run, a task instance or an entry is not stored."""
 
     dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int
+    run_id: str = ""
+    task_id: str = ""
+    map_index: int = -1
 
 
 @dataclass(eq=False)
 class EntryNotFound(NotFound):
     """The entry is not stored."""
 
-    key: str
+    key: str = ""
 
 
 class DagNotFound(NotFound):

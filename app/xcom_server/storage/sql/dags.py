@@ -35,7 +35,7 @@ class SqlDagStore(DagStore):
         """Return a DAG."""
         rows = self._executor.read(_select_dag, {"dag_id": dag_id})
         if not rows:
-            raise errors.DagNotFound(dag_id, "", "", -1)
+            raise errors.DagNotFound(dag_id)
         return _record(rows[0])
 
     def list(
@@ -68,7 +68,7 @@ class SqlDagStore(DagStore):
                 connection.execute(_RESUME, parameters)
             row = connection.execute(_SET_PAUSED, parameters).one_or_none()
             if row is None:
-                raise errors.DagNotFound(dag_id, "", "", -1)
+                raise errors.DagNotFound(dag_id)
             return _record(row)
 
         return self._executor.transaction(work)
@@ -101,7 +101,7 @@ def _count_running(backend: Backend) -> Select[Any]:
 
 def _delete(connection: Connection, dag_id: str) -> None:
     if not dag_rows.lock(connection, dag_id):
-        raise errors.DagNotFound(dag_id, "", "", -1)
+        raise errors.DagNotFound(dag_id)
     if connection.execute(_RUNNING, {"dag_id": dag_id}).first():
         raise errors.TaskIsRunning(dag_id)
     _lock_runs(connection, dag_id)

@@ -43,7 +43,7 @@ class SqlRunStore(RunStore):
         """Return a run without taking a step."""
         rows = self._executor.read(_select_run, {"dag_id": dag_id, "run_id": run_id})
         if not rows:
-            raise errors.RunNotFound(dag_id, run_id, "", -1)
+            raise errors.RunNotFound(dag_id, run_id)
         return DagRun._make(rows[0])
 
     def list(
@@ -110,7 +110,7 @@ class SqlRunStore(RunStore):
 
         def work(connection: Connection) -> None:
             if not dag_rows.lock(connection, dag_id):
-                raise errors.RunNotFound(dag_id, run_id, "", -1)
+                raise errors.RunNotFound(dag_id, run_id)
             run = _locked(connection, dag_id, run_id)
             if run.state == "running" and not even_if_running:
                 raise errors.RunIsRunning(dag_id, run_id)
@@ -183,5 +183,5 @@ def _record(connection: Connection, dag_id: str, run_id: str) -> DagRun:
 def _locked(connection: Connection, dag_id: str, run_id: str) -> Row[Any]:
     run = steps.locked_run(connection, dag_id, run_id)
     if run is None:
-        raise errors.RunNotFound(dag_id, run_id, "", -1)
+        raise errors.RunNotFound(dag_id, run_id)
     return run

@@ -22,9 +22,9 @@ from xcom_server.task_graph import Task
 def require_valid_ids(run: NewRun) -> None:
     """Raise DagNotFound or RunNotFound for an id that cannot be stored."""
     if run.dag_id == WILDCARD or len(run.dag_id) > MAX_ID_LENGTH:
-        raise errors.DagNotFound(run.dag_id, run.run_id, "", -1)
+        raise errors.DagNotFound(run.dag_id)
     if len(run.run_id) > MAX_ID_LENGTH:
-        raise errors.RunNotFound(run.dag_id, run.run_id, "", -1)
+        raise errors.RunNotFound(run.dag_id, run.run_id)
 
 
 def trigger(backend: Backend, connection: Connection, run: NewRun, *, require_dag: bool) -> DagRun:
@@ -63,7 +63,7 @@ def _counted(connection: Connection, run: NewRun) -> Row[Any]:
         .returning(*dag.c)
     ).one_or_none()
     if row is None:
-        raise errors.DagNotFound(run.dag_id, run.run_id, "", -1)
+        raise errors.DagNotFound(run.dag_id)
     return row
 
 
