@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from flask import request
 
@@ -12,7 +13,7 @@ from xcom_server.auth.users import Role, User, UsersFile
 from xcom_server.errors import Forbidden, Unauthenticated
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
-from xcom_server.storage.queries import WILDCARD
+from xcom_server.storage.queries import WILDCARD, Condition, Filter
 
 _READING = ("GET", "HEAD", "OPTIONS")
 _READING_OPERATIONS = "get_"  # how operationIds of POST requests begin that only list items
@@ -101,6 +102,15 @@ def authorize(authenticate: Callable[[], User]) -> None:
     can_see = dag_id == WILDCARD or user.dag_ids is None or dag_id in user.dag_ids
     if not (allowed and can_see):
         raise Forbidden
+
+
+def visible(*ids: str | None, conditions: tuple[Condition, ...] = (), **equal: Any) -> Filter:
+    """Return the filter of a list, of rows whose DAG the current user can access.
+
+    The arguments are those of `Filter.of`.
+    """
+    dag_ids = request_state.current().visible_dag_ids
+    return Filter.of(*ids, dag_ids=dag_ids, conditions=conditions, **equal)
 
 
 def _only_reads() -> bool:

@@ -11,6 +11,7 @@ from pydantic_core import PydanticSerializationError
 
 from xcom_server import errors
 from xcom_server.api import json_io
+from xcom_server.api.authorization import visible
 from xcom_server.api.conditions import one_of
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
@@ -25,9 +26,8 @@ from xcom_server.api.v1.run_schemas import (
 from xcom_server.api.v1.schemas import TaskInstanceReferenceSchema
 from xcom_server.api.v1.triggering import Triggering
 from xcom_server.formats.strict_json import JsonObject
-from xcom_server.observability import request_state
 from xcom_server.settings import Settings
-from xcom_server.storage.queries import Condition, Filter, Order
+from xcom_server.storage.queries import Condition, Order
 from xcom_server.storage.runs import DagRun, TaskStates
 from xcom_server.storage.store import XComStore
 
@@ -120,9 +120,7 @@ class DagRunApi:
         order_by: str,
         fields: list[str] | None = None,
     ) -> Response:
-        filter_ = Filter.of(
-            dag_id, dag_ids=request_state.current().visible_dag_ids, conditions=conditions
-        )
+        filter_ = visible(dag_id, conditions=conditions)
         order = [*listing.order(order_by, _ORDER), Order("id")]  # ties ascend, as in SQLite
         page = self._runs.list(filter_, limit=limit, offset=offset, order=order)
         total = {"total_entries": page.total_entries}

@@ -9,12 +9,12 @@ from marshmallow import Schema, fields
 
 from xcom_server import errors
 from xcom_server.api import json_io
+from xcom_server.api.authorization import visible
 from xcom_server.api.conditions import with_tags
 from xcom_server.api.definitions import Definition
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.dag_schemas import dump_dag, dump_details, dump_task, ordered_tasks
 from xcom_server.formats.strict_json import JsonObject
-from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.dags import Dag
 from xcom_server.storage.queries import Comparison, Filter
@@ -144,8 +144,7 @@ def _filter(
     if pattern:
         escaped = pattern.replace("\\", "\\\\")
         conditions.append(((Comparison("dag_id", "like", f"%{escaped}%"),),))
-    return Filter.of(
-        dag_ids=request_state.current().visible_dag_ids,
+    return visible(
         conditions=tuple(conditions),
         is_stale=False if only_active else None,
         is_paused=is_paused,

@@ -8,6 +8,7 @@ from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
 from xcom_server import errors
+from xcom_server.api.authorization import visible
 from xcom_server.api.conditions import one_of
 from xcom_server.api.definitions import Definition
 from xcom_server.api.serialization import compile_dump
@@ -22,7 +23,6 @@ from xcom_server.api.v1.task_instance_schemas import (
     task_instances_json,
 )
 from xcom_server.formats.strict_json import JsonObject
-from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED
 from xcom_server.storage.queries import Comparison, Condition, Filter, Order
@@ -74,12 +74,7 @@ class TaskInstanceApi:
 
         As in Airflow 2, a page can have any size, and a negative limit selects all rows.
         """
-        filter_ = Filter.of(
-            dag_id,
-            dag_run_id,
-            dag_ids=request_state.current().visible_dag_ids,
-            conditions=_conditions(filters),
-        )
+        filter_ = visible(dag_id, dag_run_id, conditions=_conditions(filters))
         return self._page(filter_, limit, offset)
 
     def list_batch(self, body: JsonObject) -> Response:
@@ -91,8 +86,7 @@ class TaskInstanceApi:
             *one_of("task_id", form["task_ids"]),
             *_conditions(form),
         )
-        filter_ = Filter.of(dag_ids=request_state.current().visible_dag_ids, conditions=conditions)
-        return self._page(filter_, form["page_limit"], form["page_offset"])
+        return self._page(visible(conditions=conditions), form["page_limit"], form["page_offset"])
 
     def list_mapped(
         self,

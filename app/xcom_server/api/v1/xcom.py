@@ -12,15 +12,15 @@ from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
 from xcom_server.api import conditional, json_io
+from xcom_server.api.authorization import visible
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.schemas import XComCollectionItemSchema, XComSchema
 from xcom_server.errors import DateMismatch
 from xcom_server.formats.strict_json import JsonObject
-from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED, XComEntry, XComKey
-from xcom_server.storage.queries import WILDCARD, Filter
+from xcom_server.storage.queries import WILDCARD
 from xcom_server.storage.store import XComStore
 from xcom_server.values import decode, types
 
@@ -62,13 +62,12 @@ class XComApi:
         xcom_key: str | None = None,
     ) -> Response:
         """Return a page of entries without values; `~` matches any DAG, run or task."""
-        filter_ = Filter.of(
+        filter_ = visible(
             dag_id,
             dag_run_id,
             task_id,
             map_index=map_index,
             key=xcom_key,
-            dag_ids=request_state.current().visible_dag_ids,
         )
         size = listing.page_size(limit, self._settings)
         page = self._store.list(filter_, offset=offset, limit=size)

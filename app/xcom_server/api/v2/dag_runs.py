@@ -8,6 +8,7 @@ from connexion.exceptions import ProblemException
 from flask import Response, request
 
 from xcom_server.api import json_io
+from xcom_server.api.authorization import visible
 from xcom_server.api.v2 import cursors, run_filters, triggering
 from xcom_server.api.v2.schemas_runs import dump_instance, dump_run, runs_as_json
 from xcom_server.api.v2.waiting import Waiting
@@ -15,7 +16,7 @@ from xcom_server.errors import DagNotFound, RunNotFound
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.dags import Dag
-from xcom_server.storage.queries import WILDCARD, Filter, Page
+from xcom_server.storage.queries import WILDCARD, Page
 from xcom_server.storage.runs import DagRun, TaskStates
 from xcom_server.storage.store import XComStore
 
@@ -81,7 +82,7 @@ class DagRunApi:
         size = min(limit, self._settings.maximum_page_limit)
         start, size = (offset, size) if cursor is None else cursors.window(cursor, size)
         page = self._runs.list(
-            _visible(dag_id, run_filters.of_query(params)),
+            visible(dag_id, conditions=run_filters.of_query(params)),
             limit=size,
             offset=start,
             order=run_filters.RULES.order(order_by),
@@ -94,7 +95,7 @@ class DagRunApi:
         """Return a page of the runs that a body selects; its size is not limited."""
         order_by = body.get("order_by")
         page = self._runs.list(
-            _visible(WILDCARD, run_filters.of_batch(body)),
+            visible(conditions=run_filters.of_batch(body)),
             limit=body["page_limit"],
             offset=body["page_offset"],
             order=run_filters.BATCH_RULES.order([] if order_by is None else [order_by]),
@@ -179,7 +180,7 @@ class DagRunApi:
                 raise
             return None
         if dag.is_stale:
-            raise DagNotFound(dag_id, "", "", -1)
+            raise DagNotFound(dag_id)
         return dag
 
 
@@ -198,10 +199,6 @@ def _naming_run(handler: Callable[..., Response]) -> Callable[..., Response]:
             ) from None
 
     return handled
-
-
-def _visible(dag_id: str, conditions: Any) -> Filter:
-    return Filter.of(dag_id, dag_ids=request_state.current().visible_dag_ids, conditions=conditions)
 
 
 def _collection(page: Page[DagRun], totals: dict[str, Any]) -> Response:

@@ -9,12 +9,12 @@ from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
 from xcom_server.api import json_io
+from xcom_server.api.authorization import visible
 from xcom_server.api.definitions import Definition
 from xcom_server.api.v2 import dag_filters
 from xcom_server.api.v2.filters import ALL
 from xcom_server.api.v2.schemas_dags import dump_dag, dump_details, dump_task, sorted_tasks
 from xcom_server.errors import DagNotFound
-from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.dags import Dag
 from xcom_server.storage.queries import Filter
@@ -128,8 +128,7 @@ class DagApi:
 
         Schedules are not columns, so a filter by schedule reads all DAGs that match the others.
         """
-        visible = request_state.current().visible_dag_ids
-        filter_ = Filter.of(dag_ids=visible, conditions=dag_filters.of_query(params))
+        filter_ = visible(conditions=dag_filters.of_query(params))
         test = dag_filters.predicate(params)
         if test is None:
             return filter_

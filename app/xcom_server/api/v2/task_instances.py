@@ -8,12 +8,12 @@ from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
 from xcom_server.api import json_io
+from xcom_server.api.authorization import visible
 from xcom_server.api.definitions import Definition
 from xcom_server.api.v2 import cursors, task_filters
 from xcom_server.api.v2.schemas_runs import dump_instance
 from xcom_server.api.v2.schemas_tries import dump_try
 from xcom_server.errors import RunNotFound, TaskInstanceNotFound
-from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED
 from xcom_server.storage.queries import WILDCARD, Comparison, Filter, Order, Page
@@ -66,22 +66,15 @@ class TaskInstanceApi:
         A `limit` above the maximum page size is lowered to it.
         """
         self._require_run(dag_id, dag_run_id)
-        filter_ = Filter.of(
-            dag_id,
-            dag_run_id,
-            dag_ids=request_state.current().visible_dag_ids,
-            conditions=(*task_filters.of_query(params), *task_filters.is_task(task_id)),
-        )
+        conditions = (*task_filters.of_query(params), *task_filters.is_task(task_id))
+        filter_ = visible(dag_id, dag_run_id, conditions=conditions)
         return self._page(filter_, limit, offset, order_by, cursor)
 
     def list_batch(self, dag_id: str, dag_run_id: str, body: dict[str, Any]) -> Response:
         """Return a page of the task instances that a body selects; its size is not limited."""
         order_by = body.get("order_by")
-        filter_ = Filter.of(
-            dag_ids=request_state.current().visible_dag_ids, conditions=task_filters.of_batch(body)
-        )
         page = self._instances.list(
-            filter_,
+            visible(conditions=task_filters.of_batch(body)),
             limit=body["page_limit"],
             offset=body["page_offset"],
             order=task_filters.BATCH_RULES.order([order_by] if order_by else []),

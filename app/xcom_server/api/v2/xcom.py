@@ -8,15 +8,15 @@ from typing import Any
 from flask import Response
 
 from xcom_server.api import conditional, health, json_io
+from xcom_server.api.authorization import visible
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v2 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
 from xcom_server.api.v2.filters import ListRules
 from xcom_server.api.v2.schemas import XComResponseSchema
 from xcom_server.formats.strict_json import JsonObject
-from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED, XComEntry, XComKey
-from xcom_server.storage.queries import Comparison, Condition, Filter
+from xcom_server.storage.queries import Comparison, Condition
 from xcom_server.storage.store import XComStore
 from xcom_server.values import decode
 
@@ -77,13 +77,12 @@ class XComApi:
 
         A `limit` above the maximum page size is lowered to it.
         """
-        filter_ = Filter.of(
+        filter_ = visible(
             dag_id,
             dag_run_id,
             task_id,
             map_index=map_index,
             key=xcom_key,
-            dag_ids=request_state.current().visible_dag_ids,
             conditions=self._conditions(params),
         )
         page = self._store.list(
