@@ -181,6 +181,16 @@ def test_paused_dag_takes_no_steps(store: XComStore) -> None:
     assert [store.runs.get("etl", "r").state for _ in range(3)] == ["queued", "running", "success"]
 
 
+def test_several_dags_are_paused_at_once(store: XComStore) -> None:
+    for dag_id in ("b", "a"):
+        store.runs.trigger(new_run(dag_id=dag_id))
+
+    paused = store.dags.set_all_paused(["b", "unknown", "a"], True)
+
+    assert [(dag.dag_id, dag.is_paused) for dag in paused] == [("a", True), ("b", True)]
+    assert store.dags.get("b").is_paused is True
+
+
 def test_registered_dag_has_defaults(store: XComStore) -> None:
     store.runs.trigger(new_run())
 

@@ -380,7 +380,7 @@ def test_cleared_run_is_tried_again_and_replaces_its_entries(store: XComStore) -
     assert after_clear == [("extract", -1, "k"), ("extract", -1, "other")]
     assert while_running == []
     assert keys(store) == [("extract", -1, "k")]
-    assert [each.try_number for each in store.task_instances.tries(key)] == [1]
+    assert [each.try_number for each in store.task_instances.tries(key)] == [1, 2]
     assert [store.task_instances.log(key, number) for number in (1, 2)] == ["first", "first"]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from xcom_server import task_graph
 from xcom_server.api import schedules
 from xcom_server.formats.rfc3339 import parse_rfc3339
-from xcom_server.storage.dags import Dag
+from xcom_server.storage.dags import Dag, DagStore
 from xcom_server.task_graph import Task
 
 DAGS_FOLDER = "/opt/airflow/dags"
@@ -103,6 +103,10 @@ class Definition:
             self._task(row) | {"downstream_task_ids": downstream[row["task_id"]]} for row in rows
         ]
 
+    def task(self, task_id: str) -> Task | None:
+        """Return one of `tasks`, None for an unknown id."""
+        return {task["task_id"]: task for task in self.tasks}.get(task_id)
+
     def _task(self, row: Task) -> Task:
         given = {name: value for name, value in row.items() if value is not None}
         operator = given.get("operator", _EMPTY)
@@ -129,6 +133,11 @@ class Definition:
             **{name: {**param, "source": "dag"} for name, param in self.params.items()},
             **{name: {"source": "task", **param} for name, param in own.items()},
         }
+
+
+def definition_of(dags: DagStore, dag_id: str) -> Definition:
+    """Return the definition of a DAG with its tasks.  Raises DagNotFound."""
+    return Definition(dags.get(dag_id), dags.task_ids(dag_id))
 
 
 def _params(given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

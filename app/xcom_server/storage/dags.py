@@ -1,6 +1,6 @@
 """DAGs: the record of one, and the interface of the store of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -87,6 +87,12 @@ class DagStore(Protocol):
 
     def set_paused(self, dag_id: str, is_paused: bool | None) -> Dag:
         """Pause or unpause a DAG and return it.  Raises DagNotFound."""
+
+    def set_all_paused(self, dag_ids: Collection[str], is_paused: bool | None) -> Sequence[Dag]:
+        """Pause or unpause DAGs, all or none, and return them, ordered by id.
+
+        Unknown ones are left out.
+        """
 
     def delete(self, dag_id: str) -> None:
         """Delete a DAG with its runs, task instances and entries.

@@ -131,8 +131,11 @@ class TaskInstanceStore(Protocol):
         Ties sort by `id`, which is the order of insertion.
         """
 
-    def tries(self, key: TaskKey) -> Sequence[Try]:
-        """Return the tries before the current one, oldest first; [] if there are none."""
+    def tries(self, key: TaskKey) -> Sequence[TaskInstance]:
+        """Return the record of each try, oldest first; [] for an unknown task instance.
+
+        The last one is the current try.
+        """
 
     def log(self, key: TaskKey, try_number: int) -> str | None:
         """Return the log of a try, None if there is none."""

@@ -11,7 +11,7 @@ from xcom_server import errors
 from xcom_server.api import json_io
 from xcom_server.api.authorization import visible
 from xcom_server.api.conditions import with_tags
-from xcom_server.api.definitions import Definition
+from xcom_server.api.definitions import Definition, definition_of
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.dag_schemas import dump_dag, dump_details, dump_task, ordered_tasks
 from xcom_server.formats.strict_json import JsonObject
@@ -84,7 +84,7 @@ class DagApi:
         pattern = "" if dag_id_pattern == ANY_DAG else dag_id_pattern
         size = listing.page_size(limit, self._settings)
         page = self._dags.list(_filter(only_active, tags, pattern), limit=size, offset=offset)
-        dags = [self._dags.set_paused(dag.dag_id, is_paused) for dag in page.entries]
+        dags = self._dags.set_all_paused([dag.dag_id for dag in page.entries], is_paused)
         return _collection(dags, page.total_entries)
 
     def get_dag(self, dag_id: str, fields: list[str] | None = None) -> Response:
@@ -119,22 +119,21 @@ class DagApi:
 
     def list_tasks(self, dag_id: str, order_by: str = "task_id") -> Response:
         """Return the tasks of a DAG."""
-        tasks = ordered_tasks(self._tasks(dag_id), order_by)
+        tasks = ordered_tasks([*map(dump_task, self._definition(dag_id).tasks)], order_by)
         return json_io.indented_json({"tasks": tasks, "total_entries": len(tasks)})
 
     def get_task(self, dag_id: str, task_id: str) -> Response:
         """Return a task of a DAG."""
-        for task in self._tasks(dag_id):
-            if task["task_id"] == task_id:
-                return json_io.indented_json(task)
-        raise ProblemException(404, "Task not found")
+        task = self._definition(dag_id).task(task_id)
+        if task is None:
+            raise ProblemException(404, "Task not found")
+        return json_io.indented_json(dump_task(task))
 
-    def _tasks(self, dag_id: str) -> list[dict[str, Any]]:
+    def _definition(self, dag_id: str) -> Definition:
         try:
-            dag = self._dags.get(dag_id)
+            return definition_of(self._dags, dag_id)
         except errors.DagNotFound:
             raise ProblemException(404, "DAG not found") from None
-        return [*map(dump_task, Definition(dag, self._dags.task_ids(dag_id)).tasks)]
 
 
 def _filter(

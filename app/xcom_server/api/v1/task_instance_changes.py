@@ -10,7 +10,7 @@ from flask import Response
 from xcom_server import errors
 from xcom_server.api import json_io, task_selection
 from xcom_server.api.conditions import MAX_VALUES, one_of, refuse_many
-from xcom_server.api.definitions import Definition
+from xcom_server.api.definitions import definition_of
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.schemas import TaskInstanceReferenceSchema
@@ -122,8 +122,7 @@ class TaskInstanceChangeApi:
 
     def _tasks(self, dag_id: str) -> list[Task]:
         """Return the tasks of a DAG.  Raises DagNotFound."""
-        dag = self._store.dags.get(dag_id)
-        return Definition(dag, self._store.dags.task_ids(dag_id)).tasks
+        return definition_of(self._store.dags, dag_id).tasks
 
     def _tasks_with(self, dag_id: str, task_id: str) -> list[Task]:
         """Return the tasks of a DAG; raise ProblemException if this one is not among them."""

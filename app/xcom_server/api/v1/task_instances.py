@@ -10,7 +10,7 @@ from flask import Response
 from xcom_server import errors
 from xcom_server.api.authorization import visible
 from xcom_server.api.conditions import one_of
-from xcom_server.api.definitions import Definition
+from xcom_server.api.definitions import definition_of
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.task_instance_schemas import (
@@ -27,7 +27,7 @@ from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED
 from xcom_server.storage.queries import Comparison, Condition, Filter, Order
 from xcom_server.storage.store import XComStore
-from xcom_server.storage.task_instances import TaskInstance, TaskKey
+from xcom_server.storage.task_instances import TaskKey
 
 NO_STATE = "none"  # stands for a state of null in a filter
 ALL_ROWS = 2**31 - 1  # the page size for a negative one
@@ -123,7 +123,7 @@ class TaskInstanceApi:
 
         As in Airflow 2, `limit`, `offset` and `order_by` are ignored.
         """
-        tries = self._tries(TaskKey(dag_id, dag_run_id, task_id, map_index))
+        tries = self._instances.tries(TaskKey(dag_id, dag_run_id, task_id, map_index))
         return task_instances_json(
             {"task_instances": _dump_tries(tries), "total_entries": len(tries)}, tries
         )
@@ -137,7 +137,9 @@ class TaskInstanceApi:
         map_index: int = UNMAPPED,
     ) -> Response:
         """Return one try of a task instance."""
-        for each in reversed(self._tries(TaskKey(dag_id, dag_run_id, task_id, map_index))):
+        for each in reversed(
+            self._instances.tries(TaskKey(dag_id, dag_run_id, task_id, map_index))
+        ):
             if each.try_number == task_try_number:
                 return task_instances_json(_dump_tries([each])[0], [each])
         raise ProblemException(
@@ -157,14 +159,6 @@ class TaskInstanceApi:
             {"task_instances": rows, "total_entries": page.total_entries}, page.entries
         )
 
-    def _tries(self, key: TaskKey) -> list[TaskInstance]:
-        """Return the records of all tries, oldest first; [] for an unknown task instance."""
-        try:
-            current = self._instances.get(key)
-        except errors.TaskInstanceNotFound:
-            return []
-        return [*(each.of(current) for each in self._instances.tries(key)), current]
-
     def _hint(self, key: TaskKey) -> str | None:
         """Return the detail of an error: a mapped task needs a map index."""
         ids = {"dag_id": key.dag_id, "run_id": key.run_id, "task_id": key.task_id}
@@ -175,14 +169,12 @@ class TaskInstanceApi:
     def _require_mapped_task(self, dag_id: str, task_id: str) -> None:
         """Raise ProblemException unless the DAG has a mapped task with this id."""
         try:
-            dag = self._dags.get(dag_id)
+            task = definition_of(self._dags, dag_id).task(task_id)
         except errors.DagNotFound:
             raise ProblemException(404, f"DAG {dag_id} not found") from None
-        tasks = Definition(dag, self._dags.task_ids(dag_id)).tasks
-        is_mapped = {task["task_id"]: task["is_mapped"] for task in tasks}
-        if task_id not in is_mapped:
+        if task is None:
             raise ProblemException(404, f"Task id {task_id} not found")
-        if not is_mapped[task_id]:
+        if not task["is_mapped"]:
             raise ProblemException(404, f"Task id {task_id} is not mapped")
 
 

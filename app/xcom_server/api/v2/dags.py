@@ -10,7 +10,7 @@ from flask import Response
 
 from xcom_server.api import json_io
 from xcom_server.api.authorization import visible
-from xcom_server.api.definitions import Definition
+from xcom_server.api.definitions import Definition, definition_of
 from xcom_server.api.v2 import dag_filters
 from xcom_server.api.v2.filters import ALL
 from xcom_server.api.v2.schemas_dags import dump_dag, dump_details, dump_task, sorted_tasks
@@ -75,7 +75,7 @@ class DagApi:
         if all(params.get(name) is None for name in names):
             return _collection([], 0)
         found = self._dags.list(self._matching(params), limit=ALL).entries
-        changed = [self._dags.set_paused(dag.dag_id, body["is_paused"]) for dag in found]
+        changed = self._dags.set_all_paused([dag.dag_id for dag in found], body["is_paused"])
         size = min(limit, self._maximum_page)
         return _collection(changed[offset : offset + size], len(changed))
 
@@ -105,23 +105,20 @@ class DagApi:
 
     def list_tasks(self, dag_id: str, order_by: str) -> Response:
         """Return all tasks of a DAG."""
-        tasks = sorted_tasks([*map(dump_task, self._definition(dag_id).tasks)], order_by)
+        found = definition_of(self._dags, dag_id).tasks
+        tasks = sorted_tasks([*map(dump_task, found)], order_by)
         return json_io.compact_json({"tasks": tasks, "total_entries": len(tasks)})
 
     def get_task(self, dag_id: str, task_id: str) -> Response:
         """Return one task."""
-        for task in self._definition(dag_id).tasks:
-            if task["task_id"] == task_id:
-                return json_io.compact_json(dump_task(task))
-        raise ProblemException(404, detail=f"Task with id {task_id} was not found")
+        task = definition_of(self._dags, dag_id).task(task_id)
+        if task is None:
+            raise ProblemException(404, detail=f"Task with id {task_id} was not found")
+        return json_io.compact_json(dump_task(task))
 
     def list_import_errors(self, limit: int, offset: int, **params: Any) -> Response:
         """Return an empty list, because no DAG file is imported."""
         return json_io.compact_json({"import_errors": [], "total_entries": 0})
-
-    def _definition(self, dag_id: str) -> Definition:
-        """Return the definition of a DAG with its tasks."""
-        return Definition(self._dags.get(dag_id), self._dags.task_ids(dag_id))
 
     def _matching(self, params: dict[str, Any]) -> Filter:
         """Return the filter for query parameters.

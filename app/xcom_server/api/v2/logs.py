@@ -12,7 +12,6 @@ from flask import Response, request
 from pydantic_core import SchemaValidator, ValidationError, core_schema, to_json
 
 from xcom_server.api import json_io, log_sources, url_tokens
-from xcom_server.errors import NotFound
 from xcom_server.settings import Settings
 from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskKey
@@ -68,12 +67,7 @@ class LogApi:
 
     def _require_try(self, key: TaskKey, try_number: int) -> None:
         """Raise a 404 unless the try is the current one or one before it."""
-        try:
-            numbers = [self._instances.get(key).try_number]
-        except NotFound:
-            numbers = []
-        numbers += [each.try_number for each in self._instances.tries(key)]
-        if try_number not in numbers:
+        if try_number not in [each.try_number for each in self._instances.tries(key)]:
             raise ProblemException(404, detail="TaskInstance not found")
 
 

@@ -8,7 +8,7 @@ from flask import Response
 
 from xcom_server.api import task_selection
 from xcom_server.api.conditions import MAX_VALUES, refuse_many
-from xcom_server.api.definitions import Definition
+from xcom_server.api.definitions import definition_of
 from xcom_server.api.task_selection import Marker
 from xcom_server.api.v2 import cursors
 from xcom_server.api.v2.filters import ALL, in_utc
@@ -182,7 +182,7 @@ class TaskChangeApi:
             ) from None
 
     def _tasks(self, dag_id: str) -> list[Task]:
-        return Definition(self._store.dags.get(dag_id), self._store.dags.task_ids(dag_id)).tasks
+        return definition_of(self._store.dags, dag_id).tasks
 
     def _tasks_with(self, dag_id: str, task_id: str) -> list[Task]:
         """Return the tasks of a DAG; raise a 404 unless one has this id."""

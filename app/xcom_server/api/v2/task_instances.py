@@ -9,7 +9,7 @@ from flask import Response
 
 from xcom_server.api import json_io
 from xcom_server.api.authorization import visible
-from xcom_server.api.definitions import Definition
+from xcom_server.api.definitions import definition_of
 from xcom_server.api.v2 import cursors, task_filters
 from xcom_server.api.v2.schemas_runs import dump_instance
 from xcom_server.api.v2.schemas_tries import dump_try
@@ -127,7 +127,7 @@ class TaskInstanceApi:
         The current one is missing if it waits for a retry, because Airflow has recorded it then.
         """
         key = TaskKey(dag_id, dag_run_id, task_id, map_index)
-        tries = [each for each in self._tries(key) if each.state != "up_for_retry"]
+        tries = [each for each in self._instances.tries(key) if each.state != "up_for_retry"]
         if not tries:
             raise ProblemException(404, detail=missing_text(key))
         listed = [*map(dump_try, tries)]
@@ -143,7 +143,7 @@ class TaskInstanceApi:
     ) -> Response:
         """Return one try of a task instance."""
         key = TaskKey(dag_id, dag_run_id, task_id, map_index)
-        for each in self._tries(key):
+        for each in self._instances.tries(key):
             if each.try_number == task_try_number:
                 return json_io.compact_json(dump_try(each))
         detail = missing_text(key, f", try_number: `{task_try_number}`")
@@ -193,8 +193,7 @@ class TaskInstanceApi:
 
     def _require_mapped(self, dag_id: str, task_id: str) -> None:
         """Raise a 404 unless a task of a DAG is mapped."""
-        definition = Definition(self._store.dags.get(dag_id), self._store.dags.task_ids(dag_id))
-        task = {each["task_id"]: each for each in definition.tasks}.get(task_id)
+        task = definition_of(self._store.dags, dag_id).task(task_id)
         if task is None:
             raise ProblemException(404, detail=f"Task id {task_id} not found")
         if not task["is_mapped"]:
@@ -207,14 +206,6 @@ class TaskInstanceApi:
             f"The Task Instance with dag_id: `{key.dag_id}`, run_id: `{key.run_id}` and task_id:"
             f" `{key.task_id}` was not found"
         )
-
-    def _tries(self, key: TaskKey) -> list[TaskInstance]:
-        """Return the tries of a task instance, oldest first; [] for an unknown one."""
-        try:
-            current = self._instances.get(key)
-        except TaskInstanceNotFound:
-            return []
-        return [*(older.of(current) for older in self._instances.tries(key)), current]
 
 
 def of_task(dag_id: str, run_id: str, task_id: str) -> Filter:

@@ -1,6 +1,6 @@
 """The implementation of DagStore for SQL databases."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -59,17 +59,17 @@ class SqlDagStore(DagStore):
 
     def set_paused(self, dag_id: str, is_paused: bool | None) -> Dag:
         """Pause or unpause a DAG and return it."""
-        parameters = {"of_dag": dag_id, "paused": is_paused, "now": clock.now()}
+        changed = self.set_all_paused([dag_id], is_paused)
+        if not changed:
+            raise errors.DagNotFound(dag_id)
+        return changed[0]
 
-        def work(connection: Connection) -> Dag:
-            dag_rows.lock(connection, dag_id)
-            if not is_paused:
-                _lock_runs(connection, dag_id, _WAS_DUE)
-                connection.execute(_RESUME, parameters)
-            row = connection.execute(_SET_PAUSED, parameters).one_or_none()
-            if row is None:
-                raise errors.DagNotFound(dag_id)
-            return _record(row)
+    def set_all_paused(self, dag_ids: Collection[str], is_paused: bool | None) -> Sequence[Dag]:
+        """Pause or unpause DAGs, and return them."""
+
+        def work(connection: Connection) -> list[Dag]:
+            rows = [_set_paused(connection, dag_id, is_paused) for dag_id in sorted(dag_ids)]
+            return [_record(row) for row in rows if row is not None]
 
         return self._executor.transaction(work)
 
@@ -97,6 +97,16 @@ def _count_running(backend: Backend) -> Select[Any]:
     # A literal, since the index of running runs is not used for a parameter.
     is_running = dag_run.c.state == literal_column("'running'")
     return select(func.count()).where(dag_run.c.dag_id == bindparam("dag_id", None), is_running)
+
+
+def _set_paused(connection: Connection, dag_id: str, is_paused: bool | None) -> Any:
+    """Pause or unpause a DAG; return its row, None for an unknown one."""
+    parameters = {"of_dag": dag_id, "paused": is_paused, "now": clock.now()}
+    dag_rows.lock(connection, dag_id)
+    if not is_paused:
+        _lock_runs(connection, dag_id, _WAS_DUE)
+        connection.execute(_RESUME, parameters)
+    return connection.execute(_SET_PAUSED, parameters).one_or_none()
 
 
 def _delete(connection: Connection, dag_id: str) -> None:

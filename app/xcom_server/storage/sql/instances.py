@@ -45,10 +45,14 @@ class SqlTaskInstanceStore(TaskInstanceStore):
         )
         return Page([TaskInstance._make(row) for row in rows], total)
 
-    def tries(self, key: TaskKey) -> Sequence[Try]:
-        """Return the tries before the current one."""
+    def tries(self, key: TaskKey) -> Sequence[TaskInstance]:
+        """Return the record of each try."""
+        try:
+            current = self.get(key)
+        except errors.TaskInstanceNotFound:
+            return []
         rows = self._executor.read(_select_tries, _parameters(key))
-        return [Try(*row) for row in rows]
+        return [*(Try(*row).of(current) for row in rows), current]
 
     def log(self, key: TaskKey, try_number: int) -> str | None:
         """Return the log of a try."""
