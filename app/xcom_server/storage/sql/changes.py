@@ -5,14 +5,17 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, update
+from sqlalchemy import Connection, Row, update
 
 from xcom_server import clock
 from xcom_server.scripts.plans import FINISHED
+from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.runs import TaskStates
 from xcom_server.storage.sql import dag_rows, defaults, moves, steps
-from xcom_server.storage.sql.tables import dag_run, task_instance, task_try
+from xcom_server.storage.sql.tables import dag_run, task_try
 from xcom_server.storage.task_instances import TaskInstance
+
+Columns = dict[str, Any]
 
 _HISTORY = (
     "start_date",
@@ -38,12 +41,20 @@ def update_run(connection: Connection, run: Row[Any], **columns: Any) -> None:
     )
 
 
-def update_instance(connection: Connection, row: Row[Any], **columns: Any) -> None:
-    """Set columns of a task instance, and the time of its last change."""
-    columns.setdefault("updated_at", clock.now())
-    connection.execute(
-        update(task_instance).where(*moves.is_instance(row, task_instance)).values(**columns)
-    )
+def update_instances(
+    connection: Connection, changed: Iterable[tuple[Row[Any], Columns]], now: datetime
+) -> None:
+    """Set columns of task instances, and the time of their last change.
+
+    Those with the same columns are changed by one statement.
+    """
+    groups: dict[tuple[str, ...], list[Columns]] = {}
+    for row, columns in changed:
+        new = {f"new_{name}": value for name, value in columns.items()}
+        parameters = {**moves.parameters_of(row), **new, "new_updated_at": now}
+        groups.setdefault(tuple(columns), []).append(parameters)
+    for names, group in groups.items():
+        connection.execute(moves.update_instance(*names, "updated_at"), group)
 
 
 def set_run_state(
@@ -58,26 +69,25 @@ def set_run_state(
     update_run(
         connection, run, state=state, end_date=end, duration=duration, step=None, step_at=None
     )
-    for row in steps.instances_of(connection, run):
-        if row.state in tasks:
-            set_instance_state(connection, row, tasks[row.state], now)
+    rows = [row for row in steps.instances_of(connection, run) if row.state in tasks]
+    changed = [(row, in_state(row, tasks[row.state], now)) for row in rows]
+    update_instances(connection, changed, now)
 
 
-def set_instance_state(
-    connection: Connection, row: Row[Any], state: str | None, now: datetime
-) -> None:
-    """Set the state of a task instance; a final state sets the missing dates and the duration.
+def in_state(row: Row[Any], state: str | None, now: datetime) -> Columns:
+    """Return the columns of a task instance in another state.
 
-    A removed one that gets no state ends now, as in Airflow 2.
+    A final state sets the missing dates and the duration. A removed task instance that gets no
+    state ends now, as in Airflow 2.
     """
-    columns: dict[str, Any] = {"state": state}
+    columns: Columns = {"state": state}
     if (row.state, state) == ("removed", None):
         columns["end_date"] = now
     if state in moves.ENDED:
         start, end = row.start_date or now, row.end_date or now
         duration = row.duration if row.end_date else moves.seconds_between(start, end)
         columns |= {"start_date": start, "end_date": end, "duration": duration}
-    update_instance(connection, row, **columns)
+    return columns
 
 
 def requeue(connection: Connection, run: Row[Any], now: datetime) -> None:
@@ -95,30 +105,42 @@ def requeue_finished(connection: Connection, run: Row[Any], now: datetime) -> No
 
 
 def clear_instances(
-    connection: Connection, rows: Iterable[Row[Any]], restarting: bool, now: datetime
+    backend: Backend,
+    connection: Connection,
+    rows: Collection[Row[Any]],
+    *,
+    restarting: bool,
+    now: datetime,
 ) -> None:
     """Clear task instances, as Airflow 3 does if `restarting` is true, otherwise as Airflow 2.
 
     Airflow 3 gives each one a new id, and running ones the state restarting.
     """
-    of_tasks: dict[str, dict[str, dict[str, Any]]] = {}
+    dag_ids = {row.dag_id for row in rows}
+    of_tasks = {dag_id: _of_tasks(connection, dag_id) for dag_id in sorted(dag_ids)}
+    if ended := [_try(row) for row in rows if row.try_number > 0 and row.state in FINISHED]:
+        backend.upsert(connection, task_try, ended, ["record"])
+    changed = []
     for row in rows:
-        if row.dag_id not in of_tasks:
-            of_tasks[row.dag_id] = _of_tasks(connection, row.dag_id)
-        columns: dict[str, Any] = {"id": clock.new_id()} if restarting else {}
-        if row.state == "running":
-            state = "restarting" if restarting else "running"
-            duration = moves.seconds_between(row.start_date, now)
-            columns |= {"state": state, "end_date": now, "duration": duration}
-        else:
-            columns |= _cleared(connection, row, of_tasks[row.dag_id].get(row.task_id, {}))
-        update_instance(connection, row, **columns)
+        columns: Columns = {"id": clock.new_id()} if restarting else {}
+        columns |= (
+            _stopped(row, restarting, now)
+            if row.state == "running"
+            else _cleared(row, of_tasks[row.dag_id].get(row.task_id, {}))
+        )
+        changed.append((row, columns))
+    update_instances(connection, changed, now)
 
 
-def _cleared(connection: Connection, row: Row[Any], of_task: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns of a task instance for its next try, and keep those of the last one."""
-    if row.try_number > 0 and row.state in FINISHED:
-        _keep_try(connection, row)
+def _stopped(row: Row[Any], restarting: bool, now: datetime) -> Columns:
+    """Return the columns of a running task instance that is cleared."""
+    state = "restarting" if restarting else "running"
+    duration = moves.seconds_between(row.start_date, now)
+    return {"state": state, "end_date": now, "duration": duration}
+
+
+def _cleared(row: Row[Any], of_task: Columns) -> Columns:
+    """Return the columns of a task instance for its next try."""
     retries = of_task.get("max_tries", 0)
     return {**of_task, "state": None, "max_tries": row.try_number + retries}
 
@@ -134,19 +156,16 @@ def same_instances(records: list[TaskInstance], rows: Collection[Row[Any]]) -> l
     return [record for record in records if (record.task_id, record.map_index) in keys]
 
 
-def _of_tasks(connection: Connection, dag_id: str) -> dict[str, dict[str, Any]]:
+def _of_tasks(connection: Connection, dag_id: str) -> dict[str, Columns]:
     """Return for each task in a DAG's definition the columns that its next try takes from it."""
     tasks = dag_rows.definition(connection, dag_id).get("tasks", [])
     found = defaults.of_tasks(tasks)
     return {task_id: {**columns, "executor": None} for task_id, columns in found.items()}
 
 
-def _keep_try(connection: Connection, row: Row[Any]) -> None:
-    """Store the fields of a try that the next one would replace."""
+def _try(row: Row[Any]) -> Columns:
+    """Return the row of a try, with the fields that the next one replaces."""
     fields = {name: getattr(row, name) for name in _HISTORY}
     record = json.dumps(fields, default=lambda date: date.isoformat())
     key = {**moves.instance_key(row), "try_number": row.try_number}
-    is_try = [task_try.c[name] == value for name, value in key.items()]
-    changed = connection.execute(update(task_try).where(*is_try).values(record=record))
-    if not changed.rowcount:
-        connection.execute(insert(task_try).values(**key, record=record))
+    return {**key, "record": record, "log": None}

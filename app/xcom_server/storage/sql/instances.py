@@ -1,9 +1,10 @@
 """The implementation of TaskInstanceStore for SQL databases."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, select
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select, tuple_
 
 from xcom_server import clock, errors
 from xcom_server.storage.database.backend import Backend
@@ -13,6 +14,8 @@ from xcom_server.storage.queries import Filter, Order, Page
 from xcom_server.storage.sql import changes, dag_rows, listing, moves, pages, resources, steps
 from xcom_server.storage.sql.tables import dag, dag_run, task_instance, task_try
 from xcom_server.storage.task_instances import TaskInstance, TaskInstanceStore, TaskKey, Try
+
+CHUNK = 100  # the number of task instances that one statement reads
 
 
 class SqlTaskInstanceStore(TaskInstanceStore):
@@ -68,14 +71,12 @@ class SqlTaskInstanceStore(TaskInstanceStore):
         return self._change(
             keys,
             is_dry_run,
-            lambda connection, row: changes.set_instance_state(connection, row, state, clock.now()),
+            lambda row, now: changes.in_state(row, state, now),
         )
 
     def set_note(self, keys: Collection[TaskKey], note: str | None) -> Sequence[TaskInstance]:
         """Set the note of task instances, and return them."""
-        return self._change(
-            keys, False, lambda connection, row: changes.update_instance(connection, row, note=note)
-        )
+        return self._change(keys, False, lambda row, now: {"note": note})
 
     def clear(
         self,
@@ -91,7 +92,9 @@ class SqlTaskInstanceStore(TaskInstanceStore):
             runs, rows = _locked(connection, keys)
             if not is_dry_run:
                 now = clock.now()
-                changes.clear_instances(connection, rows, restarting, now)
+                changes.clear_instances(
+                    self._executor.backend, connection, rows, restarting=restarting, now=now
+                )
                 cleared = {(row.dag_id, row.run_id) for row in rows} if reset_runs else ()
                 for run in runs:
                     if (run.dag_id, run.run_id) in cleared:
@@ -119,14 +122,17 @@ class SqlTaskInstanceStore(TaskInstanceStore):
         self,
         keys: Collection[TaskKey],
         is_dry_run: bool,
-        change: Callable[[Connection, Row[Any]], None],
+        columns: Callable[[Row[Any], datetime], dict[str, Any]],
     ) -> Sequence[TaskInstance]:
         """Change each task instance unless it is a dry run, and return all of them."""
 
         def work(connection: Connection) -> Sequence[TaskInstance]:
             if not is_dry_run:
-                for row in _locked(connection, keys)[1]:
-                    change(connection, row)
+                now = clock.now()
+                rows = _locked(connection, keys)[1]
+                changes.update_instances(
+                    connection, [(row, columns(row, now)) for row in rows], now
+                )
             return _records(connection, keys)
 
         return self._executor.transaction(work)
@@ -184,15 +190,24 @@ def _locked(
 
 
 def _rows(connection: Connection, keys: Collection[TaskKey]) -> list[Row[Any]]:
-    query = select(task_instance).where(*_is_key(task_instance.c))
-    found = [connection.execute(query, _parameters(key)).one_or_none() for key in keys]
-    return sorted((row for row in found if row is not None), key=lambda row: row.id)
+    found = _with_keys(connection, select(task_instance), keys)
+    return sorted(found, key=lambda row: row.id)
 
 
 def _records(connection: Connection, keys: Collection[TaskKey]) -> list[TaskInstance]:
-    query = _joined(select(*resources.INSTANCE_COLUMNS)).where(*_is_key(task_instance.c))
-    found = [connection.execute(query, _parameters(key)).one_or_none() for key in keys]
-    return sorted(TaskInstance._make(row) for row in found if row is not None)
+    found = _with_keys(connection, _joined(select(*resources.INSTANCE_COLUMNS)), keys)
+    return sorted(TaskInstance._make(row) for row in found)
+
+
+def _with_keys(
+    connection: Connection, query: Select[Any], keys: Collection[TaskKey]
+) -> Iterator[Row[Any]]:
+    """Yield the rows of task instances that a query selects, without those that do not exist."""
+    columns = tuple_(*(task_instance.c[name] for name in TaskKey._fields))
+    storable = [key for key in {*keys} if key.map_index <= MAX_MAP_INDEX]
+    for start in range(0, len(storable), CHUNK):
+        chunk = [tuple(key) for key in storable[start : start + CHUNK]]
+        yield from connection.execute(query.where(columns.in_(chunk)))
 
 
 def _parameters(key: TaskKey) -> dict[str, Any]:

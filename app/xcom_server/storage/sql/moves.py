@@ -38,12 +38,18 @@ def _of_instance(table: Table) -> list[ColumnElement[bool]]:
     return [table.c[name] == bindparam(f"key_{name}") for name in _INSTANCE]
 
 
-def _update_instance(*columns: str) -> Any:
+def update_instance(*columns: str) -> Any:
+    """Return the UPDATE of columns of a task instance; the parameters are `key_…` and `new_…`."""
     new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
     return update(task_instance).where(*_of_instance(task_instance)).values(new)
 
 
-START = _update_instance(
+def parameters_of(row: Row[Any]) -> dict[str, Any]:
+    """Return the parameters `key_…` of a task instance."""
+    return {f"key_{name}": getattr(row, name) for name in _INSTANCE}
+
+
+START = update_instance(
     "state",
     "start_date",
     "end_date",
@@ -54,7 +60,7 @@ START = _update_instance(
     "hostname",
     "updated_at",
 )
-END = _update_instance("state", "start_date", "end_date", "duration", "updated_at")
+END = update_instance("state", "start_date", "end_date", "duration", "updated_at")
 DELETE_ENTRIES = delete(xcom).where(*_of_instance(xcom))
 
 
@@ -69,7 +75,7 @@ class Move:
         self.starts = planned.runs and has_started and row.state != "running"
         self.ends = plan_.has_ended(step, row.task_id) if planned.runs else has_started
         self.try_number = row.try_number + self.starts
-        self.key = {f"key_{name}": getattr(row, name) for name in _INSTANCE}
+        self.key = parameters_of(row)
         self._row = row
         self._at = at
 

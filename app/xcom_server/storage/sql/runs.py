@@ -98,7 +98,9 @@ class SqlRunStore(RunStore):
             rows = changes.clearable(steps.instances_of(connection, run), only_states)
             if not is_dry_run and (rows or only_states is None):
                 now = clock.now()
-                changes.clear_instances(connection, rows, restarting, now)
+                changes.clear_instances(
+                    self._executor.backend, connection, rows, restarting=restarting, now=now
+                )
                 changes.requeue_finished(connection, run, now)
             records = instances.of_run(connection, dag_id, run_id)
             return _record(connection, dag_id, run_id), changes.same_instances(records, rows)
