@@ -121,10 +121,10 @@ def test_running_run_is_deleted_only_on_request(store: XComStore) -> None:
 def test_cleared_run_starts_again_and_keeps_its_entries(store: XComStore) -> None:
     store.create(XComKey("etl", "r", "extract", -1, "k"), "1")
 
-    run, cleared = store.runs.clear("etl", "r", restarting=True)
+    run = store.runs.clear("etl", "r", restarting=True)
 
     assert run.state == "queued"
-    assert [each.state for each in cleared] == [None]
+    assert store.task_instances.get(TaskKey("etl", "r", "extract")).state is None
     assert store.list(Filter.of(), limit=9).total_entries == 1
     assert [store.runs.get("etl", "r").state for _ in range(3)] == ["queued", "running", "success"]
 
@@ -132,9 +132,21 @@ def test_cleared_run_starts_again_and_keeps_its_entries(store: XComStore) -> Non
 def test_clear_without_a_matching_task_instance_changes_nothing(store: XComStore) -> None:
     store.create(XComKey("etl", "r", "extract", -1, "k"), "1")
 
-    run, cleared = store.runs.clear("etl", "r", only_states=["failed"], restarting=True)
+    run = store.runs.clear("etl", "r", only_states=["failed"], restarting=True)
 
-    assert (run.state, cleared) == ("success", [])
+    assert run.state == "success"
+    assert store.task_instances.get(TaskKey("etl", "r", "extract")).state == "success"
+
+
+def test_a_state_and_a_note_are_set_at_once(store: XComStore) -> None:
+    store.runs.trigger(new_run(note="old"))
+
+    failed = store.runs.set_state("etl", "r", "failed", {}, note="new")
+    cleared = store.runs.clear("etl", "r", restarting=True, note=None)
+
+    assert (failed.state, failed.note) == ("failed", "new")
+    assert (cleared.state, cleared.note) == ("queued", None)
+    assert store.runs.set_state("etl", "r", "failed", {}).note is None
 
 
 def test_cleared_task_instance_that_is_running_has_a_duration(store: XComStore) -> None:
@@ -142,8 +154,9 @@ def test_cleared_task_instance_that_is_running_has_a_duration(store: XComStore) 
     key = TaskKey("etl", "r", "extract")
     store.task_instances.set_state([key], "running")
 
-    _, (cleared,) = store.runs.clear("etl", "r", restarting=True)
+    store.runs.clear("etl", "r", restarting=True)
 
+    cleared = store.task_instances.get(key)
     assert cleared.state == "restarting"
     assert cleared.end_date
     assert cleared.start_date
@@ -214,8 +227,9 @@ def test_cleared_task_instance_takes_its_columns_from_the_task(store: XComStore)
     }
     store.load(seed_file.read(json.dumps(document)))
 
-    _, (cleared,) = store.runs.clear("etl", "r", restarting=False)
+    store.runs.clear("etl", "r", restarting=False)
 
+    cleared = store.task_instances.get(TaskKey("etl", "r", "a"))
     assert (cleared.pool, cleared.queue, cleared.executor) == ("big", "default", None)
     assert (cleared.operator, cleared.max_tries) == ("EmptyOperator", 5)
 

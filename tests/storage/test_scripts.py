@@ -227,7 +227,7 @@ def test_run_is_triggered_as_queued_whatever_its_script(store: XComStore, advanc
     assert trigger(store).state == "queued"
     assert reads(store, 2) == ["success", "success"]
     assert set(states(store).values()) == {"success"}
-    run, _ = store.runs.clear("etl", "r", restarting=False)
+    run = store.runs.clear("etl", "r", restarting=False)
     assert run.state == "queued"
     assert reads(store, 2) == ["success", "success"]
 

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 UNMAPPED = -1  # the map index of a task instance that is not mapped
 MAX_ID_LENGTH = 250  # of a DAG, DAG run or task, in characters
 MAX_KEY_LENGTH = 512  # in characters
 MAX_MAP_INDEX = 2**31 - 1  # the largest map index that can be stored
+UNCHANGED: Any = object()  # as an argument: the field keeps its value
 
 
 @dataclass(frozen=True, slots=True)

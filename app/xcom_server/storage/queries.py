@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Literal, NamedTuple, Self, TypeVar
 
+NO_LIMIT = 2**31 - 1  # as the limit of a list: more rows than a database has
 WILDCARD = "~"  # in a list, any DAG, DAG run or task; it is not a valid id of one
 
 Row = TypeVar("Row")

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from xcom_server.storage.models import UNCHANGED
 from xcom_server.storage.queries import Filter, Order, Page
-from xcom_server.storage.task_instances import SeedTaskInstance, TaskInstance
+from xcom_server.storage.task_instances import SeedTaskInstance
 
 FINISHED = ("success", "failed")  # the states of a finished run
 
@@ -130,8 +131,16 @@ class RunStore(Protocol):
         are required, for an unknown one, and NameTooLong.
         """
 
-    def set_state(self, dag_id: str, run_id: str, state: str, tasks: TaskStates) -> DagRun:
-        """Set the state of a run, and the states of its task instances, and return the run.
+    def set_state(
+        self,
+        dag_id: str,
+        run_id: str,
+        state: str,
+        tasks: TaskStates,
+        *,
+        note: str | None = UNCHANGED,
+    ) -> DagRun:
+        """Set the state of a run, the states of its task instances and its note; return the run.
 
         With the state queued the script starts again, if there is one; with another state the run
         does not change by itself any more. Raises RunNotFound.
@@ -147,15 +156,15 @@ class RunStore(Protocol):
         *,
         only_states: Collection[str | None] | None = None,
         restarting: bool,
-        is_dry_run: bool = False,
-    ) -> tuple[DagRun, Sequence[TaskInstance]]:
+        note: str | None = UNCHANGED,
+    ) -> DagRun:
         """Clear a run's task instances, so that they would run again; entries are kept.
 
         A finished run becomes queued, and its script starts again, unless no task instance is in
         one of `only_states`. These are the states of the task instances to clear, None for all. A
         running task instance gets the state restarting if `restarting` is true; otherwise it stays
-        running; both end now. Returns the run and the cleared task instances, or for a dry run
-        those that would be cleared. Raises RunNotFound.
+        running; both end now. Returns the run, with another note if one is given. Raises
+        RunNotFound.
         """
 
     def delete(self, dag_id: str, run_id: str, *, even_if_running: bool) -> None:

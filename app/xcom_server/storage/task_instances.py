@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from xcom_server.formats.rfc3339 import parse_rfc3339
+from xcom_server.storage.models import UNCHANGED
 from xcom_server.storage.queries import Filter, Order, Page
 
 _DATES = ("start_date", "end_date", "queued_when", "scheduled_when")  # in the record of a try
@@ -63,6 +64,11 @@ class TaskInstance(NamedTuple):
     def dag_display_name(self) -> str:
         """The display name of the DAG, which defaults to its id."""
         return self.dag_display_name_or_none or self.dag_id
+
+    @property
+    def task_key(self) -> "TaskKey":
+        """The identity of the task instance."""
+        return TaskKey(self.dag_id, self.run_id, self.task_id, self.map_index)
 
     @property
     def run_date(self) -> datetime:
@@ -140,9 +146,7 @@ class TaskInstanceStore(Protocol):
     def log(self, key: TaskKey, try_number: int) -> str | None:
         """Return the log of a try, None if there is none."""
 
-    def set_state(
-        self, keys: Collection[TaskKey], state: str | None, *, is_dry_run: bool = False
-    ) -> Sequence[TaskInstance]:
+    def set_state(self, keys: Collection[TaskKey], state: str | None) -> Sequence[TaskInstance]:
         """Set the state of task instances, and return them; their run's state is not changed.
 
         A finished state sets the missing dates and the duration. Unknown ones are left out.
@@ -157,7 +161,7 @@ class TaskInstanceStore(Protocol):
         *,
         restarting: bool,
         reset_runs: bool,
-        is_dry_run: bool = False,
+        note: str | None = UNCHANGED,
     ) -> Sequence[TaskInstance]:
         """Clear task instances as RunStore.clear does, and return them.
 

@@ -27,7 +27,7 @@ from xcom_server.api.v1.schemas import TaskInstanceReferenceSchema
 from xcom_server.api.v1.triggering import Triggering
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.settings import Settings
-from xcom_server.storage.queries import Condition, Order
+from xcom_server.storage.queries import NO_LIMIT, Condition, Filter, Order
 from xcom_server.storage.runs import DagRun, TaskStates
 from xcom_server.storage.store import XComStore
 
@@ -68,6 +68,7 @@ class DagRunApi:
 
     def __init__(self, store: XComStore, settings: Settings) -> None:
         self._runs = store.runs
+        self._instances = store.task_instances
         self._settings = settings
         self._triggering = Triggering(store, settings)
 
@@ -152,13 +153,11 @@ class DagRunApi:
     def clear(self, dag_id: str, dag_run_id: str, body: JsonObject) -> Response:
         """Clear a run and return it, or for a dry run its task instances."""
         self._require(dag_id, dag_run_id, words="in dag  ")  # Airflow's text has three spaces
-        is_dry_run = ClearSchema().load(body)["dry_run"]
-        run, instances = self._runs.clear(
-            dag_id, dag_run_id, restarting=False, is_dry_run=is_dry_run
-        )
-        if is_dry_run:
-            return json_io.indented_json_fast({"task_instances": _dump_references(instances)})
-        return _response(run)
+        if ClearSchema().load(body)["dry_run"]:
+            of_run = Filter({"dag_id": dag_id, "run_id": dag_run_id})
+            found = self._instances.list(of_run, limit=NO_LIMIT).entries
+            return json_io.indented_json_fast({"task_instances": _dump_references(found)})
+        return _response(self._runs.clear(dag_id, dag_run_id, restarting=False))
 
     def delete(self, dag_id: str, dag_run_id: str) -> Response:
         """Delete a run with its task instances and entries."""

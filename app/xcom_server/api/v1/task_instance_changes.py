@@ -20,11 +20,10 @@ from xcom_server.api.v1.task_instance_schemas import (
     TaskInstanceNoteSchema,
     one_instance_json,
 )
-from xcom_server.api.v1.task_instances import ALL_ROWS
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED
-from xcom_server.storage.queries import Condition, Filter
+from xcom_server.storage.queries import NO_LIMIT, Condition, Filter
 from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskInstance, TaskKey
 from xcom_server.task_graph import Task
@@ -63,14 +62,16 @@ class TaskInstanceChangeApi:
         form = NewStateSchema().load(body)
         tasks = self._tasks_with(dag_id, task_id)
         key = TaskKey(dag_id, dag_run_id, task_id, map_index)
-        changed = self._store.task_instances.set_state(
-            [key], form["new_state"], is_dry_run=form["dry_run"]
-        )
-        if not changed:
+        try:
+            instance = self._store.task_instances.get(key)
+        except errors.TaskInstanceNotFound:
             what = f"task {task_id!r} on DAG run with ID {dag_run_id!r}"
-            raise ProblemException(404, "Not Found", f"Task instance not found for {what}")
+            raise ProblemException(
+                404, "Not Found", f"Task instance not found for {what}"
+            ) from None
         if form["dry_run"]:
-            return json_io.indented_json_fast(_dump_references(changed)[0])
+            return json_io.indented_json_fast(_dump_references([instance])[0])
+        self._store.task_instances.set_state([key], form["new_state"])
         self._clear_failed_after(tasks, key)
         return json_io.indented_json_fast({})
 
@@ -96,21 +97,19 @@ class TaskInstanceChangeApi:
         """Clear task instances of one run or of a range of dates, and return their identities."""
         form = ClearTaskInstancesSchema().load(body)
         conditions = (*self._of_tasks(dag_id, form), *self._of_runs(dag_id, form), *_states(form))
-        cleared = self._clear(dag_id, conditions, form["reset_dag_runs"], form["dry_run"])
-        return json_io.indented_json_fast({"task_instances": _dump_references(cleared)})
+        found = self._list(dag_id, conditions)
+        if not form["dry_run"]:
+            self._clear(found, reset_runs=form["reset_dag_runs"])
+        return json_io.indented_json_fast({"task_instances": _dump_references(found)})
 
-    def _clear(
-        self, dag_id: str, conditions: tuple[Condition, ...], reset_runs: bool, is_dry_run: bool
-    ) -> Sequence[TaskInstance]:
-        """Clear the task instances of a DAG that match."""
+    def _list(self, dag_id: str, conditions: tuple[Condition, ...]) -> Sequence[TaskInstance]:
+        """Return the task instances of a DAG that match."""
         filter_ = Filter({"dag_id": dag_id}, conditions=conditions)
-        found = self._store.task_instances.list(filter_, limit=ALL_ROWS).entries
-        return self._store.task_instances.clear(
-            [TaskKey(dag_id, each.run_id, each.task_id, each.map_index) for each in found],
-            restarting=False,
-            reset_runs=reset_runs,
-            is_dry_run=is_dry_run,
-        )
+        return self._store.task_instances.list(filter_, limit=NO_LIMIT).entries
+
+    def _clear(self, found: Sequence[TaskInstance], *, reset_runs: bool) -> None:
+        keys = [each.task_key for each in found]
+        self._store.task_instances.clear(keys, restarting=False, reset_runs=reset_runs)
 
     def _clear_failed_after(self, tasks: Sequence[Task], key: TaskKey) -> None:
         """Clear the failed task instances of later tasks in the same run."""
@@ -118,7 +117,7 @@ class TaskInstanceChangeApi:
         if later:
             of_later = task_selection.of_tasks(sorted(later))
             conditions = (*one_of("run_id", [key.run_id]), of_later, task_selection.FAILED)
-            self._clear(key.dag_id, conditions, reset_runs=True, is_dry_run=False)
+            self._clear(self._list(key.dag_id, conditions), reset_runs=True)
 
     def _tasks(self, dag_id: str) -> list[Task]:
         """Return the tasks of a DAG.  Raises DagNotFound."""

@@ -25,12 +25,11 @@ from xcom_server.api.v1.task_instance_schemas import (
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED
-from xcom_server.storage.queries import Comparison, Condition, Filter, Order
+from xcom_server.storage.queries import NO_LIMIT, Comparison, Condition, Filter, Order
 from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskKey
 
 NO_STATE = "none"  # stands for a state of null in a filter
-ALL_ROWS = 2**31 - 1  # the page size for a negative one
 
 _NOT_FOUND = "Task instance not found"
 _ORDER = {
@@ -152,7 +151,7 @@ class TaskInstanceApi:
     def _page(
         self, filter_: Filter, limit: int, offset: int, order: Sequence[Order] = ()
     ) -> Response:
-        size = ALL_ROWS if limit < 0 else min(limit, ALL_ROWS)
+        size = NO_LIMIT if limit < 0 else min(limit, NO_LIMIT)
         page = self._instances.list(filter_, limit=size, offset=offset, order=order)
         rows = dump_instances(page.entries)
         return task_instances_json(

@@ -1,7 +1,7 @@
 """The operations on DAG runs of v2, which emulate Airflow 3.3.2."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from connexion.exceptions import ProblemException
@@ -16,7 +16,8 @@ from xcom_server.errors import DagNotFound, RunNotFound
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.dags import Dag
-from xcom_server.storage.queries import WILDCARD, Page
+from xcom_server.storage.models import UNCHANGED
+from xcom_server.storage.queries import NO_LIMIT, WILDCARD, Filter, Page
 from xcom_server.storage.runs import DagRun, TaskStates
 from xcom_server.storage.store import XComStore
 
@@ -136,12 +137,14 @@ class DagRunApi:
         An empty note is stored as null. Unknown fields in the mask have no effect.
         """
         given = {name: body[name] for name in body if not update_mask or name in update_mask}
-        run = None
+        note = given["note"] or None if "note" in given else UNCHANGED
         if state := given.get("state"):
-            run = self._runs.set_state(dag_id, dag_run_id, state, TASK_STATES[state])
-        if "note" in given:
-            run = self._runs.set_note(dag_id, dag_run_id, given["note"] or None)
-        return json_io.compact_json(dump_run(run or self._runs.peek(dag_id, dag_run_id)))
+            run = self._runs.set_state(dag_id, dag_run_id, state, TASK_STATES[state], note=note)
+        elif note is UNCHANGED:
+            run = self._runs.peek(dag_id, dag_run_id)
+        else:
+            run = self._runs.set_note(dag_id, dag_run_id, note)
+        return json_io.compact_json(dump_run(run))
 
     def delete_run(self, dag_id: str, dag_run_id: str) -> Response:
         """Delete a run that is not running."""
@@ -151,19 +154,27 @@ class DagRunApi:
     def clear_run(self, dag_id: str, dag_run_id: str, body: dict[str, Any]) -> Response:
         """Clear a run, and return it; for a dry run, return the task instances instead."""
         only_states = _FAILED if body["only_failed"] else () if body["only_new"] else None
-        run, instances = self._runs.clear(
-            dag_id,
-            dag_run_id,
-            only_states=only_states,
-            restarting=True,
-            is_dry_run=body["dry_run"],
-        )
         if body["dry_run"]:
-            listed = [dump_instance(each) for each in instances]
-            return json_io.compact_json({"task_instances": listed, "total_entries": len(listed)})
-        if body.get("note") is not None:
-            run = self._runs.set_note(dag_id, dag_run_id, body["note"] or None)
+            return self._clearable(dag_id, dag_run_id, only_states)
+        note = UNCHANGED if body.get("note") is None else body["note"] or None
+        run = self._runs.clear(
+            dag_id, dag_run_id, only_states=only_states, restarting=True, note=note
+        )
         return json_io.compact_json(dump_run(run))
+
+    def _clearable(
+        self, dag_id: str, dag_run_id: str, only_states: Collection[str] | None
+    ) -> Response:
+        """Return the task instances of a run in some states."""
+        self._runs.peek(dag_id, dag_run_id)
+        of_run = Filter({"dag_id": dag_id, "run_id": dag_run_id})
+        found = self._store.task_instances.list(of_run, limit=NO_LIMIT).entries
+        listed = [
+            dump_instance(each)
+            for each in found
+            if only_states is None or each.state in only_states
+        ]
+        return json_io.compact_json({"task_instances": listed, "total_entries": len(listed)})
 
     def wait(
         self, dag_id: str, dag_run_id: str, interval: float, result: Sequence[str] | None = None

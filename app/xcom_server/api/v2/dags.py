@@ -12,12 +12,11 @@ from xcom_server.api import json_io
 from xcom_server.api.authorization import visible
 from xcom_server.api.definitions import Definition, definition_of
 from xcom_server.api.v2 import dag_filters
-from xcom_server.api.v2.filters import ALL
 from xcom_server.api.v2.schemas_dags import dump_dag, dump_details, dump_task, sorted_tasks
 from xcom_server.errors import DagNotFound
 from xcom_server.settings import Settings
 from xcom_server.storage.dags import Dag
-from xcom_server.storage.queries import Filter
+from xcom_server.storage.queries import NO_LIMIT, Filter
 from xcom_server.storage.store import XComStore
 
 
@@ -74,7 +73,7 @@ class DagApi:
         names = ("dag_id_pattern", "dag_id_prefix_pattern")
         if all(params.get(name) is None for name in names):
             return _collection([], 0)
-        found = self._dags.list(self._matching(params), limit=ALL).entries
+        found = self._dags.list(self._matching(params), limit=NO_LIMIT).entries
         changed = self._dags.set_all_paused([dag.dag_id for dag in found], body["is_paused"])
         size = min(limit, self._maximum_page)
         return _collection(changed[offset : offset + size], len(changed))
@@ -129,7 +128,7 @@ class DagApi:
         test = dag_filters.predicate(params)
         if test is None:
             return filter_
-        found = self._dags.list(filter_, limit=ALL).entries
+        found = self._dags.list(filter_, limit=NO_LIMIT).entries
         return replace(
             filter_, dag_ids=frozenset(each.dag_id for each in found if test(Definition(each)))
         )

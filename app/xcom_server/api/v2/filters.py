@@ -16,7 +16,6 @@ from xcom_server.api.v2 import patterns
 from xcom_server.storage.queries import Comparison, Condition, Operator, Order
 
 MAX_ORDER = 10  # fields in `order_by`
-ALL = 2**31 - 1  # a limit that no list reaches
 
 NOTHING: Condition = ((Comparison("dag_id", "is_null"),),)
 """A condition that no row satisfies."""

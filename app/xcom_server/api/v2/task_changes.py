@@ -11,11 +11,12 @@ from xcom_server.api.conditions import MAX_VALUES, refuse_many
 from xcom_server.api.definitions import definition_of
 from xcom_server.api.task_selection import Marker
 from xcom_server.api.v2 import cursors
-from xcom_server.api.v2.filters import ALL, in_utc
+from xcom_server.api.v2.filters import in_utc
 from xcom_server.api.v2.task_instances import collection, missing_text, of_task
 from xcom_server.errors import RunNotFound
 from xcom_server.settings import Settings
-from xcom_server.storage.queries import Condition, Filter, Page
+from xcom_server.storage.models import UNCHANGED
+from xcom_server.storage.queries import NO_LIMIT, Condition, Filter, Page
 from xcom_server.storage.runs import DagRun
 from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskInstance, TaskKey
@@ -100,11 +101,14 @@ class TaskChangeApi:
             return _response(found)
         if body["prevent_running_task"] and any(each.state == "running" for each in found):
             raise ProblemException(409, detail=_RUNNING_TEXT)
-        keys = [*map(_key, found)]
-        cleared = self._instances.clear(keys, restarting=True, reset_runs=body["reset_dag_runs"])
-        if body.get("note") is not None:
-            cleared = self._instances.set_note(keys, body["note"] or None)
-        by_key = {_key(each): each for each in cleared}
+        keys = [each.task_key for each in found]
+        cleared = self._instances.clear(
+            keys,
+            restarting=True,
+            reset_runs=body["reset_dag_runs"],
+            note=UNCHANGED if body.get("note") is None else body["note"] or None,
+        )
+        by_key = {each.task_key: each for each in cleared}
         return _response(by_key[key] for key in keys if key in by_key)
 
     def _set_state(
@@ -125,13 +129,13 @@ class TaskChangeApi:
             raise ProblemException(
                 409, detail=f"Task id {first.task_id} is already in {state} state"
             )
-        self._instances.set_state([*map(_key, affected)], state)
+        self._instances.set_state([each.task_key for each in affected], state)
         changed = {each.task_id for each in affected}
         later = task_selection.relatives(tasks, [first.task_id], upstream=False, downstream=True)
         if later - changed:
             of_later = task_selection.of_tasks(sorted(later - changed))
             conditions = [*self._of_runs(first, body), of_later, task_selection.FAILED]
-            failed = [*map(_key, self._list(first.dag_id, conditions))]
+            failed = [each.task_key for each in self._list(first.dag_id, conditions)]
             self._instances.clear(failed, restarting=True, reset_runs=True)
 
     def _affected(
@@ -196,8 +200,8 @@ class TaskChangeApi:
 
         Raises a 404 without any; in Airflow its detail is a list by mistake.
         """
-        found = self._instances.list(of_task(*key[:3]), limit=ALL).entries
-        keys = sorted(_key(each) for each in found if map_index in (None, each.map_index))
+        found = self._instances.list(of_task(*key[:3]), limit=NO_LIMIT).entries
+        keys = sorted(each.task_key for each in found if map_index in (None, each.map_index))
         if not keys:
             missing = missing_text(key).replace(f"`{key.map_index}`", f"`{map_index}`")
             raise ProblemException(404, detail=[missing])
@@ -205,7 +209,7 @@ class TaskChangeApi:
 
     def _list(self, dag_id: str, conditions: Iterable[Condition]) -> list[TaskInstance]:
         filter_ = Filter({"dag_id": dag_id}, conditions=tuple(conditions))
-        return self._instances.list(filter_, limit=ALL).entries
+        return self._instances.list(filter_, limit=NO_LIMIT).entries
 
 
 _NO_DATE_TEXT = (
@@ -231,10 +235,6 @@ def _markers(tasks: Sequence[Task], body: dict[str, Any]) -> list[Marker]:
     named = [each if isinstance(each, str) else each[0] for each in given]
     related = task_selection.relatives(tasks, named, upstream=upstream, downstream=downstream)
     return [*given, *sorted(related)]
-
-
-def _key(record: TaskInstance) -> TaskKey:
-    return TaskKey(record.dag_id, record.run_id, record.task_id, record.map_index)
 
 
 def _response(found: Iterable[TaskInstance]) -> Response:

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Row, update
 from xcom_server import clock
 from xcom_server.scripts.plans import FINISHED
 from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.models import UNCHANGED
 from xcom_server.storage.runs import TaskStates
 from xcom_server.storage.sql import dag_rows, defaults, moves, steps
 from xcom_server.storage.sql.tables import dag_run, task_try
-from xcom_server.storage.task_instances import TaskInstance
 
 Columns = dict[str, Any]
 
@@ -39,6 +39,12 @@ def update_run(connection: Connection, run: Row[Any], **columns: Any) -> None:
         .where(dag_run.c.dag_id == run.dag_id, dag_run.c.run_id == run.run_id)
         .values(**columns)
     )
+
+
+def set_run_note(connection: Connection, run: Row[Any], note: str | None) -> None:
+    """Set the note of a run, unless it is UNCHANGED."""
+    if note is not UNCHANGED:
+        update_run(connection, run, note=note)
 
 
 def update_instances(
@@ -111,6 +117,7 @@ def clear_instances(
     *,
     restarting: bool,
     now: datetime,
+    note: str | None = UNCHANGED,
 ) -> None:
     """Clear task instances, as Airflow 3 does if `restarting` is true, otherwise as Airflow 2.
 
@@ -122,7 +129,8 @@ def clear_instances(
         backend.upsert(connection, task_try, ended, ["record"])
     changed = []
     for row in rows:
-        columns: Columns = {"id": clock.new_id()} if restarting else {}
+        columns: Columns = {} if note is UNCHANGED else {"note": note}
+        columns |= {"id": clock.new_id()} if restarting else {}
         columns |= (
             _stopped(row, restarting, now)
             if row.state == "running"
@@ -143,17 +151,6 @@ def _cleared(row: Row[Any], of_task: Columns) -> Columns:
     """Return the columns of a task instance for its next try."""
     retries = of_task.get("max_tries", 0)
     return {**of_task, "state": None, "max_tries": row.try_number + retries}
-
-
-def clearable(rows: Collection[Row[Any]], states: Collection[str | None] | None) -> list[Row[Any]]:
-    """Return the rows in these states; None is any."""
-    return [row for row in rows if states is None or row.state in states]
-
-
-def same_instances(records: list[TaskInstance], rows: Collection[Row[Any]]) -> list[TaskInstance]:
-    """Return the records of the task instances in rows."""
-    keys = {(row.task_id, row.map_index) for row in rows}
-    return [record for record in records if (record.task_id, record.map_index) in keys]
 
 
 def _of_tasks(connection: Connection, dag_id: str) -> dict[str, Columns]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, select, tuple
 from xcom_server import clock, errors
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
-from xcom_server.storage.models import MAX_MAP_INDEX
+from xcom_server.storage.models import MAX_MAP_INDEX, UNCHANGED
 from xcom_server.storage.queries import Filter, Order, Page
 from xcom_server.storage.sql import changes, dag_rows, listing, moves, pages, resources, steps
 from xcom_server.storage.sql.tables import dag, dag_run, task_instance, task_try
@@ -64,19 +64,13 @@ class SqlTaskInstanceStore(TaskInstanceStore):
         rows = self._executor.read(_select_log, {**_parameters(key), "try_number": try_number})
         return rows[0][0] if rows else None
 
-    def set_state(
-        self, keys: Collection[TaskKey], state: str | None, *, is_dry_run: bool = False
-    ) -> Sequence[TaskInstance]:
+    def set_state(self, keys: Collection[TaskKey], state: str | None) -> Sequence[TaskInstance]:
         """Set the state of task instances, and return them."""
-        return self._change(
-            keys,
-            is_dry_run,
-            lambda row, now: changes.in_state(row, state, now),
-        )
+        return self._change(keys, lambda row, now: changes.in_state(row, state, now))
 
     def set_note(self, keys: Collection[TaskKey], note: str | None) -> Sequence[TaskInstance]:
         """Set the note of task instances, and return them."""
-        return self._change(keys, False, lambda row, now: {"note": note})
+        return self._change(keys, lambda row, now: {"note": note})
 
     def clear(
         self,
@@ -84,21 +78,20 @@ class SqlTaskInstanceStore(TaskInstanceStore):
         *,
         restarting: bool,
         reset_runs: bool,
-        is_dry_run: bool = False,
+        note: str | None = UNCHANGED,
     ) -> Sequence[TaskInstance]:
         """Clear task instances, and return them."""
 
         def work(connection: Connection) -> Sequence[TaskInstance]:
             runs, rows = _locked(connection, keys)
-            if not is_dry_run:
-                now = clock.now()
-                changes.clear_instances(
-                    self._executor.backend, connection, rows, restarting=restarting, now=now
-                )
-                cleared = {(row.dag_id, row.run_id) for row in rows} if reset_runs else ()
-                for run in runs:
-                    if (run.dag_id, run.run_id) in cleared:
-                        changes.requeue_finished(connection, run, now)
+            now = clock.now()
+            changes.clear_instances(
+                self._executor.backend, connection, rows, restarting=restarting, now=now, note=note
+            )
+            cleared = {(row.dag_id, row.run_id) for row in rows} if reset_runs else ()
+            for run in runs:
+                if (run.dag_id, run.run_id) in cleared:
+                    changes.requeue_finished(connection, run, now)
             return _records(connection, keys)
 
         return self._executor.transaction(work)
@@ -121,30 +114,17 @@ class SqlTaskInstanceStore(TaskInstanceStore):
     def _change(
         self,
         keys: Collection[TaskKey],
-        is_dry_run: bool,
         columns: Callable[[Row[Any], datetime], dict[str, Any]],
     ) -> Sequence[TaskInstance]:
-        """Change each task instance unless it is a dry run, and return all of them."""
+        """Change each task instance, and return all of them."""
 
         def work(connection: Connection) -> Sequence[TaskInstance]:
-            if not is_dry_run:
-                now = clock.now()
-                rows = _locked(connection, keys)[1]
-                changes.update_instances(
-                    connection, [(row, columns(row, now)) for row in rows], now
-                )
+            now = clock.now()
+            rows = _locked(connection, keys)[1]
+            changes.update_instances(connection, [(row, columns(row, now)) for row in rows], now)
             return _records(connection, keys)
 
         return self._executor.transaction(work)
-
-
-def of_run(connection: Connection, dag_id: str, run_id: str) -> list[TaskInstance]:
-    """Return the task instances of a run."""
-    query = _joined(select(*resources.INSTANCE_COLUMNS)).where(
-        task_instance.c.dag_id == dag_id, task_instance.c.run_id == run_id
-    )
-    rows = connection.execute(query.order_by(task_instance.c.id)).all()
-    return [TaskInstance._make(row) for row in rows]
 
 
 def _joined(query: Select[Any]) -> Select[Any]:

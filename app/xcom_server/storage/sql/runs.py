@@ -8,19 +8,18 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, select
 from xcom_server import clock, errors
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
+from xcom_server.storage.models import UNCHANGED
 from xcom_server.storage.queries import Filter, Order, Page
 from xcom_server.storage.runs import DagRun, NewRun, RunStore, TaskStates
 from xcom_server.storage.sql import (
     changes,
     dag_rows,
-    instances,
     pages,
     resources,
     steps,
     triggering,
 )
 from xcom_server.storage.sql.tables import dag, dag_run
-from xcom_server.storage.task_instances import TaskInstance
 
 
 class SqlRunStore(RunStore):
@@ -66,20 +65,27 @@ class SqlRunStore(RunStore):
             )
         )
 
-    def set_state(self, dag_id: str, run_id: str, state: str, tasks: TaskStates) -> DagRun:
-        """Set the state of a run, and the states of its task instances, and return the run."""
-        return self._change(
-            dag_id,
-            run_id,
-            lambda connection, run: changes.set_run_state(
-                connection, run, state, tasks, clock.now()
-            ),
-        )
+    def set_state(
+        self,
+        dag_id: str,
+        run_id: str,
+        state: str,
+        tasks: TaskStates,
+        *,
+        note: str | None = UNCHANGED,
+    ) -> DagRun:
+        """Set the state of a run, the states of its task instances and its note."""
+
+        def change(connection: Connection, run: Row[Any]) -> None:
+            changes.set_run_state(connection, run, state, tasks, clock.now())
+            changes.set_run_note(connection, run, note)
+
+        return self._change(dag_id, run_id, change)
 
     def set_note(self, dag_id: str, run_id: str, note: str | None) -> DagRun:
         """Set the note of a run, and return the run."""
         return self._change(
-            dag_id, run_id, lambda connection, run: changes.update_run(connection, run, note=note)
+            dag_id, run_id, lambda connection, run: changes.set_run_note(connection, run, note)
         )
 
     def clear(
@@ -89,23 +95,25 @@ class SqlRunStore(RunStore):
         *,
         only_states: Collection[str | None] | None = None,
         restarting: bool,
-        is_dry_run: bool = False,
-    ) -> tuple[DagRun, Sequence[TaskInstance]]:
+        note: str | None = UNCHANGED,
+    ) -> DagRun:
         """Clear a run's task instances, so that they would run again."""
 
-        def work(connection: Connection) -> tuple[DagRun, Sequence[TaskInstance]]:
-            run = _locked(connection, dag_id, run_id)
-            rows = changes.clearable(steps.instances_of(connection, run), only_states)
-            if not is_dry_run and (rows or only_states is None):
+        def change(connection: Connection, run: Row[Any]) -> None:
+            rows = [
+                row
+                for row in steps.instances_of(connection, run)
+                if only_states is None or row.state in only_states
+            ]
+            if rows or only_states is None:
                 now = clock.now()
                 changes.clear_instances(
                     self._executor.backend, connection, rows, restarting=restarting, now=now
                 )
                 changes.requeue_finished(connection, run, now)
-            records = instances.of_run(connection, dag_id, run_id)
-            return _record(connection, dag_id, run_id), changes.same_instances(records, rows)
+            changes.set_run_note(connection, run, note)
 
-        return self._executor.transaction(work)
+        return self._change(dag_id, run_id, change)
 
     def delete(self, dag_id: str, run_id: str, *, even_if_running: bool) -> None:
         """Delete a run with its task instances and entries."""
