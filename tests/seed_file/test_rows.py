@@ -211,7 +211,7 @@ def test_error_names_the_field_of_a_run(fields: dict[str, Any], words: str) -> N
     [
         ({"bogus": 1}, "unknown field 'bogus'"),
         ({"map_index": -2}, "map_index must be a whole number from -1 to 2147483647"),
-        ({"state": "done"}, "state must be one of scheduled, queued"),
+        ({"state": "done"}, "state must be one of removed, scheduled"),
         ({"pid": 2**31}, "pid must be a whole number"),
         ({"id": "x"}, "id must be a UUID"),
         ({"trigger": []}, "trigger must be an object, or null"),

@@ -6,12 +6,11 @@ from typing import Any
 
 from xcom_server import task_graph
 from xcom_server.scripts.trigger_rules import DEFAULT_RULE, resulting_state
+from xcom_server.states import FINISHED
 from xcom_server.task_graph import Task
 
 DEFAULT_STATES = ("queued", "running", "success")
-RUN_STATES = ("queued", "running", "success", "failed")  # in the order in which a run has them
 END_STATES = ("success", "failed", "skipped", "upstream_failed")
-FINISHED = ("success", "failed")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from xcom_server.scripts.entries import CONF, DEFAULT
-from xcom_server.scripts.plans import DEFAULT_STATES, END_STATES, FINISHED, RUN_STATES
+from xcom_server.scripts.plans import DEFAULT_STATES, END_STATES
+from xcom_server.states import FINISHED, RUN_STATES
 from xcom_server.task_graph import Task
 
 MAX_KEY_LENGTH = 512  # of an entry, in characters

@@ -25,6 +25,7 @@ from xcom_server.seed_file.fields import (
     or_null,
     whole,
 )
+from xcom_server.states import RUN_STATES, RUN_TYPES, TASK_STATES
 
 STORED_NAMES = {
     "dag_display_name": "display_name",
@@ -33,29 +34,6 @@ STORED_NAMES = {
 }
 """The names in the store of fields that have another name in seed files."""
 
-RUN_TYPES = (
-    "manual",
-    "scheduled",
-    "backfill",
-    "asset_triggered",
-    "operator_triggered",
-    "asset_materialization",
-)
-TASK_STATES = (
-    "scheduled",
-    "queued",
-    "running",
-    "success",
-    "restarting",
-    "failed",
-    "up_for_retry",
-    "up_for_reschedule",
-    "upstream_failed",
-    "skipped",
-    "deferred",
-    "removed",
-    "awaiting_input",
-)
 TRIGGERED_BY = ("cli", "operator", "rest_api", "ui", "test", "timetable", "asset", "backfill")
 
 
@@ -138,7 +116,7 @@ TASK = {
 }
 
 RUN = {
-    "state": one_of("queued", "running", "success", "failed"),
+    "state": one_of(*RUN_STATES),
     "run_type": one_of(*RUN_TYPES),
     "data_interval_start": or_null(DATE),
     "data_interval_end": or_null(DATE),

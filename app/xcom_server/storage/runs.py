@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from xcom_server.states import FINISHED
 from xcom_server.storage.models import UNCHANGED
 from xcom_server.storage.queries import Filter, Order, Page
 from xcom_server.storage.task_instances import SeedTaskInstance
-
-FINISHED = ("success", "failed")  # the states of a finished run
-
-INTERNAL_TYPES = ("scheduled", "backfill", "asset_triggered")  # of runs that were not triggered
 
 TaskStates = Mapping[str | None, str | None]
 """State of a task instance -> its new state; a task instance in another state is not changed."""
@@ -103,7 +100,7 @@ class RunStore(Protocol):
     """The DAG runs of a store.
 
     Lists can be filtered and ordered by the fields of DagRun up to `note`, and by `id` (the order
-    of insertion), `updated_at` and `external_trigger` (false for INTERNAL_TYPES).
+    of insertion), `updated_at` and `external_trigger` (false for states.INTERNAL_TYPES).
     """
 
     def get(self, dag_id: str, run_id: str) -> DagRun:

@@ -27,6 +27,7 @@ from xcom_server.api.v1.schemas import TaskInstanceReferenceSchema
 from xcom_server.api.v1.triggering import Triggering
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.settings import Settings
+from xcom_server.states import TASK_STATES
 from xcom_server.storage.queries import NO_LIMIT, Condition, Filter, Order
 from xcom_server.storage.runs import DagRun, TaskStates
 from xcom_server.storage.store import XComStore
@@ -49,12 +50,8 @@ _ORDER = {
 }
 """The names in `order_by` -> fields of the store."""
 
-_UNSUCCESSFUL = (
-    *(None, "removed", "scheduled", "queued", "running", "restarting", "failed", "up_for_retry"),
-    *("up_for_reschedule", "upstream_failed", "skipped", "deferred"),
-)
 _TASK_STATES: dict[str, TaskStates] = {
-    "success": dict.fromkeys(_UNSUCCESSFUL, "success"),
+    "success": dict.fromkeys({None, *TASK_STATES} - {"success"}, "success"),
     "failed": dict.fromkeys(("running", "deferred", "up_for_reschedule"), "failed")
     | dict.fromkeys((None, "scheduled", "queued", "restarting", "up_for_retry"), "skipped")
     | {"removed": None},

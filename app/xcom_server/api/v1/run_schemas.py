@@ -16,8 +16,9 @@ from xcom_server.api.json_rows import RowWriter, Value, cached_for_short_texts
 from xcom_server.api.serialization import Column, compile_columns, parse_many, sorted_keys
 from xcom_server.api.v1.schemas import Rfc3339Field
 from xcom_server.formats.rfc3339 import parse_with_offset
+from xcom_server.states import INTERNAL_TYPES
 from xcom_server.storage.models import MAX_ID_LENGTH
-from xcom_server.storage.runs import INTERNAL_TYPES, DagRun
+from xcom_server.storage.runs import DagRun
 
 NO_CONF = "{}"
 MAX_NOTE_LENGTH = 1000  # in characters

@@ -12,16 +12,16 @@ from xcom_server.api import json_io
 from xcom_server.api.serialization import Column, compile_dump
 from xcom_server.api.v1.run_schemas import NoteSchema
 from xcom_server.api.v1.schemas import Rfc3339Field
+from xcom_server.states import TASK_STATES
 from xcom_server.storage.task_instances import TaskInstance
 
-STATES = (
-    *("removed", "scheduled", "queued", "running", "success", "restarting", "failed"),
-    *("up_for_retry", "up_for_reschedule", "upstream_failed", "skipped", "deferred"),
-)
 NO_DETAILS = "{}"
 
 _NEW_STATES = {"awaiting_input": "deferred"}
 """The states of Airflow 3 that Airflow 2 does not have -> the most similar ones."""
+
+STATES = tuple(state for state in TASK_STATES if state not in _NEW_STATES)
+"""The states of a task instance in Airflow 2, beside null."""
 
 _NEW_FIELDS = {"trigger": "queue", "triggerer_job": "dag_display_name"}
 """Members of `details` -> a field in them that Airflow 2 does not have."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, update
 
 from xcom_server import clock
-from xcom_server.scripts.plans import FINISHED
+from xcom_server.states import ENDED, FINISHED
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import UNCHANGED
 from xcom_server.storage.runs import TaskStates
@@ -89,7 +89,7 @@ def in_state(row: Row[Any], state: str | None, now: datetime) -> Columns:
     columns: Columns = {"state": state}
     if (row.state, state) == ("removed", None):
         columns["end_date"] = now
-    if state in moves.ENDED:
+    if state in ENDED:
         start, end = row.start_date or now, row.end_date or now
         duration = row.duration if row.end_date else moves.seconds_between(start, end)
         columns |= {"start_date": start, "end_date": end, "duration": duration}

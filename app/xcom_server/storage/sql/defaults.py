@@ -10,11 +10,11 @@ from sqlalchemy import Integer, Table
 from sqlalchemy.schema import DefaultClause
 
 from xcom_server import task_graph
+from xcom_server.states import INTERNAL_TYPES
 from xcom_server.storage.models import RunDates
 
 Columns = dict[str, Any]
 
-_RUN_TYPES = ("scheduled", "backfill", "asset_triggered")
 _ENDED = ("success", "failed", "skipped", "upstream_failed", "up_for_retry")
 _STARTED = (*_ENDED, "running", "restarting", "deferred", "up_for_reschedule", "awaiting_input")
 
@@ -72,7 +72,7 @@ def of_table(table: Table) -> Columns:
 def run_type(run_id: str) -> str:
     """Return the type of a run by the prefix of its id, with the names of Airflow 3."""
     prefix = run_id.partition("__")[0].replace("dataset_triggered", "asset_triggered")
-    return prefix if prefix in _RUN_TYPES else "manual"
+    return prefix if prefix in INTERNAL_TYPES else "manual"
 
 
 def _times(date: datetime, given: Mapping[str, Any]) -> Columns:

@@ -10,9 +10,6 @@ from xcom_server.scripts.plans import InstancePlan, Plan
 from xcom_server.storage.sql import statements
 from xcom_server.storage.sql.tables import task_instance, xcom
 
-ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
-"""The states of a task instance that has ended."""
-
 HOSTNAME = "xcom-server"  # of task instances that a script "ran"
 
 _INSTANCE = ("dag_id", "task_id", "run_id", "map_index")

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, func, literal_column, select
 
+from xcom_server.states import INTERNAL_TYPES
 from xcom_server.storage.dags import Dag
 from xcom_server.storage.models import ListedEntry
-from xcom_server.storage.runs import INTERNAL_TYPES, DagRun
+from xcom_server.storage.runs import DagRun
 from xcom_server.storage.sql.tables import OF_ENTRY, column_of, dag, dag_run, task_instance, xcom
 from xcom_server.storage.task_instances import TaskInstance
 

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from xcom_server import clock
-from xcom_server.scripts.plans import FINISHED, InstancePlan, Plan, plan
+from xcom_server.scripts.plans import InstancePlan, Plan, plan
+from xcom_server.states import ENDED, FINISHED
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.sql import dag_rows, moves, resources
 from xcom_server.storage.sql.moves import Move
@@ -129,7 +130,7 @@ class _Stepper:
         return [
             (row, plans[row.task_id, row.map_index])
             for row in self._instances
-            if row.state not in moves.ENDED and (row.task_id, row.map_index) in plans
+            if row.state not in ENDED and (row.task_id, row.map_index) in plans
         ]
 
     def _run_columns(self, step: int, at: datetime) -> dict[str, Any]:
