@@ -1,6 +1,6 @@
 """What the adapter relies on in Connexion; a failure names what changed and where to look.
 
-It names modules of Connexion and classes of xcom_server/api/connexion_adapter.py.
+It names modules of Connexion, and classes of connexion_adapter.py and response_validation.py.
 """
 
 import inspect
@@ -19,11 +19,11 @@ from flask.testing import FlaskClient
 from xcom_server.api.connexion_adapter import (
     BodyCheck,
     ParameterCheck,
-    ResponseValidator,
     SpecApi,
     SpecRequest,
     body_errors,
 )
+from xcom_server.api.response_validation import ResponseValidator
 
 from tests.support.documents import DOCUMENTS, VERSIONS
 

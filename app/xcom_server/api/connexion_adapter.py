@@ -7,7 +7,6 @@ tests/api/test_connexion_adapter.py tests each assumption about Connexion.
 """
 
 import functools
-import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +14,6 @@ from typing import Any, NotRequired, TypedDict
 
 from connexion.apis.flask_api import FlaskApi
 from connexion.decorators.uri_parsing import OpenAPIURIParser
-from connexion.exceptions import NonConformingResponseBody
 from connexion.json_schema import Draft4RequestValidator
 from connexion.lifecycle import ConnexionRequest
 from connexion.resolver import Resolution, Resolver
@@ -23,11 +21,10 @@ from connexion.spec import OpenAPISpecification
 from flask import Flask, Response
 from jsonschema import FormatChecker
 from jsonschema.exceptions import ValidationError
-from jsonschema_rs import Draft4Validator
-from pydantic_core import from_json
 from werkzeug.routing import PathConverter
 
-from xcom_server.api.json_schema import Formats, compile_schema
+from xcom_server.api.json_schema import Formats
+from xcom_server.api.response_validation import ResponseValidator
 
 Handlers = Mapping[str, Callable[..., Response]]  # by operationId
 Schema = dict[str, Any]  # a schema of OpenAPI 3.0, with every `$ref` resolved
@@ -119,52 +116,6 @@ class BodyCheck(RequestCheck):
         strict_validation: bool = False,
     ) -> None:
         self.schema = schema
-
-
-class ResponseValidator:
-    """Validates the responses of a handler; one that does not conform becomes a 500."""
-
-    def __init__(self, operation: Any, mimetype: str, validator: Any = None) -> None:
-        self.operation = operation
-        self._validator = functools.cache(self._compile)
-
-    def __call__(self, handler: Callable[[Any], Response]) -> Callable[[Any], Response]:
-        """Return a handler that calls `handler` and checks its response."""
-
-        @functools.wraps(handler)
-        def checked(request: Any) -> Response:
-            response = handler(request)
-            self.check(response)
-            return response
-
-        return checked
-
-    def check(self, response: Response) -> None:
-        """Raise NonConformingResponseBody for a response that does not match its schema.
-
-        A response that is not JSON is not checked, nor is one without a schema, by status code and
-        media type.
-        """
-        if not response.is_json:
-            return
-        content_type = response.headers.get("Content-Type", "")
-        validator = self._validator(response.status_code, content_type)
-        if validator is None:
-            return
-        data = _parse(response.get_data())
-        if not validator.is_valid(data):
-            raise NonConformingResponseBody(message=str(next(validator.iter_errors(data))))
-
-    def _compile(self, status: int, content_type: str) -> Draft4Validator | None:
-        schema = self.operation.response_schema(str(status), content_type.partition(";")[0])
-        return compile_schema(schema) if schema else None
-
-
-def _parse(body: bytes) -> Any:
-    try:
-        return from_json(body)
-    except ValueError:  # a lone surrogate, or nested too deeply for this parser
-        return json.loads(body)
 
 
 class SpecApi(FlaskApi):  # type: ignore[misc]
