@@ -42,7 +42,6 @@ class DagApi:
             "get_dag_details": self.get_details,
             "get_tasks": self.list_tasks,
             "get_task": self.get_task,
-            "get_import_errors": self.list_import_errors,
         }
 
     def list_dags(
@@ -114,10 +113,6 @@ class DagApi:
         if task is None:
             raise ProblemException(404, detail=f"Task with id {task_id} was not found")
         return json_io.compact_json(dump_task(task))
-
-    def list_import_errors(self, limit: int, offset: int, **params: Any) -> Response:
-        """Return an empty list, because no DAG file is imported."""
-        return json_io.compact_json({"import_errors": [], "total_entries": 0})
 
     def _matching(self, params: dict[str, Any]) -> Filter:
         """Return the filter for query parameters.

@@ -7,10 +7,9 @@ from typing import Any
 
 from flask import Response
 
-from xcom_server.api import conditional, health, json_io
+from xcom_server.api import conditional, json_io
 from xcom_server.api.authorization import visible
 from xcom_server.api.serialization import compile_dump
-from xcom_server.api.v2 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
 from xcom_server.api.v2.filters import ListRules
 from xcom_server.api.v2.schemas import XComResponseSchema
 from xcom_server.formats.strict_json import JsonObject
@@ -44,7 +43,6 @@ class XComApi:
 
     def __init__(self, store: XComStore, settings: Settings) -> None:
         self._store = store
-        self._settings = settings
         self._maximum_page = settings.maximum_page_limit
 
     def operations(self) -> dict[str, Callable[..., Response]]:
@@ -55,10 +53,6 @@ class XComApi:
             "create_xcom_entry": self.create_entry,
             "update_xcom_entry": self.update_entry,
             "delete_xcom_entry": self.delete_entry,
-            "get_health": lambda: json_io.compact_json(health.health(self._store, self._settings)),
-            "get_version": lambda: json_io.compact_json(
-                {"version": AIRFLOW_VERSION, "git_version": AIRFLOW_GIT_VERSION}
-            ),
         }
 
     def list_entries(
