@@ -164,6 +164,8 @@ def test_log_can_have_a_text_for_each_try() -> None:
         ({"params": {"a": 1}}, "params must be an object of objects with value"),
         ({"params": {"a": {"bogus": 1}}}, "params must be"),
         ({"params": {"a": {"schema": 1}}}, "params must be"),
+        ({"params": {"a": {"schema": {"type": "nope"}}}}, "params must be"),
+        ({"params": {"a": {"schema": {"pattern": "["}}}}, "params must be"),
         ({"default_args": []}, "default_args must be an object"),
         ({"script": 5}, "script must be an object"),
         ({"script": {"tasks": {"~": {}}}}, "task 1: task_id must not be '~'"),

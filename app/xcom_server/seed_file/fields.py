@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from jsonschema import SchemaError
+from jsonschema.validators import validator_for
+
 from xcom_server.errors import OperatorError
 from xcom_server.formats.rfc3339 import parse_rfc3339
 
@@ -126,7 +129,12 @@ def _schedule(value: Any) -> Any:
 def _param(value: Any) -> dict[str, Any]:
     param = dict(_typed(value, dict))
     _required(param, param.keys() <= {"value", "schema", "description", "class", "source"})
-    _typed(param.get("schema", {}), dict)
+    schema = _typed(param.get("schema", {}), dict)
+    kind = validator_for(schema)
+    try:
+        kind.check_schema(schema, format_checker=kind.FORMAT_CHECKER)  # also checks patterns
+    except SchemaError:
+        raise ValueError from None
     return param
 
 
@@ -160,7 +168,7 @@ SCHEDULE = Kind(
     _schedule,
 )
 PARAMS = Kind(
-    "an object of objects with value, schema and description",
+    "an object of objects with value, schema (a JSON Schema) and description",
     lambda value: {name: _param(each) for name, each in _typed(value, dict).items()},
 )
 ZONE = Kind("the name of a time zone", _zone)
