@@ -26,7 +26,7 @@ def test_a_schedule_has_a_summary_and_a_description(
     schedule: Any, summary: str | None, description: str, is_periodic: bool
 ) -> None:
     assert schedules.summary(schedule) == summary
-    assert schedules.description(schedule) == description
+    assert schedules.description(schedule, assets="assets") == description
     assert schedules.is_periodic(schedule) == is_periodic
 
 

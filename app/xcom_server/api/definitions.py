@@ -75,6 +75,21 @@ class Definition:
         return self.schedule["assets"] if schedules.has_assets(self.schedule) else None
 
     @property
+    def max_active_runs(self) -> Any:
+        """The number of runs that Airflow would execute at once."""
+        return self.get("max_active_runs", 16)
+
+    @property
+    def max_active_tasks(self) -> Any:
+        """The number of task instances that Airflow would execute at once."""
+        return self.get("max_active_tasks", 16)
+
+    def timetable_description(self, assets: str) -> Any:
+        """The schedule in words; `assets` is what the version of Airflow calls assets."""
+        default = schedules.description(self.schedule, assets=assets)
+        return self.get("timetable_description", default)
+
+    @property
     def relative_fileloc(self) -> str:
         """The file of the DAG, relative to the folder of DAGs."""
         return str(self.get("relative_fileloc") or f"{self.dag.dag_id}.py")

@@ -54,7 +54,7 @@ def summary(schedule: Any) -> str | None:
     return PRESETS.get(schedule, schedule) if isinstance(schedule, str) else str(delta(schedule))
 
 
-def description(schedule: Any, *, assets: str = "assets") -> str:
+def description(schedule: Any, *, assets: str) -> str:
     """Return the schedule in words; `assets` is what the version of Airflow calls an asset.
 
     Of the cron expressions, only presets and those with one time a day have a description.

@@ -14,10 +14,11 @@ def sign(value: Any) -> str:
     return str(_serializer.dumps(value))
 
 
-def is_signed(token: str) -> bool:
-    """Return whether `sign` made a token."""
+def error(token: str | None) -> str | None:
+    """Return Airflow's error text for a token that `sign` did not make, None for others."""
     try:
-        _serializer.loads(token)
+        if token:
+            _serializer.loads(token)
     except BadSignature:
-        return False
-    return True
+        return "Bad Signature. Please use only the tokens provided by the API."
+    return None

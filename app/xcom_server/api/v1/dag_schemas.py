@@ -38,8 +38,8 @@ def dump_dag(dag: Dag) -> dict[str, Any]:
         "last_expired": None,
         "last_parsed_time": _text(definition.last_parsed_time),
         "last_pickled": None,
-        "max_active_runs": definition.get("max_active_runs", 16),
-        "max_active_tasks": definition.get("max_active_tasks", 16),
+        "max_active_runs": definition.max_active_runs,
+        "max_active_tasks": definition.max_active_tasks,
         "max_consecutive_failed_dag_runs": 0,
         "next_dagrun": _text(dag.next_dagrun),
         "next_dagrun_create_after": _text(definition.date("next_dagrun_create_after")),
@@ -53,9 +53,7 @@ def dump_dag(dag: Dag) -> dict[str, Any]:
         "schedule_interval": _schedule_interval(definition.schedule),
         "scheduler_lock": None,
         "tags": [{"name": name} for name in dag.tag_names],
-        "timetable_description": definition.get(
-            "timetable_description", schedules.description(definition.schedule, assets=_ASSETS)
-        ),
+        "timetable_description": definition.timetable_description(_ASSETS),
     }
 
 

@@ -12,15 +12,15 @@ from xcom_server.api import json_io
 from xcom_server.api.authorization import visible
 from xcom_server.api.conditions import with_tags
 from xcom_server.api.definitions import Definition, definition_of
+from xcom_server.api.update_masks import require_only_paused
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.dag_schemas import dump_dag, dump_details, dump_task, ordered_tasks
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.settings import Settings
 from xcom_server.storage.dags import Dag
-from xcom_server.storage.queries import Comparison, Filter
+from xcom_server.storage.queries import WILDCARD, Comparison, Filter
 from xcom_server.storage.store import XComStore
 
-ANY_DAG = "~"  # as a pattern
 _ORDER = {"dag_id": "dag_id"}
 _PAUSED = "is_paused"
 
@@ -81,7 +81,7 @@ class DagApi:
     ) -> Response:
         """Pause or unpause the DAGs of a page, and return them."""
         is_paused = _is_paused(body, update_mask)
-        pattern = "" if dag_id_pattern == ANY_DAG else dag_id_pattern
+        pattern = "" if dag_id_pattern == WILDCARD else dag_id_pattern
         size = listing.page_size(limit, self._settings)
         page = self._dags.list(_filter(only_active, tags, pattern), limit=size, offset=offset)
         dags = self._dags.set_all_paused([dag.dag_id for dag in page.entries], is_paused)
@@ -153,8 +153,7 @@ def _filter(
 def _is_paused(body: Mapping[str, Any], update_mask: list[str] | None) -> bool | None:
     """Return the new value of `is_paused`; raise BadRequestProblem for another field, or none."""
     given = DagPatchSchema().load(body)
-    if update_mask not in (None, [_PAUSED]):
-        raise BadRequestProblem(detail="Only `is_paused` field can be updated through the REST API")
+    require_only_paused(update_mask)
     if _PAUSED not in given:
         raise BadRequestProblem(detail="'is_paused' is a required property")
     return given[_PAUSED]  # type: ignore[no-any-return]

@@ -17,8 +17,6 @@ from xcom_server.storage.task_instances import TaskInstance, TaskKey
 
 TEXT = "text/plain"
 
-_BAD_TOKEN = "Bad Signature. Please use only the tokens provided by the API."
-
 
 class LogApi:
     """The handler of this operation."""
@@ -41,8 +39,8 @@ class LogApi:
         full_content: bool = False,
     ) -> Response:
         """Return the whole log of a try as text or, by default, in a JSON object."""
-        if token and not url_tokens.is_signed(token):
-            raise BadRequestProblem(_BAD_TOKEN)
+        if error := url_tokens.error(token):
+            raise BadRequestProblem(error)
         key = TaskKey(dag_id, dag_run_id, task_id, map_index)
         try:
             instance = self._instances.get(key)

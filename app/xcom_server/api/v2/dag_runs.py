@@ -9,6 +9,7 @@ from flask import Response, request
 
 from xcom_server.api import json_io
 from xcom_server.api.authorization import visible
+from xcom_server.api.update_masks import masked
 from xcom_server.api.v2 import cursors, run_filters, triggering
 from xcom_server.api.v2.schemas_runs import dump_instance, dump_run, runs_as_json
 from xcom_server.api.v2.waiting import Waiting
@@ -136,7 +137,7 @@ class DagRunApi:
 
         An empty note is stored as null. Unknown fields in the mask have no effect.
         """
-        given = {name: body[name] for name in body if not update_mask or name in update_mask}
+        given = masked(body, update_mask)
         note = given["note"] or None if "note" in given else UNCHANGED
         if state := given.get("state"):
             run = self._runs.set_state(dag_id, dag_run_id, state, TASK_STATES[state], note=note)

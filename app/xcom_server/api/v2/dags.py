@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from connexion.exceptions import BadRequestProblem, ProblemException
+from connexion.exceptions import ProblemException
 from flask import Response
 
 from xcom_server.api import json_io
 from xcom_server.api.authorization import visible
 from xcom_server.api.definitions import Definition, definition_of
+from xcom_server.api.update_masks import require_only_paused
 from xcom_server.api.v2 import dag_filters
 from xcom_server.api.v2.schemas_dags import dump_dag, dump_details, dump_task, sorted_tasks
 from xcom_server.errors import DagNotFound
@@ -68,7 +69,7 @@ class DagApi:
 
         Without a pattern no DAG matches.
         """
-        _check_mask(update_mask)
+        require_only_paused(update_mask)
         names = ("dag_id_pattern", "dag_id_prefix_pattern")
         if all(params.get(name) is None for name in names):
             return _collection([], 0)
@@ -92,7 +93,7 @@ class DagApi:
         """Pause or unpause a DAG, and return it."""
         with _naming_dag():
             self._dags.get(dag_id)
-            _check_mask(update_mask)
+            require_only_paused(update_mask)
             return _one(self._dags.set_paused(dag_id, body["is_paused"]))
 
     def delete_dag(self, dag_id: str) -> Response:
@@ -136,11 +137,6 @@ def _naming_dag() -> Iterator[None]:
         yield
     except DagNotFound as error:
         raise ProblemException(404, detail=f"Dag with id: {error.dag_id} was not found") from None
-
-
-def _check_mask(update_mask: Sequence[str] | None) -> None:
-    if update_mask and [*update_mask] != ["is_paused"]:
-        raise BadRequestProblem(detail="Only `is_paused` field can be updated through the REST API")
 
 
 def _one(dag: Dag) -> Response:

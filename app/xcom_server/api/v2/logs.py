@@ -56,10 +56,8 @@ class LogApi:
     ) -> Response:
         """Return the whole log of a try, as JSON or as NDJSON."""
         is_ndjson = _wants_ndjson(request.headers.get("Accept", "*/*"))
-        if token and not url_tokens.is_signed(token):
-            raise BadRequestProblem(
-                detail="Bad Signature. Please use only the tokens provided by the API."
-            )
+        if error := url_tokens.error(token):
+            raise BadRequestProblem(detail=error)
         key = TaskKey(dag_id, dag_run_id, task_id, map_index)
         self._require_try(key, try_number)
         messages = [*_messages(key, try_number, self._instances.log(key, try_number))]

@@ -8,10 +8,8 @@ from pydantic_core import to_jsonable_python
 
 from xcom_server.api import schedules, url_tokens
 from xcom_server.api.definitions import Definition
-from xcom_server.api.v2.schemas_runs import dump_version
+from xcom_server.api.v2.schemas_runs import BUNDLE, dump_version
 from xcom_server.task_graph import Task
-
-BUNDLE = "dags-folder"
 
 _MODULES = {
     "EmptyOperator": "airflow.providers.standard.operators.empty",
@@ -72,7 +70,7 @@ def dump_details(definition: Definition, active_runs_count: int) -> dict[str, An
         "is_favorite": False,
         "active_runs_count": active_runs_count,
         **_last(definition),
-        "concurrency": definition.get("max_active_tasks", 16),
+        "concurrency": definition.max_active_tasks,
         "latest_dag_version": dump_version(definition.dag),
     }
 
@@ -148,17 +146,15 @@ def _basic(definition: Definition) -> dict[str, Any]:
         "fileloc": definition.fileloc,
         "description": definition.get("description"),
         "timetable_summary": schedules.summary(schedule),
-        "timetable_description": definition.get(
-            "timetable_description", schedules.description(schedule)
-        ),
+        "timetable_description": definition.timetable_description("assets"),
         "timetable_partitioned": False,
         "timetable_periodic": schedules.is_periodic(schedule),
         "tags": [
             {"name": tag, "dag_id": dag.dag_id, "dag_display_name": dag.dag_display_name}
             for tag in dag.tag_names
         ],
-        "max_active_tasks": definition.get("max_active_tasks", 16),
-        "max_active_runs": definition.get("max_active_runs", 16),
+        "max_active_tasks": definition.max_active_tasks,
+        "max_active_runs": definition.max_active_runs,
         "max_consecutive_failed_dag_runs": 0,
         "has_task_concurrency_limits": False,
         "has_import_errors": False,

@@ -11,6 +11,8 @@ from xcom_server.api.json_rows import RowWriter, Value, cached_for_short_texts
 from xcom_server.storage.runs import DagRun
 from xcom_server.storage.task_instances import TaskInstance
 
+BUNDLE = "dags-folder"  # the bundle of all DAGs
+
 
 class HasDagVersion(Protocol):
     """A record with the fields of its DAG's only version."""
@@ -38,7 +40,7 @@ def dump_version(record: HasDagVersion) -> dict[str, Any]:
         "id": record.version_id,
         "version_number": 1,
         "dag_id": record.dag_id,
-        "bundle_name": "dags-folder",
+        "bundle_name": BUNDLE,
         "bundle_version": None,
         "created_at": record.created_at,
         "dag_display_name": record.dag_display_name,

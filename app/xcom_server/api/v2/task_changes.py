@@ -10,6 +10,7 @@ from xcom_server.api import task_selection
 from xcom_server.api.conditions import MAX_VALUES, refuse_many
 from xcom_server.api.definitions import definition_of
 from xcom_server.api.task_selection import Marker
+from xcom_server.api.update_masks import masked
 from xcom_server.api.v2 import cursors
 from xcom_server.api.v2.filters import in_utc
 from xcom_server.api.v2.task_instances import collection, missing_text, of_task
@@ -63,7 +64,7 @@ class TaskChangeApi:
         """
         tasks = self._tasks_with(dag_id, task_id)
         keys = self._keys(TaskKey(dag_id, dag_run_id, task_id), map_index)
-        given = {name: body[name] for name in body if not update_mask or name in update_mask}
+        given = masked(body, update_mask)
         if "new_state" in given:
             self._set_state(tasks, keys, given["new_state"], body, map_index)
         if "note" in given and (update_mask or given["note"] is not None):
@@ -82,7 +83,7 @@ class TaskChangeApi:
         """Return the task instances that the same change of the state would affect."""
         tasks = self._tasks_with(dag_id, task_id)
         keys = self._keys(TaskKey(dag_id, dag_run_id, task_id), map_index)
-        if "new_state" in body and "new_state" in (update_mask or body):
+        if "new_state" in masked(body, update_mask):
             return _response(self._affected(tasks, keys[0], body["new_state"], body, map_index))
         return _response(map(self._instances.get, keys))
 
