@@ -48,12 +48,14 @@ class TaskNotFound(TaskInstanceNotFound):
 
 @dataclass(eq=False)
 class RunExists(XComError):
-    """A DAG run with the same id or the same logical date is stored, and was not changed."""
+    """A DAG run with the same id or the same logical date is stored, and was not changed.
+
+    `by_date` is true for a run with the same date, unless another run has the same id.
+    """
 
     dag_id: str
     run_id: str
-    same_id: bool
-    same_date: bool
+    by_date: bool
 
 
 @dataclass(eq=False)

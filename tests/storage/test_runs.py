@@ -85,8 +85,7 @@ def test_run_with_the_same_id_or_date_is_refused(store: XComStore) -> None:
     with pytest.raises(RunExists) as same_id:
         store.runs.trigger(new_run("r"))
 
-    assert (same_date.value.same_id, same_date.value.same_date) == (False, True)
-    assert (same_id.value.same_id, same_id.value.same_date) == (True, False)
+    assert (same_date.value.by_date, same_id.value.by_date) == (True, False)
     assert store.runs.list(Filter.of(), limit=9).total_entries == 1
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from xcom_server import task_graph
 from xcom_server.api import schedules
+from xcom_server.errors import DagNotFound
 from xcom_server.formats.rfc3339 import parse_rfc3339
 from xcom_server.storage.dags import Dag, DagStore
+from xcom_server.storage.queries import WILDCARD
 from xcom_server.task_graph import Task
 
 DAGS_FOLDER = "/opt/airflow/dags"
@@ -148,6 +150,22 @@ class Definition:
             **{name: {**param, "source": "dag"} for name, param in self.params.items()},
             **{name: {"source": "task", **param} for name, param in own.items()},
         }
+
+
+def dag_to_trigger(dags: DagStore, dag_id: str, *, is_required: bool) -> Dag | None:
+    """Return the DAG of a new run, None for an unknown one, which the run registers.
+
+    Raises DagNotFound for a stale DAG, for the wildcard, and for an unknown DAG that is required.
+    """
+    try:
+        dag = dags.get(dag_id)
+    except DagNotFound:
+        if is_required or dag_id == WILDCARD:
+            raise
+        return None
+    if dag.is_stale:
+        raise DagNotFound(dag_id)
+    return dag
 
 
 def definition_of(dags: DagStore, dag_id: str) -> Definition:

@@ -128,6 +128,9 @@ class RunStore(Protocol):
         are required, for an unknown one, and NameTooLong.
         """
 
+    def require_new(self, run: NewRun) -> None:
+        """Raise RunExists if `trigger` would, without storing the run."""
+
     def set_state(
         self,
         dag_id: str,

@@ -8,6 +8,7 @@ from typing import Any
 from connexion.exceptions import BadRequestProblem, ProblemException
 
 from xcom_server import errors
+from xcom_server.api.definitions import dag_to_trigger
 from xcom_server.api.params import invalid_param
 from xcom_server.api.run_ids import RunIdRules
 from xcom_server.api.v1 import data_intervals
@@ -15,7 +16,7 @@ from xcom_server.api.v1.run_schemas import NO_CONF, TriggerSchema, generated_id
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
-from xcom_server.storage.queries import WILDCARD, Filter
+from xcom_server.storage.queries import WILDCARD
 from xcom_server.storage.runs import DagRun, NewRun
 from xcom_server.storage.store import XComStore
 
@@ -27,7 +28,8 @@ class Triggering:
     """Creates runs in a store."""
 
     def __init__(self, store: XComStore, settings: Settings) -> None:
-        self._store = store
+        self._dags = store.dags
+        self._runs = store.runs
         self._require_dag = settings.require_parents
         self._run_ids = RunIdRules(
             settings.allowed_run_id_pattern, asset_type="dataset_triggered", reserved=_RESERVED
@@ -39,34 +41,22 @@ class Triggering:
         Raises BadRequestProblem for an invalid body, and ProblemException for an unknown or stale
         DAG and for a run that exists.
         """
-        definition = self._definition(dag_id)
-        run = _new_run(dag_id, _schema.load(body), body, definition)
         try:
+            dag = dag_to_trigger(self._dags, dag_id, is_required=self._require_dag)
+            definition: dict[str, Any] = json.loads(dag.definition) if dag else {}
+            run = _new_run(dag_id, _schema.load(body), body, definition)
             if detail := self._error(run, definition):
-                self._refuse_existing(run)
+                self._runs.require_new(_in_utc(run))  # Airflow reports a run that exists first
                 raise BadRequestProblem(detail=detail)
-            stored = self._store.runs.trigger(_in_utc(run))
+            stored = self._runs.trigger(_in_utc(run))
         except errors.RunExists as error:
-            raise self._conflict(error, run) from None
+            what = f"logical date: '{run.logical_date}'" if error.by_date else f"ID: '{run.run_id}'"
+            detail = f"DAGRun with DAG ID: '{dag_id}' and DAGRun {what} already exists"
+            raise ProblemException(409, "Conflict", detail) from None
         except errors.DagNotFound:
-            raise _dag_not_found(dag_id) from None
+            detail = f"DAG with dag_id: '{dag_id}' not found"
+            raise ProblemException(404, "DAG not found", detail) from None
         return stored._replace(**_dates(run))
-
-    def _definition(self, dag_id: str) -> dict[str, Any]:
-        """Return the definition of a DAG; an unknown one is registered later, unless required.
-
-        Raises ProblemException for a DAG that is stale, or unknown and required.
-        """
-        try:
-            dag = self._store.dags.get(dag_id)
-        except errors.DagNotFound:
-            if self._require_dag or dag_id == WILDCARD:
-                raise _dag_not_found(dag_id) from None
-            return {}
-        if dag.is_stale:
-            raise _dag_not_found(dag_id)
-        definition: dict[str, Any] = json.loads(dag.definition)
-        return definition
 
     def _error(self, run: NewRun, definition: dict[str, Any]) -> str | None:
         """Return the error text for an id that is not allowed or a `conf` that is not valid."""
@@ -74,28 +64,6 @@ class Triggering:
             return f"'{WILDCARD}' stands for any DAG run and cannot be the ID of one"
         return self._run_ids.error(run.run_id) or invalid_param(
             definition.get("params") or {}, json.loads(run.conf)
-        )
-
-    def _refuse_existing(self, run: NewRun) -> None:
-        """Raise RunExists, which Airflow reports before errors in the id and in `conf`."""
-        same_id = self._is_stored(run.dag_id, run_id=run.run_id)
-        same_date = self._is_stored(run.dag_id, logical_date=run.logical_date)
-        if same_id or same_date:
-            raise errors.RunExists(run.dag_id, run.run_id, same_id, same_date)
-
-    def _is_stored(self, dag_id: str, **fields: Any) -> bool:
-        """Return whether a run has these fields; a page without runs takes no step of a script."""
-        filter_ = Filter({"dag_id": dag_id, **fields})
-        return self._store.runs.list(filter_, limit=1, offset=1).total_entries > 0
-
-    def _conflict(self, error: errors.RunExists, run: NewRun) -> ProblemException:
-        """Return the error for a run that exists; Airflow compares the date of one with the id."""
-        is_date = error.same_date
-        if error.same_id and error.same_date:
-            is_date = self._store.runs.peek(run.dag_id, run.run_id).logical_date == run.logical_date
-        what = f"logical date: '{run.logical_date}'" if is_date else f"ID: '{run.run_id}'"
-        return ProblemException(
-            409, "Conflict", f"DAGRun with DAG ID: '{run.dag_id}' and DAGRun {what} already exists"
         )
 
 
@@ -126,7 +94,3 @@ def _dates(run: NewRun) -> dict[str, Any]:
 
 def _in_utc(run: NewRun) -> NewRun:
     return replace(run, **{name: date.astimezone(UTC) for name, date in _dates(run).items()})
-
-
-def _dag_not_found(dag_id: str) -> ProblemException:
-    return ProblemException(404, "DAG not found", f"DAG with dag_id: '{dag_id}' not found")

@@ -6,15 +6,41 @@ row's position, counted from 1. `~` before it means the page before this row.
 
 import base64
 import binascii
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from connexion.exceptions import BadRequestProblem
+
+from xcom_server.storage.queries import Filter, Order, Page
+
+Row = TypeVar("Row")
 
 TOTAL_LIMIT = 50_000  # the maximum of `total_entries` in a response with a cursor
 
 _BACKWARD = "~"
 _WIDTHS = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
 """The first byte of an integer in MessagePack -> the number of bytes that follow."""
+
+
+def read_page(
+    list_rows: Callable[..., Page[Row]],
+    filter_: Filter,
+    *,
+    limit: int,
+    offset: int,
+    order: Sequence[Order],
+    cursor: str | None,
+) -> tuple[Page[Row], dict[str, Any]]:
+    """Return a page of a list, and the fields of the response about its position.
+
+    `list_rows` is the method `list` of a store. If there is a cursor, the offset is ignored. Raises
+    BadRequestProblem for a cursor that is not one.
+    """
+    start, size = (offset, limit) if cursor is None else window(cursor, limit)
+    page = list_rows(filter_, limit=size, offset=start, order=order)
+    if cursor is None:
+        return page, no_cursor(page.total_entries)
+    return page, fields(start, len(page.entries), page.total_entries)
 
 
 def window(cursor: str, limit: int) -> tuple[int, int]:

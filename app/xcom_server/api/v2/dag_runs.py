@@ -9,6 +9,7 @@ from flask import Response, request
 
 from xcom_server.api import json_io
 from xcom_server.api.authorization import visible
+from xcom_server.api.definitions import dag_to_trigger
 from xcom_server.api.update_masks import masked
 from xcom_server.api.v2 import cursors, run_filters, triggering
 from xcom_server.api.v2.schemas_runs import dump_instance, dump_run, runs_as_json
@@ -16,7 +17,6 @@ from xcom_server.api.v2.waiting import Waiting
 from xcom_server.errors import DagNotFound, RunNotFound
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
-from xcom_server.storage.dags import Dag
 from xcom_server.storage.models import UNCHANGED
 from xcom_server.storage.queries import NO_LIMIT, WILDCARD, Filter, Page
 from xcom_server.storage.runs import DagRun, TaskStates
@@ -81,17 +81,15 @@ class DagRunApi:
         if dag_id != WILDCARD:
             self._store.dags.get(dag_id)
         run_filters.refuse_partition_dates(dag_id, params)
-        size = min(limit, self._settings.maximum_page_limit)
-        start, size = (offset, size) if cursor is None else cursors.window(cursor, size)
-        page = self._runs.list(
+        page, totals = cursors.read_page(
+            self._runs.list,
             visible(dag_id, conditions=run_filters.of_query(params)),
-            limit=size,
-            offset=start,
+            limit=min(limit, self._settings.maximum_page_limit),
+            offset=offset,
             order=run_filters.RULES.order(order_by),
+            cursor=cursor,
         )
-        if cursor is None:
-            return _collection(page, cursors.no_cursor(page.total_entries))
-        return _collection(page, cursors.fields(start, len(page.entries), page.total_entries))
+        return _collection(page, totals)
 
     def list_batch(self, dag_id: str, body: dict[str, Any]) -> Response:
         """Return a page of the runs that a body selects; its size is not limited."""
@@ -112,7 +110,9 @@ class DagRunApi:
                 dag_id,
                 body,
                 dates,
-                dag=self._dag(dag_id),
+                dag=dag_to_trigger(
+                    self._store.dags, dag_id, is_required=self._settings.require_parents
+                ),
                 ids=self._ids,
                 triggered_by="ui" if "Referer" in request.headers else "rest_api",
                 user_name=request_state.current().user_name,
@@ -182,18 +182,6 @@ class DagRunApi:
     ) -> Response:
         """Return the states of a run until it is finished, one on each line."""
         return self._waiting.response(dag_id, dag_run_id, interval, result)
-
-    def _dag(self, dag_id: str) -> Dag | None:
-        """Return a DAG, or None for an unknown one that a run registers."""
-        try:
-            dag = self._store.dags.get(dag_id)
-        except DagNotFound:
-            if self._settings.require_parents or dag_id == WILDCARD:
-                raise
-            return None
-        if dag.is_stale:
-            raise DagNotFound(dag_id)
-        return dag
 
 
 def _naming_run(handler: Callable[..., Response]) -> Callable[..., Response]:

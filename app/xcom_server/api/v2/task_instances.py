@@ -16,7 +16,7 @@ from xcom_server.api.v2.schemas_tries import dump_try
 from xcom_server.errors import RunNotFound, TaskInstanceNotFound
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED
-from xcom_server.storage.queries import WILDCARD, Comparison, Filter, Order, Page
+from xcom_server.storage.queries import WILDCARD, Comparison, Filter, Page
 from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskInstance, TaskKey
 
@@ -168,13 +168,15 @@ class TaskInstanceApi:
         order_by: Sequence[str],
         cursor: str | None,
     ) -> Response:
-        size = min(limit, self._maximum_page)
-        start, size = (offset, size) if cursor is None else cursors.window(cursor, size)
-        order: list[Order] = task_filters.RULES.order(order_by)
-        page = self._instances.list(filter_, limit=size, offset=start, order=order)
-        if cursor is None:
-            return collection(page, cursors.no_cursor(page.total_entries))
-        return collection(page, cursors.fields(start, len(page.entries), page.total_entries))
+        page, totals = cursors.read_page(
+            self._instances.list,
+            filter_,
+            limit=min(limit, self._maximum_page),
+            offset=offset,
+            order=task_filters.RULES.order(order_by),
+            cursor=cursor,
+        )
+        return collection(page, totals)
 
     def _require_run(self, dag_id: str, run_id: str) -> None:
         """Raise the errors of a list in an unknown DAG or run."""

@@ -65,6 +65,10 @@ class SqlRunStore(RunStore):
             )
         )
 
+    def require_new(self, run: NewRun) -> None:
+        """Raise RunExists if `trigger` would."""
+        self._executor.transaction(lambda connection: triggering.require_new(connection, run))
+
     def set_state(
         self,
         dag_id: str,

@@ -35,7 +35,7 @@ def trigger(backend: Backend, connection: Connection, run: NewRun, *, require_da
     if not require_dag:
         dag_rows.register(backend, connection, run.dag_id)
     owner = _counted(connection, run)
-    _require_new(connection, run)
+    require_new(connection, run)
     tasks = _tasks(connection, owner)
     plan_ = plan(dag_rows.parsed(owner.script), tasks, owner.triggered)
     now = clock.now()
@@ -67,22 +67,20 @@ def _counted(connection: Connection, run: NewRun) -> Row[Any]:
     return row
 
 
-def _require_new(connection: Connection, run: NewRun) -> None:
+def require_new(connection: Connection, run: NewRun) -> None:
     """Raise RunExists if the DAG has a run with the same id or logical date."""
-    same_id, same_date = connection.execute(
-        select(
-            _exists(run, dag_run.c.run_id == run.run_id),
-            _exists(run, dag_run.c.logical_date == run.logical_date)
-            if run.logical_date is not None
-            else false(),
-        )
+    has_id = dag_run.c.run_id == run.run_id
+    has_date = false() if run.logical_date is None else dag_run.c.logical_date == run.logical_date
+    same_id, same_date, same_both = connection.execute(
+        select(_exists(run, has_id), _exists(run, has_date), _exists(run, has_id, has_date))
     ).one()
     if same_id or same_date:
-        raise errors.RunExists(run.dag_id, run.run_id, same_id=same_id, same_date=same_date)
+        by_date = bool(same_both or not same_id)
+        raise errors.RunExists(run.dag_id, run.run_id, by_date=by_date)
 
 
-def _exists(run: NewRun, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return select(dag_run.c.run_id).where(dag_run.c.dag_id == run.dag_id, condition).exists()
+def _exists(run: NewRun, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return select(dag_run.c.run_id).where(dag_run.c.dag_id == run.dag_id, *conditions).exists()
 
 
 def _has_started(owner: Row[Any], run: NewRun) -> bool:
