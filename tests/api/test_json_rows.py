@@ -12,7 +12,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from xcom_server.api import json_io
 from xcom_server.api.json_rows import RowWriter, Value
 from xcom_server.api.serialization import compile_dump, parse_many
-from xcom_server.api.v1 import run_schemas as v1
+from xcom_server.api.v1 import schemas_runs as v1
 from xcom_server.api.v2 import schemas_runs as v2
 from xcom_server.storage.runs import DagRun
 

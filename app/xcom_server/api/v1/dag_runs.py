@@ -15,7 +15,7 @@ from xcom_server.api.authorization import visible
 from xcom_server.api.conditions import one_of
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
-from xcom_server.api.v1.run_schemas import (
+from xcom_server.api.v1.schemas_runs import (
     ClearSchema,
     DagRunSchema,
     ListRunsSchema,
@@ -23,7 +23,7 @@ from xcom_server.api.v1.run_schemas import (
     StateSchema,
     runs_as_json,
 )
-from xcom_server.api.v1.schemas import TaskInstanceReferenceSchema
+from xcom_server.api.v1.schemas_task_instances import TaskInstanceReferenceSchema
 from xcom_server.api.v1.triggering import Triggering
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.settings import Settings
@@ -74,12 +74,12 @@ class DagRunApi:
         return {
             "get_dag_runs": self.list_runs,
             "get_dag_runs_batch": self.list_batch,
-            "post_dag_run": self.trigger,
+            "post_dag_run": self.trigger_run,
             "get_dag_run": self.get_run,
             "update_dag_run_state": self.update_state,
             "set_dag_run_note": self.set_note,
-            "clear_dag_run": self.clear,
-            "delete_dag_run": self.delete,
+            "clear_dag_run": self.clear_run,
+            "delete_dag_run": self.delete_run,
         }
 
     def list_runs(
@@ -128,7 +128,7 @@ class DagRunApi:
         rows = listing.selected(_dump(page.entries), fields, _SCHEMA, collection=True)
         return _json({"dag_runs": rows, **total}, page.entries)
 
-    def trigger(self, dag_id: str, body: JsonObject) -> Response:
+    def trigger_run(self, dag_id: str, body: JsonObject) -> Response:
         """Create a queued run; the response repeats the dates as they were sent."""
         return _response(self._triggering.trigger(dag_id, body))
 
@@ -147,7 +147,7 @@ class DagRunApi:
         self._require(dag_id, dag_run_id)
         return _response(self._runs.set_note(dag_id, dag_run_id, NoteSchema().load(body)["note"]))
 
-    def clear(self, dag_id: str, dag_run_id: str, body: JsonObject) -> Response:
+    def clear_run(self, dag_id: str, dag_run_id: str, body: JsonObject) -> Response:
         """Clear a run and return it, or for a dry run its task instances."""
         self._require(dag_id, dag_run_id, words="in dag  ")  # Airflow's text has three spaces
         if ClearSchema().load(body)["dry_run"]:
@@ -156,7 +156,7 @@ class DagRunApi:
             return json_io.indented_json_fast({"task_instances": _dump_references(found)})
         return _response(self._runs.clear(dag_id, dag_run_id, restarting=False))
 
-    def delete(self, dag_id: str, dag_run_id: str) -> Response:
+    def delete_run(self, dag_id: str, dag_run_id: str) -> Response:
         """Delete a run with its task instances and entries."""
         try:
             self._runs.delete(dag_id, dag_run_id, even_if_running=True)

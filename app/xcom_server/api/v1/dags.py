@@ -14,7 +14,7 @@ from xcom_server.api.conditions import with_tags
 from xcom_server.api.definitions import Definition, definition_of
 from xcom_server.api.update_masks import require_only_paused
 from xcom_server.api.v1 import listing
-from xcom_server.api.v1.dag_schemas import dump_dag, dump_details, dump_task, ordered_tasks
+from xcom_server.api.v1.schemas_dags import dump_dag, dump_details, dump_task, ordered_tasks
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.settings import Settings
 from xcom_server.storage.dags import Dag
@@ -42,10 +42,10 @@ class DagApi:
         """Return the handlers by operationId."""
         return {
             "get_dags": self.list_dags,
-            "patch_dags": self.pause_all,
+            "patch_dags": self.patch_dags,
             "get_dag": self.get_dag,
-            "patch_dag": self.pause,
-            "delete_dag": self.delete,
+            "patch_dag": self.patch_dag,
+            "delete_dag": self.delete_dag,
             "get_dag_details": self.get_details,
             "get_tasks": self.list_tasks,
             "get_task": self.get_task,
@@ -69,7 +69,7 @@ class DagApi:
         page = self._dags.list(filter_, limit=size, offset=offset, order=order)
         return _collection(page.entries, page.total_entries, fields)
 
-    def pause_all(
+    def patch_dags(
         self,
         limit: int,
         only_active: bool,
@@ -95,7 +95,7 @@ class DagApi:
         """Return all fields of a DAG."""
         return _one(dump_details(self._dags.get(dag_id)), fields, "DAGDetailSchema")
 
-    def pause(
+    def patch_dag(
         self, dag_id: str, body: JsonObject, update_mask: list[str] | None = None
     ) -> Response:
         """Pause or unpause a DAG, and return it."""
@@ -106,7 +106,7 @@ class DagApi:
             raise _not_found(dag_id) from None
         return json_io.indented_json_fast(dump_dag(dag))
 
-    def delete(self, dag_id: str) -> Response:
+    def delete_dag(self, dag_id: str) -> Response:
         """Delete a DAG with its runs, task instances and entries."""
         try:
             self._dags.delete(dag_id)

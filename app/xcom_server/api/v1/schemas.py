@@ -40,12 +40,3 @@ class XComSchema(XComCollectionItemSchema):
     """An entry with its value, which is a string or null in a request."""
 
     value = fields.String(required=True, allow_none=True)
-
-
-class TaskInstanceReferenceSchema(Schema):
-    """A task instance by its identity."""
-
-    dag_id = fields.String()
-    dag_run_id = fields.String(attribute="run_id")
-    execution_date = Rfc3339Field(attribute="run_date")
-    task_id = fields.String()

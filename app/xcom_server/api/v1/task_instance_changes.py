@@ -13,11 +13,11 @@ from xcom_server.api.conditions import MAX_VALUES, one_of, refuse_many
 from xcom_server.api.definitions import definition_of
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
-from xcom_server.api.v1.schemas import TaskInstanceReferenceSchema
-from xcom_server.api.v1.task_instance_schemas import (
+from xcom_server.api.v1.schemas_task_instances import (
     ClearTaskInstancesSchema,
     NewStateSchema,
     TaskInstanceNoteSchema,
+    TaskInstanceReferenceSchema,
     one_instance_json,
 )
 from xcom_server.formats.strict_json import JsonObject

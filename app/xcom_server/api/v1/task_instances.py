@@ -13,7 +13,7 @@ from xcom_server.api.conditions import one_of
 from xcom_server.api.definitions import definition_of
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
-from xcom_server.api.v1.task_instance_schemas import (
+from xcom_server.api.v1.schemas_task_instances import (
     NOT_OF_A_TRY,
     STATES,
     ListTaskInstancesSchema,

@@ -12,7 +12,7 @@ from xcom_server.api.definitions import dag_to_trigger
 from xcom_server.api.params import invalid_param
 from xcom_server.api.run_ids import RunIdRules
 from xcom_server.api.v1 import data_intervals
-from xcom_server.api.v1.run_schemas import NO_CONF, TriggerSchema, generated_id
+from xcom_server.api.v1.schemas_runs import NO_CONF, TriggerSchema, generated_id
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings

@@ -11,14 +11,14 @@ from xcom_server.api.v2 import AIRFLOW_GIT_VERSION, AIRFLOW_VERSION
 from xcom_server.api.v2.dag_runs import DagRunApi
 from xcom_server.api.v2.dags import DagApi
 from xcom_server.api.v2.logs import LogApi
-from xcom_server.api.v2.task_changes import TaskChangeApi
+from xcom_server.api.v2.task_instance_changes import TaskInstanceChangeApi
 from xcom_server.api.v2.task_instances import TaskInstanceApi
 from xcom_server.api.v2.validation import CHECKS, refuse_malformed_body
 from xcom_server.api.v2.xcom import XComApi
 from xcom_server.settings import Settings
 from xcom_server.storage.store import XComStore
 
-_RESOURCES = (XComApi, DagRunApi, TaskInstanceApi, TaskChangeApi, DagApi, LogApi)
+_RESOURCES = (XComApi, DagRunApi, TaskInstanceApi, TaskInstanceChangeApi, DagApi, LogApi)
 
 
 def api_version(store: XComStore, settings: Settings, access: authorization.Access) -> ApiVersion:

@@ -36,14 +36,14 @@ def read_page(
     `list_rows` is the method `list` of a store. If there is a cursor, the offset is ignored. Raises
     BadRequestProblem for a cursor that is not one.
     """
-    start, size = (offset, limit) if cursor is None else window(cursor, limit)
+    start, size = (offset, limit) if cursor is None else _window(cursor, limit)
     page = list_rows(filter_, limit=size, offset=start, order=order)
     if cursor is None:
         return page, no_cursor(page.total_entries)
-    return page, fields(start, len(page.entries), page.total_entries)
+    return page, _fields(start, len(page.entries), page.total_entries)
 
 
-def window(cursor: str, limit: int) -> tuple[int, int]:
+def _window(cursor: str, limit: int) -> tuple[int, int]:
     """Return the offset and the size of the page at a cursor; an empty cursor is the first page.
 
     Raises BadRequestProblem for a cursor that is not one.
@@ -56,7 +56,7 @@ def window(cursor: str, limit: int) -> tuple[int, int]:
     return max(before - limit, 0), min(before, limit)
 
 
-def fields(offset: int, size: int, total: int) -> dict[str, Any]:
+def _fields(offset: int, size: int, total: int) -> dict[str, Any]:
     """Return the fields of a response with a cursor, for a page of `size` rows at an offset."""
     end = offset + size
     return {

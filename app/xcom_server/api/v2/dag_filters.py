@@ -7,7 +7,7 @@ from xcom_server.api import schedules
 from xcom_server.api.conditions import refuse_many, with_tags
 from xcom_server.api.definitions import Definition
 from xcom_server.api.v2.filters import NOTHING, ListRules, in_states
-from xcom_server.api.v2.schemas_runs import BUNDLE
+from xcom_server.api.v2.schemas_dags import BUNDLE
 from xcom_server.storage.queries import Comparison, Condition
 
 Predicate = Callable[[Definition], bool]

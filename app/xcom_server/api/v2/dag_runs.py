@@ -12,7 +12,8 @@ from xcom_server.api.authorization import visible
 from xcom_server.api.definitions import dag_to_trigger
 from xcom_server.api.update_masks import masked
 from xcom_server.api.v2 import cursors, run_filters, triggering
-from xcom_server.api.v2.schemas_runs import dump_instance, dump_run, runs_as_json
+from xcom_server.api.v2.schemas_runs import dump_run, runs_as_json
+from xcom_server.api.v2.schemas_task_instances import dump_instance
 from xcom_server.api.v2.waiting import Waiting
 from xcom_server.errors import DagNotFound, RunNotFound
 from xcom_server.observability import request_state
@@ -25,7 +26,7 @@ from xcom_server.storage.store import XComStore
 _NOT_STARTED = (None, "scheduled", "queued", "restarting", "up_for_retry")
 _ACTIVE = ("running", "deferred", "up_for_reschedule", "awaiting_input")
 
-TASK_STATES: dict[str, TaskStates] = {
+_TASK_STATES: dict[str, TaskStates] = {
     "queued": {},
     **{
         state: dict.fromkeys(_NOT_STARTED, "skipped") | dict.fromkeys(_ACTIVE, state)
@@ -140,7 +141,7 @@ class DagRunApi:
         given = masked(body, update_mask)
         note = given["note"] or None if "note" in given else UNCHANGED
         if state := given.get("state"):
-            run = self._runs.set_state(dag_id, dag_run_id, state, TASK_STATES[state], note=note)
+            run = self._runs.set_state(dag_id, dag_run_id, state, _TASK_STATES[state], note=note)
         elif note is UNCHANGED:
             run = self._runs.peek(dag_id, dag_run_id)
         else:

@@ -1,15 +1,17 @@
 """DAGs and tasks in responses of v2, with the fields in the order of Airflow 3.3.2."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from connexion.exceptions import BadRequestProblem
 from pydantic_core import to_jsonable_python
 
 from xcom_server.api import schedules, url_tokens
 from xcom_server.api.definitions import Definition
-from xcom_server.api.v2.schemas_runs import BUNDLE, dump_version
 from xcom_server.task_graph import Task
+
+BUNDLE = "dags-folder"  # the bundle of all DAGs
 
 _MODULES = {
     "EmptyOperator": "airflow.providers.standard.operators.empty",
@@ -41,6 +43,40 @@ _SORTABLE = (
     "doc_md",
     "operator_name",
 )
+
+
+class HasDagVersion(Protocol):
+    """A record with the fields of its DAG's only version."""
+
+    @property
+    def dag_id(self) -> str:
+        """The DAG."""
+
+    @property
+    def dag_display_name(self) -> str:
+        """Its display name."""
+
+    @property
+    def version_id(self) -> str:
+        """A UUID."""
+
+    @property
+    def created_at(self) -> datetime:
+        """The time at which the DAG was registered."""
+
+
+def dump_version(record: HasDagVersion) -> dict[str, Any]:
+    """Return the version of a record's DAG; a DAG has one version only."""
+    return {
+        "id": record.version_id,
+        "version_number": 1,
+        "dag_id": record.dag_id,
+        "bundle_name": BUNDLE,
+        "bundle_version": None,
+        "created_at": record.created_at,
+        "dag_display_name": record.dag_display_name,
+        "bundle_url": None,
+    }
 
 
 def dump_dag(definition: Definition) -> dict[str, Any]:

@@ -1,51 +1,14 @@
-"""DAG runs and task instances in responses of v2, with the fields in the order of Airflow 3.3.2."""
+"""DAG runs in responses of v2, with the fields in the order of Airflow 3.3.2."""
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic_core import from_json, to_json
 
 from xcom_server.api.json_rows import RowWriter, Value, cached_for_short_texts
+from xcom_server.api.v2.schemas_dags import dump_version
 from xcom_server.storage.runs import DagRun
-from xcom_server.storage.task_instances import TaskInstance
-
-BUNDLE = "dags-folder"  # the bundle of all DAGs
-
-
-class HasDagVersion(Protocol):
-    """A record with the fields of its DAG's only version."""
-
-    @property
-    def dag_id(self) -> str:
-        """The DAG."""
-
-    @property
-    def dag_display_name(self) -> str:
-        """Its display name."""
-
-    @property
-    def version_id(self) -> str:
-        """A UUID."""
-
-    @property
-    def created_at(self) -> datetime:
-        """The time at which the DAG was registered."""
-
-
-def dump_version(record: HasDagVersion) -> dict[str, Any]:
-    """Return the version of a record's DAG; a DAG has one version only."""
-    return {
-        "id": record.version_id,
-        "version_number": 1,
-        "dag_id": record.dag_id,
-        "bundle_name": BUNDLE,
-        "bundle_version": None,
-        "created_at": record.created_at,
-        "dag_display_name": record.dag_display_name,
-        "bundle_url": None,
-    }
 
 
 def dump_run(run: DagRun) -> dict[str, Any]:
@@ -125,44 +88,3 @@ def _parse(text: str) -> Any:
         return from_json(text)
     except ValueError:
         return json.loads(text)
-
-
-def dump_instance(record: TaskInstance) -> dict[str, Any]:
-    """Return the fields of a task instance."""
-    details = json.loads(record.details)
-    return {
-        "id": record.id,
-        "task_id": record.task_id,
-        "dag_id": record.dag_id,
-        "dag_run_id": record.run_id,
-        "map_index": record.map_index,
-        "logical_date": record.logical_date,
-        "run_after": record.run_after,
-        "start_date": record.start_date,
-        "end_date": record.end_date,
-        "duration": record.duration,
-        "state": record.state,
-        "try_number": record.try_number,
-        "max_tries": record.max_tries,
-        "task_display_name": record.task_display_name,
-        "dag_display_name": record.dag_display_name,
-        "hostname": record.hostname,
-        "unixname": record.unixname,
-        "pool": record.pool,
-        "pool_slots": record.pool_slots,
-        "queue": record.queue,
-        "priority_weight": record.priority_weight,
-        "operator": record.operator,
-        "operator_name": record.operator_name or record.operator,
-        "queued_when": record.queued_when,
-        "scheduled_when": record.scheduled_when,
-        "pid": record.pid,
-        "executor": record.executor,
-        "executor_config": record.executor_config,
-        "note": record.note,
-        "rendered_map_index": record.rendered_map_index,
-        "rendered_fields": details.get("rendered_fields") or {},
-        "trigger": details.get("trigger"),
-        "triggerer_job": details.get("triggerer_job"),
-        "dag_version": dump_version(record),
-    }

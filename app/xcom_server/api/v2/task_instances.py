@@ -11,8 +11,7 @@ from xcom_server.api import json_io
 from xcom_server.api.authorization import visible
 from xcom_server.api.definitions import definition_of
 from xcom_server.api.v2 import cursors, task_filters
-from xcom_server.api.v2.schemas_runs import dump_instance
-from xcom_server.api.v2.schemas_tries import dump_try
+from xcom_server.api.v2.schemas_task_instances import dump_instance, dump_try
 from xcom_server.errors import RunNotFound, TaskInstanceNotFound
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
-from xcom_server.api.v1.task_instance_schemas import dump_instances, one_instance_json
+from xcom_server.api.v1.schemas_task_instances import dump_instances, one_instance_json
 from xcom_server.storage.task_instances import TaskInstance
 
 DATE = datetime(2024, 1, 1, tzinfo=UTC)

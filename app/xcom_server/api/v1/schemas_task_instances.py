@@ -10,8 +10,8 @@ from marshmallow.validate import Length
 
 from xcom_server.api import json_io
 from xcom_server.api.serialization import Column, compile_dump
-from xcom_server.api.v1.run_schemas import NoteSchema
 from xcom_server.api.v1.schemas import Rfc3339Field
+from xcom_server.api.v1.schemas_runs import NoteSchema
 from xcom_server.states import TASK_STATES
 from xcom_server.storage.task_instances import TaskInstance
 
@@ -97,6 +97,15 @@ NOT_OF_A_TRY = (
 
 
 _dump = compile_dump(TaskInstanceSchema())
+
+
+class TaskInstanceReferenceSchema(Schema):
+    """A task instance by its identity."""
+
+    dag_id = fields.String()
+    dag_run_id = fields.String(attribute="run_id")
+    execution_date = Rfc3339Field(attribute="run_date")
+    task_id = fields.String()
 
 
 class ListTaskInstancesSchema(Schema):

@@ -27,7 +27,7 @@ RELATED = ("include_upstream", "include_downstream")
 RANGE = ("include_past", "include_future")
 
 
-class TaskChangeApi:
+class TaskInstanceChangeApi:
     """The handlers of the operations in openapi/v2.yaml that change task instances.
 
     They return the documented responses. They raise BadRequestProblem, ProblemException and the
