@@ -6,13 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 from xcom_server.api.v2 import waiting
+from xcom_server.errors import Unavailable
 from xcom_server.observability import shared
+from xcom_server.storage.sql.runs import SqlRunStore
 
 from tests.support.databases import load
 from tests.support.live_server import LiveServer
@@ -130,6 +132,23 @@ def test_finished_run_needs_no_free_thread(
 
     assert wait(client, "done").text == '{"state": "success"}\n'
     stream.close()
+
+
+def test_an_unavailable_database_does_not_end_a_wait(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.post(runs(), json={"logical_date": None, "dag_run_id": "r"})
+    get = SqlRunStore.get
+    calls = iter([get, _fail, get, get])
+    monkeypatch.setattr(SqlRunStore, "get", lambda *key: next(calls)(*key))
+
+    states = [json.loads(line)["state"] for line in wait(client).text.splitlines()]
+
+    assert states == ["queued", "queued", "running", "success"]
+
+
+def _fail(store: SqlRunStore, dag_id: str, run_id: str) -> NoReturn:
+    raise Unavailable("The database cannot be reached.")
 
 
 def test_stop_of_the_server_ends_a_wait(

@@ -61,10 +61,15 @@ class Waiting:
         task_ids: Sequence[str] | None,
         connection: socket.socket | None,
     ) -> Iterator[str]:
-        yield self._line(run, task_ids)
+        """Yield the lines; while the database is unavailable, the last one is repeated."""
+        line = self._line(run, task_ids)
+        yield line
         while not run.is_finished and _pause(interval, connection):
-            run = self._store.runs.get(run.dag_id, run.run_id)
-            yield self._line(run, task_ids)
+            with suppress(Unavailable):
+                current = self._store.runs.get(run.dag_id, run.run_id)
+                line = self._line(current, task_ids)
+                run = current
+            yield line
 
     def _line(self, run: DagRun, task_ids: Sequence[str] | None) -> str:
         line: dict[str, Any] = {"state": run.state}
