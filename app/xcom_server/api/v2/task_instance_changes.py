@@ -89,15 +89,7 @@ class TaskInstanceChangeApi:
 
     def clear(self, dag_id: str, body: dict[str, Any]) -> Response:
         """Clear task instances of one run, or of all runs in a range, and return them."""
-        tasks = self._tasks(dag_id)
-        conditions = [*self._of_cleared_runs(dag_id, body)]
-        if body.get("task_ids"):
-            conditions.append(task_selection.of_tasks(_markers(tasks, body)))
-        if body["only_failed"]:
-            conditions.append(task_selection.FAILED)
-        if body["only_running"]:
-            conditions.append(task_selection.RUNNING)
-        found = self._list(dag_id, conditions)
+        found = self._list(dag_id, self._cleared(dag_id, body))
         if body["dry_run"]:
             return _response(found)
         if body["prevent_running_task"] and any(each.state == "running" for each in found):
@@ -111,6 +103,18 @@ class TaskInstanceChangeApi:
         )
         by_key = {each.task_key: each for each in cleared}
         return _response(by_key[key] for key in keys if key in by_key)
+
+    def _cleared(self, dag_id: str, body: dict[str, Any]) -> list[Condition]:
+        """Return the conditions for the task instances that are cleared."""
+        tasks = self._tasks(dag_id)
+        conditions = [*self._of_cleared_runs(dag_id, body)]
+        if body.get("task_ids"):
+            conditions.append(task_selection.of_tasks(_markers(tasks, body)))
+        if body["only_failed"]:
+            conditions.append(task_selection.FAILED)
+        if body["only_running"]:
+            conditions.append(task_selection.RUNNING)
+        return conditions
 
     def _set_state(
         self,

@@ -58,6 +58,8 @@ def _defaults(table: Table) -> dict[str, Any]:
 _RUN_DEFAULTS = _defaults(tables.dag_run)
 _INSTANCE_DEFAULTS = _defaults(tables.task_instance)
 
+Logs = dict[tuple[str, int], dict[int, str]]
+Tries = dict[tuple[str, int], list[Try]]
 Expected = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
@@ -100,31 +102,28 @@ def _instances(
     connection: Connection, run: Row[Any], of_tasks: Mapping[str, Mapping[str, Any]]
 ) -> list[SeedTaskInstance]:
     key = {"dag_id": run.dag_id, "run_id": run.run_id}
-    logs: dict[tuple[str, int], dict[int, str]] = {}
-    tries: dict[tuple[str, int], list[Try]] = {}
+    logs, tries = _tries(connection, key)
+    found = []
+    for row in connection.execute(_INSTANCES, key):
+        constants = {**_INSTANCE_DEFAULTS, **of_tasks.get(row.task_id, {})}
+        expected = partial(defaults.of_instance, row.map_index, run.run_after)
+        fields = {"id": row.id, **_given(row, constants, expected)}
+        task = (row.task_id, row.map_index)
+        found.append(SeedTaskInstance(*task, fields, logs.get(task, {}), tries.get(task, [])))
+    return found
+
+
+def _tries(connection: Connection, key: dict[str, str]) -> tuple[Logs, Tries]:
+    """Return the logs and the older tries of a run's task instances."""
+    logs: Logs = {}
+    tries: Tries = {}
     for row in connection.execute(_TRIES, key):
+        task = (row.task_id, row.map_index)
         if row.log is not None:
-            logs.setdefault((row.task_id, row.map_index), {})[row.try_number] = row.log
+            logs.setdefault(task, {})[row.try_number] = row.log
         if row.record is not None:
-            older = tries.setdefault((row.task_id, row.map_index), [])
-            older.append(Try(row.try_number, row.record))
-    return [
-        SeedTaskInstance(
-            row.task_id,
-            row.map_index,
-            {
-                "id": row.id,
-                **_given(
-                    row,
-                    {**_INSTANCE_DEFAULTS, **of_tasks.get(row.task_id, {})},
-                    partial(defaults.of_instance, row.map_index, run.run_after),
-                ),
-            },
-            logs.get((row.task_id, row.map_index), {}),
-            tries.get((row.task_id, row.map_index), []),
-        )
-        for row in connection.execute(_INSTANCES, key)
-    ]
+            tries.setdefault(task, []).append(Try(row.try_number, row.record))
+    return logs, tries
 
 
 def _given(row: Row[Any], constants: Mapping[str, Any], expected: Expected) -> dict[str, Any]:
