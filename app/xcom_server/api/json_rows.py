@@ -8,12 +8,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import to_json
 
 Column = Sequence[Any]
 Texts = Sequence[str]
+Name = TypeVar("Name")
 
 
 _CACHED = 1024  # the number of results that `cached_for_short_texts` keeps
@@ -68,21 +69,25 @@ class RowWriter:
         Raises PydanticSerializationError for a lone surrogate.
         """
         texts: dict[str, Texts] = {**columns}
-        texts |= _split(self._dates, self._date_texts([columns[name] for name in self._dates]))
+        texts |= self._date_texts(columns)
         values = [value for name in self._scalars for value in columns[name]]
         texts |= _split(self._scalars, _json_texts(values, self._is_ascii))
         rows = zip(*(texts[name] for name in self._used), strict=True)
         return ",".join([self._template % row for row in rows])
 
-    def _date_texts(self, columns: Sequence[Column]) -> Texts:
-        """Return the JSON of dates; one that columns share, as on SQLite, is written once."""
-        dates = [date for column in columns for date in column]
-        if len({id(column[0]) for column in columns}) > len(columns) // 2:
-            return self._dates_as_json(dates)
-        ids = [*map(id, dates)]
-        distinct: dict[int, datetime | None] = dict(zip(ids, dates, strict=True))
-        written = dict(zip(distinct, self._dates_as_json([*distinct.values()]), strict=True))
-        return [written[each] for each in ids]
+    def _date_texts(self, columns: Mapping[str, Column]) -> dict[str, Texts]:
+        """Return the JSON of columns of dates; equal columns, which runs often have, share it."""
+        distinct: list[Column] = []
+        places = {}
+        for name in self._dates:
+            column = columns[name]
+            place = next((n for n, each in enumerate(distinct) if each == column), len(distinct))
+            if place == len(distinct):
+                distinct.append(column)
+            places[name] = place
+        dates = [date for column in distinct for date in column]
+        written = _split(range(len(distinct)), self._dates_as_json(dates))
+        return {name: written[place] for name, place in places.items()}
 
     def _dates_as_json(self, dates: Sequence[datetime | None]) -> Texts:
         return to_json(dates)[1:-1].decode().replace("Z", self._utc).split(",") if dates else []
@@ -98,7 +103,7 @@ def _json_texts(values: Column, is_ascii: bool) -> Texts:
     return text[3:-2].split(",\n ") if values else []
 
 
-def _split(names: Sequence[str], texts: Texts) -> dict[str, Texts]:
+def _split(names: Sequence[Name], texts: Texts) -> dict[Name, Texts]:
     """Return the texts by the names of their columns, which have the same length."""
     size = len(texts) // len(names) if names else 0
     return {name: texts[n * size : (n + 1) * size] for n, name in enumerate(names)}

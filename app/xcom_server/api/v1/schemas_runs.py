@@ -84,14 +84,12 @@ class DagRunSchema(Schema):
     state = fields.String()
 
 
-_columns = compile_columns(DagRunSchema())
+_SAME = {"execution_date": "logical_date"}  # two names of one field
+_WRITTEN = DagRunSchema(exclude=[*_SAME])
+_columns = compile_columns(_WRITTEN)
 _WRITER = RowWriter(
-    {name: Value(name) for name in DagRunSchema().dump_fields},
-    dates=[
-        name
-        for name, field in DagRunSchema().dump_fields.items()
-        if isinstance(field, Rfc3339Field)
-    ],
+    {name: Value(_SAME.get(name, name)) for name in DagRunSchema().dump_fields},
+    dates=[name for name, field in _WRITTEN.dump_fields.items() if isinstance(field, Rfc3339Field)],
     texts=["conf"],
     utc="+00:00",
     indent=4,

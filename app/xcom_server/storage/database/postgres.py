@@ -8,7 +8,7 @@ in time.
 import math
 import select
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
@@ -99,8 +99,11 @@ class PostgresBackend(Backend):
     def read_datetimes(
         self, columns: Sequence[Sequence[datetime | None]]
     ) -> list[list[datetime | None]]:
-        """Convert columns of datetimes to UTC."""
-        return [[value and in_utc(value) for value in column] for column in columns]
+        """Convert columns of datetimes to UTC; psycopg returns them in the session's time zone."""
+        return [
+            [value if value is None or value.tzinfo is UTC else in_utc(value) for value in column]
+            for column in columns
+        ]
 
     def analyze(self, connection: Connection, tables: Iterable[str]) -> None:
         """Update the statistics of tables, and discard the plans of foreign key checks.
