@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bench import memory, quiet
+from bench import memory, quiet, runs
 
 WITH_CHILD = """
 import subprocess, sys
@@ -45,9 +45,11 @@ def test_cpu_time_is_summed_over_a_process_group() -> None:
         assert process.stdout is not None
         process.stdout.readline()
         taken = quiet.seconds_of_cpu(process.pid)
+        exactly = runs.microseconds_of_cpu(process.pid)
         process.communicate(b"\n")
 
     assert taken > 0.05
+    assert exactly > 50_000
     assert quiet.seconds_of_cpu(process.pid) == 0
 
 

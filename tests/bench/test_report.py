@@ -13,6 +13,7 @@ from bench.figures import FAILED, PSS, RATE, START, Figure, Step, ratio
 from bench.peers import named
 from bench.plan import POSTGRESQL, SQLITE, Plan
 from bench.report import details, table
+from bench.runs import CONTENDERS, REQUESTS
 from bench.served import BARS, CONNECTIONS, turns
 
 OURS = Figure(RATE, "this", SQLITE, "GET entry", 8)
@@ -60,6 +61,13 @@ def test_served_bars_compare_figures_of_the_same_rounds() -> None:
         for figure in filter(None, (bar.over, bar.under)):
             assert (figure.contender, figure.connections) in taking_part
             assert figure.operation in BARS
+
+
+def test_bars_for_runs_compare_measured_operations() -> None:
+    for bar in (bar for bar in bars() if bar.section == "runs"):
+        for figure in filter(None, (bar.over, bar.under)):
+            assert figure.contender in CONTENDERS.values()
+            assert figure.operation in REQUESTS
 
 
 @pytest.mark.parametrize("name", AS)

@@ -13,7 +13,7 @@ from bench.contenders import BARE, CHECKED, FLOOR, MARSHMALLOW, THIS
 from bench.data import KEYS, TASKS, Layout, fill
 from bench.databases import remove_new
 from bench.in_process import Application
-from bench.operations import V2, Request, operations
+from bench.operations import V1, V2, Request, operations, run_operations
 
 ENTRIES = 1000
 NAMES = (THIS, CHECKED, BARE, MARSHMALLOW, FLOOR)
@@ -78,6 +78,17 @@ def test_v2_returns_the_expected_statuses(
     assert [answer(applications[THIS], each.request(number))[0] for each in wanted.values()] == [
         each.status for each in wanted.values()
     ]
+
+
+@pytest.mark.parametrize("base", [V1, V2])
+def test_requests_about_runs_are_answered(base: str, applications: dict[str, Application]) -> None:
+    found = {
+        each.name: answer(applications[THIS], each.request(next(numbers)))
+        for each in run_operations(Layout(ENTRIES), base).values()
+    }
+    assert {name: status for name, (status, _) in found.items()} == dict.fromkeys(found, 200)
+    assert found["list of 100 runs"][1]["total_entries"] >= Layout(ENTRIES).runs
+    assert found["list of 100 task instances"][1]["total_entries"] == Layout(ENTRIES).instances
 
 
 @pytest.mark.parametrize("listed", LISTS)

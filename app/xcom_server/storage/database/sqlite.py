@@ -94,10 +94,15 @@ class SqliteBackend(Backend):
         """Convert columns of datetimes, which are texts, to UTC.
 
         Entries of one page share DAG runs, and most dates of a run are equal, so each distinct text
-        is parsed once.
+        is parsed once, and equal columns are converted once.
         """
-        parsed = {text: text and _parse(text) for text in set().union(*columns)}
-        return [[parsed[text] for text in column] for column in columns]  # type: ignore[misc]
+        found: dict[int, list[datetime | None]] = {}
+        distinct: list[Sequence[str | None]] = []
+        places = [_place_of(column, distinct) for column in columns]
+        parsed = {text: text and _parse(text) for text in set().union(*distinct)}
+        for place, column in enumerate(distinct):
+            found[place] = [parsed[text] for text in column]  # type: ignore[misc]
+        return [found[place] for place in places]
 
     def describe(self, error: SQLAlchemyError) -> str:
         """Return an error in one line, with the path of a file that cannot be opened."""
@@ -151,6 +156,15 @@ def _path_of(url: URL) -> str:
     if name.startswith("file:") and "uri" in url.query:
         name = unquote(urlsplit(name).path)
     return name and os.path.realpath(name)
+
+
+def _place_of(column: Sequence[str | None], distinct: list[Sequence[str | None]]) -> int:
+    """Return the place of a column among distinct ones, to which it is added if it is new."""
+    for place, each in enumerate(distinct):
+        if each == column:
+            return place
+    distinct.append(column)
+    return len(distinct) - 1
 
 
 def _parse(text: str) -> datetime:
