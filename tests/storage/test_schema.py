@@ -50,6 +50,41 @@ def test_upgrade_from_the_first_schema_keeps_the_entries(backend: Backend) -> No
     assert schema.differences(backend) == []
 
 
+def test_upgrade_gives_runs_and_task_instances_the_fields_of_registered_ones(
+    backend: Backend,
+) -> None:
+    metadata.drop_all(backend.engine)
+    date = datetime(2024, 1, 1, tzinfo=UTC)
+    ids = ["scheduled__1", "backfill__1", "dataset_triggered__1", "manual__1", "other"]
+    with backend.writing.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+        migrate(connection, "0002")
+        for run_id in ids:
+            for statement in (
+                "INSERT INTO dag_run VALUES ('d', :run, NULL, '2024-01-01 00:00:00.000000+00:00')",
+                "INSERT INTO task_instance VALUES ('d', 't', :run, 2)",
+            ):
+                connection.execute(text(statement), {"run": run_id})
+
+    schema.upgrade(backend)
+
+    store = SqlXComStore(backend)
+    runs = store.runs.list(Filter.of("d"), limit=9)
+    assert {run.run_id: run.run_type for run in runs.entries} == dict(
+        zip(ids, ["scheduled", "backfill", "asset_triggered", "manual", "manual"], strict=True)
+    )
+    assert {(run.state, run.run_after, run.end_date) for run in runs.entries} == {
+        ("success", date, date)
+    }
+    instances = store.task_instances.list(Filter.of("d"), limit=9)
+    assert (runs.total_entries, instances.total_entries) == (5, 5)
+    assert {
+        (each.state, each.start_date, each.duration, each.rendered_map_index)
+        for each in instances.entries
+    } == {("success", date, 0.0, "2")}
+    assert len({each.id for each in instances.entries}) == 5
+
+
 def test_changed_tables_are_reported(backend: Backend) -> None:
     with backend.engine.begin() as connection:
         connection.execute(text("ALTER TABLE xcom ADD COLUMN other INTEGER"))

@@ -137,17 +137,22 @@ def upgrade() -> None:
 
 def _fill() -> None:
     """Give existing rows ids in the order of their keys, dates, and their DAGs."""
-    _number("dag_run", "dag_id", "run_id")
-    _number("task_instance", "dag_id", "run_id", "task_id", "map_index")
-    op.execute(
-        "UPDATE dag_run SET data_interval_start = logical_date, data_interval_end = logical_date,"
-        " queued_at = run_after, start_date = run_after, end_date = run_after, duration = 0,"
-        " updated_at = run_after"
+    _number(
+        "dag_run",
+        ("dag_id", "run_id"),
+        "data_interval_start = logical_date, data_interval_end = logical_date,"
+        " queued_at = dag_run.run_after, start_date = dag_run.run_after,"
+        " end_date = dag_run.run_after, duration = 0, updated_at = dag_run.run_after,"
+        f" run_type = {_run_type()}",
+        "dag_run",
     )
-    op.execute(
-        "UPDATE task_instance SET duration = 0, (start_date, end_date, updated_at) ="
-        " (SELECT run_after, run_after, run_after FROM dag_run WHERE"
-        " dag_run.dag_id = task_instance.dag_id AND dag_run.run_id = task_instance.run_id)"
+    _number(
+        "task_instance",
+        ("dag_id", "run_id", "task_id", "map_index"),
+        "duration = 0, start_date = numbered.run_after, end_date = numbered.run_after,"
+        " updated_at = numbered.run_after, rendered_map_index = CASE WHEN"
+        " task_instance.map_index >= 0 THEN CAST(task_instance.map_index AS VARCHAR) END",
+        "task_instance JOIN dag_run USING (dag_id, run_id)",
     )
     connection = op.get_bind()
     rows = connection.execute(
@@ -178,8 +183,23 @@ def _fill() -> None:
         )
 
 
-def _number(table: str, *key: str) -> None:
-    """Set the ids of a table's rows: UUIDs of version 7 with a time of 0 and the row's number."""
+def _run_type() -> str:
+    """Return the type of a run by the prefix of its id."""
+    types = ("scheduled", "backfill", "asset_triggered")
+    prefixes = {f"{name}__": name for name in types} | {"dataset_triggered__": types[2]}
+    cases = [
+        f"WHEN substr(dag_run.run_id, 1, {len(prefix)}) = '{prefix}' THEN '{name}'"
+        for prefix, name in prefixes.items()
+    ]
+    return f"CASE {' '.join(cases)} ELSE 'manual' END"
+
+
+def _number(table: str, key: tuple[str, ...], values: str, source: str) -> None:
+    """Set the ids of a table's rows, and other columns: each row is written once.
+
+    The ids are UUIDs of version 7 with a time of 0 and the row's number. `values` can use the
+    columns of `source`, which contains each row of the table.
+    """
     digits = (
         "printf('%012x', numbered.place)"
         if op.get_bind().dialect.name == "sqlite"
@@ -188,7 +208,8 @@ def _number(table: str, *key: str) -> None:
     is_same = " AND ".join(f"numbered.{name} = {table}.{name}" for name in key)
     order = ", ".join(key)
     op.execute(
-        f"UPDATE {table} SET id = '00000000-0000-7000-8000-' || {digits}"
-        f" FROM (SELECT {order}, row_number() OVER (ORDER BY {order}) AS place FROM {table})"
+        f"UPDATE {table} SET id = '00000000-0000-7000-8000-' || {digits}, {values}"
+        f" FROM (SELECT {order}, run_after,"
+        f" row_number() OVER (ORDER BY {order}) AS place FROM {source})"
         f" AS numbered WHERE {is_same}"
     )
