@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from xcom_server import __version__, errors
-from xcom_server.settings import CHOICES, PREFIX, Settings
+from xcom_server.settings import CHOICES, PATTERNS, PREFIX, Settings
 
 # The module and the name of each command. The module is imported when the command is called,
 # because importing the database library takes 0.2 s.
@@ -24,6 +24,7 @@ _METAVARS = {
     "database_url": "URL",
     "users_file": "FILE",
     "token_key_file": "FILE",
+    **dict.fromkeys(PATTERNS, "REGEX"),
     **{name: "|".join(CHOICES[name]) for name in CHOICES},
 }
 
@@ -80,9 +81,14 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
             "--" + spec.name.replace("_", "-"),
             metavar=_METAVARS.get(spec.name, word),
             help=f"{spec.metadata['help']}"
-            f" [{PREFIX}{spec.name.upper()}, default {str(spec.default).lower()}]",
+            f" [{PREFIX}{spec.name.upper()}, default {_shown(spec.default)}]",
         )(command)
     return command
+
+
+def _shown(default: object) -> str:
+    """Return a default as it is written in an environment variable."""
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 @main.command()
