@@ -125,6 +125,7 @@ def test_seed_file_that_is_not_utf_8_is_named() -> None:
     [
         ("{", "not JSON: Expecting property name enclosed in double quotes"),
         ("{}", "neither a list of entries nor an object with dag_runs"),
+        ("null", "neither a list of entries nor an object with dag_runs"),
         ('{"dag_runs": {}}', "neither a list of entries nor an object with dag_runs"),
         ("[1]", "entry 1: not an object"),
         ("[1 2]", "not JSON: element 1: expecting ',' and another element, or ']', after it"),

@@ -15,6 +15,8 @@ _MEMBERS: dict[str, tuple[str, Build]] = {
     "entries": ("entry", rows.entry),
 }
 
+_NO_LISTS = "neither a list of entries nor an object with dag_runs, dags or entries as lists"
+
 
 def read(text: str, file: str = "") -> list[SeedRow]:
     """Return the rows in the text of a seed file; `file` is its name in error messages.
@@ -41,13 +43,12 @@ def _lists(text: str) -> dict[str, list[str]]:
         return {"entries": strict_json.split_array(text)}
     if not text.lstrip().startswith("{"):
         strict_json.loads(text)
+        raise InvalidSeedFile(_NO_LISTS)
     members = strict_json.split_object(text)
     if unknown := sorted(members.keys() - _MEMBERS):
         raise InvalidSeedFile(f"unknown member {unknown[0]!r}; allowed: {', '.join(_MEMBERS)}")
     if not members or not all(part.startswith("[") for part in members.values()):
-        raise InvalidSeedFile(
-            "neither a list of entries nor an object with dag_runs, dags or entries as lists"
-        )
+        raise InvalidSeedFile(_NO_LISTS)
     return {name: strict_json.split_array(part) for name, part in members.items()}
 
 
