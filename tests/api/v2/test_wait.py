@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+import requests
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 from xcom_server.api.v2 import waiting
@@ -113,7 +114,7 @@ def test_too_many_waiting_requests_are_a_503(
         each.close()
     accepted = client.get(f"{run('t')}/wait?interval=1", buffered=False)
 
-    assert error_detail(refused, 503).startswith("As many requests as possible are waiting")
+    assert error_detail(refused, 503).startswith("Too many requests are waiting")
     assert refused.headers["Retry-After"] == "1"
     assert accepted.status_code == 200
     accepted.close()
@@ -151,7 +152,7 @@ def _fail(store: SqlRunStore, dag_id: str, run_id: str) -> NoReturn:
     raise Unavailable("The database cannot be reached.")
 
 
-def test_stop_of_the_server_ends_a_wait(
+def test_stop_of_the_server_cuts_a_wait_off(
     make_client: Callable[..., FlaskClient], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeded = {"dag_id": "etl", "run_id": "r", "state": "running"}
@@ -159,7 +160,9 @@ def test_stop_of_the_server_ends_a_wait(
     client = make_client()
     monkeypatch.setattr(shared, "is_draining", lambda: True)
 
-    assert wait(client, query="interval=60").text == '{"state": "running"}\n'
+    # A complete response would end with the state of a run that has not ended.
+    with pytest.raises(ConnectionResetError, match="the server stops"):
+        _ = wait(client, query="interval=60").text
 
 
 @pytest.fixture
@@ -168,10 +171,11 @@ def server(tmp_path: Path) -> Iterator[LiveServer]:
         yield live
 
 
-def open_wait(server: LiveServer, run_id: str) -> socket.socket:
+def open_wait(server: LiveServer, run_id: str, interval: int = 30) -> socket.socket:
     """Send a request that waits, and return its connection after the first line."""
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
-    connection.sendall(f"GET {run(run_id)}/wait?interval=30 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    path = f"{run(run_id)}/wait?interval={interval}"
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     received = b""
     while b'"state"' not in received:
         part = connection.recv(4096)
@@ -192,6 +196,23 @@ def test_first_line_is_sent_at_once_and_a_lost_client_frees_its_thread(server: L
 
     assert time.monotonic() - started < 20
     second.close()
+
+
+@pytest.mark.slow
+def test_wait_for_a_run_that_is_deleted_is_cut_off_and_logged_without_a_traceback(
+    server: LiveServer,
+) -> None:
+    body = {"dag_runs": [{"dag_id": "etl", "run_id": "r", "state": "queued"}]}
+    load(server.database_url, json.dumps(body))
+
+    with open_wait(server, "r", interval=1) as connection:
+        requests.delete(f"{server.url}{run('r')}").raise_for_status()
+        rest = b"".join(iter(lambda: connection.recv(4096), b""))
+    log = server.log.read_text()
+
+    assert not rest.endswith(b"0\r\n\r\n")
+    assert "/wait for run 'r' of DAG 'etl' was cut off: the run was deleted" in log
+    assert "Traceback" not in log
 
 
 @pytest.mark.slow

@@ -1,7 +1,9 @@
 """`/wait`: the states of a run until it is finished, one JSON object on each line."""
 
+import errno
 import itertools
 import json
+import logging
 import select
 import socket
 import threading
@@ -12,7 +14,7 @@ from typing import Any
 
 from flask import Response, request
 
-from xcom_server.errors import EntryNotFound, Unavailable
+from xcom_server.errors import EntryNotFound, NotFound, Unavailable
 from xcom_server.observability import shared
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED, XComKey
@@ -24,6 +26,8 @@ RETURN_KEY = "return_value"
 
 _PAGE = 1000  # entries that are listed at once
 _CHECK_SECONDS = 1.0  # between two checks of the connection during a wait
+
+_log = logging.getLogger(__name__)
 
 
 class Waiting:
@@ -49,7 +53,9 @@ class Waiting:
         if run.is_finished:
             return _stream(iter([self._line(run, task_ids)]))
         if not self._free.acquire(blocking=False):
-            raise Unavailable("As many requests as possible are waiting for runs already.")
+            raise Unavailable(
+                "Too many requests are waiting for runs. Poll the run, or increase XCOM_THREADS."
+            )
         response = _stream(self._lines(run, interval, task_ids, _connection()))
         response.call_on_close(self._free.release)
         return response
@@ -61,15 +67,26 @@ class Waiting:
         task_ids: Sequence[str] | None,
         connection: socket.socket | None,
     ) -> Iterator[str]:
-        """Yield the lines; while the database is unavailable, the last one is repeated."""
+        """Yield the lines; while the database is unavailable, the last one is repeated.
+
+        Raises ConnectionResetError if the run is deleted or the server stops.
+        """
         line = self._line(run, task_ids)
         yield line
         while not run.is_finished and _pause(interval, connection):
+            if shared.is_draining():
+                raise _cut_off(run, "the server stops")
             with suppress(Unavailable):
-                current = self._store.runs.get(run.dag_id, run.run_id)
-                line = self._line(current, task_ids)
-                run = current
+                run, line = self._next(run, task_ids)
             yield line
+
+    def _next(self, run: DagRun, task_ids: Sequence[str] | None) -> tuple[DagRun, str]:
+        """Return a run as it is now, and its line."""
+        try:
+            current = self._store.runs.get(run.dag_id, run.run_id)
+        except NotFound:
+            raise _cut_off(run, "the run was deleted") from None
+        return current, self._line(current, task_ids)
 
     def _line(self, run: DagRun, task_ids: Sequence[str] | None) -> str:
         line: dict[str, Any] = {"state": run.state}
@@ -105,6 +122,15 @@ class Waiting:
                 return
 
 
+def _cut_off(run: DagRun, reason: str) -> ConnectionResetError:
+    """Log why a stream ends before its run, and return the error that cuts it off.
+
+    The client gets an incomplete response. gunicorn logs other errors with a traceback.
+    """
+    _log.warning("/wait for run %r of DAG %r was cut off: %s", run.run_id, run.dag_id, reason)
+    return ConnectionResetError(errno.ECONNRESET, reason)
+
+
 def _stream(lines: Iterator[str]) -> Response:
     """Return a response without a Content-Type, as in Airflow."""
     response = Response(lines)
@@ -119,10 +145,10 @@ def _connection() -> socket.socket | None:
 
 
 def _pause(seconds: float, connection: socket.socket | None) -> bool:
-    """Wait; return early with False if the client has disconnected or the server will stop."""
+    """Wait, but not longer than until the server stops; return whether the client is connected."""
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        if shared.is_draining() or _has_disconnected(connection):
+    while (left := end - time.monotonic()) > 0 and not shared.is_draining():
+        if _has_disconnected(connection):
             return False
         time.sleep(min(left, _CHECK_SECONDS))
     return True
@@ -132,7 +158,8 @@ def _has_disconnected(connection: socket.socket | None) -> bool:
     if connection is None:
         return False
     try:
-        readable, _, _ = select.select([connection], [], [], 0)
-        return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""
+        poll = select.poll()  # select() supports no file descriptor above 1023
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0)) and connection.recv(1, socket.MSG_PEEK) == b""
     except (OSError, ValueError):
         return True
