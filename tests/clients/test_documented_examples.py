@@ -1,5 +1,6 @@
 """The examples of docs/clients.md print what the page shows."""
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 import requests
 
 from tests.support.commands import run
+from tests.support.databases import load
 from tests.support.environments import client_python, needs
 from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
@@ -146,6 +148,51 @@ def test_common_mistakes_have_the_documented_effect(live: LiveServer) -> None:
     assert requests.get(f"{v1}/", auth=basic).status_code == 404
     health = requests.get(f"{live.url}/health").json()
     assert health["scheduler"]["status"] == "healthy"
+
+
+MAPPED = {
+    "dag_id": "mapped",
+    "tasks": [{"task_id": "t", "mapped": 1}],
+    "script": {"tasks": {"t": {"entries": {"return_value": 1}}}},
+}
+
+
+def test_common_mistakes_with_runs_have_the_documented_effect(server: LiveServer) -> None:
+    load(server.database_url, json.dumps({"dags": [MAPPED]}))
+    dag = f"{server.url}/api/v2/dags/mapped"
+    runs, key = f"{dag}/dagRuns", "taskInstances/t/xcomEntries/return_value"
+    body = {"dag_run_id": "r", "logical_date": None}
+
+    def polled() -> list[str]:
+        return [requests.get(f"{runs}/r").json()["state"] for _ in range(3)]
+
+    assert requests.post(runs, json={}).status_code == 422
+    assert requests.post(runs, json=body | {"execution_date": None}).status_code == 422
+    requests.patch(dag, json={"is_paused": True})
+    requests.post(runs, json=body)
+    assert polled() == ["queued"] * 3
+    requests.patch(dag, json={"is_paused": False})
+    for _ in range(3):
+        tasks = requests.get(f"{runs}/r/taskInstances").json()["task_instances"]
+        assert [task["state"] for task in tasks] == [None]
+        assert requests.get(f"{runs}/r/{key}", params={"map_index": 0}).status_code == 404
+    assert polled() == ["queued", "running", "success"]
+    assert requests.get(f"{runs}/r/{key}", params={"map_index": 0}).json()["value"] == 1
+    assert requests.get(f"{runs}/r/{key}").status_code == 404
+    assert requests.post(f"{runs}/r/clear", json={}).status_code == 200
+    assert requests.post(f"{server.api}/dags/mapped/dagRuns/r/clear", json={}).status_code == 200
+    assert polled() == ["success"] * 3
+
+
+def test_common_mistakes_in_lists_of_runs_have_the_documented_effect(server: LiveServer) -> None:
+    v1, v2 = f"{server.api}/dags", f"{server.url}/api/v2/dags"
+
+    for wildcard in ("-", "*"):
+        assert requests.get(f"{v1}/{wildcard}/dagRuns").json()["total_entries"] == 0
+        assert requests.get(f"{v2}/{wildcard}/dagRuns").status_code == 404
+        assert requests.get(f"{v2}/{wildcard}/dagRuns/r/taskInstances").status_code == 404
+    assert requests.get(f"{v1}/~/dagRuns", params={"state": "done"}).json()["dag_runs"] == []
+    assert requests.get(f"{v2}/~/dagRuns", params={"state": "done"}).status_code == 422
 
 
 def test_without_users_any_credentials_are_accepted(server: LiveServer) -> None:

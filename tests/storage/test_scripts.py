@@ -210,6 +210,32 @@ def test_nth_run_has_the_nth_script(store: XComStore) -> None:
     assert reads(store, 3, "a") == ["queued", "failed", "failed"]
 
 
+def test_only_deleting_the_dag_restarts_the_count_of_runs(store: XComStore) -> None:
+    script = [{"states": ["failed"]}, {"states": ["success"]}]
+
+    def ends() -> str:
+        trigger(store)
+        return reads(store, 2)[-1]
+
+    define(store, script)
+    first = ends()
+    store.runs.delete("etl", "r", even_if_running=True)
+    define(store, script)
+    second = ends()
+    store.dags.delete("etl")
+    define(store, script)
+
+    assert (first, second, ends()) == ("failed", "success", "failed")
+
+
+def test_state_of_a_run_does_not_change_those_of_its_tasks(store: XComStore) -> None:
+    define(store, {"states": ["queued", "failed"]}, [{"task_id": "a"}])
+    trigger(store)
+
+    assert reads(store, 2) == ["queued", "failed"]
+    assert states(store) == {"a": "success"}
+
+
 def test_refused_trigger_does_not_use_up_a_script(store: XComStore) -> None:
     define(store, [{}, {"states": ["running"]}], CHAIN)
     trigger(store)
