@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jsonschema
 import pytest
 from xcom_server.api.params import invalid_param
 from xcom_server.api.run_ids import RunIdRules
@@ -68,4 +69,38 @@ def test_error_names_the_first_invalid_param_and_its_schema() -> None:
         "    {'type': 'integer', 'minimum': 1, 'maximum': 10}\n\n"
         "On instance:\n"
         "    11"
+    )
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [],
+        [1, True, "1", [1], [True]],
+        [{"a": 1}, {"a": 2}, {"b": 1}],
+        [1, 1.0],
+        [{"a": 1, "b": [0]}, {"b": [0.0], "a": 1}],
+        "text",
+    ],
+)
+def test_unique_items_are_compared_as_by_jsonschema(items: Any) -> None:
+    schema = {"uniqueItems": True}
+    try:
+        jsonschema.validate(items, schema)
+        expected = None
+    except jsonschema.ValidationError as error:
+        expected = f"Invalid input for param p: {error}"
+
+    assert invalid_param({"p": {"schema": schema}}, {"p": items}) == expected
+
+
+def test_many_unique_items_are_compared_quickly() -> None:
+    items = [{"number": number} for number in range(20_000)]  # jsonschema needs minutes
+
+    assert invalid_param({"p": {"schema": {"uniqueItems": True}}}, {"p": items}) is None
+
+
+def test_integer_that_no_float_can_hold_is_invalid() -> None:
+    assert invalid_param({"p": {"schema": {"multipleOf": 0.1}}}, {"p": 10**400}) == (
+        "Invalid input for param p: int too large to convert to float"
     )
