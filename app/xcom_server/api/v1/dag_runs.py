@@ -13,6 +13,7 @@ from xcom_server import errors
 from xcom_server.api import json_io
 from xcom_server.api.authorization import visible
 from xcom_server.api.conditions import one_of
+from xcom_server.api.ordering import order_of
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.schemas_runs import (
@@ -119,7 +120,7 @@ class DagRunApi:
         fields: list[str] | None = None,
     ) -> Response:
         filter_ = visible(dag_id, conditions=conditions)
-        order = [*listing.order(order_by, _ORDER), Order("id")]  # ties ascend, as in SQLite
+        order = [order_of(order_by, _ORDER), Order("id")]  # ties ascend, as in SQLite
         page = self._runs.list(filter_, limit=limit, offset=offset, order=order)
         total = {"total_entries": page.total_entries}
         if fields is None and page.entries:

@@ -12,6 +12,7 @@ from xcom_server.api import json_io
 from xcom_server.api.authorization import visible
 from xcom_server.api.conditions import with_tags
 from xcom_server.api.definitions import Definition, definition_of
+from xcom_server.api.ordering import order_of
 from xcom_server.api.update_masks import require_only_paused
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.schemas_dags import dump_dag, dump_details, dump_task, ordered_tasks
@@ -65,7 +66,7 @@ class DagApi:
         """Return a page of the DAGs that the user can access."""
         filter_ = _filter(only_active, tags, dag_id_pattern, is_paused=paused)
         size = listing.page_size(limit, self._settings)
-        order = listing.order(order_by, _ORDER)
+        order = [order_of(order_by, _ORDER)]
         page = self._dags.list(filter_, limit=size, offset=offset, order=order)
         return _collection(page.entries, page.total_entries, fields)
 

@@ -1,4 +1,4 @@
-"""The parameters that the lists of v1 share: page size, sort order, filters and `fields`."""
+"""The parameters that the lists of v1 share: page size, date ranges and `fields`."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any
 from connexion.exceptions import BadRequestProblem
 
 from xcom_server.settings import Settings
-from xcom_server.storage.queries import Comparison, Condition, Operator, Order
+from xcom_server.storage.queries import Comparison, Condition, Operator
 
 _BOUNDS: tuple[Operator, ...] = ("gte", "lte")
 
@@ -21,21 +21,6 @@ def page_size(limit: int, settings: Settings) -> int:
     if limit < 0:
         raise BadRequestProblem("Page limit must be a positive integer")
     return min(limit or settings.fallback_page_limit, settings.maximum_page_limit)
-
-
-def order(order_by: str, fields: Mapping[str, str]) -> list[Order]:
-    """Return the sort order for `order_by`, which begins with `-` for the reverse order.
-
-    `fields` maps the names that it may have to fields of the store. Raises BadRequestProblem for
-    another name.
-    """
-    name = order_by.lstrip("-")
-    if name not in fields:
-        raise BadRequestProblem(
-            detail=f"Ordering with '{name}' is disallowed or the attribute does"
-            " not exist on the model"
-        )
-    return [Order(fields[name], descending=order_by.startswith("-"))]
 
 
 def ranges(parameters: Mapping[str, datetime | float]) -> tuple[Condition, ...]:

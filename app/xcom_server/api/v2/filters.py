@@ -12,6 +12,7 @@ from connexion.exceptions import BadRequestProblem
 
 from xcom_server import clock
 from xcom_server.api.conditions import one_of
+from xcom_server.api.ordering import order_of
 from xcom_server.api.v2 import patterns
 from xcom_server.storage.queries import Comparison, Condition, Operator, Order
 
@@ -59,15 +60,7 @@ class ListRules:
                 detail=f"Ordering with more than {MAX_ORDER} parameters is not"
                 f" allowed. Provided: {names}"
             )
-        return [Order(self._field(name.lstrip("-")), name.startswith("-")) for name in names]
-
-    def _field(self, name: str) -> str:
-        if name not in self.names:
-            raise BadRequestProblem(
-                detail=f"Ordering with '{name}' is disallowed or the attribute does"
-                " not exist on the model"
-            )
-        return self.names[name]
+        return [order_of(name, self.names) for name in names]
 
     def _patterns(self, given: Mapping[str, Any]) -> Iterable[Condition]:
         for name, field in self.patterns.items():

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from connexion.exceptions import BadRequestProblem
 from pydantic_core import to_jsonable_python
 
 from xcom_server.api import schedules, url_tokens
 from xcom_server.api.definitions import Definition
+from xcom_server.api.ordering import order_of
 from xcom_server.task_graph import Task
 
 BUNDLE = "dags-folder"  # the bundle of all DAGs
@@ -152,13 +152,8 @@ def sorted_tasks(tasks: Sequence[dict[str, Any]], order_by: str) -> list[dict[st
 
     Raises BadRequestProblem with the text of Airflow for an unknown field.
     """
-    name = order_by.lstrip("-")
-    if name not in _SORTABLE:
-        raise BadRequestProblem(
-            detail=f"Ordering with '{name}' is disallowed or the attribute does not exist on the"
-            " model"
-        )
-    return sorted(tasks, key=lambda task: _sort_key(task[name]), reverse=order_by.startswith("-"))
+    name, is_descending = order_of(order_by, {name: name for name in _SORTABLE})
+    return sorted(tasks, key=lambda task: _sort_key(task[name]), reverse=is_descending)
 
 
 def _sort_key(value: Any) -> tuple[bool, Any]:

@@ -45,7 +45,7 @@ def _id() -> sa.Column[str]:
 
 
 def _where(condition: str) -> dict[str, Any]:
-    """Return the options of an index that contains only the rows that meet a condition."""
+    """Return the options of an index that contains only the rows that satisfy a condition."""
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
