@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence, Sized
 
 from connexion.exceptions import BadRequestProblem
 
+from xcom_server.storage.dags import joined_tags
 from xcom_server.storage.queries import Comparison, Condition
 
 MAX_VALUES = 1000  # of a field; databases limit the parameters of a statement
@@ -30,7 +31,7 @@ def with_tags(tags: Sequence[str], *, all_of_them: bool = False) -> tuple[Condit
     Raises BadRequestProblem for more than MAX_ALTERNATIVES tags.
     """
     refuse_many("tags", tags)
-    having = tuple((Comparison("tags", "contains", f"\n{tag}\n"),) for tag in tags)
+    having = tuple((Comparison("tags", "contains", joined_tags([tag])),) for tag in tags)
     if all_of_them:
         return tuple((alternative,) for alternative in having)
     return (having,) if having else ()

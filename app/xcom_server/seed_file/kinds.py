@@ -1,7 +1,5 @@
 """The fields of DAGs, tasks, DAG runs and task instances in seed files."""
 
-from typing import Any
-
 from xcom_server.seed_file.fields import (
     ANY_LIST,
     DATE,
@@ -26,6 +24,7 @@ from xcom_server.seed_file.fields import (
     whole,
 )
 from xcom_server.states import RUN_STATES, RUN_TYPES, TASK_STATES
+from xcom_server.storage.dags import joined_tags
 
 STORED_NAMES = {
     "dag_display_name": "display_name",
@@ -37,11 +36,6 @@ STORED_NAMES = {
 TRIGGERED_BY = ("cli", "operator", "rest_api", "ui", "test", "timetable", "asset", "backfill")
 
 
-def _tags(value: Any) -> str:
-    """Return tags between line breaks, as the store has them."""
-    return "\n".join(["", *LINES.read(value), ""]) if LINES.read(value) else ""
-
-
 _ANY_WHOLE = whole(-MAX_NUMBER)
 
 # The fields of a DAG that are columns.
@@ -50,7 +44,7 @@ DAG_COLUMNS = {
     "is_paused": or_null(FLAG),
     "is_stale": FLAG,
     "owners": Kind(OWNERS.words, lambda value: ", ".join(OWNERS.read(value))),
-    "tags": Kind(LINES.words, _tags),
+    "tags": Kind(LINES.words, lambda value: joined_tags(LINES.read(value))),
     "next_dagrun": or_null(DATE),
     "version_id": UUID,
     "version_created_at": DATE,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from xcom_server.storage.dags import SeedDag
+from xcom_server.storage.dags import SeedDag, split_tags
 from xcom_server.storage.models import XComEntry
 from xcom_server.storage.runs import SeedRun
 from xcom_server.storage.task_instances import SeedTaskInstance
@@ -34,7 +34,7 @@ def dag_as_row(dag: SeedDag) -> dict[str, Any]:
     if "owners" in fields:
         fields["owners"] = fields["owners"].split(", ")
     if "tags" in fields:
-        fields["tags"] = [*filter(None, fields["tags"].split("\n"))]
+        fields["tags"] = split_tags(fields["tags"])
     script = {} if dag.script is None else {"script": json.loads(dag.script)}
     return {"dag_id": dag.dag_id, **_named(fields, _DAG_NAMES), **dag.definition, **script}
 

@@ -36,12 +36,22 @@ class Dag(NamedTuple):
     @property
     def tag_names(self) -> list[str]:
         """The tags, sorted."""
-        return sorted(filter(None, self.tags.split("\n")))
+        return sorted(split_tags(self.tags))
 
     @property
     def owner_names(self) -> list[str]:
         """The owners, in their order."""
         return self.owners.split(", ")
+
+
+def joined_tags(tags: Sequence[str]) -> str:
+    """Return tags as the field `tags` of a DAG, each between line breaks, so that one is found."""
+    return "\n".join(["", *tags, ""]) if tags else ""
+
+
+def split_tags(text: str) -> list[str]:
+    """Return the tags in a text of `joined_tags`."""
+    return [*filter(None, text.split("\n"))]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.models import MAX_MAP_INDEX, UNCHANGED
 from xcom_server.storage.queries import Filter, Order, Page
-from xcom_server.storage.sql import changes, dag_rows, listing, moves, pages, resources, steps
+from xcom_server.storage.sql import changes, dag_rows, listing, pages, resources, steps
 from xcom_server.storage.sql.tables import dag, dag_run, task_instance, task_try
 from xcom_server.storage.task_instances import TaskInstance, TaskInstanceStore, TaskKey, Try
 
@@ -101,12 +101,10 @@ class SqlTaskInstanceStore(TaskInstanceStore):
 
         def work(connection: Connection) -> None:
             is_known = dag_rows.lock(connection, key.dag_id)
-            rows = _locked(connection, [key])[1] if is_known else []
-            if not rows:
+            if not is_known or not _locked(connection, [key])[1]:
                 raise _not_found(key)
-            connection.execute(
-                delete(task_instance).where(*moves.is_instance(rows[0], task_instance))
-            )
+            of_key = delete(task_instance).where(*_is_key(task_instance.c))
+            connection.execute(of_key, _parameters(key))
             dag_rows.count(connection, key.dag_id, task_instances=-1)
 
         self._executor.transaction(work)

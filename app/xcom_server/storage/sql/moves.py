@@ -25,11 +25,6 @@ def instance_key(row: Row[Any]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _INSTANCE}
 
 
-def is_instance(row: Row[Any], table: Table) -> list[ColumnElement[bool]]:
-    """Return the conditions for the rows of a table that belong to a task instance."""
-    return [table.c[name] == value for name, value in instance_key(row).items()]
-
-
 def _of_instance(table: Table) -> list[ColumnElement[bool]]:
     """Return the conditions for the rows of a task instance; the parameters are `key_…`."""
     return [table.c[name] == bindparam(f"key_{name}") for name in _INSTANCE]
