@@ -5,7 +5,7 @@ state, and the run has left this state before the read ends. So for reads of one
 
 * A read that begins after another has ended shows a later state, or both show the last one.
 * A state is left only by a read that shows it. So before a read that shows a state ends, one that
-  shows the state before it has begun. (If two reads of one state took two steps, no reader would see
+  shows the state before it has begun. (If two reads of one state took two steps, no read would show
   the state between.)
 * The run does not exist before the trigger that creates it begins, and it exists once that trigger
   has ended. Exactly one trigger of an id succeeds, and no other one is refused before it begins.
