@@ -13,6 +13,13 @@ class XComError(Exception):
     """The base class of the errors of the store."""
 
 
+class FilterTooLong(XComError):
+    """A filter has more comparisons, or a longer pattern, than databases accept."""
+
+    def __str__(self) -> str:
+        return "The filters have too many alternatives, or a pattern that is too long"
+
+
 @dataclass(eq=False)
 class NotFound(XComError):
     """A DAG, a DAG run, a task instance or an entry is not stored."""

@@ -6,9 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from xcom_server import errors
 from xcom_server.seed_file import read
 from xcom_server.storage.models import MAX_MAP_INDEX, XComKey
-from xcom_server.storage.queries import Comparison, Filter, Order
+from xcom_server.storage.queries import (
+    MAX_COMPARISONS,
+    MAX_PATTERN,
+    Comparison,
+    Condition,
+    Filter,
+    Order,
+    Page,
+)
 from xcom_server.storage.store import XComStore
 
 from tests.support.stores import MakeStore
@@ -233,3 +242,37 @@ def test_impossible_map_index_matches_nothing(store: XComStore, index: int) -> N
     store.create(XComKey("etl", "r1", "t", -1, "k"), "1")
 
     assert store.list(Filter.of(map_index=index), limit=9).total_entries == 0
+
+
+@pytest.mark.parametrize("operator", ["eq", "like", "contains", "gte"])
+@pytest.mark.parametrize("offset", [0, 1])
+def test_longest_filter_is_accepted_by_every_database(
+    filled: XComStore, operator: Any, offset: int
+) -> None:
+    many = [(Comparison("key", operator, f"x{number}"),) for number in range(MAX_COMPARISONS)]
+    conditions: list[tuple[Condition, ...]] = [(tuple(many),), tuple((each,) for each in many)]
+
+    for each in conditions:
+        assert filled.list(Filter(conditions=each), limit=1, offset=offset).entries == []
+
+
+def test_longest_pattern_is_accepted_by_every_database(filled: XComStore) -> None:
+    like = Comparison("key", "like", "é" * MAX_PATTERN)
+
+    assert filled.list(Filter(conditions=(((like,),),)), limit=1) == Page([], 0)
+
+
+@pytest.mark.parametrize(
+    "comparisons",
+    [
+        [Comparison("key", "eq", "x")] * (MAX_COMPARISONS + 1),
+        [Comparison("key", "like", "x" * (MAX_PATTERN + 1))],
+    ],
+)
+def test_filter_above_a_maximum_is_refused(
+    filled: XComStore, comparisons: list[Comparison]
+) -> None:
+    alternatives = tuple((each,) for each in comparisons)
+
+    with pytest.raises(errors.FilterTooLong):
+        filled.list(Filter(conditions=(alternatives,)), limit=1)

@@ -3,10 +3,13 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
+from connexion.exceptions import BadRequestProblem
+
 from xcom_server import task_graph
 from xcom_server.api.conditions import refuse_many
-from xcom_server.storage.queries import Comparison, Condition
+from xcom_server.storage.queries import MAX_ROWS, Comparison, Condition, Filter
 from xcom_server.storage.runs import DagRun
+from xcom_server.storage.task_instances import TaskInstance, TaskInstanceStore
 from xcom_server.task_graph import Task
 
 Marker = str | tuple[str, int]
@@ -14,6 +17,16 @@ Marker = str | tuple[str, int]
 
 FAILED: Condition = ((Comparison("state", "in", ("failed", "upstream_failed")),),)
 RUNNING: Condition = ((Comparison("state", "eq", "running"),),)
+
+
+def matching(store: TaskInstanceStore, filter_: Filter) -> list[TaskInstance]:
+    """Return all task instances that match; raise BadRequestProblem for more than MAX_ROWS."""
+    page = store.list(filter_, limit=MAX_ROWS)
+    if page.total_entries > MAX_ROWS:
+        raise BadRequestProblem(
+            detail=f"The request selects {page.total_entries} task instances, more than {MAX_ROWS}"
+        )
+    return page.entries
 
 
 def relatives(

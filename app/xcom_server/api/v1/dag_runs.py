@@ -29,7 +29,7 @@ from xcom_server.api.v1.triggering import Triggering
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.settings import Settings
 from xcom_server.states import TASK_STATES
-from xcom_server.storage.queries import NO_LIMIT, Condition, Filter, Order
+from xcom_server.storage.queries import MAX_ROWS, NO_LIMIT, Condition, Filter, Order
 from xcom_server.storage.runs import DagRun, TaskStates
 from xcom_server.storage.store import XComStore
 
@@ -99,16 +99,15 @@ class DagRunApi:
         return self._page(dag_id, conditions, size, offset, order_by, fields)
 
     def list_batch(self, body: JsonObject) -> Response:
-        """Return a page of runs; the filters are in the body, and the page can have any size."""
+        """Return a page of runs; the filters are in the body, and a page can have MAX_ROWS rows."""
         form = ListRunsSchema().load(body)
         conditions = (
             *one_of("dag_id", form["dag_ids"]),
             *one_of("state", form["states"]),
             *listing.ranges(form["ranges"]),
         )
-        return self._page(
-            None, conditions, form["page_limit"], form["page_offset"], form["order_by"]
-        )
+        size = min(form["page_limit"], MAX_ROWS)
+        return self._page(None, conditions, size, form["page_offset"], form["order_by"])
 
     def _page(
         self,

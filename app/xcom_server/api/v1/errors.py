@@ -102,7 +102,7 @@ def _own_error(error: errors.XComError | errors.AccessError) -> tuple[int, str, 
                     f" DAG run's, which is {error.stored.isoformat()}"
                 ),
             )
-        case errors.NameTooLong() | errors.ReservedKeys():
+        case errors.FilterTooLong() | errors.NameTooLong() | errors.ReservedKeys():
             return 400, "Bad Request", str(error)
         case errors.PreconditionFailed():
             return 412, "Precondition Failed", conditional.PRECONDITION_DETAIL

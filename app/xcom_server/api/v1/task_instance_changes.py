@@ -97,15 +97,11 @@ class TaskInstanceChangeApi:
         """Clear task instances of one run or of a range of dates, and return their identities."""
         form = ClearTaskInstancesSchema().load(body)
         conditions = (*self._of_tasks(dag_id, form), *self._of_runs(dag_id, form), *_states(form))
-        found = self._list(dag_id, conditions)
+        filter_ = Filter({"dag_id": dag_id}, conditions=conditions)
+        found = task_selection.matching(self._store.task_instances, filter_)
         if not form["dry_run"]:
             self._clear(found, reset_runs=form["reset_dag_runs"])
         return json_io.indented_json_fast({"task_instances": _dump_references(found)})
-
-    def _list(self, dag_id: str, conditions: tuple[Condition, ...]) -> Sequence[TaskInstance]:
-        """Return the task instances of a DAG that match."""
-        filter_ = Filter({"dag_id": dag_id}, conditions=conditions)
-        return self._store.task_instances.list(filter_, limit=NO_LIMIT).entries
 
     def _clear(self, found: Sequence[TaskInstance], *, reset_runs: bool) -> None:
         keys = [each.task_key for each in found]
@@ -116,8 +112,10 @@ class TaskInstanceChangeApi:
         later = task_selection.relatives(tasks, [key.task_id], upstream=False, downstream=True)
         if later:
             of_later = task_selection.of_tasks(sorted(later))
-            conditions = (*one_of("run_id", [key.run_id]), of_later, task_selection.FAILED)
-            self._clear(self._list(key.dag_id, conditions), reset_runs=True)
+            ids = {"dag_id": key.dag_id, "run_id": key.run_id}
+            filter_ = Filter(ids, conditions=(of_later, task_selection.FAILED))
+            failed = self._store.task_instances.list(filter_, limit=NO_LIMIT).entries
+            self._clear(failed, reset_runs=True)
 
     def _tasks(self, dag_id: str) -> list[Task]:
         """Return the tasks of a DAG.  Raises DagNotFound."""

@@ -25,7 +25,7 @@ from xcom_server.api.v1.schemas_task_instances import (
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED
-from xcom_server.storage.queries import NO_LIMIT, Comparison, Condition, Filter, Order
+from xcom_server.storage.queries import MAX_ROWS, Comparison, Condition, Filter, Order
 from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskKey
 
@@ -71,7 +71,7 @@ class TaskInstanceApi:
     ) -> Response:
         """Return a page of task instances; `~` matches any DAG or run.
 
-        As in Airflow 2, a page can have any size, and a negative limit selects all rows.
+        A page can have MAX_ROWS rows, and a negative limit selects as many.
         """
         filter_ = visible(dag_id, dag_run_id, conditions=_conditions(filters))
         return self._page(filter_, limit, offset)
@@ -151,7 +151,7 @@ class TaskInstanceApi:
     def _page(
         self, filter_: Filter, limit: int, offset: int, order: Sequence[Order] = ()
     ) -> Response:
-        size = NO_LIMIT if limit < 0 else min(limit, NO_LIMIT)
+        size = MAX_ROWS if limit < 0 else min(limit, MAX_ROWS)
         page = self._instances.list(filter_, limit=size, offset=offset, order=order)
         rows = dump_instances(page.entries)
         return task_instances_json(

@@ -19,7 +19,7 @@ from xcom_server.errors import DagNotFound, RunNotFound
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNCHANGED
-from xcom_server.storage.queries import NO_LIMIT, WILDCARD, Filter, Page
+from xcom_server.storage.queries import MAX_ROWS, NO_LIMIT, WILDCARD, Filter, Page
 from xcom_server.storage.runs import DagRun, TaskStates
 from xcom_server.storage.store import XComStore
 
@@ -93,11 +93,11 @@ class DagRunApi:
         return _collection(page, totals)
 
     def list_batch(self, dag_id: str, body: dict[str, Any]) -> Response:
-        """Return a page of the runs that a body selects; its size is not limited."""
+        """Return a page of the runs that a body selects; it has at most MAX_ROWS."""
         order_by = body.get("order_by")
         page = self._runs.list(
             visible(conditions=run_filters.of_batch(body)),
-            limit=body["page_limit"],
+            limit=min(body["page_limit"], MAX_ROWS),
             offset=body["page_offset"],
             order=run_filters.BATCH_RULES.order([] if order_by is None else [order_by]),
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from connexion.exceptions import ProblemException
@@ -17,7 +16,7 @@ from xcom_server.api.v2.schemas_dags import dump_dag, dump_details, dump_task, s
 from xcom_server.errors import DagNotFound
 from xcom_server.settings import Settings
 from xcom_server.storage.dags import Dag
-from xcom_server.storage.queries import NO_LIMIT, Filter
+from xcom_server.storage.queries import NO_LIMIT, Order, Page
 from xcom_server.storage.store import XComStore
 
 
@@ -49,12 +48,8 @@ class DagApi:
         self, limit: int, offset: int, order_by: Sequence[str] = (), **params: Any
     ) -> Response:
         """Return a page of DAGs; a `limit` above the maximum page size is lowered to it."""
-        page = self._dags.list(
-            self._matching(params),
-            limit=min(limit, self._maximum_page),
-            offset=offset,
-            order=dag_filters.RULES.order(order_by),
-        )
+        order = dag_filters.RULES.order(order_by)
+        page = self._page(params, min(limit, self._maximum_page), offset, order)
         return _collection(page.entries, page.total_entries)
 
     def patch_dags(
@@ -73,7 +68,7 @@ class DagApi:
         names = ("dag_id_pattern", "dag_id_prefix_pattern")
         if all(params.get(name) is None for name in names):
             return _collection([], 0)
-        found = self._dags.list(self._matching(params), limit=NO_LIMIT).entries
+        found = self._page(params, NO_LIMIT).entries
         changed = self._dags.set_all_paused([dag.dag_id for dag in found], body["is_paused"])
         size = min(limit, self._maximum_page)
         return _collection(changed[offset : offset + size], len(changed))
@@ -115,19 +110,20 @@ class DagApi:
             raise ProblemException(404, detail=f"Task with id {task_id} was not found")
         return json_io.compact_json(dump_task(task))
 
-    def _matching(self, params: dict[str, Any]) -> Filter:
-        """Return the filter for query parameters.
+    def _page(
+        self, params: dict[str, Any], limit: int, offset: int = 0, order: Sequence[Order] = ()
+    ) -> Page[Dag]:
+        """Return a page of the DAGs that match query parameters.
 
         Schedules are not columns, so a filter by schedule reads all DAGs that match the others.
         """
         filter_ = visible(conditions=dag_filters.of_query(params))
         test = dag_filters.predicate(params)
         if test is None:
-            return filter_
-        found = self._dags.list(filter_, limit=NO_LIMIT).entries
-        return replace(
-            filter_, dag_ids=frozenset(each.dag_id for each in found if test(Definition(each)))
-        )
+            return self._dags.list(filter_, limit=limit, offset=offset, order=order)
+        found = self._dags.list(filter_, limit=NO_LIMIT, order=order).entries
+        matching = [dag for dag in found if test(Definition(dag))]
+        return Page(matching[offset : offset + limit], len(matching))
 
 
 @contextmanager

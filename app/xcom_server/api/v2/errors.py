@@ -80,7 +80,7 @@ def _store_error(error: errors.XComError) -> tuple[int, Any]:
             return 409, (
                 f"The XCom with key: `{error.key}` with mentioned task instance already exists."
             )
-        case errors.NameTooLong():
+        case errors.FilterTooLong() | errors.NameTooLong():
             return 400, str(error)
         case errors.PreconditionFailed():
             return 412, conditional.PRECONDITION_DETAIL

@@ -17,7 +17,7 @@ from xcom_server.api.v2.task_instances import collection, missing_text, of_task
 from xcom_server.errors import RunNotFound
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNCHANGED
-from xcom_server.storage.queries import NO_LIMIT, Condition, Filter, Page
+from xcom_server.storage.queries import Condition, Filter, Page
 from xcom_server.storage.runs import DagRun
 from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskInstance, TaskKey
@@ -134,14 +134,15 @@ class TaskInstanceChangeApi:
             raise ProblemException(
                 409, detail=f"Task id {first.task_id} is already in {state} state"
             )
-        self._instances.set_state([each.task_key for each in affected], state)
-        changed = {each.task_id for each in affected}
         later = task_selection.relatives(tasks, [first.task_id], upstream=False, downstream=True)
-        if later - changed:
-            of_later = task_selection.of_tasks(sorted(later - changed))
-            conditions = [*self._of_runs(first, body), of_later, task_selection.FAILED]
-            failed = [each.task_key for each in self._list(first.dag_id, conditions)]
-            self._instances.clear(failed, restarting=True, reset_runs=True)
+        later -= {each.task_id for each in affected}
+        of_later = task_selection.of_tasks(sorted(later))
+        conditions = [*self._of_runs(first, body), of_later, task_selection.FAILED]
+        failed = self._list(first.dag_id, conditions) if later else []
+        self._instances.set_state([each.task_key for each in affected], state)
+        if failed:
+            keys = [each.task_key for each in failed]
+            self._instances.clear(keys, restarting=True, reset_runs=True)
 
     def _affected(
         self,
@@ -205,7 +206,7 @@ class TaskInstanceChangeApi:
 
         Raises a 404 without any; in Airflow its detail is a list by mistake.
         """
-        found = self._instances.list(of_task(*key[:3]), limit=NO_LIMIT).entries
+        found = task_selection.matching(self._instances, of_task(*key[:3]))
         keys = sorted(each.task_key for each in found if map_index in (None, each.map_index))
         if not keys:
             missing = missing_text(key).replace(f"`{key.map_index}`", f"`{map_index}`")
@@ -214,7 +215,7 @@ class TaskInstanceChangeApi:
 
     def _list(self, dag_id: str, conditions: Iterable[Condition]) -> list[TaskInstance]:
         filter_ = Filter({"dag_id": dag_id}, conditions=tuple(conditions))
-        return self._instances.list(filter_, limit=NO_LIMIT).entries
+        return task_selection.matching(self._instances, filter_)
 
 
 _NO_DATE_TEXT = (

@@ -15,7 +15,7 @@ from xcom_server.api.v2.schemas_task_instances import dump_instance, dump_try
 from xcom_server.errors import RunNotFound, TaskInstanceNotFound
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED
-from xcom_server.storage.queries import WILDCARD, Comparison, Filter, Page
+from xcom_server.storage.queries import MAX_ROWS, WILDCARD, Comparison, Filter, Page
 from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskInstance, TaskKey
 
@@ -70,11 +70,11 @@ class TaskInstanceApi:
         return self._page(filter_, limit, offset, order_by, cursor)
 
     def list_batch(self, dag_id: str, dag_run_id: str, body: dict[str, Any]) -> Response:
-        """Return a page of the task instances that a body selects; its size is not limited."""
+        """Return a page of the task instances that a body selects; it has at most MAX_ROWS."""
         order_by = body.get("order_by")
         page = self._instances.list(
             visible(conditions=task_filters.of_batch(body)),
-            limit=body["page_limit"],
+            limit=min(body["page_limit"], MAX_ROWS),
             offset=body["page_offset"],
             order=task_filters.BATCH_RULES.order([order_by] if order_by else []),
         )

@@ -5,11 +5,12 @@ without reading the table for the rows before it.
 """
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, func, or_, select, true
 
+from xcom_server import errors
 from xcom_server.storage import queries
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import MAX_MAP_INDEX, UNMAPPED
@@ -64,8 +65,10 @@ def shape_of(
     *,
     has_offset: bool,
 ) -> QueryShape:
-    """Return the shape of a list."""
-    numbers = iter(range(len(_comparisons(filter_))))
+    """Return the shape of a list; raise FilterTooLong for a filter above a maximum."""
+    comparisons = _comparisons(filter_)
+    _require_short(comparisons)
+    numbers = iter(range(len(comparisons)))
     conditions = tuple(
         tuple(tuple(_placeholder(each, next(numbers)) for each in one) for one in condition)
         for condition in filter_.conditions
@@ -225,6 +228,13 @@ def _comparisons(filter_: queries.Filter) -> list[queries.Comparison]:
         for alternative in condition
         for comparison in alternative
     ]
+
+
+def _require_short(comparisons: Sequence[queries.Comparison]) -> None:
+    patterns = (str(each.operand) for each in comparisons if each.operator == "like")
+    is_long = any(len(pattern) > queries.MAX_PATTERN for pattern in patterns)
+    if is_long or len(comparisons) > queries.MAX_COMPARISONS:
+        raise errors.FilterTooLong
 
 
 def _placeholder(comparison: queries.Comparison, number: int) -> Placeholder:
