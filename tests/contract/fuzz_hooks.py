@@ -100,6 +100,8 @@ def before_call(
         _make_valid_v2(case.body)
     elif "/api/v2/" in case.path and not is_valid:
         _make_invalid_v2(case.query, case.body)
+    if not is_valid:
+        _shorten_lists(case.query)
 
 
 def _make_valid_v2(body: dict[str, Any]) -> None:
@@ -142,9 +144,6 @@ def _make_valid_clear(body: dict[str, Any]) -> None:
 def _make_invalid_v2(query: Any, body: Any) -> None:
     for name in DATE_FILTERS & set(query or ()):
         query[name] = "yesterday"
-    for name, value in (query or {}).items():
-        if isinstance(value, list):
-            query[name] = value[:3]  # a longer URL is a 414
     if not isinstance(body, dict):
         return
     for name in NUMBERS & set(body):
@@ -156,6 +155,16 @@ def _make_invalid_v2(query: Any, body: Any) -> None:
     for name in BOOLEANS & set(body):
         if not isinstance(body[name], bool):
             body[name] = "none"
+
+
+def _shorten_lists(query: Any) -> None:
+    """Keep the last three values of each parameter, because a longer URL is a 414.
+
+    If a parameter that is not an array is repeated, the last value is used.
+    """
+    for name, value in (query or {}).items():
+        if isinstance(value, list):
+            query[name] = value[-3:]
 
 
 ORDERS = {"/tasks": "task_id", "/listMapped": "-map_index"}
