@@ -1,6 +1,7 @@
 """The fields of DAGs and tasks that their definitions give, with the defaults of both versions."""
 
 import json
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,8 @@ from xcom_server.formats.rfc3339 import parse_rfc3339
 from xcom_server.storage.dags import Dag, DagStore
 from xcom_server.storage.queries import WILDCARD
 from xcom_server.task_graph import Task
+
+_log = logging.getLogger(__name__)
 
 DAGS_FOLDER = "/opt/airflow/dags"
 RETRY_DELAY = {"days": 0, "seconds": 300, "microseconds": 0}
@@ -162,6 +165,10 @@ def dag_to_trigger(dags: DagStore, dag_id: str, *, is_required: bool) -> Dag | N
     except DagNotFound:
         if is_required or dag_id == WILDCARD:
             raise
+        _log.warning(
+            "A run registers the unknown DAG %r. With XCOM_REQUIRE_PARENTS=true it gets a 404.",
+            dag_id,
+        )
         return None
     if dag.is_stale:
         raise DagNotFound(dag_id)

@@ -248,6 +248,18 @@ def test_unknown_dag_is_a_404_if_parents_are_required(
     assert error_detail(answer, 404, "DAG not found") == "DAG with dag_id: 'nope' not found"
 
 
+def test_run_that_registers_a_dag_is_logged(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A typing error in the id of a DAG would be hard to find otherwise."""
+    for _ in range(2):
+        trigger(client, "salse")
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "A run registers the unknown DAG 'salse'. With XCOM_REQUIRE_PARENTS=true it gets a 404."
+    ]
+
+
 def test_errors_of_the_body_precede_those_of_the_user(
     make_client: Callable[..., FlaskClient], users_file: Path
 ) -> None:
