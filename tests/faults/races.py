@@ -82,7 +82,8 @@ class _Racer:
     def poll(self) -> list[Operation]:
         """Read the run, alone or in a list, until it has ended."""
         found: list[Operation] = []
-        paths = (f"{RUNS[self._version]}/{self._run_id}", f"{RUNS[self._version]}?limit=100")
+        runs = RUNS[self._version]
+        paths = (f"{runs}/{self._run_id}", f"{runs}?limit=100&order_by=-id")  # the newest first
         end = time.monotonic() + ROUND_SECONDS
         with closing(self._http):
             self._ready()
