@@ -276,3 +276,10 @@ def test_filter_above_a_maximum_is_refused(
 
     with pytest.raises(errors.FilterTooLong):
         filled.list(Filter(conditions=(alternatives,)), limit=1)
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0", "\0a"])
+def test_text_with_nul_matches_nothing_on_every_database(filled: XComStore, text: str) -> None:
+    for operator in ("eq", "like", "contains", "gte", "lt", "gt", "lte"):
+        assert keys(filled, only("key", operator, text)) == ""
+    assert keys(filled, only("key", "in", (text, "a"))) == "a"

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 from xcom_server import seed_file
-from xcom_server.errors import DagNotFound, RunExists, RunIsRunning, RunNotFound
+from xcom_server.errors import (
+    DagNotFound,
+    RunExists,
+    RunIsRunning,
+    RunNotFound,
+    TaskInstanceNotFound,
+)
 from xcom_server.storage.models import XComKey
 from xcom_server.storage.queries import Filter
 from xcom_server.storage.runs import NewRun
@@ -115,6 +121,23 @@ def test_running_run_is_deleted_only_on_request(store: XComStore) -> None:
     store.runs.delete("etl", "r", even_if_running=True)
 
     assert store.runs.list(Filter.of("etl"), limit=9).total_entries == 0
+
+
+@pytest.mark.parametrize("name", ["x" * 251, "x" * 2600])
+def test_what_has_too_long_ids_is_not_found(store: XComStore, name: str) -> None:
+    key = TaskKey(name, name, name)
+
+    with pytest.raises(RunNotFound):
+        store.runs.delete(name, name, even_if_running=True)
+    with pytest.raises(TaskInstanceNotFound):
+        store.task_instances.delete(key)
+    with pytest.raises(DagNotFound):
+        store.dags.delete(name)
+    with pytest.raises(DagNotFound):
+        store.dags.set_paused(name, True)
+    with pytest.raises(RunNotFound):
+        store.runs.clear(name, name, restarting=True)
+    assert store.task_instances.set_note([key], "n") == []
 
 
 def test_cleared_run_starts_again_and_keeps_its_entries(store: XComStore) -> None:

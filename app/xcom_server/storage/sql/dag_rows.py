@@ -63,7 +63,8 @@ def register(
 
 def lock(connection: Connection, dag_id: str) -> bool:
     """Lock the row of a DAG until the end of the transaction; return whether there is one."""
-    done = connection.execute(update(dag).where(dag.c.dag_id == dag_id).values(dag_id=dag_id))
+    is_dag = dag.c.dag_id == dag_id
+    done = connection.execute(update(dag).where(is_dag).values(dag_id=dag.c.dag_id))
     return bool(done.rowcount)
 
 

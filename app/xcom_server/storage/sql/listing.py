@@ -243,7 +243,7 @@ def _placeholder(comparison: queries.Comparison, number: int) -> Placeholder:
 
 
 def _operands(number: int, comparison: queries.Comparison) -> Iterator[tuple[str, Any]]:
-    """Yield the parameters of a comparison; an integer out of range becomes None."""
+    """Yield the parameters of a comparison."""
     operand = comparison.operand
     if isinstance(operand, tuple):
         for index, each in enumerate(operand):
@@ -253,5 +253,8 @@ def _operands(number: int, comparison: queries.Comparison) -> Iterator[tuple[str
 
 
 def _storable(operand: Any) -> Any:
+    """Return an operand, or None if no row can have it: a text with NUL, an integer out of range."""
+    if isinstance(operand, str):
+        return None if "\0" in operand else operand
     fits = type(operand) is not int or UNMAPPED <= operand <= MAX_MAP_INDEX
     return operand if fits else None
