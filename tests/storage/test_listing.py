@@ -283,3 +283,4 @@ def test_text_with_nul_matches_nothing_on_every_database(filled: XComStore, text
     for operator in ("eq", "like", "contains", "gte", "lt", "gt", "lte"):
         assert keys(filled, only("key", operator, text)) == ""
     assert keys(filled, only("key", "in", (text, "a"))) == "a"
+    assert keys(filled, key=text) == keys(filled, task_id=text) == ""

@@ -85,7 +85,7 @@ def parameters(filter_: queries.Filter) -> dict[str, Any]:
         for number, comparison in enumerate(_comparisons(filter_))
         for name, operand in _operands(number, comparison)
     }
-    return with_storable_map_index(dict(filter_.equal)) | operands
+    return {name: _storable(value) for name, value in filter_.equal.items()} | operands
 
 
 def with_storable_map_index(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -253,7 +253,7 @@ def _operands(number: int, comparison: queries.Comparison) -> Iterator[tuple[str
 
 
 def _storable(operand: Any) -> Any:
-    """Return an operand, or None if no row can have it: a text with NUL, an integer out of range."""
+    """Return an operand, or None for a text with NUL or an integer out of range: no row has it."""
     if isinstance(operand, str):
         return None if "\0" in operand else operand
     fits = type(operand) is not int or UNMAPPED <= operand <= MAX_MAP_INDEX
