@@ -9,7 +9,7 @@ CLIENTS := 3.3.2 3.0.2 2.10.0 2.7.3 2.3.0
 TOOLS := airflow-mcp-server apache-airflow-ctl mcp-airflow-api mcp-server-apache-airflow
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-fast test-lowest docs docs-generate mutants faults bench check dist lock clean
+.PHONY: help serve test test-fast test-lowest docs docs-generate mutants fuzz faults bench check dist lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ docs-generate: .venv/docs ## Update the tables in docs/ that are generated from 
 
 KILLS := 50
 SEED :=
+fuzz: .venv/test ## Send more requests with Schemathesis than make test does; takes minutes
+	FUZZ_EXAMPLES=100 $(BIN)/python -m pytest -o timeout=3600 tests/contract/test_fuzz.py
+
 faults: .venv/test ## Kill processes while clients write, 50 times per database; SEED=… repeats a run
 	@failed=0; for database in sqlite postgres; do \
 		$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m tests.faults.run --minutes 8 \

@@ -1,6 +1,6 @@
 """Schemathesis, with every check enabled, finds no errors in a live server with users.
 
-With `FUZZ_EXAMPLES=300` in the environment it sends about three times as many requests.
+`make fuzz` sends several times as many requests, with `FUZZ_EXAMPLES=100` in the environment.
 """
 
 import json
@@ -22,7 +22,7 @@ from tests.support.live_server import LiveServer
 pytestmark = pytest.mark.fuzz
 
 HERE = Path(__file__).parent
-EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "50")  # valid and invalid requests for each operation
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "10")  # valid and invalid requests for each operation
 
 # Schemathesis sends a wrong password to each operation, always of the same user.
 COMMAND = f"""#!{sys.executable}
@@ -89,7 +89,7 @@ def test_schemathesis_finds_nothing(
             EXAMPLES,
             "--no-color",
             cwd=tmp_path,
-            timeout=BUILD_SECONDS,
+            timeout=BUILD_SECONDS * max(int(EXAMPLES) // 10, 1),
             env={**os.environ, "SCHEMATHESIS_HOOKS": str(HERE / "fuzz_hooks.py")},
         )
 
