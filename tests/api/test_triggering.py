@@ -57,6 +57,13 @@ def test_ids_with_whole_seconds_need_no_match_of_the_configured_pattern(
     assert (LETTERS.error(run_id) is None) == is_allowed
 
 
+def test_id_with_nul_is_never_allowed() -> None:
+    rules = RunIdRules(".*", asset_type="asset_triggered", reserved=())
+
+    assert rules.error("a b") is None
+    assert rules.error("a\0b") is not None
+
+
 @pytest.mark.parametrize("conf", [{}, {"count": 10, "plain": None}, {"unknown": object()}])
 def test_valid_params_are_no_error(conf: dict[str, Any]) -> None:
     assert invalid_param(PARAMS, conf) is None

@@ -123,6 +123,14 @@ def test_running_run_is_deleted_only_on_request(store: XComStore) -> None:
     assert store.runs.list(Filter.of("etl"), limit=9).total_entries == 0
 
 
+def test_no_run_has_an_id_with_nul(store: XComStore) -> None:
+    store.runs.trigger(new_run(logical_date=DATE))
+
+    store.runs.require_new(new_run("r\0"))
+    with pytest.raises(RunExists):
+        store.runs.require_new(new_run("r\0", logical_date=DATE))
+
+
 @pytest.mark.parametrize("name", ["x" * 251, "x" * 2600])
 def test_what_has_too_long_ids_is_not_found(store: XComStore, name: str) -> None:
     key = TaskKey(name, name, name)

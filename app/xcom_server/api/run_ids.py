@@ -9,8 +9,9 @@ class RunIdRules:
 
     `pattern` is a regular expression for ids. An id is also allowed if it is made of `manual`,
     `scheduled` or `asset_type`, `__` and a date in UTC with whole seconds. Ids that begin with one
-    of the `reserved` types of runs and `__` are not allowed. With `line_feed`, an allowed id may
-    have a line feed at its end, before which `$` matches.
+    of the `reserved` types of runs and `__` are not allowed, nor are ids with NUL, which databases
+    cannot store. With `line_feed`, an allowed id may have a line feed at its end, before which `$`
+    matches.
     """
 
     def __init__(
@@ -45,6 +46,6 @@ class RunIdRules:
         )
 
     def _is_allowed(self, run_id: str) -> bool:
-        if run_id.endswith("\n") and not self._line_feed:
+        if "\0" in run_id or (run_id.endswith("\n") and not self._line_feed):
             return False
         return any(re.match(each, run_id) for each in (self._pattern, self._builtin))

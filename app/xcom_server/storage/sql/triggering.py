@@ -69,7 +69,7 @@ def _counted(connection: Connection, run: NewRun) -> Row[Any]:
 
 def require_new(connection: Connection, run: NewRun) -> None:
     """Raise RunExists if the DAG has a run with the same id or logical date."""
-    has_id = dag_run.c.run_id == run.run_id
+    has_id = false() if "\0" in run.run_id else dag_run.c.run_id == run.run_id
     has_date = false() if run.logical_date is None else dag_run.c.logical_date == run.logical_date
     same_id, same_date, same_both = connection.execute(
         select(_exists(run, has_id), _exists(run, has_date), _exists(run, has_id, has_date))
