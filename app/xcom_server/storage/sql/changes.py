@@ -96,18 +96,18 @@ def in_state(row: Row[Any], state: str | None, now: datetime) -> Columns:
     return columns
 
 
-def requeue(connection: Connection, run: Row[Any], now: datetime) -> None:
-    """Make a run queued, and let its script start again."""
+def requeue(connection: Connection, run: Row[Any], now: datetime, **columns: Any) -> None:
+    """Make a run queued, set other columns of it, and let its script start again."""
     plan = steps.plan_of_run(run, steps.instances_of(connection, run))
     dates = {"start_date": None, "end_date": None, "duration": None, "queued_at": now}
-    update_run(connection, run, state="queued", **dates, **steps.first_step(plan, now))
+    columns |= {**dates, **steps.first_step(plan, now)}
+    update_run(connection, run, state="queued", **columns)
 
 
 def requeue_finished(connection: Connection, run: Row[Any], now: datetime) -> None:
     """Make a run queued if it has ended."""
     if run.state in FINISHED:
-        requeue(connection, run, now)
-        update_run(connection, run, last_scheduling_decision=None)
+        requeue(connection, run, now, last_scheduling_decision=None)
 
 
 def clear_instances(

@@ -174,24 +174,22 @@ class SqlRunStore(RunStore):
             self._executor.transaction(work)
 
 
-def _select_run(backend: Backend) -> Select[Any]:
-    return (
-        select(*resources.RUN_COLUMNS)
-        .join_from(dag_run, dag, resources.DAG_OF_RUN.on)
-        .where(
-            dag_run.c.dag_id == bindparam("dag_id", None),
-            dag_run.c.run_id == bindparam("run_id", None),
-        )
+_RUN = (
+    select(*resources.RUN_COLUMNS)
+    .join_from(dag_run, dag, resources.DAG_OF_RUN.on)
+    .where(
+        dag_run.c.dag_id == bindparam("dag_id", None),
+        dag_run.c.run_id == bindparam("run_id", None),
     )
+)
+
+
+def _select_run(backend: Backend) -> Select[Any]:
+    return _RUN
 
 
 def _record(connection: Connection, dag_id: str, run_id: str) -> DagRun:
-    query = (
-        select(*resources.RUN_COLUMNS)
-        .join_from(dag_run, dag, resources.DAG_OF_RUN.on)
-        .where(dag_run.c.dag_id == dag_id, dag_run.c.run_id == run_id)
-    )
-    return DagRun._make(connection.execute(query).one())
+    return DagRun._make(connection.execute(_RUN, {"dag_id": dag_id, "run_id": run_id}).one())
 
 
 def _locked(connection: Connection, dag_id: str, run_id: str) -> Row[Any]:
