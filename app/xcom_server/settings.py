@@ -6,40 +6,16 @@ The setting `database_url` is the environment variable `XCOM_DATABASE_URL` and t
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from xcom_server.errors import OperatorError
 from xcom_server.formats.strict_json import MAX_DEPTH
+from xcom_server.setting_values import CHOICES, PATTERNS, PREFIX, SettingsError, convert
 
-PREFIX = "XCOM_"
-BOOLEANS = {
-    "true": True,
-    "1": True,
-    "yes": True,
-    "on": True,
-    "false": False,
-    "0": False,
-    "no": False,
-    "off": False,
-}
-
-PATTERNS = ("allowed_run_id_pattern",)
-CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
+__all__ = ["CHOICES", "PATTERNS", "PREFIX", "Settings", "SettingsError"]
 
 _ALIASES = {"port": ("bind",), "host": ("bind",), "address": ("bind",)}  # for the hint only
-_MAX_PORT = 65535
-_ADDRESS = re.compile(r"unix:.+|fd://[0-9]{1,9}|[^\s/]+:(?P<port>[0-9]{1,5})", re.DOTALL)
-_NUMBERS = {
-    int: ("[0-9]{1,9}", "a whole number"),
-    float: (r"[0-9]{1,9}(\.[0-9]{1,3})?", "a number of seconds"),
-}
-
-
-class SettingsError(OperatorError):
-    """A setting is unknown, or its value is invalid; the message names the variable."""
 
 
 def _setting(default: Any, help_text: str, *, least: float = 1) -> Any:
@@ -206,44 +182,8 @@ class Settings:
             close = _ALIASES.get(name) or difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {PREFIX}{close[0].upper()}?" if close else ""
             raise SettingsError(f"{PREFIX}{name.upper()} is not a setting.{hint}")
-        return cls(**{name: _convert(known[name], text) for name, text in given.items()})
+        return cls(**{name: convert(known[name], text) for name, text in given.items()})
 
     def to_env(self) -> dict[str, str]:
         """Return environment variables from which `from_env` makes equal settings."""
         return {PREFIX + spec.name.upper(): str(getattr(self, spec.name)) for spec in fields(self)}
-
-
-def _convert(spec: "Field[Any]", text: str) -> Any:
-    """Convert text to the type of the setting's default.
-
-    Raises SettingsError for text that does not fit.
-    """
-    kind: Any = type(spec.default)
-    name, word, least = spec.name, text.strip().lower(), spec.metadata["least"]
-    if name in CHOICES:
-        valid, expected = text in CHOICES[name], " or ".join(CHOICES[name])
-    elif name in PATTERNS:
-        valid, expected = _is_pattern(text), "a regular expression"
-    elif name == "bind":
-        address = _ADDRESS.fullmatch(text)
-        valid = address is not None and int(address["port"] or 0) <= _MAX_PORT
-        expected = f"HOST:PORT (port 0 to {_MAX_PORT}), unix:PATH or fd://N"
-    elif kind is bool:
-        valid, expected = word in BOOLEANS, "true or false"
-    elif kind in _NUMBERS:
-        pattern, noun = _NUMBERS[kind]
-        valid = re.fullmatch(pattern, word) is not None and float(word) >= least
-        expected = f"{noun} of at least {least:g}"
-    else:
-        return text
-    if not valid:
-        raise SettingsError(f"{PREFIX}{name.upper()} must be {expected}, not {text!r}.")
-    return BOOLEANS[word] if kind is bool else kind(text)
-
-
-def _is_pattern(text: str) -> bool:
-    try:
-        re.compile(text)
-    except re.error:
-        return False
-    return True

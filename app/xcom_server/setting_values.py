@@ -1,0 +1,69 @@
+"""How the text of a setting is converted to its value."""
+
+import re
+from dataclasses import Field
+from typing import Any
+
+from xcom_server.errors import OperatorError
+
+PREFIX = "XCOM_"
+BOOLEANS = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
+
+PATTERNS = ("allowed_run_id_pattern",)
+CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
+
+_MAX_PORT = 65535
+_ADDRESS = re.compile(r"unix:.+|fd://[0-9]{1,9}|[^\s/]+:(?P<port>[0-9]{1,5})", re.DOTALL)
+_NUMBERS = {
+    int: ("[0-9]{1,9}", "a whole number"),
+    float: (r"[0-9]{1,9}(\.[0-9]{1,3})?", "a number of seconds"),
+}
+
+
+class SettingsError(OperatorError):
+    """A setting is unknown, or its value is invalid; the message names the variable."""
+
+
+def convert(spec: "Field[Any]", text: str) -> Any:
+    """Convert text to the type of the setting's default.
+
+    Raises SettingsError for text that does not fit.
+    """
+    kind: Any = type(spec.default)
+    name, word, least = spec.name, text.strip().lower(), spec.metadata["least"]
+    if name in CHOICES:
+        valid, expected = text in CHOICES[name], " or ".join(CHOICES[name])
+    elif name in PATTERNS:
+        valid, expected = _is_pattern(text), "a regular expression"
+    elif name == "bind":
+        address = _ADDRESS.fullmatch(text)
+        valid = address is not None and int(address["port"] or 0) <= _MAX_PORT
+        expected = f"HOST:PORT (port 0 to {_MAX_PORT}), unix:PATH or fd://N"
+    elif kind is bool:
+        valid, expected = word in BOOLEANS, "true or false"
+    elif kind in _NUMBERS:
+        pattern, noun = _NUMBERS[kind]
+        valid = re.fullmatch(pattern, word) is not None and float(word) >= least
+        expected = f"{noun} of at least {least:g}"
+    else:
+        return text
+    if not valid:
+        raise SettingsError(f"{PREFIX}{name.upper()} must be {expected}, not {text!r}.")
+    return BOOLEANS[word] if kind is bool else kind(text)
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
