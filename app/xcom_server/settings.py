@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from xcom_server.formats.strict_json import MAX_DEPTH
+from xcom_server.service_links import is_service_link
 from xcom_server.setting_values import CHOICES, PATTERNS, PREFIX, SettingsError, convert
 
 __all__ = ["CHOICES", "PATTERNS", "PREFIX", "Settings", "SettingsError"]
@@ -170,12 +171,13 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Return the settings in the environment variables that start with `XCOM_`.
 
-        Raises SettingsError for an unknown name and for a value of the wrong type or range.
+        Variables that Kubernetes or Docker sets for a service are ignored.  Raises SettingsError
+        for an unknown name and for a value of the wrong type or range.
         """
         given = {
             name.removeprefix(PREFIX).lower(): text
             for name, text in environ.items()
-            if name.startswith(PREFIX)
+            if name.startswith(PREFIX) and not is_service_link(name, environ)
         }
         known = {spec.name: spec for spec in fields(cls)}
         for name in given.keys() - known.keys():

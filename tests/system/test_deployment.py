@@ -141,6 +141,10 @@ def test_paths_of_probes_and_metrics_exist(client: FlaskClient) -> None:
         assert client.get(path).status_code == 200, path
 
 
+def test_pods_have_no_variables_for_services() -> None:
+    assert POD["spec"]["enableServiceLinks"] is False
+
+
 def test_stop_timeouts_allow_draining_to_finish() -> None:
     def shutdown_seconds(container: str) -> int:
         return settings(container).drain_seconds + settings(container).graceful_timeout_seconds
