@@ -36,10 +36,12 @@ class SettingsError(OperatorError):
 def convert(spec: "Field[Any]", text: str) -> Any:
     """Convert text to the type of the setting's default.
 
-    Raises SettingsError for text that does not fit.
+    White space around the text is removed: files and Secrets often end with a newline.  Raises
+    SettingsError for text that does not fit.
     """
+    text = _stripped(spec.name, text)
     kind: Any = type(spec.default)
-    name, word, least = spec.name, text.strip().lower(), spec.metadata["least"]
+    name, word, least = spec.name, text.lower(), spec.metadata["least"]
     if name in CHOICES:
         valid, expected = text in CHOICES[name], " or ".join(CHOICES[name])
     elif name in PATTERNS:
@@ -55,10 +57,19 @@ def convert(spec: "Field[Any]", text: str) -> Any:
         valid = re.fullmatch(pattern, word) is not None and float(word) >= least
         expected = f"{noun} of at least {least:g}"
     else:
-        return text
+        valid, expected = bool(text or not spec.default), "a text that is not empty"
     if not valid:
         raise SettingsError(f"{PREFIX}{name.upper()} must be {expected}, not {text!r}.")
     return BOOLEANS[word] if kind is bool else kind(text)
+
+
+def _stripped(name: str, text: str) -> str:
+    """Return text without white space around it.  Raises SettingsError unless it was UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # Python has decoded other bytes as lone surrogates
+        raise SettingsError(f"{PREFIX}{name.upper()} is not valid UTF-8.") from None
+    return text.strip()
 
 
 def _is_pattern(text: str) -> bool:
@@ -66,4 +77,4 @@ def _is_pattern(text: str) -> bool:
         re.compile(text)
     except re.error:
         return False
-    return True
+    return bool(text)

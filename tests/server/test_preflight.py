@@ -30,7 +30,7 @@ def refusal(place: str) -> str:
     [
         (("0.0.0.0", 80), "0.0.0.0:80"),
         (("", 80), ":80"),
-        (("::", 80, 0, 0), ":::80"),
+        (("::", 80, 0, 0), "[::]:80"),
         (("192.0.2.1", 8080), "192.0.2.1:8080"),
         ("/run/x.sock", "/run/x.sock"),
     ],
@@ -81,7 +81,8 @@ def test_port_out_of_range_is_reported(port: int) -> None:
         preflight.check_bindable([("127.0.0.1", port)])
 
     assert str(error.value) == (
-        f"XCOM_BIND: cannot listen on 127.0.0.1:{port}: the port must be 0 to 65535"
+        f"cannot listen on 127.0.0.1:{port}: the port must be 0 to 65535."
+        " Choose another address with --bind or XCOM_BIND."
     )
 
 

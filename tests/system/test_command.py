@@ -209,7 +209,8 @@ def test_port_in_use_is_reported_in_one_line(
 
     assert result.returncode == 1
     assert result.stderr == (
-        f"Error: XCOM_BIND: cannot listen on {host}:{port}: Address already in use\n"
+        f"Error: cannot listen on {address}: Address already in use. Choose another address with"
+        " --bind or XCOM_BIND.\n"
     )
 
 
@@ -218,7 +219,8 @@ def test_address_of_another_host_is_reported_in_one_line(tmp_path: Path) -> None
 
     assert result.returncode == 1
     assert result.stderr == (
-        "Error: XCOM_BIND: cannot listen on 192.0.2.1:8080: Cannot assign requested address\n"
+        "Error: cannot listen on 192.0.2.1:8080: Cannot assign requested address. Choose another"
+        " address with --bind or XCOM_BIND.\n"
     )
 
 

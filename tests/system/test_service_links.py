@@ -1,4 +1,4 @@
-"""Variables that Kubernetes and Docker links set for a service named `xcom` are no settings."""
+"""Variables that Kubernetes and Docker links set for a service named `xcom` are not settings."""
 
 import os
 import sys

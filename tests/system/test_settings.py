@@ -1,5 +1,6 @@
 """Settings are read strictly, and the documentation lists them all."""
 
+import os
 import re
 from dataclasses import Field, fields
 
@@ -31,6 +32,36 @@ def test_bind_address_is_accepted(bind: str) -> None:
 )
 def test_boolean_is_accepted_in_each_spelling(text: str, value: bool) -> None:
     assert Settings.from_env({"XCOM_METRICS": text}).metrics is value
+
+
+@pytest.mark.parametrize("spec", fields(Settings), ids=lambda spec: spec.name)
+@pytest.mark.parametrize("space", ["\n", "\r\n", " \t "])
+def test_white_space_around_a_value_is_removed(spec: "Field[object]", space: str) -> None:
+    text = str(spec.default)
+    settings = Settings.from_env({f"XCOM_{spec.name.upper()}": f"{space}{text}{space}"})
+
+    assert settings == Settings()
+
+
+@pytest.mark.parametrize("spec", fields(Settings), ids=lambda spec: spec.name)
+def test_empty_value_is_refused_unless_it_is_the_default(spec: "Field[object]") -> None:
+    name = f"XCOM_{spec.name.upper()}"
+    if spec.default == "":
+        assert Settings.from_env({name: ""}) == Settings()
+        return
+
+    for text in ("", "\n"):
+        with pytest.raises(SettingsError, match=rf"\A{name} must be .+, not ''\.\Z"):
+            Settings.from_env({name: text})
+
+
+@pytest.mark.parametrize("spec", fields(Settings), ids=lambda spec: spec.name)
+def test_value_that_is_not_utf8_is_refused_and_not_repeated(spec: "Field[object]") -> None:
+    name = f"XCOM_{spec.name.upper()}"
+    text = os.fsdecode(b"unix:secret\xff")
+
+    with pytest.raises(SettingsError, match=rf"\A{name} is not valid UTF-8\.\Z"):
+        Settings.from_env({name: text})
 
 
 def test_settings_round_trip_through_the_environment() -> None:

@@ -25,7 +25,7 @@ class InsecureBind(OperatorError):
 
 
 class CannotListen(OperatorError):
-    """An address cannot be bound; the message names the address and the setting."""
+    """An address cannot be bound; the message names it and the reason."""
 
 
 def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
@@ -56,11 +56,10 @@ def check_addresses(settings: Settings, addresses: Iterable[Any]) -> None:
     for given in addresses:
         address = _socket_address(given) if isinstance(given, int) else given
         if settings.auth == "none" and not _is_loopback(address):
-            place = ":".join(map(str, address[:2])) if isinstance(address, tuple) else address
             raise InsecureBind(
-                f"refusing to listen on {place}: with XCOM_AUTH=none every client is an admin, so"
-                " only loopback addresses are allowed. Listen on 127.0.0.1, or add users"
-                " (xcom-server user add NAME --role ROLE) and set XCOM_AUTH=users."
+                f"refusing to listen on {_shown(address)}: with XCOM_AUTH=none every client is"
+                " an admin, so only loopback addresses are allowed. Listen on 127.0.0.1, or add"
+                " users (xcom-server user add NAME --role ROLE) and set XCOM_AUTH=users."
             )
 
 
@@ -74,7 +73,10 @@ def check_bindable(addresses: Iterable[Any]) -> None:
     for host, port in (each for each in addresses if isinstance(each, tuple)):
         while error := _bind_error(host, port):
             if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
-                raise CannotListen(f"XCOM_BIND: cannot listen on {host}:{port}: {error.strerror}")
+                raise CannotListen(
+                    f"cannot listen on {_shown((host, port))}: {error.strerror}."
+                    " Choose another address with --bind or XCOM_BIND."
+                )
             time.sleep(0.1)
 
 
@@ -93,6 +95,14 @@ def _socket_address(descriptor: int) -> Any:
             return listener.getsockname()
     except OSError as error:
         raise InsecureBind(f"fd://{descriptor} is not a socket: {error.strerror}") from None
+
+
+def _shown(address: Any) -> str:
+    """Return an address as XCOM_BIND has it."""
+    if not isinstance(address, tuple):
+        return str(address)
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _bind_error(host: str, port: int) -> OSError | None:
