@@ -42,18 +42,21 @@ def _require_utf8(part: str, raw: bytes) -> None:
 def read_body() -> bytes:
     """Return the current request's body; only the first call reads it from the connection.
 
-    Under gunicorn, Werkzeug does not notice a body that ends before its Content-Length, so this
-    function checks the length. Raises RequestEntityTooLarge for more than MAX_CONTENT_LENGTH bytes,
+    Reads exactly Content-Length bytes: unless the server ends the input, as gunicorn does, a longer
+    read waits for the client. Raises RequestEntityTooLarge for more than MAX_CONTENT_LENGTH bytes,
     and BadRequestProblem for a body that is cut off or whose chunks are malformed.
     """
     state = request_state.current()
     if state.body is not None:
         return state.body
     limit = current_app.config["MAX_CONTENT_LENGTH"]
-    if (request.content_length or 0) > limit:
+    length = request.content_length
+    if length is None:  # chunks, if the server decodes them, or no body
+        length = limit + 1 if request.environ.get("wsgi.input_terminated") else 0
+    elif length > limit:
         raise RequestEntityTooLarge
     try:
-        body: bytes = request.environ["wsgi.input"].read(limit + 1)
+        body: bytes = request.environ["wsgi.input"].read(length) if length else b""
     except Exception:  # WSGI does not specify it, and each server raises its own
         raise BadRequestProblem(detail="Request body cannot be read") from None
     if len(body) > limit:
