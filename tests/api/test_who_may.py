@@ -255,6 +255,24 @@ def test_one_password_tried_for_many_users_is_throttled(
     assert refused.status_code == 429
 
 
+@pytest.mark.parametrize("password", ["viewer", "new"])
+def test_token_ends_with_the_record_of_its_user(
+    make_client: Callable[..., FlaskClient], tmp_path: Path, password: str
+) -> None:
+    path = tmp_path / "users.json"
+    write(path, {"viewer": User("viewer", Role.VIEWER, hash_password("viewer"))})
+    client = make_client(auth="users", users_file=str(path))
+    headers = {"Authorization": f"Bearer {token(client, 'viewer')}"}
+    assert client.get(v2.entries(), headers=headers).status_code == 200
+
+    write(path, {})
+    assert client.get(v2.entries(), headers=headers).status_code == 403
+    write(path, {"viewer": User("viewer", Role.ADMIN, hash_password(password))})
+
+    refused = client.get(v2.entries(), headers=headers)
+    assert v2.error_detail(refused, 403) == "Invalid JWT token"
+
+
 def test_token_expires_to_the_second(
     make_client: Callable[..., FlaskClient], users_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

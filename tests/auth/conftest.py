@@ -8,7 +8,7 @@ from xcom_server.auth import passwords
 from xcom_server.auth.passwords import PasswordAuthenticator
 from xcom_server.auth.users import Role, User, UsersFile, write
 
-from tests.support.passwords import CHEAP, Clock, CountingHasher
+from tests.support.passwords import ANNS_HASH, CHEAP, Clock, CountingHasher
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
     write(
         path,
         {
-            "ann": User("ann", Role.VIEWER, CHEAP.hash("ann's"), frozenset({"etl"})),
+            "ann": User("ann", Role.VIEWER, ANNS_HASH, frozenset({"etl"})),
             "bob": User("bob", Role.OP, CHEAP.hash("bob's")),
         },
     )

@@ -1,6 +1,7 @@
 """Tokens: valid for an existing user until they expire, if signed with the server's key."""
 
 import base64
+import hmac
 import json
 import time
 from pathlib import Path
@@ -12,12 +13,13 @@ from xcom_server.auth.tokens import AUDIENCE, ISSUER, Tokens
 from xcom_server.auth.users import Role, User, UsersFile, write
 from xcom_server.errors import InvalidToken, TokenExpired
 
-from tests.support.passwords import CHEAP
+from tests.support.passwords import ANNS_HASH, CHEAP
 
 KEY = b"0123456789abcdef" * 4
 OTHER_KEY = b"fedcba9876543210" * 4
 SECONDS = 600
-CLAIMS = ("sub", "aud", "iss", "iat", "nbf", "exp", "jti")
+CLAIMS = ("sub", "aud", "iss", "iat", "nbf", "exp", "jti", "record")
+ANNS_RECORD = hmac.digest(KEY, f"user record\0ann\0{ANNS_HASH}".encode(), "sha256")[:16].hex()
 
 
 @pytest.fixture
@@ -39,6 +41,7 @@ def make_token(
         "iat": now,
         "nbf": now,
         "exp": now + SECONDS,
+        "record": ANNS_RECORD,
     } | claims
     all_claims.pop(without, None)
     return jwt.api_jws.encode(json.dumps(all_claims).encode(), key, algorithm)
@@ -185,6 +188,11 @@ def test_token_with_a_bad_signature_is_invalid_even_if_expired(
         {"sub": "ann "},
         {"sub": "ANN"},
         {"jti": 5},
+        {"record": ""},
+        {"record": 5},
+        {"record": [ANNS_RECORD]},
+        {"record": ANNS_RECORD[:-1]},
+        {"record": ANNS_HASH},
     ],
 )
 def test_token_with_a_wrong_claim_is_invalid(tokens: Tokens, claims: dict[str, Any]) -> None:
@@ -239,7 +247,7 @@ def test_token_returns_the_current_role(tokens: Tokens, path: Path) -> None:
     token = make_token(role="admin")
     assert tokens.verify(token).role is Role.VIEWER
 
-    write(path, {"ann": User("ann", Role.PUBLIC, CHEAP.hash("x"))})
+    write(path, {"ann": User("ann", Role.PUBLIC, ANNS_HASH)})
 
     assert tokens.verify(token).role is Role.PUBLIC
     assert tokens.verify(token).dag_ids is None
@@ -253,3 +261,49 @@ def test_token_of_a_removed_user_is_rejected_at_once(tokens: Tokens, path: Path)
 
     with pytest.raises(InvalidToken):
         tokens.verify(token)
+
+
+@pytest.mark.parametrize("password", ["ann's", "new"])
+def test_new_password_ends_the_tokens_of_a_user(
+    tokens: Tokens, users: UsersFile, path: Path, password: str
+) -> None:
+    """`user add` after `user remove` stores another hash, even of the same password."""
+    token = tokens.issue(users.users()["ann"])
+    assert tokens.verify(token).name == "ann"
+
+    write(path, {"ann": User("ann", Role.VIEWER, CHEAP.hash(password))})
+
+    with pytest.raises(InvalidToken):
+        tokens.verify(token)
+    assert tokens.verify(tokens.issue(users.users()["ann"])).name == "ann"
+
+
+def test_token_is_only_valid_for_its_user_although_hashes_are_equal(
+    tokens: Tokens, users: UsersFile, path: Path
+) -> None:
+    write(path, {name: User(name, Role.OP, ANNS_HASH) for name in ("ann", "eve")})
+    claims = jwt.decode(tokens.issue(users.users()["ann"]), KEY, ["HS512"], audience=AUDIENCE)
+
+    with pytest.raises(InvalidToken):
+        tokens.verify(make_token(sub="eve", record=claims["record"]))
+
+
+def test_servers_with_the_same_files_accept_each_others_tokens(
+    users: UsersFile, path: Path
+) -> None:
+    token = Tokens(KEY, users, SECONDS).issue(users.users()["ann"])
+
+    assert Tokens(KEY, UsersFile(path), SECONDS).verify(token).name == "ann"
+
+
+def test_fingerprint_of_a_record_depends_on_the_key(users: UsersFile) -> None:
+    """Otherwise a token could be used to test guesses of the password hash."""
+    records = {
+        jwt.decode(
+            Tokens(key, users, SECONDS).issue(users.users()["ann"]),
+            options={"verify_signature": False},
+        )["record"]
+        for key in (KEY, OTHER_KEY)
+    }
+
+    assert len(records) == 2

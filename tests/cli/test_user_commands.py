@@ -92,6 +92,27 @@ def test_adding_a_user_keeps_the_others_and_their_limits() -> None:
     assert stored()["bob"].dag_ids is None
 
 
+def test_replaced_user_keeps_the_hash_of_the_same_password() -> None:
+    """A token contains a fingerprint of the hash, and a new role must not end tokens."""
+    user("add", "ann", "--role", "viewer")
+    before = stored()["ann"].password_hash
+
+    user("add", "ann", "--role", "op", "--replace")
+    assert (stored()["ann"].role, stored()["ann"].password_hash) == ("op", before)
+    user("add", "ann", "--role", "op", "--replace", password="new\n")
+    assert PasswordHasher().verify(stored()["ann"].password_hash, "new")
+
+
+def test_user_who_is_removed_and_added_again_gets_another_hash() -> None:
+    user("add", "ann", "--role", "viewer")
+    before = stored()["ann"].password_hash
+
+    user("remove", "ann")
+    user("add", "ann", "--role", "viewer")
+
+    assert stored()["ann"].password_hash != before
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -8,6 +8,7 @@ from xcom_server.errors import TooManyAttempts, Unauthenticated
 HOME, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+ANNS_HASH = CHEAP.hash("ann's", salt=b"salt of ann")
 
 
 class Clock:

@@ -90,7 +90,7 @@ class PasswordAuthenticator:
             if user and self._is_verified(digest):  # another thread has just verified it
                 return user
             self._refuse_blocked(name, address)  # other threads may have failed since
-            if not _matches(password_hash, password) or user is None:
+            if not matches(password_hash, password) or user is None:
                 self._record_failure(name, address)
                 raise Unauthenticated
             with self._cache_lock:
@@ -122,7 +122,8 @@ class PasswordAuthenticator:
                 self._failures[key] = _Failures(attempts + 1, self._clock())
 
 
-def _matches(password_hash: str, password: str) -> bool:
+def matches(password_hash: str, password: str) -> bool:
+    """Return whether this is the password of a hash; an invalid hash has no password."""
     try:
         return _hasher.verify(password_hash, password)
     except (Argon2Error, InvalidHashError, UnicodeError):

@@ -1,5 +1,11 @@
-"""JSON Web Tokens with Airflow 3's claims, signed with HS512."""
+"""JSON Web Tokens with Airflow 3's claims, signed with HS512.
 
+A token also has the claim `record`, a fingerprint of its user's name and password hash. It ends the
+token when the user is removed or gets a new password, and a new user of the same name does not
+inherit it.
+"""
+
+import hmac
 import secrets
 import time
 from functools import lru_cache
@@ -19,7 +25,7 @@ ISSUER = "xcom-server"
 _ALGORITHM = "HS512"
 # `iat` and `nbf` are not compared with the clock, since the issuing server's may be ahead.
 _OPTIONS: Any = {
-    "require": ["sub", "aud", "iss", "iat", "nbf", "exp", "jti"],
+    "require": ["sub", "aud", "iss", "iat", "nbf", "exp", "jti", "record"],
     "verify_iat": False,
     "verify_nbf": False,
 }
@@ -75,21 +81,31 @@ class Tokens:
             "nbf": now,
             "exp": now + seconds,
             "iat": now,
+            "record": self._fingerprint(user),
         }
         return jwt.encode(claims, self._key, _ALGORITHM, headers={"kid": "not-used"})
 
     def verify(self, token: str) -> User:
         """Return the user of a token, with the role and DAGs that the users file has now.
 
-        Raises TokenExpired for an expired token, and InvalidToken for any other invalid one.
+        Raises TokenExpired for an expired token, and InvalidToken for any other invalid one, such
+        as a token that was issued before its user got a new password.
         """
         claims = self._cached_claims(token)
         if int(claims["exp"]) <= time.time():  # a cached token may have expired since
             raise TokenExpired
         user = self._users.users().get(claims["sub"])
-        if user is None:
+        if user is None or claims["record"] != self._fingerprint(user):
             raise InvalidToken
         return user
+
+    def _fingerprint(self, user: User) -> str:
+        """Return 128 bits that change with the password, even to an equal one with another salt.
+
+        The key keeps holders of a token from testing guesses of the password hash.
+        """
+        record = f"user record\0{user.name}\0{user.password_hash}".encode()
+        return hmac.digest(self._key, record, "sha256")[:16].hex()
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:

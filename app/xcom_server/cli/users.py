@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from xcom_server.auth import users as users_file
-from xcom_server.auth.passwords import MAX_PASSWORD_BYTES, hash_password
+from xcom_server.auth.passwords import MAX_PASSWORD_BYTES, hash_password, matches
 from xcom_server.auth.users import InvalidUsersFile, Role, User, Users, validate_username
 from xcom_server.settings import Settings
 
@@ -44,12 +44,16 @@ def add(name: str, role: str, dag_ids: tuple[str, ...], all_dags: bool, replace:
     """Add the user NAME.
 
     On a terminal, the command prompts for the password; otherwise it reads it from standard input.
+    With --replace, a new password ends the user's tokens; with the same one they stay valid.
     """
     validate_username(name)
-    password_hash = hash_password(_password())
+    password = _password()
+    password_hash = hash_password(password)
     with _locked() as (path, found):
         if name in found and not replace:
             raise InvalidUsersFile(f"user {name!r} already exists; --replace changes it")
+        if name in found and matches(found[name].password_hash, password):
+            password_hash = found[name].password_hash  # tokens contain a fingerprint of it
         kept = found[name].dag_ids if name in found and not all_dags else None
         user = User(name, Role(role), password_hash, frozenset(dag_ids) or kept)
         users_file.write(path, {**found, name: user})
