@@ -27,6 +27,8 @@ def test_every_setting_of_gunicorn_follows_from_the_servers_settings() -> None:
         "graceful_timeout": 7,
         "limit_request_line": 8190,
         "control_socket_disable": True,
+        "forwarder_headers": "",
+        "secure_scheme_headers": {},
         **hooks.BY_NAME,
     }
 

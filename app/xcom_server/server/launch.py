@@ -72,6 +72,10 @@ def configure(settings: Settings) -> dict[str, Any]:
         # The maximum: a key of 512 characters takes up to 6 KB when it is percent-encoded.
         "limit_request_line": 8190,
         "control_socket_disable": True,
+        # By default, peers on loopback and on Unix sockets may set SCRIPT_NAME and the scheme.
+        # api/proxies.py reads the headers of proxies instead.
+        "forwarder_headers": "",
+        "secure_scheme_headers": {},
         **hooks.BY_NAME,
     }
 
