@@ -1,10 +1,12 @@
 """How the text of a setting is converted to its value."""
 
 import re
+from collections.abc import Callable
 from dataclasses import Field
 from typing import Any
 
 from xcom_server.errors import OperatorError
+from xcom_server.formats.peers import Peers, is_base_path
 
 PREFIX = "XCOM_"
 BOOLEANS = {
@@ -50,6 +52,9 @@ def convert(spec: "Field[Any]", text: str) -> Any:
         address = _ADDRESS.fullmatch(text)
         valid = address is not None and int(address["port"] or 0) <= _MAX_PORT
         expected = f"HOST:PORT (port 0 to {_MAX_PORT}), unix:PATH or fd://N"
+    elif name in _FORMATS:
+        is_valid, expected = _FORMATS[name]
+        valid = is_valid(text)
     elif kind is bool:
         valid, expected = word in BOOLEANS, "true or false"
     elif kind in _NUMBERS:
@@ -72,9 +77,30 @@ def _stripped(name: str, text: str) -> str:
     return text.strip()
 
 
+def _is_list_of_peers(text: str) -> bool:
+    try:
+        Peers.parse(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_pattern(text: str) -> bool:
     try:
         re.compile(text)
     except re.error:
         return False
     return bool(text)
+
+
+_FORMATS: dict[str, tuple[Callable[[str], bool], str]] = {
+    "base_path": (
+        lambda text: not text or is_base_path(text),
+        "a path such as /airflow, of letters, digits, `-`, `.`, `_` and `~`, without a slash at"
+        " its end",
+    ),
+    "trusted_proxies": (
+        _is_list_of_peers,
+        "addresses, networks such as 10.0.0.0/8 or `unix`, separated by commas",
+    ),
+}

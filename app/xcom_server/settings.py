@@ -131,6 +131,17 @@ class Settings:
         "Address to listen on: HOST:PORT, unix:PATH or fd://N. With `auth` set to `none`, only"
         " loopback addresses are allowed, and no Unix socket.",
     )
+    base_path: str = _setting(
+        "",
+        "Path that every URL of the server begins with, such as /airflow, for a proxy that does not"
+        " remove it. /live, /ready, /health and /metrics are also served without it.",
+    )
+    trusted_proxies: str = _setting(
+        "",
+        "Addresses and networks of proxies, separated by commas, whose headers X-Forwarded-For,"
+        " -Proto, -Host and -Prefix are used; `unix` for peers with a Unix socket. From other peers"
+        " they are ignored.",
+    )
     workers: int = _setting(
         2, "Number of gunicorn worker processes. One per CPU core is a good choice."
     )

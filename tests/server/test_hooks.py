@@ -108,7 +108,7 @@ def test_addresses_are_logged_at_the_start(make_master: Callable[[int], Master])
 def test_logged_addresses_include_the_base_path(
     make_master: Callable[[int], Master], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SCRIPT_NAME", "/airflow")
+    monkeypatch.setenv("XCOM_BASE_PATH", "/airflow")
 
     assert make_master(1).lines == [
         "xcom-server is ready at http://127.0.0.1:8080/airflow/api/v1 and /api/v2"

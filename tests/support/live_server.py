@@ -38,7 +38,7 @@ class LiveServer:
     def __enter__(self) -> "LiveServer":
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}" + self._environ.get("SCRIPT_NAME", "")
+        self.url = f"http://127.0.0.1:{self.port}" + self._environ.get("XCOM_BASE_PATH", "")
         self.api = f"{self.url}/api/v1"
         self.log.unlink(missing_ok=True)
         self.start()

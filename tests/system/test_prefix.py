@@ -1,10 +1,11 @@
-"""Under a prefix, which gunicorn reads from SCRIPT_NAME, every path begins with it."""
+"""A base path under gunicorn, and the variable that gunicorn itself would read."""
 
 from pathlib import Path
 
 import pytest
 import requests
 
+from tests.support.commands import xcom_server
 from tests.support.live_server import LiveServer
 
 pytestmark = pytest.mark.slow
@@ -13,13 +14,28 @@ ENTRIES = "dags/etl/dagRuns/manual_1/taskInstances/extract/xcomEntries"
 
 
 def test_both_versions_and_the_start_page_work_under_a_prefix(tmp_path: Path) -> None:
-    with LiveServer(tmp_path, workers=1, SCRIPT_NAME="/airflow") as server:
+    with LiveServer(tmp_path, workers=1, XCOM_BASE_PATH="/airflow") as server:
         assert server.url.endswith("/airflow")
         created = requests.post(f"{server.api}/{ENTRIES}", json={"key": "k", "value": "v"})
         read = requests.get(f"{server.url}/api/v2/{ENTRIES}/k")
         missing = requests.get(f"{server.url}/api/v2/{ENTRIES}/nothing")
         page = requests.get(server.url, headers={"Accept": "text/html"})
+        probe = requests.get(f"http://127.0.0.1:{server.port}/ready")
+        outside = requests.get(f"http://127.0.0.1:{server.port}/api/v1/{ENTRIES}")
 
     assert (created.status_code, read.json()["value"]) == (200, "v")
     assert missing.json() == {"detail": "XCom entry with key: `nothing` not found"}
-    assert 'href="airflow/api/v1/ui/"' in page.text
+    assert 'href="/airflow/api/v1/ui/"' in page.text
+    assert probe.json() == {"status": "ready"}
+    assert (outside.status_code, outside.json()["title"]) == (404, "Not Found")
+
+
+def test_variable_script_name_is_refused_in_one_line(tmp_path: Path) -> None:
+    result = xcom_server(tmp_path, "serve", "--bind", "127.0.0.1:0", SCRIPT_NAME="/airflow")
+
+    assert result.returncode == 1
+    assert result.stderr.endswith(
+        "xcom-server: the variable SCRIPT_NAME is not supported. Unset it, and set XCOM_BASE_PATH"
+        " to the base path, such as /airflow.\n"
+    )
+    assert "Traceback" not in result.stderr

@@ -181,7 +181,7 @@ def test_seeding_section_prints_the_output_shown(tmp_path: Path) -> None:
 
 
 def test_server_can_have_a_base_path(tmp_path: Path) -> None:
-    (command,) = re.findall(r"`(SCRIPT_NAME=.*? serve)`", README)
+    (command,) = re.findall(r"`(XCOM_BASE_PATH=.*? serve)`", README)
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     environ = {**ENVIRON, "XCOM_BIND": address, "XCOM_DRAIN_SECONDS": "0"}
@@ -192,7 +192,8 @@ def test_server_can_have_a_base_path(tmp_path: Path) -> None:
             until(lambda: status(f"http://{address}/airflow/ready") == 200, 60)
             for path in ("/api/v1/health", "/api/v2/version", "/auth/token"):
                 assert status(f"http://{address}/airflow{path}") in (200, 201)
-            assert status(f"http://{address}/live") == 500
+            assert status(f"http://{address}/live") == 200
+            assert status(f"http://{address}/api/v1/health") == 404
         finally:
             server.terminate()
     assert server.returncode == 0

@@ -90,6 +90,19 @@ def test_settings_round_trip_through_the_environment() -> None:
             "8080",
             "XCOM_BIND must be HOST:PORT (port 0 to 65535), unix:PATH or fd://N, not '8080'.",
         ),
+        (
+            "XCOM_BASE_PATH",
+            "/airflow/",
+            "XCOM_BASE_PATH must be a path such as /airflow, of letters, digits, `-`, `.`, `_` and"
+            " `~`, without a slash at its end, not '/airflow/'.",
+        ),
+        ("XCOM_BASE_PATH", "/", "XCOM_BASE_PATH must be a path such as /airflow"),
+        (
+            "XCOM_TRUSTED_PROXIES",
+            "localhost",
+            "XCOM_TRUSTED_PROXIES must be addresses, networks such as 10.0.0.0/8 or `unix`,"
+            " separated by commas, not 'localhost'.",
+        ),
         ("XCOM_BIND", "127.0.0.1", "XCOM_BIND must be HOST:PORT"),
         ("XCOM_BIND", "127.0.0.1:99999", "XCOM_BIND must be HOST:PORT"),
         ("XCOM_BIND", "localhost:", "XCOM_BIND must be HOST:PORT"),

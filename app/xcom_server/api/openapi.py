@@ -1,10 +1,13 @@
 """Load and serve the OpenAPI documents, and route their operations to handlers."""
 
+import copy
 import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import flask
 import yaml
@@ -17,6 +20,7 @@ from xcom_server.api.connexion_adapter import Handlers, SpecApi
 # PyYAML's loader in C is as safe and five times as fast, but not every build includes it.
 _SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PACKAGE = Path(__file__).parents[1]
+_PATH_IN_YAML = re.compile(rb"^( *(?:- url|tokenUrl): )(/\S*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +89,7 @@ def mount(app: Flask, version: ApiVersion, *, validate_responses: bool) -> None:
 def serve_at_root(app: Flask, name: str) -> None:
     """Serve the document with this name at `/openapi.json`, as Airflow 3 does with its own."""
     document = read(name)[1]
-    app.add_url_rule("/openapi.json", "openapi_json", lambda: json_io.indented_json(document))
+    app.add_url_rule("/openapi.json", "openapi_json", lambda: _as_json(document))
 
 
 @functools.cache
@@ -111,17 +115,45 @@ def _serve(app: Flask, name: str, source: bytes, document: dict[str, Any]) -> No
     """Serve a document as JSON, as YAML and as a Swagger UI page."""
     base_path = f"/api/{name}"
     app.add_url_rule(
-        f"{base_path}/openapi.json", f"{name}_openapi_json", lambda: json_io.indented_json(document)
+        f"{base_path}/openapi.json", f"{name}_openapi_json", lambda: _as_json(document)
     )
     app.add_url_rule(
         f"{base_path}/openapi.yaml",
         f"{name}_openapi_yaml",
-        lambda: Response(source, content_type="text/yaml"),
+        lambda: Response(_yaml_with_prefix(source), content_type="text/yaml"),
     )
     page = get_swaggerui_blueprint(
-        ".",  # relative links, for a server under a prefix (SCRIPT_NAME)
+        ".",  # relative links, for a server under a prefix
         "../openapi.json",
         config={"app_name": document["info"]["title"]},
         blueprint_name=f"{name}_ui",
     )
     app.register_blueprint(page, url_prefix=f"{base_path}/ui")
+
+
+def _as_json(document: dict[str, Any]) -> Response:
+    """Return a document with the prefix of the current request before the paths of its servers."""
+    if prefix := quote(flask.request.script_root):
+        components = copy.deepcopy(document["components"]["securitySchemes"])
+        for scheme in components.values():
+            for flow in scheme.get("flows", {}).values():
+                flow["tokenUrl"] = prefix + flow["tokenUrl"]
+        servers = [
+            {**each, "url": prefix + each["url"].rstrip("/")} for each in document["servers"]
+        ]
+        document = {
+            **document,
+            "servers": servers,
+            "components": {**document["components"], "securitySchemes": components},
+        }
+    return json_io.indented_json(document)
+
+
+def _yaml_with_prefix(source: bytes) -> bytes:
+    """Return a document in YAML with the same changes."""
+    prefix = quote(flask.request.script_root).encode()
+    return (
+        _PATH_IN_YAML.sub(lambda path: path[1] + prefix + path[2].rstrip(b"/"), source)
+        if prefix
+        else source
+    )

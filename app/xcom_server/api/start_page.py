@@ -93,7 +93,9 @@ def _page(airflow_versions: dict[str, str]) -> Response:
 
 
 def _base() -> str:
-    """Return the prefix of relative links: the last segment of `/airflow` without a slash."""
-    if request.environ.get("PATH_INFO"):
-        return ""
-    return quote(request.script_root.rpartition("/")[2], safe="") + "/"
+    """Return what links begin with: the prefix of the server's paths, and a slash.
+
+    Without a known prefix the links are relative, for a proxy that removes one and sends no header.
+    """
+    prefix = request.script_root
+    return "" if request.environ.get("PATH_INFO") and not prefix else f"{quote(prefix)}/"

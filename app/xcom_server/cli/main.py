@@ -24,6 +24,8 @@ _METAVARS = {
     "database_url": "URL",
     "users_file": "FILE",
     "token_key_file": "FILE",
+    "base_path": "PATH",
+    "trusted_proxies": "ADDRESS,…",
     **dict.fromkeys(PATTERNS, "REGEX"),
     **{name: "|".join(CHOICES[name]) for name in CHOICES},
 }

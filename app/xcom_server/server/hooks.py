@@ -25,8 +25,9 @@ def when_ready(server: Arbiter) -> None:
     with preflight.exit_on_error():
         settings = Settings.from_env()
         preflight.check_addresses(settings, _open_addresses(server))
-    prefix = os.environ.get("SCRIPT_NAME", "").rstrip("/")
-    urls = ", ".join(f"{listener}{prefix}" for listener in gunicorn_adapter.listeners(server))
+    urls = ", ".join(
+        f"{listener}{settings.base_path}" for listener in gunicorn_adapter.listeners(server)
+    )
     server.log.info(
         "xcom-server is ready at %s/api/v1 and /api/v2 (Swagger UI: %s/api/v2/ui/)", urls, urls
     )

@@ -1,6 +1,7 @@
 """Checks before the first worker starts; if one fails, the server exits with a one-line error."""
 
 import errno
+import os
 import socket
 import sys
 import time
@@ -24,16 +25,21 @@ class InsecureBind(OperatorError):
     """The server would be reachable from other machines while every client is an admin."""
 
 
+class UnsupportedVariable(OperatorError):
+    """The environment has a variable that only gunicorn itself would read."""
+
+
 class CannotListen(OperatorError):
     """An address cannot be bound; the message names it and the reason."""
 
 
 def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
-    """Check the addresses, the users file, the token key and the database.
+    """Check the environment, the addresses, the users file, the token key and the database.
 
     Creates a missing token key, and the tables in an empty SQLite file.  Raises an OperatorError
     for the first check that fails.
     """
+    _check_script_name(os.environ.get("SCRIPT_NAME", ""))
     check_addresses(settings, addresses)
     if settings.auth == "users":
         UsersFile(settings.users_file).users()
@@ -46,6 +52,15 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
                 " separate one. Run one worker (--workers 1), or use a database file."
             )
         schema.ensure_current(backend)
+
+
+def _check_script_name(text: str) -> None:
+    """Raise UnsupportedVariable for a base path for which gunicorn would return 500s."""
+    if text:
+        raise UnsupportedVariable(
+            "the variable SCRIPT_NAME is not supported. Unset it, and set XCOM_BASE_PATH to the"
+            " base path, such as /airflow."
+        )
 
 
 def check_addresses(settings: Settings, addresses: Iterable[Any]) -> None:

@@ -7,7 +7,7 @@ from flask import Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from xcom_server import errors
-from xcom_server.api import conditional, json_io
+from xcom_server.api import conditional, json_io, proxies
 from xcom_server.api.v2.validation import InvalidRequest
 from xcom_server.observability import request_state
 
@@ -33,6 +33,8 @@ def _response_for(error: Exception) -> Response:
             return _detail(403, "Forbidden")
         case errors.AccessError():
             return _detail(401, "Not authenticated")
+        case proxies.OutsideBasePath():
+            return _detail(404, error.description)
         case NotFound() if request.method != "GET":
             return _no_route()
         case NotFound():
