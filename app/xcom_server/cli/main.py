@@ -37,6 +37,18 @@ class Commands(click.Group):
     It reports an error that an operator can fix as one line, with exit status 1.
     """
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments of the command line; raise ClickException for undecodable bytes.
+
+        Python passes such bytes on as surrogates, which fail later, far from their cause.
+        """
+        for number, argument in enumerate(args, 1):
+            try:
+                argument.encode()
+            except UnicodeEncodeError:
+                raise click.ClickException(f"argument {number} is not valid UTF-8") from None
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, sorted."""
         return sorted([*super().list_commands(ctx), *_COMMANDS])
