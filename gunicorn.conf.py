@@ -2,14 +2,15 @@
 
 import sys
 
-from xcom_server.observability.shared import create_metrics_folder
+from xcom_server.errors import OperatorError
+from xcom_server.observability import metrics_folder
 from xcom_server.server.launch import configure
-from xcom_server.settings import Settings, SettingsError
+from xcom_server.settings import Settings
 
 try:
     settings = Settings.from_env()
-except SettingsError as error:
+    if settings.metrics:
+        metrics_folder.create()
+except OperatorError as error:
     sys.exit(f"xcom-server: {error}")
-if settings.metrics:
-    create_metrics_folder()
 globals().update(configure(settings))

@@ -212,7 +212,7 @@ def test_worker_that_exits_closes_its_store() -> None:
 def test_objects_are_kept_from_the_garbage_collector_before_a_fork() -> None:
     gc.unfreeze()
     try:
-        hooks.pre_fork(SimpleNamespace(), SimpleNamespace())
+        hooks.pre_fork(SimpleNamespace(), SimpleNamespace(age=1))
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()

@@ -4,9 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-import pytest
 from gunicorn.config import Config
-from xcom_server.observability.shared import METRICS_FOLDER, create_metrics_folder
 from xcom_server.server.launch import configure
 from xcom_server.settings import Settings
 
@@ -37,42 +35,6 @@ def test_gunicorn_accepts_the_whole_configuration() -> None:
 
     assert (config.workers, config.threads) == (3, 5)
     assert config.on_starting == configured["on_starting"]
-
-
-def test_metrics_folder_is_created_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setenv(METRICS_FOLDER, "")
-    monkeypatch.delenv(METRICS_FOLDER)
-
-    create_metrics_folder()
-    first = os.environ[METRICS_FOLDER]
-    create_metrics_folder()
-
-    assert Path(first).parent == tmp_path
-    assert os.environ[METRICS_FOLDER] == first
-
-
-def test_configured_metrics_folder_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(METRICS_FOLDER, str(tmp_path / "metrics"))
-
-    create_metrics_folder()
-
-    assert (tmp_path / "metrics").is_dir()
-    assert os.environ[METRICS_FOLDER] == str(tmp_path / "metrics")
-
-
-def test_new_master_creates_its_own_metrics_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    old = tmp_path / "xcom-server-metrics-1-old"
-    monkeypatch.setenv(METRICS_FOLDER, str(old))
-
-    create_metrics_folder()
-
-    assert os.environ[METRICS_FOLDER] != str(old)
 
 
 def test_gunicorn_command_option_is_rejected(tmp_path: Path) -> None:

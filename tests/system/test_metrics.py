@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from urllib.request import urlopen
 
+import psutil
 import pytest
 
 from tests.support.live_server import LiveServer
@@ -34,3 +35,41 @@ def test_every_worker_returns_the_metrics_of_all_workers(tmp_path: Path) -> None
         assert {count_of(server, "v1_get_version") for _ in range(10)} == {REQUESTS}
 
     assert list(tmp_path.glob("xcom-server-metrics-*")) == []
+
+
+def test_files_of_replaced_workers_are_continued(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, TMPDIR=str(tmp_path)) as server:
+        for number in range(1, 7):
+            urlopen(f"{server.api}/version", timeout=30).close()
+            victim = server.workers()[0]
+            os.kill(victim, (signal.SIGKILL, signal.SIGTERM)[number % 2])
+            until(lambda victim=victim: _is_replaced(server, victim))  # type: ignore[misc]
+            assert count_of(server, "v1_get_version") == number
+        (folder,) = tmp_path.glob("xcom-server-metrics-*")
+        files = {path.name for path in folder.glob("*.db")}
+
+    # A replacement starts before the worker that it replaces has ended, so there may be one more.
+    assert {name.partition("_")[0] for name in files} == {"counter", "gauge", "histogram"}
+    assert len({name.rpartition("_")[2] for name in files}) in (2, 3), files
+
+
+def _is_replaced(server: LiveServer, victim: int) -> bool:
+    return victim not in server.workers() and len(server.workers()) == 2
+
+
+def test_folder_of_a_killed_master_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, workers=1, command=None, TMPDIR=str(tmp_path)) as server:
+        (killed,) = tmp_path.glob("xcom-server-metrics-*")
+        (worker,) = server.workers()
+        server.process.kill()
+        server.process.wait()
+        until(lambda: not psutil.pid_exists(worker))
+        server.start()
+        (used,) = tmp_path.glob("xcom-server-metrics-*")
+        (tmp_path / "other").mkdir()
+        with LiveServer(tmp_path / "other", workers=1, command=None, TMPDIR=str(tmp_path)):
+            folders = set(tmp_path.glob("xcom-server-metrics-*"))
+
+    assert killed != used
+    assert len(folders) == 2
+    assert used in folders

@@ -2,14 +2,15 @@
 
 Workers write their metrics to a shared folder, and the one that is scraped adds them up.  A full
 disk must not fail the start or a request.  So every metric has a label, because one without labels
-opens its file when it is declared, and every error while recording is suppressed.
+opens its file when it is declared, and an error while recording is only logged.
 """
 
+import logging
 import os
 import struct
 import time
-from contextlib import suppress
 from functools import cached_property
+from types import TracebackType
 from typing import Any
 
 import prometheus_client
@@ -17,10 +18,13 @@ from flask import Flask, Response, request
 from prometheus_client import Counter, Gauge, Histogram, multiprocess
 
 from xcom_server import __version__
-from xcom_server.observability import request_state, shared
+from xcom_server.observability import metrics_folder, prometheus_adapter, request_state
 from xcom_server.storage.store import Observer
 
+_log = logging.getLogger(__name__)
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)  # seconds
+
+prometheus_adapter.store_in_folder(metrics_folder.owner)
 
 REQUESTS = Counter(
     "xcom_requests_total", "Number of HTTP responses by status.", ["operation", "status"]
@@ -51,6 +55,26 @@ BUILD_INFO = Gauge(
 )
 
 
+class _BestEffort:
+    """A context whose errors are only logged; quicker than a generator."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if isinstance(error, Exception):
+            _log.warning("Metrics cannot be recorded: %s", error)
+        return isinstance(error, Exception)
+
+
+_BEST_EFFORT = _BestEffort()
+
+
 class StoreMetrics(Observer):
     """Records the store's operations and its use of connections.
 
@@ -67,23 +91,23 @@ class StoreMetrics(Observer):
 
     def operation(self, kind: str, seconds: float) -> None:
         """Record the duration of a statement or transaction; `kind` is `read` or `write`."""
-        with suppress(Exception):
+        with _BEST_EFFORT:
             self._durations[kind].observe(seconds)
 
     def connection_taken(self) -> None:
         """Count a connection that was taken from the pool."""
-        with suppress(Exception):
+        with _BEST_EFFORT:
             self._in_use.inc()
 
     def connection_returned(self) -> None:
         """Count a connection that was returned to the pool."""
-        with suppress(Exception):
+        with _BEST_EFFORT:
             self._in_use.dec()
 
 
 def instrument(app: Flask, pool_size: int) -> None:
     """Record every request of an application, and serve /metrics."""
-    with suppress(Exception):
+    with _BEST_EFFORT:
         BUILD_INFO.labels(__version__).set(1)
         POOL.labels("in_use").set(0)
         POOL.labels("max").set(pool_size)
@@ -94,7 +118,7 @@ def instrument(app: Flask, pool_size: int) -> None:
 def _record_request(response: Response) -> Response:
     operation = (request.endpoint or "unrouted").replace(".", "_", 1)  # such as v1_getXComValue
     seconds = time.perf_counter() - request_state.current().started
-    with suppress(Exception):
+    with _BEST_EFFORT:
         REQUESTS.labels(operation, str(response.status_code)).inc()
         REQUEST_DURATION.labels(operation).observe(seconds)
     return response
@@ -103,7 +127,7 @@ def _record_request(response: Response) -> Response:
 def _metrics() -> Response:
     registry: Any = prometheus_client.REGISTRY
     try:
-        if shared.METRICS_FOLDER in os.environ:
+        if metrics_folder.VARIABLE in os.environ:
             registry = prometheus_client.CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return Response(

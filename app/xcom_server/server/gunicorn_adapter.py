@@ -88,6 +88,14 @@ def survive_failed_replacement(worker: Worker) -> None:
     worker.booted = worker.age > worker.cfg.workers
 
 
+def number(worker: Worker) -> int:
+    """Return the number of a worker, which no other one of its master has.
+
+    Relies on `Worker.age`.
+    """
+    return int(worker.age)
+
+
 def application(worker: Worker) -> Any:
     """Return a worker's application, None before it is loaded.  Relies on `Worker.wsgi`."""
     return getattr(worker, "wsgi", None)

@@ -9,7 +9,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from xcom_server.errors import OperatorError
-from xcom_server.observability import shared
+from xcom_server.observability import metrics_folder, shared
 from xcom_server.server import gunicorn_adapter, preflight
 from xcom_server.settings import Settings
 
@@ -43,7 +43,11 @@ def on_reload(server: Arbiter) -> None:
 
 
 def pre_fork(server: Arbiter, worker: Worker) -> None:
-    """Exempt existing objects from garbage collection, which would copy shared memory pages."""
+    """Exempt existing objects from garbage collection, which would copy shared memory pages.
+
+    Also reserve the worker's files of metrics.
+    """
+    metrics_folder.reserve_slot(gunicorn_adapter.number(worker))
     gc.freeze()
 
 
@@ -54,6 +58,7 @@ def post_fork(server: Arbiter, worker: Worker) -> None:
     too, and a gthread worker that receives two signals hangs until the master kills it (observed
     with gunicorn 27.0.1).
     """
+    metrics_folder.use_slot(gunicorn_adapter.number(worker))
     gunicorn_adapter.survive_failed_replacement(worker)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 
@@ -76,7 +81,7 @@ def worker_exit(server: Arbiter, worker: Worker) -> None:
 def child_exit(server: Arbiter, worker: Worker) -> None:
     """Clean up after a worker that has exited."""
     gunicorn_adapter.release_slot(worker)
-    shared.mark_process_dead(worker.pid)
+    metrics_folder.release_slot(gunicorn_adapter.number(worker))
 
 
 BY_NAME = {

@@ -9,7 +9,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from xcom_server.observability import logs, shared
+from xcom_server.observability import logs, metrics_folder
 from xcom_server.server import gunicorn_adapter, hooks, preflight
 from xcom_server.settings import Settings
 
@@ -25,7 +25,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self.cfg.set("proc_name", "xcom-server")
         settings = Settings.from_env()
         if settings.metrics:
-            shared.create_metrics_folder()
+            metrics_folder.create()
         for name, value in configure(settings).items():
             self.cfg.set(name, value)
         gunicorn_adapter.apply_command_args(self.cfg)
