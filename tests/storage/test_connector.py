@@ -29,7 +29,7 @@ class Driver:
 
 def connect(driver: Driver, monkeypatch: pytest.MonkeyPatch, timeout: float) -> Any:
     monkeypatch.setattr(psycopg_adapter, "bounded_connection", lambda seconds: driver)
-    return Connector(timeout, None)(None, None, [], {"host": "db"})
+    return Connector(timeout, None, lambda connection: None)(None, None, [], {"host": "db"})
 
 
 def test_connection_that_arrives_after_its_timeout_is_closed(

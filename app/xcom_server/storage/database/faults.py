@@ -31,4 +31,3 @@ UNRESPONSIVE = Fault("The database does not respond.")
 BUSY = Fault("All connections to the database are in use.")
 CONTENDED = Fault("Too many clients are changing the same entries.", is_transient=True)
 CANNOT_OPEN = Fault("The database file cannot be opened.")
-UNRESPONSIVE_SQLSTATE = "XCOM0"  # of a class that PostgreSQL does not use

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 
 from xcom_server.storage.database import faults
 from xcom_server.storage.database.backend import Backend, Limits
@@ -25,8 +25,14 @@ GRACE_SECONDS = 0.25  # how much longer the client waits than the server, whose 
 _STARTING = Fault("The database is starting.")
 _NO_CONNECTIONS = Fault("The database accepts no more connections.")
 
+# Behind a connection pooler that does not support prepared statements.
+_NOT_PREPARED = Fault(
+    "The database has lost a prepared statement.", is_transient=True, drops_connection=True
+)
+
 _BY_SQLSTATE = {
-    faults.UNRESPONSIVE_SQLSTATE: faults.UNRESPONSIVE,
+    "26000": _NOT_PREPARED,
+    "42P05": _NOT_PREPARED,
     "40001": faults.CONTENDED,
     "40P01": faults.CONTENDED,
     "23503": faults.CONTENDED,  # the parent of a new row was deleted meanwhile
@@ -38,8 +44,11 @@ _BY_SQLSTATE = {
     "42703": faults.NO_TABLES,
     "42501": Fault("The database role lacks a permission."),
     "53100": faults.FULL,
+    "25P03": faults.LOST,
+    "25P04": faults.TOO_SLOW,
     "57P01": faults.LOST,
     "57P02": faults.LOST,
+    "57P05": faults.LOST,
 }
 _BY_SQLSTATE_CLASS = {
     "08": faults.LOST,
@@ -76,6 +85,7 @@ class PostgresBackend(Backend):
             pool_reset_on_return=None,
         )
         # Imported here because psycopg is optional; create_engine has checked that it exists.
+        from xcom_server.storage.database.postgres_session import start_session
         from xcom_server.storage.database.psycopg_adapter import Connector, is_in_transaction
 
         def roll_back(connection: Any, record: Any, state: Any) -> None:
@@ -91,7 +101,9 @@ class PostgresBackend(Backend):
             engine,
             "do_connect",
             Connector(
-                limits.connect_timeout_seconds, statement + GRACE_SECONDS if statement else None
+                limits.connect_timeout_seconds,
+                statement + GRACE_SECONDS if statement else None,
+                start_session,
             ),
         )
         return engine
@@ -117,7 +129,14 @@ class PostgresBackend(Backend):
         """Take an advisory lock by name, which is released when the transaction ends."""
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
 
+    def describe(self, error: SQLAlchemyError) -> str:
+        """Return an error in one line; the errors of this server are complete sentences."""
+        original = error.orig if isinstance(error, DBAPIError) else None
+        return str(original) if hasattr(original, "fault") else super().describe(error)
+
     def _fault_of(self, error: BaseException | None) -> Fault | None:
+        if fault := getattr(error, "fault", None):
+            return fault  # type: ignore[no-any-return]
         state = getattr(error, "sqlstate", None) or ""
         fault = _BY_SQLSTATE.get(state) or _BY_SQLSTATE_CLASS.get(state[:2])
         return fault or next(
@@ -132,6 +151,8 @@ def _connect_arguments(url: URL, limits: Limits) -> dict[str, Any]:
         "application_name": "xcom-server",
     }
     arguments |= {name: url.query[name] for name in arguments if name in url.query}
+    # The encoding overrides PGCLIENTENCODING and those of the database, the role and the URL.
+    arguments["client_encoding"] = "UTF8"
     # With autocommit, a reading statement needs no BEGIN and ROLLBACK, each of them a round trip.
     arguments |= {"options": _options(url, limits), "autocommit": True}
     if not limits.prepared_statements:
@@ -144,12 +165,9 @@ def _options(url: URL, limits: Limits) -> str:
         "statement_timeout": limits.statement_timeout_seconds,
         "lock_timeout": limits.lock_timeout_seconds,
     }
-    options = [f"-c {name}={seconds * 1000:.0f}" for name, seconds in timeouts.items() if seconds]
+    options = [f"-c {name}={seconds * 1000:.0f}" for name, seconds in timeouts.items()]
     of_url = url.query.get("options", ())
-    # psycopg can read dates near year 1 only if the session's time zone is UTC.
-    return " ".join(
-        [*options, *([of_url] if isinstance(of_url, str) else of_url), "-c timezone=UTC"]
-    )
+    return " ".join([*options, *([of_url] if isinstance(of_url, str) else of_url)])
 
 
 def _leave_autocommit(connection: Connection) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from xcom_server.storage.database.faults import UNRESPONSIVE_SQLSTATE
+from xcom_server.storage.database import faults
+from xcom_server.storage.database.faults import Fault
 
 HostPort = dict[str, Any]  # `host` and `port` of one host, or empty to leave both to libpq
 
@@ -21,7 +22,15 @@ HostPort = dict[str, Any]  # `host` and `port` of one host, or empty to leave bo
 class NoResponse(psycopg.OperationalError):
     """The server did not respond in time."""
 
-    sqlstate = UNRESPONSIVE_SQLSTATE
+    fault = faults.UNRESPONSIVE
+
+
+class UnusableDatabase(psycopg.OperationalError):
+    """The server has accepted the connection, but its database cannot be used."""
+
+    def __init__(self, message: str, fault: Fault) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 def is_in_transaction(connection: Any) -> bool:
@@ -52,12 +61,16 @@ class Connector:
     """A handler of SQLAlchemy's `do_connect` event that tries the last reachable host first.
 
     Both time-outs are in seconds.  `timeout` limits connecting to all hosts, `statement_timeout`
-    every wait for the server afterwards; None sets no limit.
+    every wait for the server afterwards; None sets no limit.  `start` is called with each new
+    connection.
     """
 
-    def __init__(self, timeout: float, statement_timeout: float | None) -> None:
+    def __init__(
+        self, timeout: float, statement_timeout: float | None, start: Callable[[Any], None]
+    ) -> None:
         self._timeout = timeout
         self._connect = bounded_connection(statement_timeout).connect
+        self._start = start
         self._last: HostPort | None = None
 
     def __call__(
@@ -66,7 +79,7 @@ class Connector:
         """Return a new connection.  Raises psycopg.OperationalError if no host accepts one."""
         hosts = sorted(_hosts(options), key=lambda host: host != self._last)
         for number, host in enumerate(hosts, 1):
-            connect = partial(self._connect, *arguments, **options | host)
+            connect = partial(self._open, *arguments, **options | host)
             try:
                 connection = _within(self._timeout / len(hosts), connect)
             except psycopg.OperationalError:
@@ -75,6 +88,15 @@ class Connector:
             else:
                 self._last = host
                 break
+        return connection
+
+    def _open(self, *arguments: Any, **options: Any) -> Any:
+        connection = self._connect(*arguments, **options)
+        try:
+            self._start(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 
