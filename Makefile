@@ -18,7 +18,7 @@ serve: .venv/serve ## Run the server at http://127.0.0.1:8080; Ctrl-C stops it
 	@$(BIN)/xcom-server db upgrade
 	@exec $(BIN)/xcom-server serve
 
-test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) $(TOOLS:%=.venvs/tool-%/done) .venvs/typescript/done ## Run every test, official clients included
+test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) $(TOOLS:%=.venvs/tool-%/done) .venvs/typescript/done .venvs/proxies/done ## Run every test, official clients included
 	@# Each run has its own data files, so that two runs at once do not combine each other's.
 	folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT && COVERAGE_FILE=$$folder/data \
 		$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
@@ -131,6 +131,18 @@ clean: ## Remove the environments and the files of tests and builds, but not xco
 	@if npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts \
 		--prefix $(@D) typescript@7.0.2; then touch $@; else \
 		echo "The TypeScript example is skipped: npm is missing or failed (Debian: npm)" >&2; fi
+
+# The proxies of docs/proxies.md.  Their packages are unpacked and not installed, so that no service
+# starts.  Without them that test is skipped.
+PROXIES := nginx haproxy caddy apache2-bin
+.venvs/proxies/done:
+	@mkdir -p $(@D)/packages/partial
+	@if { [ "$$(id -u)" != 0 ] || apt-get update -qq; } && apt-get install --download-only --reinstall \
+			--yes -qq --no-install-recommends -o Debug::NoLocking=1 -o APT::Sandbox::User=root \
+			-o Dir::Cache::archives="$(abspath $(@D)/packages)" $(PROXIES) >/dev/null && \
+		(for package in $(@D)/packages/*.deb; do dpkg -x $$package $(@D) || exit; done); then \
+		rm -r $(@D)/packages && touch $@; else \
+		echo "The test of docs/proxies.md is skipped: it needs packages of Debian ($(PROXIES))" >&2; fi
 
 # The README's first calls are made with curl, and the generated bash client needs column too.
 .PHONY: curl
