@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from xcom_server.api import health, json_io, openapi, proxies, start_page
+from xcom_server.api import health, hosts, json_io, openapi, proxies, start_page
 from xcom_server.api.authorization import Access, OpenAccess
 from xcom_server.api.v1 import api as v1
 from xcom_server.api.v1 import errors as v1_errors
@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.add_request_ids(app, log_them=settings.log_requests)
     if settings.metrics:
         metrics.instrument(app, settings.pool_size)
+    hosts.mount(app, settings)
     proxies.mount(app, settings)
     app.before_request(json_io.require_utf8_url)
     app.before_request(lambda: middleware.refuse_head_and_options() if _is_v2() else None)

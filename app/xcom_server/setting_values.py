@@ -6,6 +6,7 @@ from dataclasses import Field
 from typing import Any
 
 from xcom_server.errors import OperatorError
+from xcom_server.formats import hosts
 from xcom_server.formats.peers import Peers, is_base_path
 
 PREFIX = "XCOM_"
@@ -102,5 +103,13 @@ _FORMATS: dict[str, tuple[Callable[[str], bool], str]] = {
     "trusted_proxies": (
         _is_list_of_peers,
         "addresses, networks such as 10.0.0.0/8 or `unix`, separated by commas",
+    ),
+    "allowed_hosts": (
+        hosts.are_names,
+        "names without ports, *.NAME, addresses, networks or *, separated by commas",
+    ),
+    "allowed_origins": (
+        hosts.are_origins,
+        "origins such as https://app.example:8443 or *, separated by commas",
     ),
 }

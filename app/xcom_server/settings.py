@@ -142,6 +142,17 @@ class Settings:
         " -Proto, -Host and -Prefix are used; `unix` for peers with a Unix socket. From other peers"
         " they are ignored.",
     )
+    allowed_hosts: str = _setting(
+        "",
+        "Names to accept in the Host header, besides loopback names and that in `bind`, separated"
+        " by commas: a.example, *.a.example, 10.0.0.0/8, or * for all. If empty, all are accepted"
+        " with `auth` set to `users`.",
+    )
+    allowed_origins: str = _setting(
+        "",
+        "Other sites whose pages may send writes, separated by commas: https://app.example, or *"
+        " for all. This allows no CORS requests.",
+    )
     workers: int = _setting(
         2, "Number of gunicorn worker processes. One per CPU core is a good choice."
     )

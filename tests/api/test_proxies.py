@@ -183,7 +183,7 @@ def test_client_is_the_last_address_that_is_no_trusted_proxy(
 def test_scheme_host_and_prefix_come_from_trusted_proxies(
     make_client: MakeClient, headers: dict[str, str], url: str
 ) -> None:
-    client = make_client(trusted_proxies=f"{PROXY},unix")
+    client = make_client(trusted_proxies=f"{PROXY},unix", allowed_hosts="*")
 
     assert seen(client, **headers)[1] == url
     assert seen(client, "", **headers)[1] == url

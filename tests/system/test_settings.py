@@ -112,6 +112,18 @@ def test_settings_round_trip_through_the_environment() -> None:
             "[a-z",
             "XCOM_ALLOWED_RUN_ID_PATTERN must be a regular expression, not '[a-z'.",
         ),
+        (
+            "XCOM_ALLOWED_HOSTS",
+            "a.example:80",
+            "XCOM_ALLOWED_HOSTS must be names without ports, *.NAME, addresses, networks or *,"
+            " separated by commas, not 'a.example:80'.",
+        ),
+        (
+            "XCOM_ALLOWED_ORIGINS",
+            "a.example",
+            "XCOM_ALLOWED_ORIGINS must be origins such as https://app.example:8443 or *,"
+            " separated by commas, not 'a.example'.",
+        ),
         ("XCOM_ZZZZ", "x", "XCOM_ZZZZ is not a setting."),
     ],
 )

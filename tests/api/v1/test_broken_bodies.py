@@ -15,7 +15,7 @@ LIMIT = 1024 * 1024
 
 def exchange(server: LiveServer, method: str, path: str, headers: str, body: bytes) -> bytes:
     """Send raw bytes, shut down the sending side, and return the status line."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(head.encode())
         with suppress(OSError):  # the server may close the connection early

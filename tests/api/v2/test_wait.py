@@ -175,7 +175,7 @@ def open_wait(server: LiveServer, run_id: str, interval: int = 30) -> socket.soc
     """Send a request that waits, and return its connection after the first line."""
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
     path = f"{run(run_id)}/wait?interval={interval}"
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     received = b""
     while b'"state"' not in received:
         part = connection.recv(4096)
@@ -226,7 +226,7 @@ def test_other_requests_are_answered_during_a_wait(server: LiveServer) -> None:
 
     def ask() -> None:
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as other:
-            other.sendall(f"GET {run('r')} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+            other.sendall(f"GET {run('r')} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
             answers.append(int(other.recv(4096).split()[1]))
 
     thread = threading.Thread(target=ask)
