@@ -9,6 +9,9 @@ from xcom_server.errors import OperatorError
 from xcom_server.formats import hosts
 from xcom_server.formats.peers import Peers, is_base_path
 
+Format = tuple[Callable[[str], bool], str]
+"""Whether a text is valid, and what is valid in words."""
+
 PREFIX = "XCOM_"
 BOOLEANS = {
     "true": True,
@@ -42,31 +45,12 @@ def convert(spec: "Field[Any]", text: str) -> Any:
     White space around the text is removed: files and Secrets often end with a newline.  Raises
     SettingsError for text that does not fit.
     """
-    text = _stripped(spec.name, text)
     kind: Any = type(spec.default)
-    name, word, least = spec.name, text.lower(), spec.metadata["least"]
-    if name in CHOICES:
-        valid, expected = text in CHOICES[name], " or ".join(CHOICES[name])
-    elif name in PATTERNS:
-        valid, expected = _is_pattern(text), "a regular expression"
-    elif name == "bind":
-        address = _ADDRESS.fullmatch(text)
-        valid = address is not None and int(address["port"] or 0) <= _MAX_PORT
-        expected = f"HOST:PORT (port 0 to {_MAX_PORT}), unix:PATH or fd://N"
-    elif name in _FORMATS:
-        is_valid, expected = _FORMATS[name]
-        valid = is_valid(text)
-    elif kind is bool:
-        valid, expected = word in BOOLEANS, "true or false"
-    elif kind in _NUMBERS:
-        pattern, noun = _NUMBERS[kind]
-        valid = re.fullmatch(pattern, word) is not None and float(word) >= least
-        expected = f"{noun} of at least {least:g}"
-    else:
-        valid, expected = bool(text or not spec.default), "a text that is not empty"
-    if not valid:
-        raise SettingsError(f"{PREFIX}{name.upper()} must be {expected}, not {text!r}.")
-    return BOOLEANS[word] if kind is bool else kind(text)
+    text = _stripped(spec.name, text)
+    is_valid, expected = _FORMATS.get(spec.name) or _format_of(kind, spec)
+    if not is_valid(text):
+        raise SettingsError(f"{PREFIX}{spec.name.upper()} must be {expected}, not {text!r}.")
+    return BOOLEANS[text.lower()] if kind is bool else kind(text)
 
 
 def _stripped(name: str, text: str) -> str:
@@ -76,6 +60,25 @@ def _stripped(name: str, text: str) -> str:
     except UnicodeEncodeError:  # Python has decoded other bytes as lone surrogates
         raise SettingsError(f"{PREFIX}{name.upper()} is not valid UTF-8.") from None
     return text.strip()
+
+
+def _format_of(kind: type, spec: "Field[Any]") -> Format:
+    """Return the format of the texts of a type."""
+    if kind is bool:
+        return lambda text: text.lower() in BOOLEANS, "true or false"
+    if kind in _NUMBERS:
+        pattern, noun = _NUMBERS[kind]
+        least = spec.metadata["least"]
+        return (
+            lambda text: re.fullmatch(pattern, text) is not None and float(text) >= least,
+            f"{noun} of at least {least:g}",
+        )
+    return lambda text: bool(text or not spec.default), "a text that is not empty"
+
+
+def _is_address(text: str) -> bool:
+    address = _ADDRESS.fullmatch(text)
+    return address is not None and int(address["port"] or 0) <= _MAX_PORT
 
 
 def _is_list_of_peers(text: str) -> bool:
@@ -94,7 +97,10 @@ def _is_pattern(text: str) -> bool:
     return bool(text)
 
 
-_FORMATS: dict[str, tuple[Callable[[str], bool], str]] = {
+_FORMATS: dict[str, Format] = {
+    **{name: (texts.__contains__, " or ".join(texts)) for name, texts in CHOICES.items()},
+    **dict.fromkeys(PATTERNS, (_is_pattern, "a regular expression")),
+    "bind": (_is_address, f"HOST:PORT (port 0 to {_MAX_PORT}), unix:PATH or fd://N"),
     "base_path": (
         lambda text: not text or is_base_path(text),
         "a path such as /airflow, of letters, digits, `-`, `.`, `_` and `~`, without a slash at"
