@@ -41,15 +41,14 @@ def test_header_that_gunicorn_would_use_is_ignored(server: LiveServer, header: s
     [
         ["X-Forwarded-Proto: https"],
         ["X-Forwarded-Proto: https", "X-Forwarded-Ssl: off"],
-        ["X-Forwarded-Prefix: /evil", "X-Forwarded-Host: evil.example"],
+        ["X-Forwarded-Prefix: /evil"],
+        ["X-Forwarded-Host: evil.example"],
     ],
 )
 def test_headers_of_proxies_that_are_not_trusted_are_ignored(
     server: LiveServer, headers: list[str]
 ) -> None:
-    status, page = response(server, "GET /api/v1/ui/ HTTP/1.1", *headers)
-    document = json.loads(response(server, "GET /openapi.json HTTP/1.1", *headers)[1])
+    status, document = response(server, "GET /openapi.json HTTP/1.1", *headers)
 
     assert status == 200
-    assert '"oauth2RedirectUrl": "http://localhost/api/v1/ui/' in page
-    assert [each["url"] for each in document["servers"]] == ["/"]
+    assert [each["url"] for each in json.loads(document)["servers"]] == ["/"]

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
 
@@ -57,7 +57,7 @@ class Browser:
         with closing(connection):
             connection.request(method, path, data, sent)
             response = connection.getresponse()
-            return response.status, response.read().decode()
+            return response.status, response.read().decode(errors="replace")
 
 
 class Proxied(NamedTuple):
@@ -194,10 +194,10 @@ def test_documents_and_pages_have_the_prefix(proxied: Proxied) -> None:
 
     for version, base in (("v1", f"{prefix}/api/v1"), ("v2", prefix or "/")):
         document = json.loads(browser("GET", f"{prefix}/api/{version}/openapi.json")[1])
-        status, page = browser("GET", f"{prefix}/api/{version}/ui/")
+        page = f"{prefix}/api/{version}/ui/"
+        files = re.findall(r'(?:src|href)="([^"]+)"', browser("GET", page)[1])
         assert [each["url"] for each in document["servers"]] == [base]
-        assert (status, '"url": "../openapi.json"' in page) == (200, True)
-        assert browser("GET", f"{prefix}/api/{version}/ui/swagger-ui.css")[0] == 200
+        assert {browser("GET", urljoin(page, file))[0] for file in files} == {200}
     token_url = document["components"]["securitySchemes"]["OAuth2PasswordBearer"]["flows"]
     assert token_url["password"]["tokenUrl"] == f"{prefix}/auth/token"
     start = browser("GET", f"{prefix}/", Accept="text/html")[1]
@@ -217,14 +217,9 @@ def test_headers_of_the_client_do_not_count(proxied: Proxied) -> None:
     start = server.log.stat().st_size
 
     document = json.loads(browser("GET", f"{prefix}/api/v1/openapi.json", **spoofed)[1])
-    page = browser("GET", f"{prefix}/api/v1/ui/", **spoofed)[1]
 
     assert [each["url"] for each in document["servers"]] == [f"{prefix}/api/v1"]
-    assert "evil" not in page
-    assert "https://" not in page
-    until(lambda: b"/api/v1/ui/" in server.log.read_bytes()[start:])
-    lines = server.log.read_bytes()[start:].splitlines()
-    clients = {
-        line["client"] for line in map(json.loads, lines) if "/api/v1/" in line.get("path", "")
-    }
-    assert clients == {CLIENT}
+    until(lambda: b"/api/v1/openapi.json" in server.log.read_bytes()[start:])
+    lines = map(json.loads, server.log.read_bytes()[start:].splitlines())
+    requests = [line for line in lines if "/api/v1/" in line.get("path", "")]
+    assert [each["client"] for each in requests] == [CLIENT]
