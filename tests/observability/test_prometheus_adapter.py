@@ -2,7 +2,6 @@
 
 import os
 import resource
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from prometheus_client import multiprocess
 from xcom_server.observability import metrics_folder, prometheus_adapter
 
 from tests.support.commands import run
+from tests.support.full_disk import full_file_system
 
 FIX = "prometheus_client has changed: fix {} in observability/prometheus_adapter.py"
 SIZE = 65536
@@ -98,32 +98,9 @@ def test_file_that_cannot_grow_is_an_error_and_readable(tmp_path: Path) -> None:
     read.close()  # type: ignore[no-untyped-call]
 
 
-FULL = """
-import os, sys
-folder = sys.argv[1]
-from xcom_server.observability import prometheus_adapter
-with open(folder + "/filling", "wb", buffering=0) as file:
-    try:
-        while file.write(bytes(4096)):
-            pass
-    except OSError as error:
-        print(error.strerror)
-try:
-    prometheus_adapter.AllocatedFile(folder + "/counter_1.db")
-except OSError as error:
-    print(error.strerror, os.listdir(folder))
-"""
-
-
 def test_full_file_system_is_an_error_and_no_signal(tmp_path: Path) -> None:
-    if run("mount", "-t", "tmpfs", "-o", "size=128k", "none", str(tmp_path)).returncode:
-        pytest.skip("mounting a file system needs root")
-    try:
-        result = run(sys.executable, "-c", FULL, str(tmp_path))
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
+    with full_file_system(tmp_path / "full") as folder:
+        with pytest.raises(OSError, match="No space left on device"):
+            prometheus_adapter.AllocatedFile(str(folder / "counter_1.db"))
 
-    assert result.stdout.splitlines() == [
-        "No space left on device",
-        "No space left on device ['filling']",
-    ], result.stderr
+        assert [path.name for path in folder.iterdir()] == ["filling"]

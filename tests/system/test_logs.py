@@ -1,12 +1,14 @@
 """The log: a line for each request if enabled, and never a value or a credential."""
 
 import json
+import re
 import socket
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from xcom_server.observability.limited_handler import MAX_LINES
 
 from tests.support.live_server import LiveServer
 
@@ -101,6 +103,19 @@ def test_header_rejected_by_gunicorn_is_not_logged(tmp_path: Path) -> None:
 
     assert "Invalid request from" in server.log.read_text()
     assert "hunter2" not in server.log.read_text()
+
+
+def test_malformed_requests_do_not_fill_the_log(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, workers=1) as server:
+        for _ in range(300):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+                connection.sendall(b"GET /live HTTP/1.1\r\nno colon\r\n\r\n")
+                assert b" 400 " in connection.recv(1000)
+    lines = [line for line in server.log.read_text().splitlines() if "Invalid request" in line]
+
+    assert len(lines) == MAX_LINES + 1
+    report = rf" {300 - MAX_LINES} more lines of this kind within \d+ s, the last one: Invalid"
+    assert re.search(report, lines[-1]), lines[-1]
 
 
 def test_requests_are_not_logged_by_default(tmp_path: Path) -> None:

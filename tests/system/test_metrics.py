@@ -7,7 +7,9 @@ from urllib.request import urlopen
 
 import psutil
 import pytest
+from xcom_server.observability.metrics_folder import VARIABLE
 
+from tests.support.full_disk import full_file_system
 from tests.support.live_server import LiveServer
 from tests.support.waiting import until
 
@@ -73,3 +75,19 @@ def test_folder_of_a_killed_master_is_removed_at_the_next_start(tmp_path: Path) 
     assert killed != used
     assert len(folders) == 2
     assert used in folders
+
+
+def test_requests_are_served_though_the_disk_of_the_metrics_is_full(tmp_path: Path) -> None:
+    with (
+        full_file_system(tmp_path / "full") as folder,
+        LiveServer(tmp_path, workers=1, command=None, **{VARIABLE: str(folder)}) as server,
+    ):
+        before = server.workers()
+        for _ in range(100):
+            urlopen(f"{server.api}/version", timeout=30).close()
+        after = server.workers()
+
+    log = server.log.read_text()
+    assert after == before
+    assert log.count("Metrics cannot be recorded: [Errno 28] No space left on device") < 50
+    assert "more lines of this kind" in log

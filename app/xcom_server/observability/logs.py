@@ -12,6 +12,7 @@ from flask import Flask, Response, has_request_context, request
 from pythonjsonlogger.json import JsonFormatter
 
 from xcom_server.observability import request_state
+from xcom_server.observability.limited_handler import LimitedHandler
 
 _log = logging.getLogger("xcom_server.requests")
 
@@ -34,7 +35,7 @@ def _add_request_id(record: logging.LogRecord) -> bool:
 
 def write_to_stderr(log: logging.Logger, kind: str) -> None:
     """Make a logger write to standard error at level INFO; `kind` is `console` or `json`."""
-    handler = logging.StreamHandler()
+    handler = LimitedHandler()
     if kind == "json":
         handler.setFormatter(
             JsonFormatter(

@@ -1,5 +1,6 @@
 """`xcom-server serve`: gunicorn, configured from the settings."""
 
+import logging
 import os
 import sys
 from typing import Any
@@ -89,5 +90,6 @@ def _logger_class(log_format: str) -> type:
             super().setup(cfg)
             logs.write_to_stderr(self.error_log, log_format)
             self.error_log.addFilter(gunicorn_adapter.redact_invalid_request)
+            (logging.lastResort,) = self.error_log.handlers  # for the loggers of libraries
 
     return ServerLogger

@@ -55,8 +55,7 @@ def _raise_unless_transient(failed: AttemptFailed, number: int) -> None:
     retry = fault.is_transient and not failed.in_doubt and number < ATTEMPTS
     _log.log(
         logging.INFO if retry else logging.WARNING,
-        "%s (%s, attempt %d)",
-        fault.reason,
+        fault.reason + " (%s, attempt %d)",  # lines of one kind have one reason
         str(cause).partition("\n")[0] or type(cause).__name__,
         number,
     )
