@@ -29,7 +29,7 @@ USER 10001:10001
 # hadolint ignore=DL3064
 ENV PATH=/opt/xcom/bin:$PATH \
     TMPDIR=/dev/shm \
-    XCOM_BIND=0.0.0.0:8080 \
+    XCOM_BIND=[::]:8080 \
     XCOM_AUTH=users \
     XCOM_USERS_FILE=/var/lib/xcom/users.json \
     XCOM_TOKEN_KEY_FILE=/var/lib/xcom/token.key \
@@ -39,6 +39,6 @@ STOPSIGNAL SIGTERM
 
 # /live, not /ready: replacing an unhealthy container does not repair a database.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import http.client, os; server = http.client.HTTPConnection('127.0.0.1', int(os.environ['XCOM_BIND'].rpartition(':')[2]), timeout=2); server.request('GET', '/live'); raise SystemExit(server.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client, os; server = http.client.HTTPConnection('localhost', int(os.environ['XCOM_BIND'].rpartition(':')[2]), timeout=2); server.request('GET', '/live'); raise SystemExit(server.getresponse().status != 200)"]
 ENTRYPOINT ["xcom-server"]
 CMD ["serve"]

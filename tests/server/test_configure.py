@@ -1,9 +1,14 @@
 """gunicorn's settings, as they follow from the server's."""
 
+import socket
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
 import pytest
 from gunicorn.config import Config
 from xcom_server.server import hooks
-from xcom_server.server.launch import configure
+from xcom_server.server.launch import addresses, configure
 from xcom_server.settings import Settings
 
 BALANCED = "xcom_server.server.gunicorn_adapter.BalancedWorker"
@@ -18,7 +23,7 @@ def test_every_setting_of_gunicorn_follows_from_the_servers_settings() -> None:
 
     assert callable(configured.pop("logger_class"))
     assert configured == {
-        "bind": "localhost:1",
+        "bind": ["localhost:1"],
         "workers": 3,
         "worker_class": BALANCED,
         "threads": 5,
@@ -47,3 +52,45 @@ def test_worker_class_depends_on_balance_connections(balance: bool, worker: str)
 def test_each_hook_has_the_name_that_gunicorn_calls_it_by(name: str) -> None:
     assert hooks.BY_NAME[name] is getattr(hooks, name)
     assert name in Config().settings
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:80", "[::1]:80", "unix:/run/x", "fd://3", "localhost:0"])
+def test_address_is_passed_to_gunicorn(bind: str) -> None:
+    assert configure(Settings(bind=bind))["bind"] == [bind]
+
+
+class Socket(nullcontext[None]):
+    """A socket of IPv6 on a host with `net.ipv6.bindv6only`."""
+
+    def __init__(self, family: int) -> None:
+        assert family == socket.AF_INET6
+        super().__init__()
+
+    def __enter__(self) -> Any:
+        return self
+
+    def getsockopt(self, level: int, name: int) -> int:
+        assert (level, name) == (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+        return 1
+
+
+def no_ipv6(family: int) -> Socket:
+    raise OSError("Address family not supported by protocol")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [(Socket, ["[::]:80", "0.0.0.0:80"]), (no_ipv6, ["0.0.0.0:80"])],
+    ids=["bindv6only", "no IPv6"],
+)
+def test_all_addresses_include_ipv4(
+    kind: Callable[[int], Socket], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.socket", kind)
+
+    assert addresses("[::]:80") == expected
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this host has no dual-stack sockets")
+def test_one_socket_is_used_for_all_addresses() -> None:
+    assert addresses("[::]:80") == ["[::]:80"]

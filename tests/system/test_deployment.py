@@ -104,7 +104,7 @@ def test_linter_finds_an_error(name: str, good: str, bad: str, words: str, tmp_p
 @pytest.mark.parametrize("container", ENVIRONS)
 def test_variables_are_settings_and_require_users(container: str) -> None:
     assert settings(container).auth == "users"
-    assert settings(container).bind == f"0.0.0.0:{PORT}"
+    assert settings(container).bind == f"[::]:{PORT}"
 
 
 def test_all_files_use_the_same_image() -> None:

@@ -5,6 +5,7 @@ environment with other folders. Not tested are Docker itself, the base image, th
 folder that is created for that user.
 """
 
+import json
 import os
 import signal
 import socket
@@ -151,6 +152,58 @@ def test_container_without_users_shows_how_to_add_one(image: Image, tmp_path: Pa
 
     assert refused.returncode != 0
     assert "xcom-server user add NAME --role ROLE" in refused.stderr
+
+
+def test_container_is_reached_over_ipv4_and_ipv6(image: Image, users_file: Path) -> None:
+    """The server listens on every address, so this test runs in a network of its own."""
+    environ = image.environ(
+        XCOM_USERS_FILE=str(users_file),
+        XCOM_BIND=FINAL.environ["XCOM_BIND"],
+        XCOM_DRAIN_SECONDS="0",
+    )
+    if run("unshare", "--net", "true").returncode:
+        pytest.skip("a network needs root")
+    parameters = json.dumps([image.resolved(FINAL.command), image.resolved(FINAL.healthcheck)])
+
+    result = run(
+        "unshare",
+        "--net",
+        sys.executable,
+        "-c",
+        IN_ITS_NETWORK,
+        parameters,
+        env=environ,
+        cwd=image.home,
+    )
+
+    assert json.loads(result.stdout) == {"127.0.0.1": 200, "::1": 200, "health check": 0}
+
+
+IN_ITS_NETWORK = """
+import fcntl, http.client, json, socket, struct, subprocess, sys, time
+with socket.socket() as any:  # ifconfig lo up
+    fcntl.ioctl(any, 0x8914, struct.pack("16sh", b"lo", 1))
+command, check = json.loads(sys.argv[1])
+
+def status(host):
+    connection = http.client.HTTPConnection(host, 8080, timeout=30)
+    try:
+        connection.request("GET", "/live")
+        return connection.getresponse().status
+    except OSError:
+        return 0
+
+server = subprocess.Popen(command)
+try:
+    while server.poll() is None and not status("127.0.0.1"):
+        time.sleep(0.1)
+    found = {host: status(host) for host in ("127.0.0.1", "::1")}
+    found["health check"] = subprocess.run(check).returncode
+finally:
+    server.terminate()
+    server.wait()
+print(json.dumps(found))
+"""
 
 
 def test_wheel_serves_from_another_folder(image: Image, tmp_path: Path) -> None:

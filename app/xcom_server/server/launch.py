@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import sys
 from typing import Any
 
@@ -58,7 +59,7 @@ def run(settings: Settings) -> None:
 def configure(settings: Settings) -> dict[str, Any]:
     """Return gunicorn's settings and hooks by name."""
     return {
-        "bind": settings.bind,
+        "bind": addresses(settings.bind),
         "workers": settings.workers,
         "worker_class": (
             "xcom_server.server.gunicorn_adapter.BalancedWorker"
@@ -79,6 +80,23 @@ def configure(settings: Settings) -> dict[str, Any]:
         "secure_scheme_headers": {},
         **hooks.BY_NAME,
     }
+
+
+def addresses(bind: str) -> list[str]:
+    """Return the addresses to listen on, such that `[::]:PORT` includes IPv4.
+
+    A Linux socket for `[::]` accepts IPv4 too, unless `net.ipv6.bindv6only` is set.  On a host
+    without IPv6 there is only IPv4.
+    """
+    host, _, port = bind.rpartition(":")
+    if host != "[::]":
+        return [bind]
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            is_only_ipv6 = probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return [f"0.0.0.0:{port}"]
+    return [bind, f"0.0.0.0:{port}"] if is_only_ipv6 else [bind]
 
 
 def _logger_class(log_format: str) -> type:
