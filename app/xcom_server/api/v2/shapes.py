@@ -5,6 +5,7 @@ from typing import Any
 from pydantic_core import CoreSchema, core_schema
 
 from xcom_server.api.v2.body_rules import AFTER_MODEL, BEFORE_FIELD, BEFORE_MODEL
+from xcom_server.api.v2.bounded_errors import bounded_list
 
 ABSENT = object()
 """The value of an optional field that a body does not contain."""
@@ -104,4 +105,4 @@ def _number(shape: dict[str, Any]) -> CoreSchema:
 def _list(shape: dict[str, Any]) -> CoreSchema:
     if shape.get("minItems") == 2:  # a task id and a map index
         return core_schema.tuple_schema([core_schema.str_schema(), core_schema.int_schema()])
-    return core_schema.list_schema(value(shape["items"]))
+    return bounded_list(value(shape["items"]))

@@ -16,12 +16,12 @@ from pydantic_core import SchemaValidator, ValidationError
 from xcom_server.api import json_io
 from xcom_server.api.connexion_adapter import BodyCheck, ParameterCheck, RequestError, SpecRequest
 from xcom_server.api.v2 import shapes
+from xcom_server.api.v2.bounded_errors import MAX_ERRORS
 from xcom_server.api.v2.filters import NULL_STATES
 from xcom_server.errors import ReservedKeys
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson, JsonObject, UnreadableJson
 from xcom_server.values.reserved import refuse_reserved
 
-MAX_ERRORS = 100  # in one response
 _NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # an escaped NUL, but not a backslash followed by u0000
 
 _BODY = "body"  # the name of a handler's argument, and the first element of `loc`
@@ -119,6 +119,14 @@ class BodyValidator(BodyCheck):
         field = error["loc"][1] if len(error["loc"]) > 1 else ""
         return self._fields.index(str(field)) if field in self._fields else len(self._fields)
 
+    def _shortened(self, body: Any) -> Any:
+        """Return a body without unknown fields whose errors no response lists."""
+        if not isinstance(body, dict) or len(body) <= MAX_ERRORS:
+            return body
+        unknown = [name for name in body if name not in self._fields]
+        left_out = {*unknown[MAX_ERRORS:]}
+        return {name: value for name, value in body.items() if name not in left_out}
+
     def check(self, request: SpecRequest) -> None:
         """Store the body in the request's context as `body`, or its errors in `request.errors`.
 
@@ -130,7 +138,7 @@ class BodyValidator(BodyCheck):
         if body is None:
             errors.append(missing_body())
         else:
-            fields = validate(self._validator, body, (_BODY,), errors)
+            fields = validate(self._validator, self._shortened(body), (_BODY,), errors)
             if "value" in self._fields:
                 errors += _value_errors(body)
             if not errors:
