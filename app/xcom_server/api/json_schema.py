@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jsonschema_rs import Draft4Validator
+from jsonschema_rs import Draft4Validator, Draft6Validator
 
 Formats = Mapping[str, Callable[[str], bool]]  # the names of formats and their checks
 
@@ -16,12 +16,16 @@ def compile_schema(schema: dict[str, Any]) -> Draft4Validator:
     return Draft4Validator(_json_schema(schema), validate_formats=True)
 
 
-def compile_request_schema(schema: dict[str, Any], formats: Formats) -> Draft4Validator:
+def compile_request_schema(
+    schema: dict[str, Any], formats: Formats
+) -> Draft4Validator | Draft6Validator:
     """Return a validator of request bodies, in which `readOnly` properties are not allowed.
 
-    It checks only these formats.
+    It checks only these formats.  With `x-whole-floats`, a number such as 1.0 is an integer.
     """
-    return Draft4Validator(
+    # Draft 6 differs in this from draft 4, and in keywords that the documents do not contain.
+    validator = Draft6Validator if schema.get("x-whole-floats") else Draft4Validator
+    return validator(
         _json_schema(schema, read_only=False),
         formats=dict(formats),
         validate_formats=bool(formats),

@@ -1,10 +1,10 @@
 """A strict parser of RFC 3339 datetimes."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _RFC3339 = re.compile(
-    r"\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?"
+    r"\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.(?P<fraction>\d+))?"
     r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)",
     re.ASCII | re.IGNORECASE,
 )
@@ -41,6 +41,17 @@ def parse_date_time(text: str) -> datetime:
     if text[10:11] not in ("T", "t"):
         raise ValueError(f"{text[:100]!r} has no T between date and time")
     return parse_rfc3339(text)
+
+
+def is_date(text: str, date: datetime) -> bool:
+    """Return whether a text is a date that was truncated or rounded to the digits of the text.
+
+    Clients whose dates have fewer digits than microseconds, as in JavaScript, send such texts.
+    """
+    match = _RFC3339.fullmatch(text)
+    digits = min(6, len(match["fraction"] or "")) if match else 6
+    unit = timedelta(microseconds=10 ** (6 - digits))
+    return -unit < parse_rfc3339(text) - date <= unit / 2
 
 
 def is_date_time(text: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.support.v1_calls import create, entry, error_detail, stored_values
+from tests.support.v1_calls import create, entries, entry, error_detail, stored_values
 
 
 @pytest.fixture
@@ -145,3 +145,64 @@ def test_missing_entry_is_not_found(client: FlaskClient, created: dict[str, Any]
             error_detail(client.patch(path, json={"value": "new"}), 404, "XCom entry not found")
             is None
         )
+
+
+PRECISE = "2024-01-31T12:00:00.769567+00:00"
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        "2024-01-31T12:00:00.769Z",
+        "2024-01-31T12:00:00.770Z",
+        "2024-01-31T12:00:00Z",
+        "2024-01-31T12:00:00.769567000Z",
+        "2024-01-31T13:00:00.769+01:00",
+    ],
+)
+@pytest.mark.parametrize("stored_in_run", [False, True], ids=["timestamp", "execution_date"])
+def test_date_that_a_client_has_cut_can_be_sent_back(
+    client: FlaskClient, cut: str, stored_in_run: bool
+) -> None:
+    path = entries(dag_run_id="cut")
+    dates = {"timestamp": PRECISE, "execution_date": PRECISE}
+    read = client.post(path, json={"key": "k", "value": "old", **dates}).get_json()
+    field = "execution_date" if stored_in_run else "timestamp"
+
+    for sent in ({field: cut}, {"timestamp": cut, "execution_date": cut}):
+        answer = client.patch(f"{path}/k", json={**read, **sent, "value": "new"})
+
+        assert answer.get_json() == {**read, "value": "new"}
+    again = client.post(path, json={**read, "key": "other", "execution_date": cut})
+    assert again.get_json() == {**read, "key": "other"}
+
+
+@pytest.mark.parametrize("changed", ["2024-01-31T12:00:00.771Z", "2024-01-31T12:00:02Z"])
+def test_other_date_with_fewer_digits_is_rejected(client: FlaskClient, changed: str) -> None:
+    path = entries(dag_run_id="cut")
+    dates = {"timestamp": PRECISE, "execution_date": PRECISE}
+    client.post(path, json={"key": "k", "value": "old", **dates})
+
+    for field in dates:
+        detail = error_detail(client.patch(f"{path}/k", json={"value": "x", field: changed}), 400)
+        assert detail == f"'{field}' is unknown or cannot be updated."
+    assert client.get(f"{path}/k").get_json()["value"] == "old"
+
+
+@pytest.mark.parametrize("number", ["-1.0", "-1", "-10e-1"])
+def test_whole_number_is_an_integer(
+    client: FlaskClient, created: dict[str, Any], number: str
+) -> None:
+    body = f'{{"map_index": {number}, "value": "new", "key": "k"}}'
+
+    answer = client.patch(entry("k"), data=body, content_type="application/json")
+
+    assert answer.get_json() == {**created, "value": "new"}
+    other = client.post(entries(), data=body.replace('"k"', '"l"'), content_type="application/json")
+    assert other.get_json()["map_index"] == -1
+
+
+def test_fraction_is_not_an_integer(client: FlaskClient, created: dict[str, Any]) -> None:
+    detail = error_detail(client.patch(entry("k"), json={"map_index": 0.5, "value": "new"}), 400)
+
+    assert detail == "0.5 is not of type 'integer' - 'map_index'"

@@ -31,7 +31,7 @@ class XComCollectionItemSchema(Schema):
     dag_id = fields.String()
     execution_date = Rfc3339Field(attribute="run_date")
     key = fields.String(required=True)
-    map_index = fields.Integer(strict=True)
+    map_index = fields.Integer()  # the document excludes fractions
     task_id = fields.String()
     timestamp = Rfc3339Field()
 

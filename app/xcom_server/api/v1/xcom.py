@@ -17,6 +17,7 @@ from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.schemas import XComCollectionItemSchema, XComSchema
 from xcom_server.errors import DateMismatch
+from xcom_server.formats.rfc3339 import is_date
 from xcom_server.formats.strict_json import JsonObject
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED, XComEntry, XComKey
@@ -110,7 +111,11 @@ class XComApi:
         for field in _mismatched_fields(params, entry_key):
             raise BadRequestProblem(detail=f"{field} from request body doesn't match uri parameter")
         with conditional.if_none_match():
-            entry = self._store.create(entry_key, body.raw("value"), **_dates(params))
+            entry = _with_dates(
+                lambda **dates: self._store.create(entry_key, body.raw("value"), **dates),
+                params,
+                body,
+            )
         return _entry_response(entry, params["value"])
 
     def update_entry(
@@ -129,8 +134,12 @@ class XComApi:
         for field in _mismatched_fields(params, entry_key):
             raise _cannot_be_updated(field)
         try:
-            entry = self._store.replace_value(
-                entry_key, body.raw("value"), **_dates(params), if_match=conditional.if_match()
+            entry = _with_dates(
+                lambda **dates: self._store.replace_value(
+                    entry_key, body.raw("value"), **dates, if_match=conditional.if_match()
+                ),
+                params,
+                body,
             )
         except DateMismatch as error:
             raise _cannot_be_updated(_DATES[error.field]) from None
@@ -189,5 +198,18 @@ def _cannot_be_updated(field: str) -> BadRequestProblem:
     return BadRequestProblem(detail=f"'{field}' is unknown or cannot be updated.")
 
 
-def _dates(params: dict[str, Any]) -> dict[str, Any]:
-    return {field: params[field] for field in _DATES if field in params}
+def _with_dates(
+    write: Callable[..., XComEntry], params: dict[str, Any], body: JsonObject
+) -> XComEntry:
+    """Call `write` with the dates of a body, and return its result.
+
+    A date that the client has cut to fewer digits is taken as the stored one. Raises DateMismatch.
+    """
+    dates = {field: params[field] for field in _DATES if field in params}
+    while True:
+        try:
+            return write(**dates)
+        except DateMismatch as error:
+            if not is_date(body[_DATES[error.field]], error.stored):
+                raise
+            dates[error.field] = error.stored
