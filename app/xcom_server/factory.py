@@ -8,6 +8,7 @@ from flask import Flask, Response, current_app, request
 
 from xcom_server.api import health, hosts, json_io, openapi, proxies, start_page
 from xcom_server.api.authorization import Access, OpenAccess
+from xcom_server.api.browser_headers import forbid_sniffing
 from xcom_server.api.v1 import api as v1
 from xcom_server.api.v1 import errors as v1_errors
 from xcom_server.api.v2 import api as v2
@@ -101,6 +102,7 @@ def _is_v2() -> bool:
 
 
 def _finish_response(response: Response) -> Response:
+    forbid_sniffing(response)
     return (
         middleware.gzip_response(response) if _is_v2() else v1_errors.with_airflow_headers(response)
     )

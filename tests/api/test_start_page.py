@@ -84,6 +84,7 @@ def test_other_clients_get_404(client: FlaskClient, method: str, accept: str | N
         "Cache-Control": "no-store",
         "X-Robots-Tag": "noindex, nofollow",
         "X-Request-Id": "1",
+        "X-Content-Type-Options": "nosniff",
     }
 
 

@@ -37,7 +37,7 @@ UNDOCUMENTED = {
     *(
         f"/api/{version}/{place}"
         for version in VERSIONS
-        for place in ("openapi.json", "openapi.yaml", "ui/", "ui/<path:path>")
+        for place in ("openapi.json", "openapi.yaml", "ui", "ui/", "ui/<path:path>")
     ),
 }
 

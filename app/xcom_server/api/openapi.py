@@ -12,9 +12,9 @@ from urllib.parse import quote
 import flask
 import yaml
 from flask import Flask, Response
-from flask_swagger_ui import get_swaggerui_blueprint
 
-from xcom_server.api import json_io
+from xcom_server.api import json_io, swagger_page
+from xcom_server.api.browser_headers import protect
 from xcom_server.api.connexion_adapter import Handlers, SpecApi
 
 # PyYAML's loader in C is as safe and five times as fast, but not every build includes it.
@@ -120,15 +120,9 @@ def _serve(app: Flask, name: str, source: bytes, document: dict[str, Any]) -> No
     app.add_url_rule(
         f"{base_path}/openapi.yaml",
         f"{name}_openapi_yaml",
-        lambda: Response(_yaml_with_prefix(source), content_type="text/yaml"),
+        lambda: protect(Response(_yaml_with_prefix(source), content_type="text/yaml")),
     )
-    page = get_swaggerui_blueprint(
-        ".",  # relative links, for a server under a prefix
-        "../openapi.json",
-        config={"app_name": document["info"]["title"]},
-        blueprint_name=f"{name}_ui",
-    )
-    app.register_blueprint(page, url_prefix=f"{base_path}/ui")
+    swagger_page.mount(app, name, document["info"]["title"])
 
 
 def _as_json(document: dict[str, Any]) -> Response:
@@ -146,7 +140,7 @@ def _as_json(document: dict[str, Any]) -> Response:
             "servers": servers,
             "components": {**document["components"], "securitySchemes": components},
         }
-    return json_io.indented_json(document)
+    return protect(json_io.indented_json(document))
 
 
 def _yaml_with_prefix(source: bytes) -> bytes:

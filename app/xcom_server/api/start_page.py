@@ -1,13 +1,12 @@
 """The start page at `/`, for browsers only; other clients get a 404 at `/`."""
 
-import base64
-import hashlib
 from urllib.parse import quote
 
 from flask import Flask, Response, request
 from markupsafe import Markup
 
 from xcom_server import __version__
+from xcom_server.api.browser_headers import hash_of, protect
 
 DOCUMENTATION = "https://github.com/xcom-server/xcom-server/blob/main/docs/index.md"
 
@@ -48,16 +47,7 @@ _API = Markup("""\
 <li><a href="{base}api/{name}/openapi.json">OpenAPI document of {name}</a></li>
 </ul>
 """)
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}';"
-        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "Vary": "Accept",
-    "X-Content-Type-Options": "nosniff",
-}
+_SOURCES = (f"style-src {hash_of(_STYLE)}",)
 
 
 def mount(app: Flask, airflow_versions: dict[str, str]) -> None:
@@ -89,7 +79,8 @@ def _page(airflow_versions: dict[str, str]) -> Response:
     page = _PAGE.format(
         style=_STYLE, version=__version__, apis=apis, base=base, documentation=DOCUMENTATION
     )
-    return Response(page, mimetype="text/html", headers=_HEADERS)
+    response = Response(page, mimetype="text/html", headers={"Vary": "Accept"})
+    return protect(response, *_SOURCES)
 
 
 def _base() -> str:
