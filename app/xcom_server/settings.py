@@ -114,8 +114,7 @@ class Settings:
     )
     statement_timeout_seconds: float = _setting(
         1.5,
-        "Seconds for a statement on PostgreSQL before the request gets a 503. 0 disables the"
-        " time-out.",
+        "Seconds for a statement before the request gets a 503. 0 disables the time-out.",
         least=0.0,
     )
     lock_timeout_seconds: float = _setting(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from flask.testing import FlaskClient
-from xcom_server.storage.queries import MAX_PATTERN, MAX_ROWS
+from xcom_server.storage.queries import MAX_PATTERN, MAX_PATTERN_OF_LONG_TEXT, MAX_ROWS
 
 from tests.support.databases import load
 from tests.support.documents import VERSIONS
@@ -18,10 +18,22 @@ def test_pattern_that_is_too_long_is_a_400(client: FlaskClient, length: int) -> 
     answers = [
         client.get("/api/v1/dags", query_string={"dag_id_pattern": "%" * length}),
         client.get("/api/v2/dags", query_string={"owners": "%" * length}),
-        client.post("/api/v2/dags/~/dagRuns/list", json={"conf_contains": "%" * length}),
     ]
 
     expected = 200 if length < MAX_PATTERN else 400
+    assert {each.status_code for each in answers} == {expected}
+    assert {each.get_json().get("detail", DETAIL) for each in answers} == {DETAIL}
+
+
+@pytest.mark.parametrize("length", [MAX_PATTERN_OF_LONG_TEXT - 2, MAX_PATTERN_OF_LONG_TEXT - 1])
+def test_text_that_conf_contains_has_a_maximum(client: FlaskClient, length: int) -> None:
+    given = {"conf_contains": "x" * length}
+    answers = [
+        client.get("/api/v2/dags/~/dagRuns", query_string=given),
+        client.post("/api/v2/dags/~/dagRuns/list", json=given),
+    ]
+
+    expected = 200 if length + 2 == MAX_PATTERN_OF_LONG_TEXT else 400
     assert {each.status_code for each in answers} == {expected}
     assert {each.get_json().get("detail", DETAIL) for each in answers} == {DETAIL}
 

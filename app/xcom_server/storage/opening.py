@@ -18,6 +18,7 @@ URL_HINT = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/N
 
 # For commands, where no client waits for a response.
 COMMAND_LIMITS = Limits(
+    threads=1,
     pool_size=10,
     pool_timeout_seconds=30,
     connect_timeout_seconds=10,

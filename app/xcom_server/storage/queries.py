@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, NamedTuple, Self, TypeVar
 MAX_ROWS = 10_000  # of a page whose size is not limited otherwise
 MAX_COMPARISONS = 400  # in one filter; SQLite rejects about 500, which nest 1,000 levels deep
 MAX_PATTERN = 10_000  # characters of a `like`; SQLite rejects one of 50,000 bytes
+MAX_PATTERN_OF_LONG_TEXT = 500  # of `conf`, since SQLite cannot interrupt a single comparison
 NO_LIMIT = 2**31 - 1  # as the limit of a list: more rows than a database has
 WILDCARD = "~"  # in a list, any DAG, DAG run or task; it is not a valid id of one
 

@@ -31,9 +31,11 @@ Insert = type[postgresql.Insert] | type[sqlite.Insert]
 class Limits:
     """The limits of one process.  Time-outs are in seconds; a statement time-out of 0 disables it.
 
+    `threads` is the number of requests that the process serves at a time, and
     `prepared_statements` is false for a PostgreSQL pooler that does not support them.
     """
 
+    threads: int
     pool_size: int
     pool_timeout_seconds: float
     connect_timeout_seconds: float
@@ -60,6 +62,7 @@ class Backend(ABC):
 
         Raises ModuleNotFoundError if the driver is not installed.
         """
+        self.limits = limits
         self.engine = self._create_engine(url, limits)
         self.dialect = self.engine.dialect
         self.writing = self.engine.execution_options(writes=True)
@@ -135,6 +138,10 @@ class Backend(ABC):
     @abstractmethod
     def transaction_lock(self, connection: Connection, name: str) -> None:
         """Take a named lock that is released when the transaction ends."""
+
+    @abstractmethod
+    def lift_time_limit(self, connection: Connection) -> None:
+        """Let the statements of a transaction take any time, as an upgrade of the schema may."""
 
     def classify(self, error: Exception, *, is_lost: bool = False) -> Fault | None:
         """Return the fault for an error of SQLAlchemy or the driver.

@@ -13,6 +13,7 @@ from xcom_server.errors import Unavailable
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.breaker import CircuitBreaker
 from xcom_server.storage.database.retry import AttemptFailed, with_retries
+from xcom_server.storage.database.searches import Searches
 from xcom_server.storage.database.sqlalchemy_adapter import (
     CompiledStatement,
     Row,
@@ -37,12 +38,18 @@ class Executor:
         self.backend = backend
         self._observer = observer
         self._breaker = CircuitBreaker()
+        self._searches = Searches(backend.limits.threads, backend.limits.pool_timeout_seconds)
         self._compiled = lru_cache(maxsize=MAX_COMPILED)(self._compile)
 
     def read(self, build: Build, parameters: dict[str, Any], *shape: Any) -> list[Row]:
         """Run a reading statement in autocommit mode and return its rows."""
         statement = self._compiled(build, *shape)
         return self._run("read", lambda: self._read(statement, parameters))
+
+    def search(self, build: Build, parameters: dict[str, Any], *shape: Any) -> list[Row]:
+        """Read as `read` does, while at most half of the threads do so."""
+        with self._searches.one():
+            return self.read(build, parameters, *shape)
 
     def execute(self, build: Build, parameters: dict[str, Any], *shape: Any) -> list[Row]:
         """Run a writing statement in a transaction and return its rows after the commit."""

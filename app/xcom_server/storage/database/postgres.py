@@ -125,6 +125,9 @@ class PostgresBackend(Backend):
         """
         connection.execute(text(f"ANALYZE {', '.join(tables)}"))
 
+    def lift_time_limit(self, connection: Connection) -> None:
+        """Do nothing: only commands upgrade PostgreSQL, and they have no time limit."""
+
     def transaction_lock(self, connection: Connection, name: str) -> None:
         """Take an advisory lock by name, which is released when the transaction ends."""
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})

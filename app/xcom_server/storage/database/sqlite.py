@@ -16,12 +16,14 @@ from xcom_server.storage.database import faults
 from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.faults import Fault
 from xcom_server.storage.database.sqlalchemy_adapter import in_utc
+from xcom_server.storage.database.time_limit import LimitedConnection
 from xcom_server.storage.database.writer_lock import WriterLock, WriterLockTimeout
 
 _DAMAGED = Fault("The database file is damaged.")
 _FAULTS = {
     "SQLITE_BUSY": faults.LOCKED,
     "SQLITE_LOCKED": faults.LOCKED,
+    "SQLITE_INTERRUPT": faults.TOO_SLOW,
     "SQLITE_FULL": faults.FULL,
     "SQLITE_READONLY": faults.READ_ONLY,
     "SQLITE_CANTOPEN": faults.CANNOT_OPEN,
@@ -44,13 +46,14 @@ class SqliteBackend(Backend):
 
     def _create_engine(self, url: URL, limits: Limits) -> Engine:
         self._lock_timeout = limits.lock_timeout_seconds
+        self._time_limit = limits.statement_timeout_seconds
         self._path = _path_of(url)
         self.is_in_memory = not self._path
         # A database in memory exists in one connection, which threads use one after another.
         engine = create_engine(
             url,
             hide_parameters=True,
-            connect_args={"check_same_thread": False},
+            connect_args={"check_same_thread": False, "factory": LimitedConnection},
             poolclass=QueuePool,
             pool_size=limits.pool_size if self._path else 1,
             max_overflow=0,
@@ -59,7 +62,7 @@ class SqliteBackend(Backend):
         )
         event.listen(engine, "connect", self._configure)
         event.listen(engine, "begin", self._begin)
-        event.listen(engine, "reset", _roll_back)
+        event.listen(engine, "reset", self._reset)
         if self._path:
             event.listen(engine, "checkout", _refuse_another_file)
         return engine
@@ -120,7 +123,13 @@ class SqliteBackend(Backend):
         has_no_tables = "no such table" in text or "no such column" in text
         return _FAULTS.get(name) or (faults.NO_TABLES if has_no_tables else None)
 
-    def _configure(self, connection: sqlite3.Connection, record: Any) -> None:
+    def lift_time_limit(self, connection: Connection) -> None:
+        """Let the statements of a connection take any time until it is returned to the pool."""
+        driver: Any = connection.connection.driver_connection
+        driver.time_limit = 0.0
+
+    def _configure(self, connection: LimitedConnection, record: Any) -> None:
+        connection.time_limit = self._time_limit
         connection.isolation_level = None  # the driver must not begin transactions itself
         # A writer that waits in SQLite holds this server's lock already, perhaps after a wait.  So
         # it waits for another program, and only for a part of the time-out.
@@ -139,6 +148,11 @@ class SqliteBackend(Backend):
                     connection.execute("PRAGMA journal_mode = WAL")
             except (WriterLockTimeout, OSError) as error:
                 raise sqlite3.OperationalError("database is locked") from error
+
+    def _reset(self, connection: LimitedConnection, record: Any, state: Any) -> None:
+        connection.time_limit = self._time_limit
+        if connection.in_transaction:
+            connection.rollback()
 
     def _begin(self, connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes", False)
@@ -171,11 +185,6 @@ def _parse(text: str) -> datetime:
     if len(text) == len("2024-01-01 00:00:00.000000"):  # as SQLAlchemy writes it
         return datetime.fromisoformat(text + "+00:00")  # twice as fast as `replace(tzinfo=…)`
     return in_utc(datetime.fromisoformat(text))
-
-
-def _roll_back(connection: sqlite3.Connection, record: Any, state: Any) -> None:
-    if connection.in_transaction:
-        connection.rollback()
 
 
 def _refuse_another_file(connection: Any, record: Any, proxy: Any) -> None:

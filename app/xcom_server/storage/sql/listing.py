@@ -88,6 +88,11 @@ def parameters(filter_: queries.Filter) -> dict[str, Any]:
     return {name: _storable(value) for name, value in filter_.equal.items()} | operands
 
 
+def is_search(filter_: queries.Filter) -> bool:
+    """Return whether a list compares the texts of all its rows with a pattern."""
+    return any(each.operator in ("like", "contains") for each in _comparisons(filter_))
+
+
 def with_storable_map_index(parameters: dict[str, Any]) -> dict[str, Any]:
     """Replace a map index outside the column's range with one that no row has."""
     if not UNMAPPED <= parameters.get("map_index", UNMAPPED) <= MAX_MAP_INDEX:
@@ -231,10 +236,14 @@ def _comparisons(filter_: queries.Filter) -> list[queries.Comparison]:
 
 
 def _require_short(comparisons: Sequence[queries.Comparison]) -> None:
-    patterns = (str(each.operand) for each in comparisons if each.operator == "like")
-    is_long = any(len(pattern) > queries.MAX_PATTERN for pattern in patterns)
+    patterns = (each for each in comparisons if each.operator == "like")
+    is_long = any(len(str(each.operand)) > _max_pattern(each.field) for each in patterns)
     if is_long or len(comparisons) > queries.MAX_COMPARISONS:
         raise errors.FilterTooLong
+
+
+def _max_pattern(field: str) -> int:
+    return queries.MAX_PATTERN_OF_LONG_TEXT if field == "conf" else queries.MAX_PATTERN
 
 
 def _placeholder(comparison: queries.Comparison, number: int) -> Placeholder:

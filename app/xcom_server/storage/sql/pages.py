@@ -44,7 +44,8 @@ def _read(
     # With a limit of 0 too, the statement for later pages is used: it always returns the total.
     shape = listing.shape_of(resource, filter_, order, has_offset=offset > 0 or limit == 0)
     given = listing.parameters(filter_) | {"limit": limit, "offset": offset} | parameters
-    rows = executor.read(listing.select_page, given, shape)
+    read = executor.search if listing.is_search(filter_) else executor.read
+    rows = read(listing.select_page, given, shape)
     if not rows:
         return [], 0
     return [] if rows[0][0] is None else rows, rows[0][-1]

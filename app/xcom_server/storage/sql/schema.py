@@ -37,6 +37,7 @@ def upgrade(backend: Backend) -> None:
     SchemaMismatch for a newer revision.
     """
     with backend.writing.begin() as connection:
+        backend.lift_time_limit(connection)
         backend.transaction_lock(connection, "xcom-server")
         revision = _revision(connection)
         if revision is not None and revision > HEAD:
