@@ -18,7 +18,7 @@ serve: .venv/serve ## Run the server at http://127.0.0.1:8080; Ctrl-C stops it
 	@$(BIN)/xcom-server db upgrade
 	@exec $(BIN)/xcom-server serve
 
-test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) $(TOOLS:%=.venvs/tool-%/done) .venvs/typescript/done .venvs/proxies/done ## Run every test, official clients included
+test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) $(TOOLS:%=.venvs/tool-%/done) .venvs/typescript/done .venvs/linters/done .venvs/proxies/done ## Run every test, official clients included
 	@# Each run has its own data files, so that two runs at once do not combine each other's.
 	folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT && COVERAGE_FILE=$$folder/data \
 		$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
@@ -143,6 +143,13 @@ PROXIES := nginx haproxy caddy apache2-bin
 		(for package in $(@D)/packages/*.deb; do dpkg -x $$package $(@D) || exit; done); then \
 		rm -r $(@D)/packages && touch $@; else \
 		echo "The test of docs/proxies.md is skipped: it needs packages of Debian ($(PROXIES))" >&2; fi
+
+# The linters of the OpenAPI documents; without them their tests are skipped.  Takes 10 s.
+.venvs/linters/done:
+	@mkdir -p $(@D)
+	@if npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts \
+		--prefix $(@D) @redocly/cli@2.77.0 @stoplight/spectral-cli@6.16.3; then touch $@; else \
+		echo "The OpenAPI linters are skipped: npm is missing or failed (Debian: npm)" >&2; fi
 
 # The README's first calls are made with curl, and the generated bash client needs column too.
 .PHONY: curl

@@ -35,7 +35,8 @@ def compile_request_schema(
 def _json_schema(schema: Any, *, read_only: bool = True) -> Any:
     """Convert a schema of OpenAPI 3.0 to JSON Schema, which does not have `nullable`.
 
-    No value matches a schema with `readOnly`, unless `read_only` is true.
+    As in OpenAPI 3.0.3, `nullable` has an effect only beside a `type`.  No value matches a schema
+    with `readOnly`, unless `read_only` is true.
     """
     if isinstance(schema, list):
         return [_json_schema(each, read_only=read_only) for each in schema]
@@ -48,4 +49,5 @@ def _json_schema(schema: Any, *, read_only: bool = True) -> Any:
         for name, each in schema.items()
         if name != "nullable"
     }
-    return {"anyOf": [{"type": "null"}, inner]} if schema.get("nullable") is True else inner
+    is_nullable = schema.get("nullable") is True and "type" in schema
+    return {"anyOf": [{"type": "null"}, inner]} if is_nullable else inner
