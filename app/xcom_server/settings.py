@@ -127,8 +127,9 @@ class Settings:
     )
     bind: str = _setting(
         "127.0.0.1:8080",
-        "Address to listen on: HOST:PORT, unix:PATH or fd://N; [::]:PORT is every address, of IPv4"
-        " too. With `auth` set to `none`, only loopback addresses are allowed, and no Unix socket.",
+        "Address to listen on: HOST:PORT, unix:PATH or fd://N; `[::]:PORT` is every address, of"
+        " IPv4 too. With `auth` set to `none`, only loopback addresses are allowed, and no Unix"
+        " socket.",
     )
     base_path: str = _setting(
         "",
