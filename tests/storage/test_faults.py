@@ -45,25 +45,6 @@ def test_postgresql_error_is_classified(kind: type[psycopg.Error], reason: str) 
 
 
 @pytest.mark.parametrize(
-    ("message", "reason"),
-    [
-        ("FATAL:  sorry, too many clients already", "The database accepts no more connections."),
-        (
-            "FATAL:  remaining connection slots are reserved",
-            "The database accepts no more connections.",
-        ),
-        ("FATAL:  the database system is starting up", "The database is starting."),
-        ("FATAL:  the database system is shutting down", "The database is shutting down."),
-    ],
-)
-def test_postgresql_connection_error_is_classified(message: str, reason: str) -> None:
-    fault = POSTGRES.classify(OperationalError("", {}, psycopg.OperationalError(message)))
-
-    assert fault is not None
-    assert fault.reason == reason
-
-
-@pytest.mark.parametrize(
     ("name", "reason"),
     [
         ("SQLITE_BUSY_SNAPSHOT", "The database is locked by another writer."),

@@ -18,12 +18,10 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from xcom_server.storage.database import faults
 from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.faults import Fault
+from xcom_server.storage.database.postgres_refusal import REFUSED
 from xcom_server.storage.database.sqlalchemy_adapter import in_utc
 
 GRACE_SECONDS = 0.25  # how much longer the client waits than the server, whose error says more
-
-_STARTING = Fault("The database is starting.")
-_NO_CONNECTIONS = Fault("The database accepts no more connections.")
 
 # Behind a connection pooler that does not support prepared statements.
 _NOT_PREPARED = Fault(
@@ -31,6 +29,7 @@ _NOT_PREPARED = Fault(
 )
 
 _BY_SQLSTATE = {
+    REFUSED: Fault("The database did not accept the connection."),
     "26000": _NOT_PREPARED,
     "42P05": _NOT_PREPARED,
     "40001": faults.CONTENDED,
@@ -44,10 +43,12 @@ _BY_SQLSTATE = {
     "42703": faults.NO_TABLES,
     "42501": Fault("The database role lacks a permission."),
     "53100": faults.FULL,
+    "53300": Fault("The database accepts no more connections."),
     "25P03": faults.LOST,
     "25P04": faults.TOO_SLOW,
     "57P01": faults.LOST,
     "57P02": faults.LOST,
+    "57P03": Fault("The database is starting or shutting down."),
     "57P05": faults.LOST,
 }
 _BY_SQLSTATE_CLASS = {
@@ -56,14 +57,6 @@ _BY_SQLSTATE_CLASS = {
     "57": Fault("The database interrupted the request."),
     "58": Fault("The database has a disk error."),
 }
-_BY_MESSAGE = {
-    "too many clients": _NO_CONNECTIONS,
-    "connection slots": _NO_CONNECTIONS,
-    "is starting up": _STARTING,
-    "in recovery mode": _STARTING,
-    "is shutting down": Fault("The database is shutting down."),
-}
-"""PostgreSQL's English messages: libpq does not return the SQLSTATE of a refused connection."""
 
 
 class PostgresBackend(Backend):
@@ -141,10 +134,7 @@ class PostgresBackend(Backend):
         if fault := getattr(error, "fault", None):
             return fault  # type: ignore[no-any-return]
         state = getattr(error, "sqlstate", None) or ""
-        fault = _BY_SQLSTATE.get(state) or _BY_SQLSTATE_CLASS.get(state[:2])
-        return fault or next(
-            (fault for words, fault in _BY_MESSAGE.items() if words in str(error)), None
-        )
+        return _BY_SQLSTATE.get(state) or _BY_SQLSTATE_CLASS.get(state[:2])
 
 
 def _connect_arguments(url: URL, limits: Limits) -> dict[str, Any]:

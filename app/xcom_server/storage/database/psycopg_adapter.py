@@ -15,6 +15,7 @@ from psycopg.pq import TransactionStatus
 
 from xcom_server.storage.database import faults
 from xcom_server.storage.database.faults import Fault
+from xcom_server.storage.database.postgres_refusal import sqlstate_of_refusal
 
 HostPort = dict[str, Any]  # `host` and `port` of one host, or empty to leave both to libpq
 
@@ -91,13 +92,26 @@ class Connector:
         return connection
 
     def _open(self, *arguments: Any, **options: Any) -> Any:
-        connection = self._connect(*arguments, **options)
+        try:
+            connection = self._connect(*arguments, **options)
+        except psycopg.OperationalError as error:
+            error.sqlstate = _sqlstate(error)
+            raise
         try:
             self._start(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _sqlstate(error: psycopg.OperationalError) -> str | None:
+    """Return the SQLSTATE of a failed connection, which libpq does not return, or None."""
+    connection = error.pgconn
+    if connection is None or isinstance(error, psycopg.errors.ConnectionTimeout):
+        return error.sqlstate
+    host = (connection.hostaddr or connection.host).decode()
+    return sqlstate_of_refusal(host, connection.port.decode())
 
 
 def _hosts(options: dict[str, Any]) -> list[HostPort]:
