@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 from xcom_server.factory import create_app
 from xcom_server.settings import Settings
 from xcom_server.storage.opening import open_backend
+from xcom_server.storage.sql import schema
 
 from tests.support.cli import outcome, run_command
 from tests.support.databases import emptied, load
@@ -217,6 +218,20 @@ def test_settings_of_the_database_change_no_response(
 
     for found, expected in zip(answers(emptied(url)), usual, strict=True):
         assert found == expected
+
+
+def test_check_compares_the_tables_with_any_settings(postgres: Postgres, url: str) -> None:
+    for name, value in SETTINGS["literals"].items():
+        postgres.execute(f"ALTER DATABASE unusual SET {name} = '{value}'")
+    emptied(url)
+
+    result = run_command("db", "check", environ={"XCOM_DATABASE_URL": url})
+
+    assert outcome(result) == (
+        0,
+        f"The database is at schema {schema.HEAD}, and its tables match it.\n",
+        "",
+    )
 
 
 def in_url(url: str, **query: str) -> str:
