@@ -9,8 +9,9 @@ from typing import Any
 import jwt
 import pytest
 from flask.testing import FlaskClient
-from xcom_server.auth import passwords
-from xcom_server.auth.passwords import ATTEMPTS_BEFORE_BACKOFF, hash_password
+from xcom_server.auth import attempts
+from xcom_server.auth.attempts import ATTEMPTS_BEFORE_BACKOFF
+from xcom_server.auth.passwords import hash_password
 from xcom_server.auth.users import Role, User, read, write
 
 from tests.support import v1_calls as v1
@@ -245,7 +246,7 @@ def test_repeated_wrong_passwords_are_throttled(guarded: FlaskClient) -> None:
 def test_one_password_tried_for_many_users_is_throttled(
     guarded: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passwords, "ADDRESS_ATTEMPTS_BEFORE_BACKOFF", 12)
+    monkeypatch.setattr(attempts, "ADDRESS_ATTEMPTS_BEFORE_BACKOFF", 12)
     for number in range(12):
         headers = {"Authorization": basic(f"user{number}", "Winter2026")}
         assert guarded.get(v1.entries(), headers=headers).status_code == 401

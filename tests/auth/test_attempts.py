@@ -4,11 +4,13 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from xcom_server.auth import passwords
-from xcom_server.auth.passwords import (
+from xcom_server.auth import attempts, check_queue, passwords
+from xcom_server.auth.attempts import (
     ATTEMPTS_BEFORE_BACKOFF,
     FAILURE_WINDOW_SECONDS,
     MAX_BACKOFF_SECONDS,
+)
+from xcom_server.auth.passwords import (
     MAX_PASSWORD_BYTES,
     VERIFIED_SECONDS,
     PasswordAuthenticator,
@@ -130,7 +132,11 @@ def test_failures_expire_after_the_window(
     assert backoff_seconds(authenticator) == 1
 
 
-def test_concurrent_requests_share_the_allowed_attempts(users: UsersFile) -> None:
+def test_concurrent_requests_share_the_allowed_attempts(
+    users: UsersFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "GUESSING_SECONDS", 0)  # so that all requests wait for argon2
+    monkeypatch.setattr(check_queue, "WAIT_SECONDS", 60)
     authenticator = PasswordAuthenticator(users)
     outcomes: list[type[Exception]] = []
     barrier = threading.Barrier(8)
@@ -160,7 +166,7 @@ def test_attempts_are_checked_again_after_waiting_for_argon2(
 
     The clock is read when the count is checked, and then lets the first request continue.
     """
-    monkeypatch.setattr(passwords, "HASH_LOCK_TIMEOUT_SECONDS", 60)
+    monkeypatch.setattr(check_queue, "WAIT_SECONDS", 60)
     in_argon2, second_has_checked = threading.Event(), threading.Event()
     second = threading.current_thread()
 
@@ -195,7 +201,7 @@ def test_attempts_are_checked_again_after_waiting_for_argon2(
 def test_wait_for_argon2_is_limited(
     authenticator: PasswordAuthenticator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passwords, "HASH_LOCK_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(check_queue, "WAIT_SECONDS", 0.01)
     in_argon2, done = threading.Event(), threading.Event()
 
     class StuckHasher(CountingHasher):

@@ -6,7 +6,7 @@ import tracemalloc
 from collections.abc import Callable
 
 import pytest
-from xcom_server.auth import passwords
+from xcom_server.auth import attempts, passwords
 from xcom_server.auth.passwords import (
     MAX_PASSWORD_BYTES,
     PasswordAuthenticator,
@@ -58,7 +58,7 @@ def test_caches_are_used_by_one_thread_at_a_time(users: UsersFile) -> None:
 def test_only_the_latest_failures_are_kept(
     make_authenticator: Callable[[], PasswordAuthenticator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passwords, "MAX_CACHED", 3)  # two users and their address
+    monkeypatch.setattr(attempts, "MAX_COUNTED", 5)  # two users, at one address and together
     authenticator = make_authenticator()
     use_up_attempts(authenticator, "bob")
     use_up_attempts(authenticator, "ann")
@@ -75,7 +75,7 @@ def test_only_the_latest_verified_passwords_are_cached(
     runs: Callable[[], int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(passwords, "MAX_CACHED", 1)
+    monkeypatch.setattr(passwords, "MAX_VERIFIED", 1)
     authenticator = make_authenticator()
     authenticator.authenticate("ann", "ann's", ELSEWHERE)
     authenticator.authenticate("bob", "bob's", ELSEWHERE)
@@ -90,7 +90,7 @@ def test_unchecked_attempts_do_not_evict_failures(
     make_authenticator: Callable[[], PasswordAuthenticator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise a burst of passwords that are never checked would end every back-off."""
-    monkeypatch.setattr(passwords, "MAX_CACHED", 20)
+    monkeypatch.setattr(attempts, "MAX_COUNTED", 20)
     authenticator = make_authenticator()
     use_up_attempts(authenticator)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from xcom_server.auth.attempts import ADDRESS_ATTEMPTS_BEFORE_BACKOFF
 from xcom_server.auth.passwords import (
-    ADDRESS_ATTEMPTS_BEFORE_BACKOFF,
     MAX_PASSWORD_BYTES,
     VERIFIED_SECONDS,
     PasswordAuthenticator,

@@ -2,7 +2,8 @@
 
 import pytest
 from argon2 import PasswordHasher
-from xcom_server.auth.passwords import ATTEMPTS_BEFORE_BACKOFF, PasswordAuthenticator
+from xcom_server.auth.attempts import ATTEMPTS_BEFORE_BACKOFF
+from xcom_server.auth.passwords import PasswordAuthenticator
 from xcom_server.errors import TooManyAttempts, Unauthenticated
 
 HOME, ELSEWHERE = "192.0.2.1", "192.0.2.2"

@@ -32,7 +32,8 @@ class Access:
     def __init__(self, settings: Settings) -> None:
         users = UsersFile(settings.users_file)
         users.users()
-        self._passwords = PasswordAuthenticator(users)
+        # While passwords are being guessed, a check and a stranger that waits hold two threads.
+        self._passwords = PasswordAuthenticator(users, strangers=int(settings.threads > 2))
         self.tokens = Tokens(
             load_or_create_key(Path(settings.token_key_file)),
             users,

@@ -1,35 +1,28 @@
-"""Password checks with argon2, a cache of verified passwords, and brute-force protection.
+"""Password checks with argon2, and a cache of verified passwords.
 
 One argon2 check takes about 50 ms and 64 MiB, so each process runs one at a time and caches
-verified passwords as keyed digests.  After too many wrong passwords an address has to wait, and
-each further one doubles the wait; a cached password is always accepted.
+verified passwords as keyed digests.  Wrong passwords limit further attempts (`attempts.py`); a
+cached password is always accepted.
 """
 
 import hmac
-import math
 import secrets
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from cachetools import TTLCache
 
+from xcom_server.auth.attempts import Attempts, network_of
+from xcom_server.auth.check_queue import CheckQueue
 from xcom_server.auth.users import MAX_NAME_LENGTH, User, UsersFile
-from xcom_server.errors import TooManyAttempts, Unauthenticated
+from xcom_server.errors import Unauthenticated
 
 MAX_PASSWORD_BYTES = 1024  # in UTF-8
-MAX_CACHED = 10_000  # the maximum of verified passwords, and of failure counts, in memory
+MAX_VERIFIED = 10_000  # the maximum of verified passwords in memory
 VERIFIED_SECONDS = 300  # how long a verified password is cached
-HASH_LOCK_TIMEOUT_SECONDS = 1  # how long a request waits for argon2 before it gets a 429
-
-# How many wrong passwords an address may send before it has to wait: for one user, for all users.
-ATTEMPTS_BEFORE_BACKOFF = 10
-ADDRESS_ATTEMPTS_BEFORE_BACKOFF = 100
-MAX_BACKOFF_SECONDS = 60  # the longest wait
-FAILURE_WINDOW_SECONDS = 900  # how long after the last wrong password the count is reset
 
 _hasher = PasswordHasher()
 
@@ -39,39 +32,36 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
-_FailureKey = tuple[str, str | None]  # an address, and a user name or None for all users
-
-
-class _Failures(NamedTuple):
-    attempts: int = 0
-    last: float = 0
-
-    def blocked_until(self, allowed: int) -> float:
-        excess = min(self.attempts - allowed, MAX_BACKOFF_SECONDS)
-        return self.last + (min(2**excess, MAX_BACKOFF_SECONDS) if excess >= 0 else 0)
-
-
 class PasswordAuthenticator:
-    """Checks user names and passwords against the users file.  Instances are thread-safe."""
+    """Checks user names and passwords against the users file.  Instances are thread-safe.
 
-    def __init__(self, users: UsersFile, clock: Callable[[], float] = time.monotonic) -> None:
+    While passwords are being guessed, `strangers` is the maximum of requests that wait for argon2
+    and come from addresses from which their user has not logged in before.
+    """
+
+    def __init__(
+        self,
+        users: UsersFile,
+        clock: Callable[[], float] = time.monotonic,
+        strangers: int = 1,
+    ) -> None:
         self._users = users
         self._clock = clock
         self._digest_key = secrets.token_bytes(32)
         # Checked for unknown users, so that the response time does not reveal which users exist.
         self._dummy_hash = hash_password(secrets.token_urlsafe())
-        self._hash_lock = threading.Lock()
-        self._cache_lock = threading.Lock()  # a TTLCache is not thread-safe
-        self._verified: TTLCache[bytes, bool, float] = TTLCache(MAX_CACHED, VERIFIED_SECONDS, clock)
-        self._failures: TTLCache[_FailureKey, _Failures, float] = TTLCache(
-            MAX_CACHED, FAILURE_WINDOW_SECONDS, clock
+        self._cache_lock = threading.Lock()  # for the caches, which are not thread-safe
+        self._verified: TTLCache[bytes, bool, float] = TTLCache(
+            MAX_VERIFIED, VERIFIED_SECONDS, clock
         )
+        self._attempts = Attempts(clock)
+        self._queue = CheckQueue(self._is_guessing, strangers)
 
     def authenticate(self, name: str, password: str, address: str) -> User:
         """Return the user with this name and password; `address` is the client's IP address.
 
         Raises Unauthenticated for an unknown user or a wrong password, and TooManyAttempts,
-        without checking the password, while the address has to wait.
+        without checking the password, while the address has to wait or too many requests wait.
         """
         if len(name) > MAX_NAME_LENGTH:
             raise Unauthenticated
@@ -81,45 +71,42 @@ class PasswordAuthenticator:
         digest = hmac.digest(self._digest_key, identity, "sha256")
         if user and self._is_verified(digest):
             return user
-        self._refuse_blocked(name, address)
+        network = network_of(address)
+        is_familiar = self._refuse_blocked(name, network)
         if len(password.encode(errors="surrogatepass")) > MAX_PASSWORD_BYTES:
             raise Unauthenticated  # not counted: no hash was computed
-        if not self._hash_lock.acquire(timeout=HASH_LOCK_TIMEOUT_SECONDS):
-            raise TooManyAttempts(HASH_LOCK_TIMEOUT_SECONDS)
-        try:
+        with self._queue.turn(is_familiar=is_familiar):
             if user and self._is_verified(digest):  # another thread has just verified it
                 return user
-            self._refuse_blocked(name, address)  # other threads may have failed since
+            self._refuse_blocked(name, network)  # other threads may have failed since
             if not matches(password_hash, password) or user is None:
-                self._record_failure(name, address)
+                self._record_failure(name, network)
                 raise Unauthenticated
-            with self._cache_lock:
-                self._verified[digest] = True
-                self._failures.pop((address, name), None)
+            self._record_success(name, network, digest)
             return user
-        finally:
-            self._hash_lock.release()
 
     def _is_verified(self, digest: bytes) -> bool:
         with self._cache_lock:
             return digest in self._verified
 
-    def _refuse_blocked(self, name: str, address: str) -> None:
+    def _is_guessing(self) -> bool:
         with self._cache_lock:
-            for key, allowed in (
-                ((address, name), ATTEMPTS_BEFORE_BACKOFF),
-                ((address, None), ADDRESS_ATTEMPTS_BEFORE_BACKOFF),
-            ):
-                failures = self._failures.get(key, _Failures())
-                wait = failures.blocked_until(allowed) - self._clock()
-                if wait > 0:
-                    raise TooManyAttempts(math.ceil(wait))
+            return self._attempts.is_guessing()
 
-    def _record_failure(self, name: str, address: str) -> None:
+    def _refuse_blocked(self, name: str, network: str) -> bool:
+        """Raise TooManyAttempts if the address has to wait, else return whether it is familiar."""
         with self._cache_lock:
-            for key in (address, name), (address, None):
-                attempts = self._failures.get(key, _Failures()).attempts
-                self._failures[key] = _Failures(attempts + 1, self._clock())
+            self._attempts.refuse_blocked(name, network)
+            return self._attempts.is_familiar(name, network)
+
+    def _record_failure(self, name: str, network: str) -> None:
+        with self._cache_lock:
+            self._attempts.record_failure(name, network)
+
+    def _record_success(self, name: str, network: str, digest: bytes) -> None:
+        with self._cache_lock:
+            self._attempts.record_success(name, network)
+            self._verified[digest] = True
 
 
 def matches(password_hash: str, password: str) -> bool:
