@@ -8,6 +8,10 @@ CLIENTS := 3.3.2 3.0.2 2.10.0 2.7.3 2.3.0
 # Programs from PyPI that use Airflow's API; each is a file in requirements/.
 TOOLS := airflow-mcp-server apache-airflow-ctl mcp-airflow-api mcp-server-apache-airflow
 
+# These would install packages elsewhere than in .venv, or run other code than it has.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH
+
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-fast test-lowest docs docs-generate mutants fuzz faults bench check dist lock clean
 

@@ -91,7 +91,7 @@ class UsersFile:
 def read(path: Path) -> Users:
     """Return the users in a file, by name.  Raises InvalidUsersFile."""
     with _naming_file(path):
-        return _parse(path.read_text(encoding="utf-8"))
+        return _parse(path.read_text(encoding="utf-8-sig"))
 
 
 def write(path: Path, users: Users) -> None:

@@ -4,10 +4,12 @@ import os
 from collections.abc import Callable
 from dataclasses import fields
 from importlib import import_module
+from typing import Any
 
 import click
 
 from xcom_server import __version__, errors
+from xcom_server.cli import streams
 from xcom_server.settings import CHOICES, PATTERNS, PREFIX, Settings
 
 # The module and the name of each command. The module is imported when the command is called,
@@ -37,6 +39,16 @@ class Commands(click.Group):
     It reports an error that an operator can fix as one line, with exit status 1.
     """
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command line."""
+        streams.open_closed_streams()
+        return super().main(*args, **options)
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Parse a command line; this prints the version."""
+        with streams.reported_in_one_line():
+            return super().make_context(*args, **options)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments of the command line; raise ClickException for undecodable bytes.
 
@@ -64,7 +76,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> None:
         """Run the command that was called."""
         try:
-            super().invoke(ctx)
+            with streams.reported_in_one_line():
+                super().invoke(ctx)
         except errors.Unavailable as error:
             doubt = " It is not known whether anything was stored." if error.in_doubt else ""
             raise click.ClickException(error.reason + doubt) from None
@@ -114,6 +127,7 @@ def serve(**given: str | None) -> None:
     """
     options = {PREFIX + name.upper(): text for name, text in given.items() if text is not None}
     settings = Settings.from_env({**os.environ, **options})
+    os.environ.pop("WEB_CONCURRENCY", None)  # unlike XCOM_WORKERS, an invalid one is a traceback
     from xcom_server.server import launch  # imports gunicorn, which no other command needs
 
     launch.run(settings)

@@ -21,11 +21,11 @@ _NO_LISTS = "neither a list of entries nor an object with dag_runs, dags or entr
 def read(text: str, file: str = "") -> list[SeedRow]:
     """Return the rows in the text of a seed file; `file` is its name in error messages.
 
-    Raises InvalidSeedFile for the first invalid row.
+    A byte order mark at the start is skipped.  Raises InvalidSeedFile for the first invalid row.
     """
     place = f"{file}: " if file else ""
     try:
-        lists = _lists(text)
+        lists = _lists(text.removeprefix("\ufeff"))
     except strict_json.InvalidJson as error:
         raise InvalidSeedFile(f"{place}not JSON: {error}") from None
     except InvalidSeedFile as error:

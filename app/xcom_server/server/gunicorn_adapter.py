@@ -39,15 +39,24 @@ _connection_counts = memoryview(mmap.mmap(-1, WORKER_SLOTS * 4)).cast("I")
 def apply_command_args(config: Config) -> None:
     """Apply the options in GUNICORN_CMD_ARGS.
 
-    Raises ConfigError for an option that only gunicorn's own command supports.  Relies on
-    `Config.parser` and `Config.get_cmd_args_from_env`.
+    Raises ConfigError for an option that is invalid, or that only gunicorn's own command supports.
+    Relies on `Config.parser` and `Config.get_cmd_args_from_env`.
     """
-    options = config.parser().parse_args(config.get_cmd_args_from_env())
+    parser = config.parser()
+    parser.error = _invalid_command_args  # not the usage of all options, and exit status 2
+    try:
+        options = parser.parse_args(config.get_cmd_args_from_env())
+    except ValueError as error:  # an open quotation mark
+        _invalid_command_args(str(error))
     for name, value in vars(options).items():
         if value and name in _COMMAND_ONLY:
             raise ConfigError(f"GUNICORN_CMD_ARGS: xcom-server serve does not support {name}")
         if value is not None and name not in _COMMAND_ONLY:
             config.set(name, value)
+
+
+def _invalid_command_args(reason: str) -> NoReturn:
+    raise ConfigError(f"GUNICORN_CMD_ARGS: {reason}")
 
 
 def addresses_to_bind(config: Config) -> list[Any]:

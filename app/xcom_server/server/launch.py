@@ -11,6 +11,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
+from xcom_server.errors import OperatorError
 from xcom_server.observability import logs, metrics_folder
 from xcom_server.server import gunicorn_adapter, hooks, preflight
 from xcom_server.settings import Settings
@@ -44,6 +45,7 @@ def run(settings: Settings) -> None:
 
     Raises CannotListen for an address that cannot be bound, and OperatorError for an invalid one.
     """
+    _check_variables()
     os.environ.update(settings.to_env())  # also for workers, and a master started by SIGUSR2
     server = Server(prog="xcom-server serve")
     preflight.check_bindable(gunicorn_adapter.addresses_to_bind(server.cfg))
@@ -54,6 +56,17 @@ def run(settings: Settings) -> None:
 
     xcom_server.factory.read_documents()
     server.run()
+
+
+def _check_variables() -> None:
+    """Raise OperatorError for a variable that gunicorn reads as a number, and that is not one.
+
+    A service manager or a master that this one replaces (SIGUSR2) sets them.
+    """
+    for name in ("LISTEN_FDS", "LISTEN_PID", "GUNICORN_PID", "GUNICORN_FD"):
+        text = os.environ.get(name, "0")
+        if not all(number.isdecimal() for number in text.split(",")):
+            raise OperatorError(f"the variable {name} must be a number, not {text!r}.")
 
 
 def configure(settings: Settings) -> dict[str, Any]:
