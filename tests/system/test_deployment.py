@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,11 @@ def test_all_files_use_the_same_port() -> None:
     assert POD["metadata"]["annotations"]["prometheus.io/port"] == str(PORT)
 
 
-def test_paths_of_probes_and_metrics_exist(client: FlaskClient) -> None:
+@pytest.mark.parametrize("base_path", ["", "/airflow"])
+def test_paths_of_probes_and_metrics_exist(
+    make_client: Callable[..., FlaskClient], base_path: str
+) -> None:
+    client = make_client(base_path=base_path)
     probes = [CONTAINER[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")]
     paths = {probe["path"] for probe in probes} | {
         POD["metadata"]["annotations"]["prometheus.io/path"],
