@@ -2,9 +2,10 @@
 
 import os
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -76,14 +77,14 @@ def configuration(proxy: str, text: str, folder: Path, port: int, server_port: i
 
 
 @contextmanager
-def running(proxy: str, text: str, folder: Path, port: int, server_port: int) -> Iterator[str]:
-    """Run a proxy in a folder with a configuration, and yield its URL.
+def running(proxy: str, text: str, folder: Path, server_port: int) -> Iterator[int]:
+    """Run a proxy in a folder with a configuration, and yield its port.
 
     Skips the test if `make test` could not unpack the proxies.
     """
     if not (UNPACKED / "done").exists():
         pytest.skip("the proxies are not unpacked: run `make .venvs/proxies/done` on Debian")
-    file = folder / "proxy.conf"
+    port, file = _free_port(), folder / "proxy.conf"
     file.write_text(configuration(proxy, text, folder, port, server_port), encoding="utf-8")
     program, *options = (each.format(folder=folder, file=file) for each in COMMANDS[proxy])
     libraries = ":".join(map(str, UNPACKED.glob("usr/lib/*-linux-gnu*")))
@@ -93,17 +94,21 @@ def running(proxy: str, text: str, folder: Path, port: int, server_port: int) ->
             [UNPACKED / program, *options], cwd=folder, env=environ, stdout=log, stderr=log
         )
     try:
-        url = f"http://127.0.0.1:{port}"
-        until(lambda: _answers(url) or process.poll() is not None, 60)
+        until(lambda: _responds(port) or process.poll() is not None)
         assert process.poll() is None, (folder / "proxy.log").read_text()
-        yield url
+        yield port
     finally:
         process.terminate()
         process.wait(30)
 
 
-def _answers(url: str) -> bool:
+def _free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        return int(free.getsockname()[1])
+
+
+def _responds(port: int) -> bool:
     try:
-        return requests.get(f"{url}/", timeout=5).status_code > 0
+        return requests.get(f"http://127.0.0.1:{port}/", timeout=5).status_code > 0
     except requests.RequestException:
         return False

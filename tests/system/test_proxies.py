@@ -3,16 +3,15 @@
 import http.client
 import json
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any, NamedTuple
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 import pytest
 
 from tests.support.live_server import LiveServer
-from tests.support.reverse_proxies import CLIENT, COMMANDS, MODES, recipe, running
+from tests.support.reverse_proxies import CLIENT, COMMANDS, MODES, PAGE, recipe, running
 from tests.support.waiting import SECONDS, until
 
 pytestmark = pytest.mark.slow
@@ -42,8 +41,8 @@ KEYS = [
 class Browser:
     """A client of a proxy; it sends paths as they are, from an address of its own."""
 
-    def __init__(self, url: str) -> None:
-        self.port = urlsplit(url).port
+    def __init__(self, port: int) -> None:
+        self.port = port
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str]:
         """Return the status and the body of the response; the body is sent as JSON."""
@@ -112,14 +111,8 @@ def serving(
     proxy: str, text: str, folders: pytest.TempPathFactory, server: LiveServer
 ) -> Iterator[Browser]:
     """Run a proxy with this configuration, and yield a client of it."""
-    with running(proxy, text, folders.mktemp("proxy"), free_port(), server.port) as url:
-        yield Browser(url)
-
-
-def free_port() -> int:
-    """Return a free port of loopback."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        return int(free.getsockname()[1])
+    with running(proxy, text, folders.mktemp("proxy"), server.port) as port:
+        yield Browser(port)
 
 
 def failures(
@@ -189,6 +182,38 @@ def test_other_options_change_keys(
         assert failures(browser, prefix, "v2", key, dag_id=f"{proxy}-{len(written)}") != []
 
 
+INNER = {
+    "nginx": "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+    "HAProxy": "http-request add-header X-Forwarded-For %[src]",
+    "Caddy": "trusted_proxies 127.0.0.1",
+    "Apache": "",
+}
+"""The line of the section "Several proxies"; in Caddy it replaces that for X-Forwarded-Prefix."""
+
+
+@pytest.mark.parametrize("proxy", INNER)
+def test_several_proxies_pass_the_address_and_the_prefix_on(
+    servers: dict[str, LiveServer], tmp_path_factory: pytest.TempPathFactory, proxy: str
+) -> None:
+    text, server = recipe(proxy, "own host"), servers["own host"]
+    replaced = "-X-Forwarded-Prefix" if proxy == "Caddy" else "X-Forwarded-For"
+    lines = [INNER[proxy] if replaced in line else line for line in text.splitlines()]
+    inner = "\n".join(line for line in lines if not re.search("X-Forwarded-[HP]", line))
+    outer = recipe("nginx", "prefix removed")
+    assert INNER[proxy] in PAGE
+    start = server.log.stat().st_size
+
+    with (
+        running(proxy, inner, tmp_path_factory.mktemp("inner"), server.port) as inner_port,
+        running("nginx", outer, tmp_path_factory.mktemp("outer"), inner_port) as port,
+    ):
+        path = "/airflow/api/v1/openapi.json"
+        _, document = Browser(port)("GET", path, X_Forwarded_For="6.6.6.6")
+
+    assert json.loads(document)["servers"][0]["url"] == "/airflow/api/v1"
+    assert clients_in_log(server, start) == [CLIENT]
+
+
 def test_documents_and_pages_have_the_prefix(proxied: Proxied) -> None:
     browser, prefix, *_ = proxied
 
@@ -219,7 +244,11 @@ def test_headers_of_the_client_do_not_count(proxied: Proxied) -> None:
     document = json.loads(browser("GET", f"{prefix}/api/v1/openapi.json", **spoofed)[1])
 
     assert [each["url"] for each in document["servers"]] == [f"{prefix}/api/v1"]
-    until(lambda: b"/api/v1/openapi.json" in server.log.read_bytes()[start:])
+    assert clients_in_log(server, start) == [CLIENT]
+
+
+def clients_in_log(server: LiveServer, start: int) -> list[str]:
+    """Return the clients of requests to v1 that the server logged from a byte of its log on."""
+    until(lambda: b"/api/v1/" in server.log.read_bytes()[start:])
     lines = map(json.loads, server.log.read_bytes()[start:].splitlines())
-    requests = [line for line in lines if "/api/v1/" in line.get("path", "")]
-    assert [each["client"] for each in requests] == [CLIENT]
+    return [line["client"] for line in lines if "/api/v1/" in line.get("path", "")]
