@@ -249,7 +249,7 @@ def test_wrong_passwords_are_counted_for_the_address_of_the_client(
         )
         return response.status_code
 
-    guesses = [status("6.6.6.6", f"wrong{number}") for number in range(100)]
+    guesses = [status("6.6.6.6", f"wrong{number}") for number in range(15)]
 
     assert 429 in guesses
     assert status("192.0.2.1", "wrong") == 401
