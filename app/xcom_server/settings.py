@@ -19,8 +19,10 @@ __all__ = ["CHOICES", "PATTERNS", "PREFIX", "Settings", "SettingsError"]
 _ALIASES = {"port": ("bind",), "host": ("bind",), "address": ("bind",)}  # for the hint only
 
 
-def _setting(default: Any, help_text: str, *, least: float = 1) -> Any:
-    return field(default=default, metadata={"help": help_text, "least": least})
+def _setting(default: Any, help_text: str, *, least: float = 1, is_secret: bool = False) -> Any:
+    """Return a field; a secret one is neither in the repr nor an option of the command."""
+    metadata = {"help": help_text, "least": least, "is_secret": is_secret}
+    return field(default=default, repr=not is_secret, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,13 @@ class Settings:
         "none",
         "Authentication: `users` requires credentials of a user in the users file; `none` treats"
         " every client as an admin and allows only loopback addresses in `bind`.",
+    )
+    users: str = _setting(
+        "",
+        "Users for tests, instead of the users file: NAME:PASSWORD:ROLE, separated by commas, as in"
+        " `ann:secret:op,ben:secret:viewer`. It sets `auth` to `users`. A password may contain"
+        " colons, but no comma.",
+        is_secret=True,
     )
     users_file: str = _setting(
         "xcom-users.json", "File with the users, written by `xcom-server user add`."
@@ -193,8 +202,9 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Return the settings in the environment variables that start with `XCOM_`.
 
-        Variables that Kubernetes or Docker sets for a service are ignored.  Raises SettingsError
-        for an unknown name and for a value of the wrong type or range.
+        Variables that Kubernetes or Docker sets for a service are ignored, and XCOM_USERS sets
+        XCOM_AUTH.  Raises SettingsError for an unknown name, for a value of the wrong type or
+        range, and for XCOM_USERS with XCOM_AUTH=none.
         """
         given = {
             name.removeprefix(PREFIX).lower(): text
@@ -206,7 +216,10 @@ class Settings:
             close = _ALIASES.get(name) or difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {PREFIX}{close[0].upper()}?" if close else ""
             raise SettingsError(f"{PREFIX}{name.upper()} is not a setting.{hint}")
-        return cls(**{name: convert(known[name], text) for name, text in given.items()})
+        values = {name: convert(known[name], text) for name, text in given.items()}
+        if values.get("users") and values.setdefault("auth", "users") == "none":
+            raise SettingsError("XCOM_USERS requires credentials, so XCOM_AUTH must not be none.")
+        return cls(**values)
 
     def to_env(self) -> dict[str, str]:
         """Return environment variables from which `from_env` makes equal settings."""

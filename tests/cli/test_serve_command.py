@@ -33,19 +33,31 @@ def test_options_override_the_environment(served: list[Settings]) -> None:
     assert served == [Settings(workers=3, threads=6, log_requests=True, bind="localhost:1")]
 
 
-def test_every_setting_has_an_option(served: list[Settings]) -> None:
-    for spec in fields(Settings):
+OPTIONS = [spec for spec in fields(Settings) if spec.name != "users"]
+
+
+def test_every_setting_except_the_secret_one_has_an_option(served: list[Settings]) -> None:
+    for spec in OPTIONS:
         option = f"--{spec.name.replace('_', '-')}"
         assert run_command("serve", option, str(spec.default)).exit_code == 0
 
-    assert served == [Settings()] * len(fields(Settings))
+    assert served == [Settings()] * len(OPTIONS)
+
+
+def test_users_are_no_option_because_processes_can_be_listed(served: list[Settings]) -> None:
+    result = run_command("serve", "--users", "ann:secret:op")
+
+    assert (result.exit_code, served) == (2, [])
+    help_text = run_command("serve", "--help", environ={"XCOM_USERS": "ann:secret:op"}).stdout
+    assert "secret" not in help_text
+    assert "--users " not in help_text
 
 
 def test_help_shows_the_variable_and_the_default_of_each_setting() -> None:
     text = run_command("serve", "--help").stdout
     unbroken = "".join(text.split())
 
-    for spec in fields(Settings):
+    for spec in OPTIONS:
         default = "".join(str(spec.default).split())
         shown = default.lower() if isinstance(spec.default, bool) else default
         assert f"[XCOM_{spec.name.upper()},default{shown}]" in unbroken

@@ -1,7 +1,6 @@
 """The README's pytest fixture and CI container work as shown; test_readme.py has its commands."""
 
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import yaml
 from tests.support.commands import run
 from tests.support.dockerfile import stages
 from tests.support.live_server import LiveServer
-from tests.support.readme import COMMANDS, ENVIRON, blocks, section
+from tests.support.readme import COMMANDS, blocks, section
 
 pytestmark = pytest.mark.slow
 
@@ -28,20 +27,15 @@ def test_pytest_fixture_starts_a_server(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
-def test_ci_image_adds_the_user_of_the_workflow(tmp_path: Path) -> None:
+def test_ci_service_has_the_user_of_the_workflow(tmp_path: Path) -> None:
     text = section("### As a service container in CI")
-    (dockerfile,) = blocks("dockerfile", text)
     (workflow,) = map(yaml.safe_load, blocks("yaml", text))
-    base, command = re.findall(r"^(?:FROM|RUN) (.*)$", dockerfile, re.MULTILINE)
-    environ = workflow["jobs"]["test"]["steps"][-1]["env"]
+    job = workflow["jobs"]["test"]
+    environ = job["steps"][-1]["env"]
+    service = job["services"]["airflow"]["env"]
 
-    done = run("sh", "-c", command, cwd=tmp_path, env=ENVIRON)
-
-    assert done.stdout == "Added ci, op.\n"
-    assert f"docker build --tag {base} ." in text
-    with LiveServer(
-        tmp_path, XCOM_AUTH="users", XCOM_USERS_FILE=str(tmp_path / "xcom-users.json")
-    ) as live:
+    assert f"--env XCOM_USERS='{service['XCOM_USERS']}'" in text
+    with LiveServer(tmp_path, **service) as live:
         credentials = {
             "username": environ["AIRFLOW_USER"],
             "password": environ["AIRFLOW_PASSWORD"],

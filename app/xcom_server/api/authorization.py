@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import request
 
+from xcom_server.auth.environment_users import open_users
 from xcom_server.auth.passwords import PasswordAuthenticator
 from xcom_server.auth.tokens import MIN_KEY_BYTES, Tokens, load_or_create_key
 from xcom_server.auth.users import Role, User, UsersFile
@@ -21,21 +22,24 @@ _ADMIN = User("Anonymous", Role.ADMIN)
 
 
 class Access:
-    """Authenticates requests with the users file and the token key file.
+    """Authenticates requests with the users and the token key of the settings.
 
     `is_enforced` is False if every request is treated as an admin's. `tokens` issues Bearer tokens.
-    Creating an instance raises InvalidUsersFile or InvalidKeyFile if a file cannot be used.
+    Creating an instance raises InvalidUsers, InvalidUsersFile or InvalidKeyFile if they cannot be
+    used.
     """
 
     is_enforced = True
 
     def __init__(self, settings: Settings) -> None:
-        users = UsersFile(settings.users_file)
+        users = open_users(settings.users, settings.users_file)
         users.users()
         # While passwords are being guessed, a check and a stranger that waits hold two threads.
         self._passwords = PasswordAuthenticator(users, strangers=int(settings.threads > 2))
         self.tokens = Tokens(
-            load_or_create_key(Path(settings.token_key_file)),
+            load_or_create_key(
+                Path(settings.token_key_file), may_be_temporary=bool(settings.users)
+            ),
             users,
             settings.token_lifetime_seconds,
         )

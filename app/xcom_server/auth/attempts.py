@@ -39,7 +39,7 @@ GUESSING_SECONDS = 10
 def network_of(address: str) -> str:
     """Return what is counted as one address: an IPv4 address, or the /64 of an IPv6 address.
 
-    A client usually has a whole /64.  Text that is no IP address is returned unchanged.
+    A client usually has a whole /64.  Other text is returned unchanged.
     """
     try:
         ip = ip_address(address)

@@ -5,6 +5,7 @@ verified passwords as keyed digests.  Wrong passwords limit further attempts (`a
 cached password is always accepted.
 """
 
+import hashlib
 import hmac
 import secrets
 import threading
@@ -17,7 +18,7 @@ from cachetools import TTLCache
 
 from xcom_server.auth.attempts import Attempts, network_of
 from xcom_server.auth.check_queue import CheckQueue
-from xcom_server.auth.users import MAX_NAME_LENGTH, User, UsersFile
+from xcom_server.auth.users import MAX_NAME_LENGTH, User, UserSource
 from xcom_server.errors import Unauthenticated
 
 MAX_PASSWORD_BYTES = 1024  # in UTF-8
@@ -25,6 +26,7 @@ MAX_VERIFIED = 10_000  # the maximum of verified passwords in memory
 VERIFIED_SECONDS = 300  # how long a verified password is cached
 
 _hasher = PasswordHasher()
+_PLAIN = "$sha256$"  # the prefix of a hash of `hash_plainly`
 
 
 def hash_password(password: str) -> str:
@@ -32,8 +34,16 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
+def hash_plainly(password: str) -> str:
+    """Return a fast hash, for users whose passwords are in the environment as plain text.
+
+    A slow hash would protect nothing there, and would delay the start of each worker.
+    """
+    return _PLAIN + hashlib.sha256(password.encode(errors="surrogatepass")).hexdigest()
+
+
 class PasswordAuthenticator:
-    """Checks user names and passwords against the users file.  Instances are thread-safe.
+    """Checks user names and passwords of the users of a source.  Instances are thread-safe.
 
     While passwords are being guessed, `strangers` is the maximum of requests that wait for argon2
     and come from addresses from which their user has not logged in before.
@@ -41,7 +51,7 @@ class PasswordAuthenticator:
 
     def __init__(
         self,
-        users: UsersFile,
+        users: UserSource,
         clock: Callable[[], float] = time.monotonic,
         strangers: int = 1,
     ) -> None:
@@ -49,7 +59,8 @@ class PasswordAuthenticator:
         self._clock = clock
         self._digest_key = secrets.token_bytes(32)
         # Checked for unknown users, so that the response time does not reveal which users exist.
-        self._dummy_hash = hash_password(secrets.token_urlsafe())
+        hash_like_theirs = hash_plainly if users.is_plain else hash_password
+        self._dummy_hash = hash_like_theirs(secrets.token_urlsafe())
         self._cache_lock = threading.Lock()  # for the caches, which are not thread-safe
         self._verified: TTLCache[bytes, bool, float] = TTLCache(
             MAX_VERIFIED, VERIFIED_SECONDS, clock
@@ -111,6 +122,8 @@ class PasswordAuthenticator:
 
 def matches(password_hash: str, password: str) -> bool:
     """Return whether this is the password of a hash; an invalid hash has no password."""
+    if password_hash.startswith(_PLAIN):
+        return hmac.compare_digest(password_hash, hash_plainly(password))
     try:
         return _hasher.verify(password_hash, password)
     except (Argon2Error, InvalidHashError, UnicodeError):

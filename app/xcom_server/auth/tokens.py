@@ -6,6 +6,8 @@ inherit it.
 """
 
 import hmac
+import logging
+import os
 import secrets
 import time
 from functools import lru_cache
@@ -15,7 +17,7 @@ from typing import Any
 import jwt
 
 from xcom_server.auth import atomic_file
-from xcom_server.auth.users import User, UsersFile
+from xcom_server.auth.users import User, UserSource
 from xcom_server.errors import InvalidToken, OperatorError, TokenExpired
 
 MIN_KEY_BYTES = 64  # the size of the HS512 output (RFC 7518, section 3.2)
@@ -23,6 +25,7 @@ MAX_CACHED = 1000  # the maximum of verified tokens in memory, of about 400 byte
 AUDIENCE = "apache-airflow"
 ISSUER = "xcom-server"
 _ALGORITHM = "HS512"
+_log = logging.getLogger(__name__)
 # `iat` and `nbf` are not compared with the clock, since the issuing server's may be ahead.
 _OPTIONS: Any = {
     "require": ["sub", "aud", "iss", "iat", "nbf", "exp", "jti", "record"],
@@ -35,17 +38,21 @@ class InvalidKeyFile(OperatorError):
     """The key file cannot be used; the message names the file and the reason."""
 
 
-def load_or_create_key(path: Path) -> bytes:
+def load_or_create_key(path: Path, *, may_be_temporary: bool = False) -> bytes:
     """Return the key in a file; create a missing file with a random key and mode 0600.
 
     Processes that call this at the same time get the same key.  Raises InvalidKeyFile for a file
-    that cannot be read or created, and for a key of less than MIN_KEY_BYTES.
+    that cannot be read or created, and for a key of less than MIN_KEY_BYTES.  If `may_be_temporary`
+    and the file cannot be created, the key is only in memory, of this process and of those that it
+    forks later.
     """
     try:
         if not path.exists():
             atomic_file.create(path, secrets.token_hex(MIN_KEY_BYTES) + "\n")
         key = path.read_bytes().strip()
     except OSError as error:
+        if may_be_temporary and not os.path.exists(path):
+            return _temporary_key(path, error.strerror)
         raise InvalidKeyFile(
             f"the token key file {path} cannot be used: {error.strerror}"
         ) from None
@@ -57,10 +64,21 @@ def load_or_create_key(path: Path) -> bytes:
     return key
 
 
+@lru_cache
+def _temporary_key(path: Path, reason: str) -> bytes:
+    """Return a random key, the same each time, and log the reason at the first call."""
+    _log.warning(
+        "The token key file %s cannot be created: %s. Tokens are valid until this server stops.",
+        path,
+        reason,
+    )
+    return secrets.token_bytes(MIN_KEY_BYTES)
+
+
 class Tokens:
     """Issues and verifies tokens; `seconds` is the lifetime of a token."""
 
-    def __init__(self, key: bytes, users: UsersFile, seconds: int) -> None:
+    def __init__(self, key: bytes, users: UserSource, seconds: int) -> None:
         self._key = key
         self._users = users
         self._seconds = seconds

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from xcom_server.auth import atomic_file
 from xcom_server.errors import OperatorError
@@ -55,12 +55,23 @@ Users = Mapping[str, User]  # by name
 _log = logging.getLogger(__name__)
 
 
+class UserSource(Protocol):
+    """Where users come from; `is_plain` is true if their passwords are known as plain text."""
+
+    is_plain: bool
+
+    def users(self) -> Users:
+        """Return the current users by name."""
+
+
 class InvalidUsersFile(OperatorError):
     """The users file cannot be used; the message names the file and the reason."""
 
 
 class UsersFile:
     """The users in a file, which is read again whenever it changes.  Instances are thread-safe."""
+
+    is_plain = False
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)

@@ -101,8 +101,11 @@ def main() -> None:
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Add an option for every setting; an option overrides the environment variable."""
-    for spec in reversed(fields(Settings)):
+    """Add an option for every setting; an option overrides the environment variable.
+
+    A secret setting has none, because all users of a machine can list processes with their options.
+    """
+    for spec in reversed([each for each in fields(Settings) if not each.metadata["is_secret"]]):
         word = "true|false" if isinstance(spec.default, bool) else "N"
         command = click.option(
             "--" + spec.name.replace("_", "-"),

@@ -77,7 +77,7 @@ def list_users() -> None:
 
     Each line contains a name, a role and, for a limited user, the DAGs in parentheses.
     """
-    for user in users_file.read(Path(Settings.from_env().users_file)).values():
+    for user in users_file.read(_path()).values():
         dags = "" if user.dag_ids is None else f" ({', '.join(sorted(user.dag_ids))})"
         click.echo(f"{user.name} {user.role}{dags}")
 
@@ -85,7 +85,7 @@ def list_users() -> None:
 @contextmanager
 def _locked() -> Iterator[tuple[Path, Users]]:
     """Yield the path and the users of the users file, and lock it against other commands."""
-    path = Path(Settings.from_env().users_file)
+    path = _path()
     try:
         folder = os.open(path.parent, os.O_RDONLY)  # each change replaces the file itself
     except OSError as error:
@@ -95,6 +95,14 @@ def _locked() -> Iterator[tuple[Path, Users]]:
         yield path, _users_if_any(path)
     finally:
         os.close(folder)
+
+
+def _path() -> Path:
+    """Return the path of the users file; warn if the server does not read it."""
+    settings = Settings.from_env()
+    if settings.users:
+        click.echo("Warning: with XCOM_USERS, the server does not read the users file.", err=True)
+    return Path(settings.users_file)
 
 
 def _users_if_any(path: Path) -> Users:

@@ -1,6 +1,7 @@
 """gunicorn's server hooks: functions that it calls at start, reload and stop, and per worker."""
 
 import gc
+import logging
 import os
 import signal
 from typing import Any
@@ -9,7 +10,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from xcom_server.errors import OperatorError
-from xcom_server.observability import metrics_folder, shared
+from xcom_server.observability import logs, metrics_folder, shared
 from xcom_server.server import gunicorn_adapter, preflight
 from xcom_server.settings import Settings
 
@@ -17,7 +18,10 @@ from xcom_server.settings import Settings
 def on_starting(server: Arbiter) -> None:
     """Run the start-up checks; exit with status 1 and a one-line message if one fails."""
     with preflight.exit_on_error():
-        preflight.check(Settings.from_env(), server.cfg.address, server.cfg.workers)
+        settings = Settings.from_env()
+        # The application does this in each worker, and the checks log in the master.
+        logs.write_to_stderr(logging.getLogger("xcom_server"), settings.log_format)
+        preflight.check(settings, server.cfg.address, server.cfg.workers)
 
 
 def when_ready(server: Arbiter) -> None:

@@ -1,6 +1,7 @@
 """Checks before the first worker starts; if one fails, the server exits with a one-line error."""
 
 import errno
+import logging
 import os
 import socket
 import sys
@@ -11,14 +12,15 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from xcom_server.auth.environment_users import open_users
 from xcom_server.auth.tokens import load_or_create_key
-from xcom_server.auth.users import UsersFile
 from xcom_server.errors import DatabaseUnusable, OperatorError
 from xcom_server.settings import Settings
 from xcom_server.storage.opening import connected_backend
 from xcom_server.storage.sql import schema
 
 ADDRESS_WAIT_SECONDS = 2  # how long to wait for an address in use
+_log = logging.getLogger(__name__)
 
 
 class InsecureBind(OperatorError):
@@ -42,8 +44,7 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
     _check_script_name(os.environ.get("SCRIPT_NAME", ""))
     check_addresses(settings, addresses)
     if settings.auth == "users":
-        UsersFile(settings.users_file).users()
-        load_or_create_key(Path(settings.token_key_file))
+        _check_users(settings)
     url = settings.database_url
     with connected_backend(url) as backend:  # closed before workers could inherit a connection
         if backend.is_in_memory and workers > 1:
@@ -52,6 +53,18 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
                 " separate one. Run one worker (--workers 1), or use a database file."
             )
         schema.ensure_current(backend)
+
+
+def _check_users(settings: Settings) -> None:
+    """Check the users and the token key, which workers that are forked later inherit."""
+    users = open_users(settings.users, settings.users_file).users()
+    load_or_create_key(Path(settings.token_key_file), may_be_temporary=bool(settings.users))
+    if settings.users:
+        _log.info(
+            "The server requires credentials. It has the %d users in XCOM_USERS, which is for"
+            " tests, and does not read the users file.",
+            len(users),
+        )
 
 
 def _check_script_name(text: str) -> None:
