@@ -2,13 +2,18 @@
 
 import json
 import stat
+from base64 import b64encode
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from xcom_server.auth.users import Role, User, write
 
 from tests.support.commands import xcom_server
 from tests.support.live_server import LiveServer
+from tests.support.passwords import CHEAP
+from tests.support.public_folder import public_folder
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -74,3 +79,41 @@ def test_key_is_created_once_and_shared_by_the_workers(tmp_path: Path, users_fil
 
     assert key.read_bytes() == content
     assert token not in server.log.read_text()
+
+
+def test_exposed_files_are_logged_once_at_start_and_after_a_change() -> None:
+    with public_folder() as folder:
+        users, key = folder / "xcom-users.json", folder / "xcom-token.key"
+        write(users, {"ann": User("ann", Role.VIEWER, CHEAP.hash("secret"))})
+        users.chmod(0o644)
+        key.write_text("k" * 64)
+        key.chmod(0o666)
+        with LiveServer(folder, workers=2, XCOM_AUTH="users", XCOM_LOG_FORMAT="json") as server:
+            at_start = warnings(server.log)
+            users.chmod(0o646)
+            until(lambda: status_of_ann(server) == 200 and len(warnings(server.log)) > 2)
+            later = warnings(server.log)[2:]
+
+    assert at_start == [
+        "Other users can read the users file xcom-users.json: its mode is 0644."
+        " Run: chmod o= xcom-users.json",
+        "Other users can change the token key file xcom-token.key: its mode is 0666."
+        " Run: chmod o= xcom-token.key",
+    ]
+    assert {*later} == {
+        "Other users can change the users file xcom-users.json: its mode is 0646."
+        " Run: chmod o= xcom-users.json"
+    }
+
+
+def warnings(log: Path) -> list[str]:
+    lines = [line for line in log.read_text().splitlines() if line.startswith("{")]
+    records = map(json.loads, lines)
+    return [each["message"] for each in records if each["level"] == "WARNING"]
+
+
+def status_of_ann(server: LiveServer) -> int:
+    basic = b64encode(b"ann:secret").decode()
+    path = f"{server.api}/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
+    with urlopen(Request(path, headers={"Authorization": f"Basic {basic}"})) as response:
+        return int(response.status)

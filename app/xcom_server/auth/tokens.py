@@ -17,6 +17,7 @@ from typing import Any
 import jwt
 
 from xcom_server.auth import atomic_file
+from xcom_server.auth.exposure import warn_if_exposed
 from xcom_server.auth.users import User, UserSource
 from xcom_server.errors import InvalidToken, OperatorError, TokenExpired
 
@@ -41,7 +42,8 @@ class InvalidKeyFile(OperatorError):
 def load_or_create_key(path: Path, *, may_be_temporary: bool = False) -> bytes:
     """Return the key in a file; create a missing file with a random key and mode 0600.
 
-    Processes that call this at the same time get the same key.  Raises InvalidKeyFile for a file
+    Processes that call this at the same time get the same key.  A warning is logged if other users
+    of the machine can change or read the file.  Raises InvalidKeyFile for a file
     that cannot be read or created, and for a key of less than MIN_KEY_BYTES.  If `may_be_temporary`
     and the file cannot be created, the key is only in memory, of this process and of those that it
     forks later.
@@ -61,6 +63,7 @@ def load_or_create_key(path: Path, *, may_be_temporary: bool = False) -> bytes:
             f"the token key file {path} has {len(key)} bytes, but at least {MIN_KEY_BYTES} are"
             " needed. Remove it, and the next start creates a new one."
         )
+    warn_if_exposed(path, "token key file")
     return key
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from xcom_server.auth import atomic_file
+from xcom_server.auth.exposure import warn_if_exposed
 from xcom_server.errors import OperatorError
 from xcom_server.formats import strict_json
 
@@ -82,13 +83,15 @@ class UsersFile:
         """Return the users by name.
 
         If the file is removed or becomes invalid later, the error is logged once, and the users
-        that were read last are kept.  Raises InvalidUsersFile if the file was never valid.
+        that were read last are kept.  A warning is logged if other users of the machine can change
+        or read the file.  Raises InvalidUsersFile if the file was never valid.
         """
         last_stamp, users = self._seen
         stamp = _stamp(self._path)
         if stamp != last_stamp:
             try:
                 users = read(self._path)
+                warn_if_exposed(self._path, "users file")
                 if last_stamp:
                     _log.info("Reloaded the users file %s.", self._path)
             except InvalidUsersFile as error:
