@@ -4,7 +4,10 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from gunicorn.config import Config
+from xcom_server.errors import OperatorError
+from xcom_server.server import launch
 from xcom_server.server.launch import configure
 from xcom_server.settings import Settings
 
@@ -42,3 +45,15 @@ def test_gunicorn_command_option_is_rejected(tmp_path: Path) -> None:
 
     assert result.returncode == 1
     assert "Error: GUNICORN_CMD_ARGS: xcom-server serve does not support daemon" in result.stderr
+
+
+def test_server_without_a_temporary_directory_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", fail)
+
+    with pytest.raises(OperatorError, match=r"no temporary directory .* Set TMPDIR to one"):
+        launch.run(Settings())

@@ -129,6 +129,31 @@ def test_removed_current_directory_is_an_error_of_one_line(tmp_path: Path, comma
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("export", "xcom.db: the file cannot be opened"),
+        ("user add ann --role op", "xcom-users.json cannot be used: Read-only file system"),
+        ("serve", "xcom.db: the file cannot be opened"),
+    ],
+)
+def test_read_only_current_directory_is_an_error_of_one_line(
+    tmp_path: Path, command: str, words: str
+) -> None:
+    if run("mount", "-t", "tmpfs", "-o", "ro", "none", str(tmp_path)).returncode:
+        pytest.skip("mounting a file system needs root")
+    try:
+        result = run("sh", "-c", f"echo pw | {shlex.quote(XCOM_SERVER)} {command}", cwd=tmp_path)
+    finally:
+        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+    *others, line = result.stderr.strip().splitlines()
+    assert result.returncode == 1
+    assert line.endswith(words)
+    assert all("[INFO]" in other for other in others)
+
+
 def post(server: LiveServer, key: str) -> int:
     body = json.dumps({"key": key, "value": "1"}).encode()
     request = Request(

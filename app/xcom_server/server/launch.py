@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 from typing import Any
 
 from flask import Flask
@@ -46,6 +47,7 @@ def run(settings: Settings) -> None:
     Raises CannotListen for an address that cannot be bound, and OperatorError for an invalid one.
     """
     _check_variables()
+    _check_temporary_directory()
     os.environ.update(settings.to_env())  # also for workers, and a master started by SIGUSR2
     server = Server(prog="xcom-server serve")
     preflight.check_bindable(gunicorn_adapter.addresses_to_bind(server.cfg))
@@ -67,6 +69,16 @@ def _check_variables() -> None:
         text = os.environ.get(name, "0")
         if not all(number.isdecimal() for number in text.split(",")):
             raise OperatorError(f"the variable {name} must be a number, not {text!r}.")
+
+
+def _check_temporary_directory() -> None:
+    """Raise OperatorError unless there is one, in which gunicorn has a file for each worker."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        raise OperatorError(
+            "there is no temporary directory that can be written to. Set TMPDIR to one."
+        ) from None
 
 
 def configure(settings: Settings) -> dict[str, Any]:
