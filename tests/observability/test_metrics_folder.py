@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(VARIABLE, "")
     monkeypatch.setattr(metrics_folder, "_created", {})
     monkeypatch.setattr(metrics_folder, "_slots", {})
-    monkeypatch.setattr(metrics_folder, "_own_slot", None)
+    monkeypatch.setattr(metrics_folder, "_own_name", None)
     yield tmp_path
     for lock in metrics_folder._created.values():
         os.close(lock)

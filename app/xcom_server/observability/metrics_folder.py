@@ -26,7 +26,7 @@ _MEMORY = "/dev/shm"
 
 _created: dict[str, int] = {}  # the path of this process's folder, and the descriptor of its lock
 _slots: dict[int, int] = {}  # by the number of the worker
-_own_slot: int | None = None
+_own_name: str | None = None  # of this process's slot
 
 
 class NoMetricsFolder(OperatorError):
@@ -67,8 +67,8 @@ def reserve_slot(worker: int) -> None:
 
 def use_slot(worker: int) -> None:
     """Store the metrics of this process, which is the worker with this number, in its slot."""
-    global _own_slot
-    _own_slot = _slots.get(worker)
+    global _own_name
+    _own_name = _name(_slots[worker]) if worker in _slots else None
 
 
 def release_slot(worker: int) -> None:
@@ -82,7 +82,7 @@ def release_slot(worker: int) -> None:
 
 def owner() -> str:
     """Return the name of this process in the names of its files: its slot or its process id."""
-    return str(os.getpid()) if _own_slot is None else _name(_own_slot)
+    return _own_name or str(os.getpid())
 
 
 def _name(slot: int) -> str:
