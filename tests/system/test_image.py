@@ -145,6 +145,19 @@ def test_container_serves_its_users_and_stops_on_a_signal(
         assert not is_healthy(image, environ)
 
 
+def test_container_for_tests_needs_only_a_variable(image: Image, tmp_path: Path) -> None:
+    """This is `docker run --env XCOM_USERS=…`: no users file and no other command."""
+    with reserved_port() as port:
+        environ = image.environ(
+            port, XCOM_USERS="ci:correct horse:op", XCOM_USERS_FILE=str(tmp_path / "users.json")
+        )
+        with container(image, environ) as process:
+            until(lambda: process.poll() is not None or is_healthy(image, environ), TIMEOUT_SECONDS)
+            entries = f"http://127.0.0.1:{port}{ENTRIES}"
+            assert status(entries) == 401
+            assert status(entries, "ci", "correct horse") == 200
+
+
 def test_container_without_users_shows_how_to_add_one(image: Image, tmp_path: Path) -> None:
     environ = image.environ(XCOM_USERS_FILE=str(tmp_path / "users.json"))
 
