@@ -109,7 +109,7 @@ def test_only_listed_routes_need_no_credentials(guarded: FlaskClient) -> None:
         for method in (
             (rule.methods or set()) - {"OPTIONS"} - ({"HEAD"} if "/v2/" in path else set())
         ):
-            is_document = re.fullmatch(r"/api/v[12]/(openapi\.\w+|ui/x?)", path)
+            is_document = re.fullmatch(r"/api/v[12]/(openapi\.\w+|ui(/x?)?)", path)
             name = "GET" if method == "HEAD" else method
             if (path, name) not in open_routes and not is_document:
                 answer = guarded.open(
