@@ -172,8 +172,40 @@ class Settings:
     )
     balance_connections: bool = _setting(
         True,
-        "Balance client connections between workers. If false, gunicorn's own gthread worker is"
-        " used.",
+        "Balance client connections between workers. If false, each connection goes to the worker"
+        " that accepts it first.",
+    )
+    max_connections: int = _setting(
+        1000,
+        "Maximum number of client connections per worker. For one more, the connection that has"
+        " waited longest for its client is closed. If the limit of open files is lower, the"
+        " maximum is reduced.",
+    )
+    keep_alive_seconds: int = _setting(
+        620,
+        "Seconds that a connection without a request stays open. It should be longer than the"
+        " idle time-out of clients and proxies. 0 closes connections after each response.",
+        least=0,
+    )
+    head_timeout_seconds: float = _setting(
+        10.0,
+        "Seconds in which a client must send the request line and the headers before it gets a"
+        " 408. A new connection that sends nothing is closed after this time.",
+        least=0.001,
+    )
+    body_timeout_seconds: float = _setting(
+        30.0, "Seconds in which a client must send a body before it gets a 408.", least=0.001
+    )
+    write_timeout_seconds: float = _setting(
+        30.0,
+        "Seconds that a client may read nothing of its response before the connection is reset.",
+        least=0.001,
+    )
+    max_buffer_bytes: int = _setting(
+        32 * 1024 * 1024,
+        "Maximum size in bytes per worker of requests that are incomplete or wait for a thread,"
+        " and of responses that clients have not read. Above it, the connection that has waited"
+        " longest for its client is closed.",
     )
     max_requests: int = _setting(
         0,

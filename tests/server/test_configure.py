@@ -12,11 +12,18 @@ from xcom_server.server.launch import addresses, configure
 from xcom_server.settings import Settings
 
 BALANCED = "xcom_server.server.gunicorn_adapter.BalancedWorker"
+BUFFERED = "xcom_server.server.gunicorn_worker.BufferedWorker"
 
 
 def test_every_setting_of_gunicorn_follows_from_the_servers_settings() -> None:
     settings = Settings(
-        bind="localhost:1", workers=3, threads=5, max_requests=1000, graceful_timeout_seconds=7
+        bind="localhost:1",
+        workers=3,
+        threads=5,
+        max_requests=1000,
+        graceful_timeout_seconds=7,
+        keep_alive_seconds=8,
+        max_connections=9,
     )
 
     configured = configure(settings)
@@ -31,6 +38,9 @@ def test_every_setting_of_gunicorn_follows_from_the_servers_settings() -> None:
         "max_requests_jitter": 100,
         "graceful_timeout": 7,
         "limit_request_line": 8190,
+        "keepalive": 8,
+        "worker_connections": 9,
+        "sendfile": False,
         "control_socket_disable": True,
         "forwarder_headers": "",
         "secure_scheme_headers": {},
@@ -43,7 +53,7 @@ def test_workers_are_restarted_up_to_a_tenth_later(max_requests: int, jitter: in
     assert configure(Settings(max_requests=max_requests))["max_requests_jitter"] == jitter
 
 
-@pytest.mark.parametrize(("balance", "worker"), [(True, BALANCED), (False, "gthread")])
+@pytest.mark.parametrize(("balance", "worker"), [(True, BALANCED), (False, BUFFERED)])
 def test_worker_class_depends_on_balance_connections(balance: bool, worker: str) -> None:
     assert configure(Settings(balance_connections=balance))["worker_class"] == worker
 

@@ -1,16 +1,16 @@
 """Keep-alive connections are balanced between the workers, unless a setting disables it."""
 
+import selectors
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import psutil
 import pytest
-from gunicorn.config import Config
 from xcom_server.server import gunicorn_adapter
+from xcom_server.server.clients import Clients, Limits
 from xcom_server.server.gunicorn_adapter import YIELD_SECONDS, BalancedWorker, release_slot
 
 from tests.faults.speed import CONNECTIONS, connected, held
@@ -20,6 +20,15 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.slow
 
 BALANCED = "xcom_server.server.gunicorn_adapter.BalancedWorker"
+BUFFERED = "xcom_server.server.gunicorn_worker.BufferedWorker"
+LIMITS = Limits(
+    head_seconds=60,
+    body_seconds=60,
+    write_seconds=60,
+    keep_alive_seconds=60,
+    connections=100,
+    buffer_bytes=1_000_000,
+)
 
 
 @pytest.fixture
@@ -33,17 +42,15 @@ def listener() -> Iterator[socket.socket]:
 def two_workers() -> Iterator[list[BalancedWorker]]:
     """Yield two workers that accept connections and never respond."""
     workers: list[BalancedWorker] = []
-    accepted: list[Any] = []
     for age in (1, 2):
         worker = object.__new__(BalancedWorker)
-        worker.age, worker.alive, worker.nr_conns, worker.cfg = age, True, 0, Config()
-        worker.enqueue_req = accepted.append
+        worker.age, worker.alive = age, True
+        worker.clients = Clients(selectors.SelectSelector(), worker, LIMITS)
         worker.publish_count()
         workers.append(worker)
     yield workers
-    for connection in accepted:
-        connection.sock.close()
     for worker in workers:
+        worker.clients.close()
         release_slot(worker)
 
 
@@ -61,7 +68,7 @@ def shares_if_the_first_wakes_first(
     for _ in range(CONNECTIONS):
         with socket.create_connection(listener.getsockname()):
             workers[0].accept(listener)
-    return workers[0].nr_conns, workers[1].nr_conns
+    return len(workers[0].clients), len(workers[1].clients)
 
 
 def test_connections_are_shared_equally(
@@ -118,7 +125,7 @@ def test_hanging_worker_does_not_block_the_other(tmp_path: Path) -> None:
         assert held(server)[hanging.pid] == 0
 
 
-@pytest.mark.parametrize(("balance", "chosen"), [("true", BALANCED), ("false", "gthread")])
+@pytest.mark.parametrize(("balance", "chosen"), [("true", BALANCED), ("false", BUFFERED)])
 def test_setting_selects_the_worker_class(tmp_path: Path, balance: str, chosen: str) -> None:
     with LiveServer(tmp_path, XCOM_BALANCE_CONNECTIONS=balance) as server, ExitStack() as stack:
         for _ in range(CONNECTIONS):

@@ -15,9 +15,9 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.errors import ConfigError, HaltServer
 from gunicorn.workers.base import Worker
-from gunicorn.workers.gthread import ThreadWorker
 
 from xcom_server.errors import OperatorError
+from xcom_server.server.gunicorn_worker import BufferedWorker
 
 WORKER_SLOTS = 64  # workers whose numbers differ by a multiple of 64 share a slot
 YIELD_SECONDS = 0.001  # how long a worker with more connections waits before it accepts one
@@ -130,13 +130,12 @@ def release_slot(worker: Worker) -> None:
     _connection_counts[worker.age % WORKER_SLOTS] = 0
 
 
-class BalancedWorker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's gthread worker, with about as many connections as each other worker.
+class BalancedWorker(BufferedWorker):
+    """A worker with about as many connections as each other worker.
 
     A connection stays with the worker that accepted it, and gunicorn does not balance them:
     without this class, one of two workers got six or seven of eight keep-alive connections in 5 of
-    12 starts.  Relies on `ThreadWorker.run` calling `notify` in each iteration and `accept` for
-    each connection, and on `age`, `nr_conns` and `alive`.
+    12 starts.  Relies on `age` and `alive`.
     """
 
     def notify(self) -> None:
@@ -146,18 +145,12 @@ class BalancedWorker(ThreadWorker):  # type: ignore[misc]
 
     def accept(self, listener: Any) -> None:
         """Accept a connection; if another worker has fewer, wait first so that it can accept."""
-        count, own = self.connection_count() + 1, self.age % WORKER_SLOTS
+        count, own = len(self.clients) + 1, self.age % WORKER_SLOTS
         if any(0 < other < count for slot, other in enumerate(_connection_counts) if slot != own):
             time.sleep(YIELD_SECONDS)
         super().accept(listener)
         self.publish_count()
 
-    def connection_count(self) -> int:
-        """Return the number of open connections."""
-        return max(int(self.nr_conns), 0)  # gunicorn may count a broken connection down twice
-
     def publish_count(self) -> None:
         """Store the number of connections for the other workers, or 0 if this worker is ending."""
-        _connection_counts[self.age % WORKER_SLOTS] = (
-            self.connection_count() + 1 if self.alive else 0
-        )
+        _connection_counts[self.age % WORKER_SLOTS] = len(self.clients) + 1 if self.alive else 0

@@ -17,6 +17,11 @@ from xcom_server.observability import logs, metrics_folder
 from xcom_server.server import gunicorn_adapter, hooks, preflight
 from xcom_server.settings import Settings
 
+_WORKERS = {
+    True: "xcom_server.server.gunicorn_adapter.BalancedWorker",
+    False: "xcom_server.server.gunicorn_worker.BufferedWorker",
+}
+
 
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn in this process; unlike gunicorn's command, it does not change the import path.
@@ -86,11 +91,7 @@ def configure(settings: Settings) -> dict[str, Any]:
     return {
         "bind": addresses(settings.bind),
         "workers": settings.workers,
-        "worker_class": (
-            "xcom_server.server.gunicorn_adapter.BalancedWorker"
-            if settings.balance_connections
-            else "gthread"
-        ),
+        "worker_class": _WORKERS[settings.balance_connections],
         "threads": settings.threads,
         "max_requests": settings.max_requests,
         "max_requests_jitter": settings.max_requests // 10,  # not all workers at the same time
@@ -98,6 +99,9 @@ def configure(settings: Settings) -> dict[str, Any]:
         "logger_class": _logger_class(settings.log_format),
         # The maximum: a key of 512 characters takes up to 6 KB when it is percent-encoded.
         "limit_request_line": 8190,
+        "keepalive": settings.keep_alive_seconds,
+        "worker_connections": settings.max_connections,
+        "sendfile": False,  # responses are written by the main loop if a client is slow
         "control_socket_disable": True,
         # By default, peers on loopback and on Unix sockets may set SCRIPT_NAME and the scheme.
         # api/proxies.py reads the headers of proxies instead.
