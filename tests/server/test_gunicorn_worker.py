@@ -1,5 +1,6 @@
 """The worker's use of gunicorn: each failure names the changed member and the fix."""
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -126,6 +127,32 @@ def test_request_without_host_runs_no_application(worker: BufferedWorker) -> Non
     worker.wsgi = lambda *_: pytest.fail("the application runs")
 
     assert b"400 Bad Request" in responses(worker, b"GET / HTTP/1.1\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"G\xe9T / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (POST + b'Transfer-Encoding: <b>"\r\n\r\n', 501),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 9000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 70_000, 431),
+    ],
+    ids=["method", "Host", "coding", "target", "header", "headers"],
+)
+def test_request_that_gunicorn_rejects_is_a_problem_document(
+    worker: BufferedWorker, sent: bytes, status: int
+) -> None:
+    head, _, body = responses(worker, sent).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 %d " % status), head
+    assert b"Content-Type: application/problem+json\r\n" in head, "write_error changed. " + FIX
+    assert b"Connection: close\r\n" in head
+    problem = json.loads(body)
+    assert problem.keys() == {"detail", "status", "title", "type"}
+    assert problem["status"] == status
+    assert problem["detail"]
 
 
 def test_failing_application_is_a_500(worker: BufferedWorker) -> None:

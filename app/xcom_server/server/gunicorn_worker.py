@@ -5,6 +5,7 @@ tests/server/test_gunicorn_worker.py names the one that a new release of gunicor
 """
 
 import errno
+import json
 import selectors
 import time
 from contextlib import suppress
@@ -27,7 +28,7 @@ class BufferedWorker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's gthread worker, whose threads never wait for a client.
 
     The main loop reads requests and writes what a client does not read at once (`clients.py`).
-    gunicorn's parser, its responses, its error pages and its hooks are used unchanged.  Relies on
+    gunicorn's parser, its responses and its hooks are used unchanged.  Relies on
     `ThreadWorker.handle_request(request, connection)` with `connection.sock`, `client` and
     `server`; on its `poller`, `method_queue`, `tpool`, `set_accept_enabled` and
     `wait_for_and_dispatch_events`; and on `Worker.handle_error`, `alive` and `notify`.
@@ -98,9 +99,9 @@ class BufferedWorker(ThreadWorker):  # type: ignore[misc]
         )
 
     def refuse(self, connection: Connection, status: int, reason: str) -> None:
-        """Write an error page like those of gunicorn.  Relies on `util.write_error`."""
+        """Write an error response that closes the connection."""
         with suppress(OSError):
-            util.write_error(connection.sock, status, reason, "")
+            write_problem(connection.sock, status, reason, "")
 
     def handle(self, connection: Connection) -> bool:
         """Respond to a request; return whether the connection can be used again."""
@@ -164,6 +165,25 @@ class BufferedWorker(ThreadWorker):  # type: ignore[misc]
         self.method_queue.close()
         for listener in self.sockets:
             listener.close()
+
+
+def write_problem(sock: Any, status: int, reason: str, detail: str) -> None:
+    """Write the response to a request that does not reach the application, a problem document.
+
+    It replaces `util.write_error`, whose page is HTML.  Relies on `Worker.handle_error` calling
+    that with these arguments.
+    """
+    problem = {"detail": detail or reason, "status": status, "title": reason, "type": "about:blank"}
+    body = json.dumps(problem, indent=2).encode() + b"\n"
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
+        "Content-Type: application/problem+json\r\nX-Content-Type-Options: nosniff\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    sock.sendall(head.encode() + body)
+
+
+util.write_error = write_problem
 
 
 def _require_host(request: Any) -> None:
