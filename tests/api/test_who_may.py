@@ -9,10 +9,12 @@ from typing import Any
 import jwt
 import pytest
 from flask.testing import FlaskClient
+from xcom_server.api.authorization import Access
 from xcom_server.auth import attempts
 from xcom_server.auth.attempts import ATTEMPTS_BEFORE_BACKOFF
 from xcom_server.auth.passwords import hash_password
 from xcom_server.auth.users import Role, User, read, write
+from xcom_server.settings import Settings
 
 from tests.support import v1_calls as v1
 from tests.support import v2_calls as v2
@@ -232,15 +234,32 @@ def test_repeated_wrong_passwords_are_throttled(guarded: FlaskClient) -> None:
         assert guarded.get(v1.entries(), headers=wrong).status_code == 401
 
     refused = guarded.get(v1.entries(), headers=wrong)
-    login = guarded.post("/auth/token", json={"username": "viewer", "password": "wrong"})
+    credentials = {"username": "viewer", "password": "wrong"}
+    logins = [
+        guarded.post("/auth/token", json=credentials),
+        guarded.post("/auth/token", data=credentials),
+        guarded.post("/auth/token/cli", json=credentials),
+    ]
 
     assert v1.error_detail(refused, 429, "Too Many Requests") == (
         "Too many login attempts. Try again in 1 s."
     )
-    assert v2.error_detail(login, 429) == "Too many login attempts. Try again in 1 s."
-    assert refused.headers["Retry-After"] == login.headers["Retry-After"] == "1"
+    for login in logins:
+        assert v2.error_detail(login, 429) == "Too many login attempts. Try again in 1 s."
+        assert refused.headers["Retry-After"] == login.headers["Retry-After"] == "1"
     right = {"Authorization": basic("op", "op")}
     assert guarded.get(v1.entries(), headers=right).status_code == 200
+
+
+@pytest.mark.parametrize(("threads", "strangers"), [(1, 0), (2, 0), (3, 1), (4, 1)])
+def test_guesses_leave_a_thread_for_other_requests(
+    users_file: Path, tmp_path: Path, threads: int, strangers: int
+) -> None:
+    settings = Settings(
+        users_file=str(users_file), token_key_file=str(tmp_path / "key"), threads=threads
+    )
+
+    assert Access(settings)._passwords._queue._strangers == strangers
 
 
 def test_one_password_tried_for_many_users_is_throttled(

@@ -313,7 +313,7 @@ def test_unwritable_file_is_reported_in_one_line(tmp_path: Path, path: str) -> N
 def test_unknown_setting_is_reported_in_one_line(tmp_path: Path) -> None:
     result = run(XCOM_SERVER, "user", "list", cwd=tmp_path, env={**os.environ, "XCOM_USERZ": "x"})
 
-    assert result.stderr == "Error: XCOM_USERZ is not a setting.\n"
+    assert result.stderr == "Error: XCOM_USERZ is not a setting. Did you mean XCOM_USERS?\n"
     assert result.returncode == 1
 
 
