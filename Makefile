@@ -13,7 +13,7 @@ export PIP_USER := 0
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-fast test-lowest docs docs-generate mutants fuzz faults bench check dist lock clean
+.PHONY: help serve test test-fast test-lowest docs docs-generate mutants fuzz attack faults bench check dist lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,11 @@ KILLS := 50
 SEED :=
 fuzz: .venv/test ## Send more requests with Schemathesis than make test does; takes minutes
 	FUZZ_EXAMPLES=100 $(BIN)/python -m pytest -o timeout=3600 tests/contract/test_fuzz.py
+
+attack: MINUTES := 8
+attack: .venv/test ## Attack servers with hostile requests and slow clients; MINUTES=… SEED=…
+	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m tests.attack.run \
+		--minutes $(MINUTES) $(SEED:%=--seed %) $(OPTIONS)
 
 faults: .venv/test ## Kill processes while clients write, 50 times per database; SEED=… repeats a run
 	@failed=0; for database in sqlite postgres; do \
