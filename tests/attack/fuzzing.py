@@ -17,8 +17,11 @@ from tests.attack.users import credentials_of
 PIPELINED = 16  # the requests that a client sends before it reads the first response
 MALFORMED = 0.6  # the share of rounds with one malformed request instead
 SLOW_SECONDS = 5.0
-EXPLAINED = {503: "retry-after"}
-"""Statuses above 499 that a client may get, and the header that each must have."""
+EXPLAINED = {501: "connection", 503: "retry-after"}
+"""Statuses above 499 that a client may get, and the header that each must have.
+
+501 is the status for an unknown transfer coding.
+"""
 
 
 @dataclass
