@@ -67,7 +67,7 @@ def run(plan: Plan, databases: Databases) -> Steps:
                     f"{name} {spread(each).median:,.0f}" for name, each in found.items()
                 )
                 yield Step(f"{database}, {contender}, µs: {said}", figures)
-        with connected_store(url) as store:
+        with connected_store(url, "create") as store:
             store.dags.delete(TRIGGERED)
 
 

@@ -18,7 +18,7 @@ from xcom_server.errors import Unavailable
 from xcom_server.observability import logs, metrics
 from xcom_server.settings import Settings
 from xcom_server.storage.database.backend import Limits
-from xcom_server.storage.opening import open_store
+from xcom_server.storage.opening import exposures, open_store
 from xcom_server.storage.store import XComStore
 
 V2_PATHS = ("/api/v2/", "/auth/")  # prefixes of the paths whose errors have v2's format
@@ -48,7 +48,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app = Application("xcom_server", static_folder=None)
     logs.write_to_stderr(app.logger, settings.log_format)  # the parent of all modules' loggers
-    _prepare(app, store)
+    _prepare(app, store, create=settings.create_database)
+    if settings.create_database:  # else gunicorn's master has logged this
+        for level, sentence in exposures(settings.database_url):
+            app.logger.log(level, sentence)
     app.extensions["store"] = store  # so that the caller can close it
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_JSON_DEPTH"] = settings.max_json_depth
@@ -85,13 +88,13 @@ def limits(settings: Settings) -> Limits:
     return Limits(**{spec.name: getattr(settings, spec.name) for spec in fields(Limits)})
 
 
-def _prepare(app: Flask, store: XComStore) -> None:
+def _prepare(app: Flask, store: XComStore, *, create: bool) -> None:
     """Prepare the store, and only log a warning if the database is unavailable.
 
     Otherwise a worker restarted during an outage would stop the whole server.
     """
     try:
-        store.prepare()
+        store.prepare(create=create)
     except Unavailable as error:
         app.logger.warning("%s Requests get a 503 until it is available.", error.reason)
 

@@ -38,6 +38,11 @@ class Settings:
         " sqlite:// in memory with one worker) and PostgreSQL (postgresql+psycopg://…, which needs"
         " the extra `postgres`).",
     )
+    create_database: bool = _setting(
+        True,
+        "Create a missing SQLite file and its tables when the server starts. A server that has"
+        " started never creates them again. If false, only `xcom-server db upgrade` and `seed` do.",
+    )
     require_parents: bool = _setting(
         False,
         "Return 404 for a write to an entry of an unknown DAG run or task instance, and for a new"

@@ -31,6 +31,7 @@ def write(name: str, rows: Any) -> str:
 @contextmanager
 def opened() -> Iterator[Backend]:
     with closing(open_backend("sqlite:///xcom.db")) as backend:
+        backend.create_missing()
         yield backend
 
 
@@ -157,6 +158,7 @@ def test_error_in_a_seed_file_names_the_file_and_the_row(content: str, words: st
 
 
 def test_export_writes_a_row_a_line() -> None:
+    run_command("db", "upgrade")
     assert run_command("export").stdout == "[\n]\n"
     assert run_command("export", "--dag-runs").stdout == '{"dag_runs": [\n]}\n'
 
@@ -188,6 +190,7 @@ def test_export_writes_a_row_a_line() -> None:
 
 
 def test_export_of_everything_can_be_seeded_again(tmp_path: Path) -> None:
+    run_command("db", "upgrade")
     assert run_command("export", "--all").stdout == (
         '{"dags": [\n], "dag_runs": [\n], "entries": [\n]}\n'
     )
@@ -214,7 +217,7 @@ def test_unavailable_database_is_reported_with_the_doubt(
     monkeypatch: pytest.MonkeyPatch, in_doubt: bool, words: str
 ) -> None:
     @contextmanager
-    def unavailable(url: str) -> Iterator[XComStore]:
+    def unavailable(url: str, access: str) -> Iterator[XComStore]:
         raise Unavailable("The database is full.", in_doubt)
         yield
 

@@ -35,7 +35,7 @@ for address in json.loads(sys.argv[1]):
     address = tuple(address) if isinstance(address, list) else address
     cfg = SimpleNamespace(address=[("127.0.0.1", 0), address], workers=1)
     try:
-        print(json.dumps(on_starting(SimpleNamespace(cfg=cfg))))
+        print(json.dumps(on_starting(SimpleNamespace(cfg=cfg, master_pid=0))))
     except SystemExit as refusal:
         print(json.dumps(refusal.code))
 """

@@ -6,6 +6,7 @@ import mmap
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import NoReturn
 
@@ -250,3 +251,32 @@ def test_only_the_line_about_an_invalid_request_is_cut() -> None:
         record = logging.makeLogRecord({"msg": message})
         assert gunicorn_adapter.redact_invalid_request(record)
         assert record.msg == expected
+
+
+@pytest.mark.parametrize("master_pid", [0, 1], ids=["first", "started by SIGUSR2"])
+def test_only_the_first_master_creates_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, master_pid: int
+) -> None:
+    """The relative path becomes absolute, and no later process creates the file."""
+    logged: list[str] = []
+    log = SimpleNamespace(log=lambda level, sentence: logged.append(sentence))
+    cfg = SimpleNamespace(address=[("127.0.0.1", 80)], workers=1)
+    master = SimpleNamespace(master_pid=master_pid, cfg=cfg, log=log)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XCOM_DATABASE_URL", "sqlite:///xcom.db")
+    monkeypatch.setenv("XCOM_CREATE_DATABASE", "true")
+
+    if master_pid:
+        with pytest.raises(SystemExit, match=r"xcom\.db: the file does not exist"):
+            hooks.on_starting(master)
+    else:
+        hooks.on_starting(master)
+        os.chmod("xcom.db", 0o644)
+        hooks.on_starting(master)
+        assert [each.partition(" (")[0] for each in logged] == [
+            f"Every local user can read {tmp_path}/xcom.db and block it"
+        ]
+
+    assert (tmp_path / "xcom.db").exists() is not bool(master_pid)
+    assert os.environ["XCOM_DATABASE_URL"] == f"sqlite:///{tmp_path}/xcom.db"
+    assert os.environ["XCOM_CREATE_DATABASE"] == "false"

@@ -189,7 +189,7 @@ def test_failed_prepare_keeps_no_connection_open(
 ) -> None:
     backend = open_backend(postgres_url)
 
-    def time_out(backend: Backend) -> None:
+    def time_out(backend: Backend, *, create: bool) -> None:
         with backend.engine.connect() as connection:
             connection.execute(text("SET statement_timeout = 1"))
             connection.execute(text("SELECT pg_sleep(60)"))

@@ -18,7 +18,7 @@ def test_error_for_a_missing_driver_shows_how_to_install_it(
 
     with (
         pytest.raises(DatabaseUnusable, match=r"; install it with: pip install '\.\[postgres\]'$"),
-        connected_backend("postgresql://u@127.0.0.1:1/x"),
+        connected_backend("postgresql://u@127.0.0.1:1/x", "read"),
     ):
         pass
 
@@ -26,7 +26,7 @@ def test_error_for_a_missing_driver_shows_how_to_install_it(
 def test_connection_error_does_not_show_the_password() -> None:
     with (
         pytest.raises(DatabaseUnusable) as error,
-        connected_backend("postgresql://u:hunter2@127.0.0.1:1/x"),
+        connected_backend("postgresql://u:hunter2@127.0.0.1:1/x", "read"),
     ):
         pass
 
@@ -51,7 +51,7 @@ def test_error_for_a_file_that_cannot_be_opened_contains_its_path(
 def open_error(url: str) -> str:
     """Open a database and return the error, or an empty string."""
     try:
-        with connected_backend(url) as backend:
+        with connected_backend(url, "create") as backend:
             schema.ensure_current(backend)
     except DatabaseUnusable as error:
         return str(error)

@@ -108,6 +108,7 @@ def test_sqlite_database_is_upgraded_automatically(
     tmp_path: object, open_backend: OpenBackend
 ) -> None:
     backend = open_backend(f"sqlite:///{tmp_path}/new.db")
+    backend.create_missing()
     schema.ensure_current(backend)
 
     assert schema.current(backend) == schema.HEAD

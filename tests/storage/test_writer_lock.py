@@ -2,6 +2,7 @@
 
 import fcntl
 import multiprocessing
+import os
 import subprocess
 import sys
 import time
@@ -12,7 +13,12 @@ from pathlib import Path
 
 import pytest
 from xcom_server.storage import opening
-from xcom_server.storage.database.writer_lock import WriterLock, WriterLockTimeout
+from xcom_server.storage.database.writer_lock import (
+    UnsafeLockFile,
+    WriterLock,
+    WriterLockTimeout,
+    check,
+)
 from xcom_server.storage.models import XComKey
 from xcom_server.storage.queries import Filter
 from xcom_server.storage.sql.store import SqlXComStore
@@ -66,6 +72,7 @@ def write_once(url: str, write: str) -> None:
 
 def test_two_busy_writers_alternate(tmp_path: Path) -> None:
     path, order = str(tmp_path / "xcom.db"), tmp_path / "order"
+    Path(path).touch()
     with ProcessPoolExecutor(1, SPAWN) as pool:
         with WriterLock(path, LOCK_TIMEOUT_SECONDS).acquire():
             other = pool.submit(lock_repeatedly, path, ROUNDS, "other", order)
@@ -99,6 +106,7 @@ def test_waiting_write_runs_before_the_next_lock_of_the_holder(
 
 
 def test_lock_times_out(tmp_path: Path) -> None:
+    (tmp_path / "xcom.db").touch()
     lock = WriterLock(str(tmp_path / "xcom.db"), timeout_seconds=0.05)
 
     with lock.acquire(), pytest.raises(WriterLockTimeout), lock.acquire():
@@ -113,6 +121,7 @@ def test_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
         "with WriterLock(sys.argv[1], 1).acquire(): print(flush=True); time.sleep(60)"
     )
     path = str(tmp_path / "xcom.db")
+    Path(path).touch()
     with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
@@ -147,6 +156,7 @@ def test_urls_of_one_file_share_a_lock(
 
 
 def test_read_only_lock_files_can_be_locked(tmp_path: Path) -> None:
+    (tmp_path / "xcom.db").touch()
     for name in ("xcom.db-queue", "xcom.db-turn"):
         (tmp_path / name).touch(mode=0o444)
 
@@ -154,16 +164,76 @@ def test_read_only_lock_files_can_be_locked(tmp_path: Path) -> None:
         pass
 
 
-def test_lock_files_have_the_permissions_of_the_database(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("of_database", "of_locks"),
+    [
+        (0o600, 0o600),
+        (0o644, 0o600),
+        (0o640, 0o600),
+        (0o660, 0o660),
+        (0o664, 0o660),
+        (0o666, 0o666),
+    ],
+    ids=oct,
+)
+@pytest.mark.parametrize("before", [None, 0o644])
+def test_only_those_who_may_write_to_the_database_can_hold_the_lock(
+    tmp_path: Path, of_database: int, of_locks: int, before: int | None
+) -> None:
     database = tmp_path / "xcom.db"
     database.touch()
-    database.chmod(0o660)
+    database.chmod(of_database)
+    locks = [tmp_path / f"xcom.db{suffix}" for suffix in ("-queue", "-turn")]
+    for lock in locks if before else ():
+        lock.touch()
+        lock.chmod(0o644)
 
     with WriterLock(str(database), timeout_seconds=0.05).acquire():
-        assert {path.stat().st_mode & 0o777 & ~0o660 for path in tmp_path.iterdir()} == {0}
+        assert {lock.stat().st_mode & 0o777 for lock in locks} == {of_locks}
+    assert database.stat().st_mode & 0o777 == of_database
+
+
+def test_lock_without_a_database_creates_no_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), WriterLock(str(tmp_path / "xcom.db"), 1).acquire():
+        pass
+
+    assert [*tmp_path.iterdir()] == []
+
+
+def link(path: Path) -> None:
+    path.with_name("target").touch()
+    path.symlink_to(path.with_name("target"))
+
+
+@pytest.mark.parametrize("plant", [link, os.mkfifo, Path.mkdir], ids=["link", "pipe", "folder"])
+def test_lock_file_that_is_not_a_file_is_refused(
+    tmp_path: Path, plant: Callable[[Path], object]
+) -> None:
+    (tmp_path / "xcom.db").touch()
+    plant(tmp_path / "xcom.db-turn")
+
+    with pytest.raises(OSError, match=r"xcom\.db-turn"):
+        check(str(tmp_path / "xcom.db"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_lock_file_of_another_user_is_refused(tmp_path: Path) -> None:
+    """Unless others may write to the database, so that they may have created it."""
+    database, lock = tmp_path / "xcom.db", tmp_path / "xcom.db-turn"
+    for path in (database, lock):
+        path.touch()
+        path.chmod(0o600)
+    os.chown(lock, 65534, -1)
+
+    with pytest.raises(UnsafeLockFile, match=r"xcom\.db-turn belongs to another user"):
+        check(str(database))
+    database.chmod(0o660)
+    check(str(database))
+    assert lock.stat().st_uid == database.stat().st_uid
 
 
 def test_earlier_waiting_counts_towards_the_timeout(tmp_path: Path) -> None:
+    (tmp_path / "xcom.db").touch()
     lock = WriterLock(str(tmp_path / "xcom.db"), 3600)
 
     with (
@@ -178,6 +248,7 @@ def test_connections_are_closed_under_the_lock(tmp_path: Path, open_backend: Ope
     """Two processes that close at the same time would both leave the write-ahead log."""
     path = tmp_path / "x.db"
     backend = open_backend(f"sqlite:///{path}")
+    backend.create_missing()
     with backend.writing.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE t (a)")
     with ThreadPoolExecutor() as executor:
@@ -195,6 +266,7 @@ def test_connections_are_closed_without_a_lock_that_is_not_released(
 ) -> None:
     path = tmp_path / "x.db"
     backend = open_backend(f"sqlite:///{path}", limited(lock_timeout_seconds=0.1))
+    backend.create_missing()
     with backend.writing.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE t (a)")
 

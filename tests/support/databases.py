@@ -56,6 +56,7 @@ def clear(file: Path) -> None:
 def drop_tables(url: str) -> None:
     """Drop all tables of a database."""
     backend = open_backend(url)
+    backend.create_missing()
     metadata.drop_all(backend.engine)
     with backend.engine.begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))

@@ -10,7 +10,9 @@ def add_slow_keys(url: str, count: int) -> None:
     """Add entries whose keys are one letter and a number to an SQLite file."""
     date = "'2024-01-01 00:00:00.000000'"
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
-        connection.execute("INSERT INTO dag (dag_id, version_id, created_at) VALUES ('d', '', '')")
+        connection.execute(
+            f"INSERT INTO dag (dag_id, version_id, created_at) VALUES ('d', '', {date})"
+        )
         connection.execute(
             f"INSERT INTO dag_run (dag_id, run_id, run_after) VALUES ('d', 'r', {date})"
         )

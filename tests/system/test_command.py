@@ -46,6 +46,7 @@ def test_exported_entries_can_be_seeded_again(tmp_path: Path) -> None:
 
 
 def test_one_invalid_file_prevents_seeding_of_all(tmp_path: Path) -> None:
+    xcom_server(tmp_path, "db", "upgrade")
     good = write(tmp_path, "good.json", seed_texts()[1])
     bad = str(PARITY / "airflow-2.10.5.seed.json")
 
@@ -78,6 +79,7 @@ def test_seeding_many_entries_shows_progress(tmp_path: Path) -> None:
 
 
 def test_database_is_upgraded_once(tmp_path: Path) -> None:
+    (tmp_path / "xcom.db").touch()
     before = xcom_server(tmp_path, "db", "current"), xcom_server(tmp_path, "db", "check")
     first = xcom_server(tmp_path, "db", "upgrade")
     second = xcom_server(tmp_path, "db", "upgrade")

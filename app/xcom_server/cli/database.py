@@ -16,7 +16,7 @@ from xcom_server.settings import Settings
 from xcom_server.storage.dags import SeedDag
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.models import SeedEntry
-from xcom_server.storage.opening import connected_backend, connected_store
+from xcom_server.storage.opening import Access, connected_backend, connected_store
 from xcom_server.storage.runs import SeedRun
 from xcom_server.storage.sql import schema
 from xcom_server.storage.store import SeedRow, XComStore
@@ -32,7 +32,7 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Upgrade the schema to the version that this server needs."""
-    with _backend() as backend:
+    with _backend("create") as backend:
         before = schema.current(backend)
         schema.upgrade(backend)
     after = schema.HEAD
@@ -49,7 +49,7 @@ def current() -> None:
 
     The output is `none` for a database without tables.
     """
-    with _backend() as backend:
+    with _backend("read") as backend:
         click.echo(schema.current(backend) or "none")
 
 
@@ -59,7 +59,7 @@ def check() -> None:
 
     The exit status is 1 if it does not.
     """
-    with _backend() as backend:
+    with _backend("read") as backend:
         found = schema.current(backend)
         if found != schema.HEAD:
             raise schema.mismatch(found)
@@ -77,8 +77,8 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
 
     All files are loaded in one transaction. Use - for standard input.
     """
-    with _store() as store:
-        rows = [row for file in files for row in _read(file)]
+    rows = [row for file in files for row in _read(file)]
+    with _store("create") as store:
         shown = sys.stderr if len(rows) > MANY_ENTRIES else io.StringIO()
         with click.progressbar(length=len(rows), label="Seeding", show_pos=True, file=shown) as bar:
             store.load(rows, bar.update)
@@ -103,7 +103,7 @@ def _plural(count: int, one: str, many: str) -> str:
 @click.option("--all", "everything", is_flag=True, help="Export DAGs, DAG runs and entries.")
 def export(dag_runs: bool, everything: bool) -> None:
     """Write all entries to standard output, in the format of `seed`."""
-    with _store() as store:
+    with _store("read") as store:
         entries = map(seed_file.entry_as_row, store.export_entries())
         runs = map(seed_file.run_as_row, store.export_runs())
         dags = map(seed_file.dag_as_row, store.export_dags())
@@ -138,9 +138,9 @@ def _read(file: TextIO) -> list[SeedRow]:
         raise seed_file.InvalidSeedFile(f"{file.name}: not UTF-8") from None
 
 
-def _backend() -> AbstractContextManager[Backend]:
-    return connected_backend(Settings.from_env().database_url)
+def _backend(access: Access) -> AbstractContextManager[Backend]:
+    return connected_backend(Settings.from_env().database_url, access)
 
 
-def _store() -> AbstractContextManager[XComStore]:
-    return connected_store(Settings.from_env().database_url)
+def _store(access: Access) -> AbstractContextManager[XComStore]:
+    return connected_store(Settings.from_env().database_url, access)

@@ -125,6 +125,11 @@ def redact_invalid_request(record: LogRecord) -> bool:
     return True
 
 
+def replaces_a_master(server: Arbiter) -> bool:
+    """Return whether SIGUSR2 started this master beside one that serves already."""
+    return bool(server.master_pid)
+
+
 def release_slot(worker: Worker) -> None:
     """Free the slot of a worker that has exited.  Relies on `Worker.age`, its number."""
     _connection_counts[worker.age % WORKER_SLOTS] = 0

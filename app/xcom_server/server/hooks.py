@@ -13,15 +13,27 @@ from xcom_server.errors import OperatorError
 from xcom_server.observability import logs, metrics_folder, shared
 from xcom_server.server import gunicorn_adapter, preflight
 from xcom_server.settings import Settings
+from xcom_server.storage import opening
 
 
 def on_starting(server: Arbiter) -> None:
-    """Run the start-up checks; exit with status 1 and a one-line message if one fails."""
+    """Run the start-up checks; exit with status 1 and a one-line message if one fails.
+
+    All processes of the server then use the same database file from any working directory, and none
+    of them creates it again.  Neither does a master started by SIGUSR2.
+    """
+    environ = os.environ
+    if gunicorn_adapter.replaces_a_master(server):
+        environ["XCOM_CREATE_DATABASE"] = "false"
     with preflight.exit_on_error():
         settings = Settings.from_env()
         # The application does this in each worker, and the checks log in the master.
         logs.write_to_stderr(logging.getLogger("xcom_server"), settings.log_format)
+        environ["XCOM_DATABASE_URL"] = opening.absolute(settings.database_url)
         preflight.check(settings, server.cfg.address, server.cfg.workers)
+        for level, sentence in opening.exposures(environ["XCOM_DATABASE_URL"]):
+            server.log.log(level, sentence)
+    environ["XCOM_CREATE_DATABASE"] = "false"
 
 
 def when_ready(server: Arbiter) -> None:

@@ -16,7 +16,7 @@ from xcom_server.auth.environment_users import open_users
 from xcom_server.auth.tokens import load_or_create_key
 from xcom_server.errors import DatabaseUnusable, OperatorError
 from xcom_server.settings import Settings
-from xcom_server.storage.opening import connected_backend
+from xcom_server.storage.opening import Access, connected_backend
 from xcom_server.storage.sql import schema
 
 ADDRESS_WAIT_SECONDS = 2  # how long to wait for an address in use
@@ -46,13 +46,16 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
     if settings.auth == "users":
         _check_users(settings)
     url = settings.database_url
-    with connected_backend(url) as backend:  # closed before workers could inherit a connection
+    access: Access = "create" if settings.create_database else "write"
+    with connected_backend(
+        url, access
+    ) as backend:  # closed before workers could inherit a connection
         if backend.is_in_memory and workers > 1:
             raise DatabaseUnusable(
                 f"{url} is an in-memory database, and each of the {workers} workers would have a"
                 " separate one. Run one worker (--workers 1), or use a database file."
             )
-        schema.ensure_current(backend)
+        schema.ensure_current(backend, create=settings.create_database)
 
 
 def _check_users(settings: Settings) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
+from urllib.parse import quote
 
 from sqlalchemy import inspect, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -10,6 +12,7 @@ from xcom_server.errors import DatabaseUnusable
 from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.postgres import PostgresBackend
 from xcom_server.storage.database.sqlite import SqliteBackend
+from xcom_server.storage.database.sqlite_file import path_of
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import Observer, XComStore
@@ -27,6 +30,9 @@ COMMAND_LIMITS = Limits(
     prepared_statements=True,
 )
 
+Access = Literal["read", "write", "create"]
+"""What a command does: only reads, changes a database, or also creates a missing SQLite file."""
+
 _BACKENDS: dict[str, type[Backend]] = {"sqlite": SqliteBackend, "postgresql": PostgresBackend}
 
 
@@ -40,10 +46,11 @@ def open_store(
     return SqlXComStore(backend, require_parents=require_parents, observer=observer)
 
 
-def open_backend(url: str, limits: Limits = COMMAND_LIMITS) -> Backend:
+def open_backend(url: str, limits: Limits = COMMAND_LIMITS, *, is_reading: bool = False) -> Backend:
     """Return the backend for an SQLAlchemy URL, without connecting.
 
-    Raises DatabaseUnusable for an invalid or unsupported URL, or if the driver is missing.
+    If `is_reading`, no file is created or changed.  Raises DatabaseUnusable for an invalid or
+    unsupported URL, or if the driver is missing.
     """
     with _as_unusable():
         parsed = make_url(url)
@@ -52,19 +59,46 @@ def open_backend(url: str, limits: Limits = COMMAND_LIMITS) -> Backend:
             raise _unusable("write an @ in the password as %40")
         if backend is None or parsed.get_driver_name() != backend.driver:
             raise _unusable(f"unsupported database {parsed.drivername!r}; {URL_HINT}")
-        return backend(parsed, limits)
+        return backend(parsed, limits, is_reading=is_reading)
+
+
+def absolute(url: str) -> str:
+    """Return the URL of the same database from any working directory.
+
+    A URL that is not one of an SQLite file, or not a URL, is returned unchanged.
+    """
+    try:
+        parsed = make_url(url)
+        path = path_of(parsed) if parsed.get_backend_name() == "sqlite" else ""
+    except (ArgumentError, ValueError, OSError):
+        return url
+    is_uri = (parsed.database or "").startswith("file:") and "uri" in parsed.query
+    found = parsed.set(database=f"file:{quote(path)}" if is_uri else path) if path else None
+    return found.render_as_string(hide_password=False) if found else url
+
+
+def exposures(url: str) -> list[tuple[int, str]]:
+    """Return which other users can use the files of a database.
+
+    Each is a level of logging and a sentence for the log.  Raises DatabaseUnusable for a bad URL.
+    """
+    return open_backend(url).exposures()
 
 
 @contextmanager
-def connected_backend(url: str) -> Iterator[Backend]:
+def connected_backend(url: str, access: Access) -> Iterator[Backend]:
     """Connect to a database for a command, yield its backend, and close it afterwards.
 
     Raises DatabaseUnusable if the database cannot be reached, or fails while it is used.
     """
-    backend = open_backend(url)
+    backend = open_backend(url, is_reading=access == "read")
+    if access == "create":
+        backend.create_missing()
     try:
         with _as_unusable(backend), backend.engine.connect() as connection:
             inspect(connection).get_table_names()  # SQLite does not read the file before
+            if access != "read":
+                backend.check_files()
         yield backend
     except SQLAlchemyError as error:
         raise DatabaseUnusable(backend.describe(error)) from None
@@ -73,13 +107,13 @@ def connected_backend(url: str) -> Iterator[Backend]:
 
 
 @contextmanager
-def connected_store(url: str) -> Iterator[XComStore]:
-    """Yield a store with a current schema, for a command.
+def connected_store(url: str, access: Access) -> Iterator[XComStore]:
+    """Yield a store with a current schema, for a command; only with "read" it is not upgraded.
 
     Raises DatabaseUnusable as `connected_backend` does, and SchemaMismatch.
     """
-    with connected_backend(url) as backend:
-        schema.ensure_current(backend)
+    with connected_backend(url, access) as backend:
+        schema.ensure_current(backend, create=access == "create")
         yield SqlXComStore(backend)
 
 
@@ -95,6 +129,8 @@ def _as_unusable(backend: Backend | None = None) -> Iterator[None]:
         reason = f"{error}; {hint}"
     except (ArgumentError, ValueError, TypeError):  # which may contain the password
         reason = f"not a database URL; {URL_HINT}"
+    except OSError as error:  # from a lock file
+        reason = str(error)
     except SQLAlchemyError as error:
         reason = backend.describe(error) if backend else str(error).splitlines()[0]
     raise _unusable(reason)

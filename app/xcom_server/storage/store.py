@@ -104,10 +104,11 @@ class XComStore(Protocol):
     def check(self) -> None:
         """Raise Unavailable unless the store can be read."""
 
-    def prepare(self) -> None:
+    def prepare(self, *, create: bool = True) -> None:
         """Make sure that the store has the current schema; keep no connection open.
 
-        Raises SchemaMismatch if the operator has to upgrade the schema.
+        A file or tables that are missing are created only if `create`.  Raises SchemaMismatch if
+        the operator has to upgrade the schema.
         """
 
     def close(self) -> None:

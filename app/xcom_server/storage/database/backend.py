@@ -56,12 +56,15 @@ class Backend(ABC):
     upgrades_itself: ClassVar[bool]
     insert: ClassVar[Insert]
     is_in_memory = False  # true for a database that exists only in this process
+    required_revision: str | None = None  # the schema that each new connection must find, if any
 
-    def __init__(self, url: URL, limits: Limits) -> None:
+    def __init__(self, url: URL, limits: Limits, *, is_reading: bool = False) -> None:
         """Create the engine without connecting.
 
-        Raises ModuleNotFoundError if the driver is not installed.
+        If `is_reading`, no file is created or changed.  Raises ModuleNotFoundError if the driver is
+        not installed.
         """
+        self.is_reading = is_reading
         self.limits = limits
         self.engine = self._create_engine(url, limits)
         self.dialect = self.engine.dialect
@@ -82,6 +85,22 @@ class Backend(ABC):
     @abstractmethod
     def _create_engine(self, url: URL, limits: Limits) -> Engine:
         """Return the engine with the pool and the listeners that this database needs."""
+
+    def check_files(self) -> None:
+        """Raise OSError if a file beside the database cannot be used."""
+        return
+
+    def exposures(self) -> list[tuple[int, str]]:
+        """Return which other users can use its files: levels of logging, and a sentence each."""
+        return []
+
+    @abstractmethod
+    def create_missing(self) -> None:
+        """Create the database if it is a file that does not exist.
+
+        Connections never create it: a server whose file was removed must not store anything in a
+        new one.
+        """
 
     def insert_or_ignore(self, connection: Connection, table: Table, row: dict[str, Any]) -> bool:
         """Insert a row unless its primary key exists; return whether it was inserted.

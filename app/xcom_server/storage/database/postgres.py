@@ -101,6 +101,9 @@ class PostgresBackend(Backend):
         )
         return engine
 
+    def create_missing(self) -> None:
+        """Do nothing: an operator creates the database."""
+
     def read_datetimes(
         self, columns: Sequence[Sequence[datetime | None]]
     ) -> list[list[datetime | None]]:

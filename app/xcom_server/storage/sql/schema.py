@@ -31,11 +31,12 @@ def current(backend: Backend) -> str | None:
 
 
 def upgrade(backend: Backend) -> None:
-    """Upgrade the tables to HEAD; do nothing if they are current.
+    """Upgrade the tables to HEAD, and create a missing file; do nothing if they are current.
 
     Several processes may call this at the same time: a lock lets one at a time upgrade.  Raises
     SchemaMismatch for a newer revision.
     """
+    backend.create_missing()
     with backend.writing.begin() as connection:
         backend.lift_time_limit(connection)
         backend.transaction_lock(connection, "xcom-server")
@@ -46,16 +47,18 @@ def upgrade(backend: Backend) -> None:
             _migrate(connection)
 
 
-def ensure_current(backend: Backend) -> None:
+def ensure_current(backend: Backend, *, create: bool = True) -> None:
     """Make sure that the tables are at HEAD.
 
-    An embedded database is upgraded.  For another one, raises SchemaMismatch, which names the
-    command that the operator has to run.
+    The tables of an embedded database are upgraded, unless it is opened to read only, and created
+    if `create`.  Otherwise raises SchemaMismatch, which names the command that the operator has to
+    run.
     """
     revision = current(backend)
     if revision == HEAD:
         return
-    if not backend.upgrades_itself:
+    is_missing = revision is None and not create
+    if is_missing or backend.is_reading or not backend.upgrades_itself:
         raise mismatch(revision)
     upgrade(backend)
 

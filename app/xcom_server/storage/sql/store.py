@@ -13,6 +13,7 @@ from xcom_server.storage import models, queries
 from xcom_server.storage.dags import SeedDag
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
+from xcom_server.storage.database.faults import NO_TABLES
 from xcom_server.storage.runs import SeedRun
 from xcom_server.storage.sql import (
     bulk,
@@ -199,15 +200,20 @@ class SqlXComStore(XComStore):
             statements.select_entry, _parameters(models.XComKey("", "", "", models.UNMAPPED, ""))
         )
 
-    def prepare(self) -> None:
+    def prepare(self, *, create: bool = True) -> None:
         """Make sure that the schema is current, and close all connections.
 
         gunicorn may fork afterwards, and two processes must not share a connection.
         """
         try:
             with self._executor.unavailable_on_fault():
-                schema.ensure_current(self._backend)
+                if create:
+                    self._backend.create_missing()
+                elif self._backend.upgrades_itself and schema.current(self._backend) is None:
+                    raise errors.Unavailable(NO_TABLES.reason)
+                schema.ensure_current(self._backend, create=create)
         finally:
+            self._backend.required_revision = schema.HEAD
             if not self._backend.is_in_memory:
                 self._backend.close()
 
