@@ -75,10 +75,17 @@ def parse_many(texts: Sequence[str]) -> Column:
 
 
 def sorted_keys(value: Any) -> Any:
-    """Return a JSON value with the keys of all its objects sorted."""
+    """Sort the keys of all objects in a JSON value, and return the value.
+
+    It is changed, because a copy of a large value takes too much memory.
+    """
     if type(value) is dict:
-        return {key: sorted_keys(value[key]) for key in sorted(value)}
-    return [*map(sorted_keys, value)] if type(value) is list else value
+        for key in sorted(value):
+            value[key] = sorted_keys(value.pop(key))
+    elif type(value) is list:
+        for each in value:
+            sorted_keys(each)
+    return value
 
 
 def _formatter(field: fields.Field[Any]) -> Callable[[Column], Column]:

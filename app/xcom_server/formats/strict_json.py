@@ -7,7 +7,6 @@ rejects them, because all clients must read the same value from an entry.
 import json
 import math
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any
 
 MAX_DEPTH = 64
@@ -49,9 +48,11 @@ class JsonObject(dict[str, Any]):
     `has_duplicate_keys` is true if any object in the text contains the same key twice.
     """
 
-    def __init__(self, members: dict[str, Any], text: str, *, has_duplicate_keys: bool) -> None:
+    def __init__(
+        self, members: dict[str, Any], raw_members: dict[str, str], *, has_duplicate_keys: bool
+    ) -> None:
         super().__init__(members)
-        self.text = text
+        self._raw_members = raw_members
         self.has_duplicate_keys = has_duplicate_keys
 
     def raw(self, key: str) -> str:
@@ -61,10 +62,6 @@ class JsonObject(dict[str, Any]):
         """
         return json.dumps(self[key]) if self.has_duplicate_keys else self._raw_members[key]
 
-    @cached_property
-    def _raw_members(self) -> dict[str, str]:
-        return dict(_members(self.text))
-
 
 def loads(text: str, max_depth: int = MAX_DEPTH, *, duplicate_keys: bool = False) -> Any:
     """Return the value of a JSON text; an object at the top level becomes a JsonObject.
@@ -73,6 +70,9 @@ def loads(text: str, max_depth: int = MAX_DEPTH, *, duplicate_keys: bool = False
     too large for a float, lone surrogates, nesting beyond `max_depth` and duplicate keys.  With
     `duplicate_keys`, duplicate keys are accepted and the last one wins.
     """
+    if (parsed := _parse_object(text)) is not None:
+        _check(parsed, max_depth)
+        return parsed
     try:
         value, has_duplicates = _decode(_STRICT, text, max_depth), False
     except DuplicateKey:
@@ -81,7 +81,7 @@ def loads(text: str, max_depth: int = MAX_DEPTH, *, duplicate_keys: bool = False
         value, has_duplicates = _decode(_LAST_DUPLICATE_WINS, text, max_depth), True
     _check(value, max_depth)
     if isinstance(value, dict):
-        return JsonObject(value, text, has_duplicate_keys=has_duplicates)
+        return JsonObject(value, {}, has_duplicate_keys=has_duplicates)
     return value
 
 
@@ -124,6 +124,40 @@ def split_object(text: str) -> dict[str, str]:
     if not isinstance(_decode(_LENIENT, text, MAX_DEPTH), dict):
         raise InvalidJson("not an object")
     return _unique_keys([*_members(text)])
+
+
+def _parse_object(text: str) -> JsonObject | None:
+    """Return a JSON object with the source texts of its members, which are parsed only once.
+
+    Returns None for every other text, also for an object that is not valid or has a key twice.
+    """
+    position = _skip_whitespace(text, 0)
+    if text[position : position + 1] != "{":
+        return None
+    members: dict[str, Any] = {}
+    raw_members: dict[str, str] = {}
+    separator = "{"
+    try:
+        while separator != "}":
+            position = _skip_whitespace(text, position + 1)
+            if text[position] == "}" and separator == "{":
+                break
+            key, colon = _STRICT.raw_decode(text, position)
+            colon = _skip_whitespace(text, colon)
+            if not isinstance(key, str) or key in members or text[colon] != ":":
+                return None
+            start = _skip_whitespace(text, colon + 1)
+            members[key], end = _STRICT.raw_decode(text, start)
+            raw_members[key] = text[start:end]
+            position = _skip_whitespace(text, end)
+            separator = text[position]
+            if separator not in ",}":
+                return None
+    except (ValueError, IndexError, RecursionError):
+        return None
+    if _skip_whitespace(text, position + 1) != len(text):
+        return None
+    return JsonObject(members, raw_members, has_duplicate_keys=False)
 
 
 def _members(text: str) -> Iterator[tuple[str, str]]:

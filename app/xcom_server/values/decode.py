@@ -30,7 +30,10 @@ def decode_v1(text: str, *, rebuild: bool = False) -> Any:
 
     Serialized objects become text, or with `rebuild` objects of the classes in `types`.
     """
-    return _convert(json.loads(text), _rebuild_or_text if rebuild else _v1_text)
+    value = json.loads(text)
+    if not _may_have_objects(text):
+        return value
+    return _convert(value, _rebuild_or_text if rebuild else _v1_text)
 
 
 def decode_v2(text: str) -> Any:
@@ -40,6 +43,8 @@ def decode_v2(text: str) -> Any:
     classes, which Airflow would import, is returned unchanged.
     """
     stored = json.loads(text)
+    if not _may_have_objects(text) and not isinstance(stored, str):
+        return stored
     try:
         value = (
             strict_json.loads(stored, duplicate_keys=True) if isinstance(stored, str) else stored
@@ -47,6 +52,11 @@ def decode_v2(text: str) -> Any:
         return _convert(value, _v2_text)
     except (strict_json.InvalidJson, _AirflowClass):
         return stored
+
+
+def _may_have_objects(text: str) -> bool:
+    """Return whether a JSON text may have keys of serialized objects, even with escapes."""
+    return "__" in text or "\\u" in text
 
 
 def _convert(value: Any, convert: _Convert, *, unwrap: bool = True) -> Any:

@@ -5,7 +5,7 @@ check (CVE-2026-42359); here the store checks every write.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from xcom_server.errors import ReservedKeys
@@ -42,21 +42,24 @@ def refuse_reserved(text: str) -> None:
 
 def _objects(value: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Yield every object within a value with its path, parents first."""
-    stack: list[tuple[Path, Any]] = [(None, value)]
-    while stack:
-        path, value = stack.pop()
+    parents: list[Iterator[tuple[Path, Any]]] = [iter([(None, value)])]
+    while parents:
+        path, value = next(parents[-1], (None, None))
         value = _parse_if_json(value)
-        children: list[tuple[str | int, Any]] = []
         if isinstance(value, dict):
             yield path, value
-            children = [(f".{key}", each) for key, each in value.items()]
+            parents.append(_children(path, ((f".{key}", each) for key, each in value.items())))
         elif isinstance(value, list):
-            children = [*enumerate(value)]
-        stack += [
-            ((path, step), each)
-            for step, each in reversed(children)
-            if isinstance(each, dict | list | str)
-        ]
+            parents.append(_children(path, enumerate(value)))
+        elif value is None:
+            parents.pop()
+
+
+def _children(path: Path, steps: Iterable[tuple[str | int, Any]]) -> Iterator[tuple[Path, Any]]:
+    """Yield the children of a value that may contain objects, one after the other."""
+    for step, each in steps:
+        if isinstance(each, dict | list | str):
+            yield (path, step), each
 
 
 def _format(path: Path) -> str:
