@@ -146,6 +146,16 @@ class Unavailable(XComError):
     in_doubt: bool = False
 
 
+@dataclass(eq=False)
+class ResponseTooLarge(XComError):
+    """A response would be larger than `limit` bytes."""
+
+    limit: int
+
+    def __str__(self) -> str:
+        return f"The response would be larger than {self.limit} bytes (XCOM_MAX_RESPONSE_BYTES)."
+
+
 class SeedConflict(XComError):
     """A seed row conflicts with stored data or with another row; the message names the row."""
 

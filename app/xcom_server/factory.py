@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from xcom_server.api import health, hosts, json_io, openapi, proxies, start_page
+from xcom_server.api import health, hosts, json_io, openapi, proxies, start_page, work_memory
 from xcom_server.api.authorization import Access, OpenAccess
 from xcom_server.api.browser_headers import forbid_sniffing
 from xcom_server.api.v1 import api as v1
@@ -14,7 +14,7 @@ from xcom_server.api.v1 import errors as v1_errors
 from xcom_server.api.v2 import api as v2
 from xcom_server.api.v2 import errors as v2_errors
 from xcom_server.api.v2 import login, middleware
-from xcom_server.errors import Unavailable
+from xcom_server.errors import ResponseTooLarge, Unavailable
 from xcom_server.observability import logs, metrics
 from xcom_server.settings import Settings
 from xcom_server.storage.database.backend import Limits
@@ -22,6 +22,8 @@ from xcom_server.storage.opening import exposures, open_store
 from xcom_server.storage.store import XComStore
 
 V2_PATHS = ("/api/v2/", "/auth/")  # prefixes of the paths whose errors have v2's format
+
+_EXPECTED = (Unavailable, ResponseTooLarge)  # no faults of the server; the store logs the former
 
 
 class Application(Flask):
@@ -55,6 +57,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["store"] = store  # so that the caller can close it
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_JSON_DEPTH"] = settings.max_json_depth
+    app.config[json_io.MAX_RESPONSE] = settings.max_response_bytes
+    work_memory.mount(app, settings.work_memory_bytes, settings.threads)
     app.url_map.merge_slashes = False  # an empty id gets a 404, not a redirect to another URL
     logs.add_request_ids(app, log_them=settings.log_requests)
     if settings.metrics:
@@ -105,6 +109,8 @@ def _is_v2() -> bool:
 
 
 def _finish_response(response: Response) -> Response:
+    if json_io.is_too_large(response):
+        response = _error_response(ResponseTooLarge(current_app.config[json_io.MAX_RESPONSE]))
     forbid_sniffing(response)
     return (
         middleware.gzip_response(response) if _is_v2() else v1_errors.with_airflow_headers(response)
@@ -113,6 +119,6 @@ def _finish_response(response: Response) -> Response:
 
 def _error_response(error: Exception) -> Response:
     response = v2_errors.render(error) if _is_v2() else v1_errors.render(error)
-    if response.status_code >= 500 and not isinstance(error, Unavailable):  # which the store logs
+    if response.status_code >= 500 and not isinstance(error, _EXPECTED):
         current_app.logger.error("%s %s failed", request.method, logs.quoted_path(), exc_info=error)
     return response

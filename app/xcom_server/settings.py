@@ -80,6 +80,18 @@ class Settings:
         MAX_DEPTH,
         "Maximum nesting depth of the JSON in a request body. Deeper JSON gets a 400.",
     )
+    max_response_bytes: int = _setting(
+        16 * 1024 * 1024,
+        "Maximum size of a response of the API in bytes, before compression. Instead of a larger"
+        " one, the client gets a 507.",
+        least=64 * 1024,
+    )
+    work_memory_bytes: int = _setting(
+        96 * 1024 * 1024,
+        "Memory in bytes per worker for requests with large JSON. If it is in use, such requests"
+        " wait up to 2 seconds, and then get a 503.",
+        least=1024 * 1024,
+    )
     validate_responses: bool = _setting(
         False,
         "Check every response against the OpenAPI document, and return 500 instead of one that"

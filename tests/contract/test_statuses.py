@@ -95,6 +95,9 @@ REFUSALS = {"401", "403", "429"}
 OUTAGE = "503"
 """The status without a database."""
 
+TOO_LARGE = "507"
+"""The status of a response above the maximum size."""
+
 NEVER = {("get_xcom_entries", "404")}
 """Statuses that Airflow documents and never returns: an empty list is a 200."""
 
@@ -135,7 +138,7 @@ def test_calls_cover_exactly_the_documented_statuses(version: str) -> None:
     refusable = {
         (operation, status)
         for operation, status in documented(version)
-        if status in REFUSALS | {OUTAGE}
+        if status in REFUSALS | {OUTAGE, TOO_LARGE}
     }
 
     assert CALLS[version].keys() | refusable | NEVER == documented(version).keys() | NEVER
@@ -227,4 +230,35 @@ def test_every_operation_without_a_database_is_a_503(
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert_matches_document(version, operation, answer)
+    count_case(f"statuses of the {version} document, each produced once")
+
+
+@pytest.mark.parametrize(
+    ("version", "operation"),
+    [
+        (version, operation)
+        for version in VERSIONS
+        for operation, status in documented(version)
+        if status == TOO_LARGE
+    ],
+)
+def test_every_response_has_a_maximum_size(
+    client: FlaskClient,
+    make_client: Callable[..., FlaskClient],
+    version: str,
+    operation: str,
+    count_case: Callable[..., None],
+) -> None:
+    create(client)
+    call = next(
+        call
+        for (name, good), call in CALLS[version].items()
+        if name == operation and good in ALLOWED[version]
+    )
+
+    answer = call(make_client(max_response_bytes=1))
+
+    assert answer.status_code == 507
+    assert_matches_document(version, operation, answer)
+    assert answer.get_json()["detail"].startswith("The response would be larger than 1 bytes")
     count_case(f"statuses of the {version} document, each produced once")

@@ -102,7 +102,7 @@ def authorize(authenticate: Callable[[], User]) -> None:
     user = authenticate()
     state = request_state.current()
     state.user_name, state.visible_dag_ids = user.name, user.dag_ids
-    allowed = user.role.may_read if _only_reads() else user.role.may_write
+    allowed = user.role.may_read if only_reads() else user.role.may_write
     dag_id = (request.view_args or {}).get("dag_id", WILDCARD)
     can_see = dag_id == WILDCARD or user.dag_ids is None or dag_id in user.dag_ids
     if not (allowed and can_see):
@@ -118,7 +118,7 @@ def visible(*ids: str | None, conditions: tuple[Condition, ...] = (), **equal: A
     return Filter.of(*ids, dag_ids=dag_ids, conditions=conditions, **equal)
 
 
-def _only_reads() -> bool:
+def only_reads() -> bool:
     """Return whether the current request changes nothing; a list with a long filter is a POST."""
     operation_id = (request.endpoint or "").rpartition(".")[2]
     return request.method in _READING or operation_id.startswith(_READING_OPERATIONS)

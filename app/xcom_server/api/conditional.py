@@ -12,8 +12,17 @@ from contextlib import contextmanager
 from connexion.exceptions import BadRequestProblem
 from flask import Response, request
 
-from xcom_server.errors import AlreadyExists, PreconditionFailed, TooManyAttempts, Unavailable
+from xcom_server.api.authorization import only_reads
+from xcom_server.errors import (
+    AlreadyExists,
+    PreconditionFailed,
+    ResponseTooLarge,
+    TooManyAttempts,
+    Unavailable,
+)
 from xcom_server.storage.models import XComEntry
+
+_VALUE_OPERATIONS = (".getXComValue", ".get_xcom_entry")
 
 PRECONDITION_DETAIL = "The condition in If-Match or If-None-Match is false for the entry."
 
@@ -62,6 +71,15 @@ def unavailable_detail(error: Unavailable) -> str:
     if request.method in ("PATCH", "POST", "DELETE"):
         return f"{error.reason} Nothing was changed."
     return error.reason
+
+
+def too_large_detail(error: ResponseTooLarge) -> str:
+    """Return the detail of a 507: how to read less or, for a write, that the change was stored."""
+    if not only_reads():
+        return f"{error} If the request changes anything, the change was stored."
+    if (request.endpoint or "").endswith(_VALUE_OPERATIONS):
+        return f"{error} With stringify=true, or in /api/v2, the response is smaller."
+    return f"{error} Select fewer rows, for example with a smaller limit."
 
 
 def with_error_headers(response: Response, error: Exception) -> Response:

@@ -1,8 +1,9 @@
 """JSON in requests and responses: strict parsing, and the same bytes as Airflow in responses."""
 
+import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -11,10 +12,19 @@ from flask import Response, current_app, request
 from pydantic_core import PydanticSerializationError, to_json
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from xcom_server.api import work_memory
+from xcom_server.errors import ResponseTooLarge
 from xcom_server.formats import strict_json
 from xcom_server.observability import request_state
 
 JSON = "application/json"
+MAX_RESPONSE = "MAX_RESPONSE_BYTES"  # the name in the application's configuration
+LARGE = 64 * 1024  # characters of JSON texts from which a response is built in bounded parts
+
+_PIECES = 4096  # of the JSON encoder, each a few characters, that become one part of a response
+
+# With check_circular, an encoder that is not read to its end keeps the data until a collection.
+_ENCODER = json.JSONEncoder(indent=2, sort_keys=True, allow_nan=False, check_circular=False)
 
 # Python and to_json format floats of other sizes, and those that are not numbers, differently.
 _PLAIN_FLOATS = 1e-4, 1e16
@@ -87,6 +97,7 @@ def _parse(body: bytes, duplicate_keys: bool) -> Any:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise strict_json.UnreadableJson("bytes that are not UTF-8") from None
+    work_memory.reserve([text], copies=2)  # parsed once more for the response or for a check
     return strict_json.loads(
         text, current_app.config["MAX_JSON_DEPTH"], duplicate_keys=duplicate_keys
     )
@@ -103,6 +114,11 @@ def compact_json_with(name: str, value: bytes, others: dict[str, Any]) -> Respon
     return Response(body, content_type=JSON)
 
 
+def json_list(values: Iterable[Any]) -> str:
+    """Return values as compact JSON, separated by commas."""
+    return to_json([*values])[1:-1].decode()
+
+
 def indented_json(data: Any, status: int = 200, content_type: str = JSON) -> Response:
     """Return a JSON response as Airflow 2 formats it: keys sorted, indented, ASCII.
 
@@ -110,6 +126,79 @@ def indented_json(data: Any, status: int = 200, content_type: str = JSON) -> Res
     """
     text = json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n"
     return Response(text, status, content_type=content_type)
+
+
+class BoundedText:
+    """The parts of a response in ASCII.
+
+    Adding to them raises ResponseTooLarge above the maximum size, so that a response that is too
+    large is never built.
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self._left = self._limit = current_app.config[MAX_RESPONSE]
+
+    def add(self, text: str) -> None:
+        """Add text."""
+        self._left -= len(text)
+        if self._left < 0:
+            raise ResponseTooLarge(self._limit)
+        self.parts.append(text.encode("ascii"))
+
+    def add_json(self, data: Any, indent: str = "") -> None:
+        """Add JSON as `indented_json` formats it, with more indentation after each line break."""
+        pieces = _ENCODER.iterencode(data)
+        while some := "".join(itertools.islice(pieces, _PIECES)):
+            self.add(some.replace("\n", "\n" + indent) if indent else some)
+
+
+def bounded_json(data: Any) -> Response:
+    """Return the same response as `indented_json`; raise ResponseTooLarge for one too large."""
+    text = BoundedText()
+    text.add_json(data)
+    text.add("\n")
+    return Response(text.parts, content_type=JSON)
+
+
+def bounded_rows(name: str, rows: Iterable[Any], others: dict[str, Any]) -> Response:
+    """Return the same response as `indented_json_with` for rows, of which only one is in memory.
+
+    Raises ResponseTooLarge for one too large. There must be a row.
+    """
+    text = BoundedText()
+    separator = f'{{\n  "{name}": ['
+    for row in rows:
+        text.add(separator + "\n    ")
+        text.add_json(row, indent="    ")
+        separator = ","
+    text.add("\n  ],\n  " + json.dumps(others, indent=2)[4:] + "\n")
+    return Response(text.parts, content_type=JSON)
+
+
+def are_large(texts: Iterable[str]) -> bool:
+    """Return whether JSON texts are so long that a response must be built in bounded parts."""
+    return sum(map(len, texts)) > LARGE
+
+
+def bounded(texts: Iterable[str]) -> Iterator[str]:
+    """Yield texts; raise ResponseTooLarge if they are larger together than a response may be."""
+    left = limit = current_app.config[MAX_RESPONSE]
+    for text in texts:
+        left -= len(text)
+        if left < 0:
+            raise ResponseTooLarge(limit)
+        yield text
+
+
+def is_too_large(response: Response) -> bool:
+    """Return whether a response of the API is larger than a response may be; errors never are."""
+    return (
+        response.status_code < 400
+        and not response.is_streamed
+        and request.path.startswith("/api/")
+        and (response.calculate_content_length() or 0) > current_app.config[MAX_RESPONSE]
+    )
 
 
 def indented_json_fast(data: Any) -> Response:

@@ -19,7 +19,8 @@ class RequestState:
 
     `started` is in seconds of `time.perf_counter()`.  `body` is None until the body is read, and
     `json` is UNPARSED until it is parsed.  Authorization sets `user_name` and `visible_dag_ids`,
-    the DAGs that the user can access, None for all DAGs; until then the set is empty.
+    the DAGs that the user can access, None for all DAGs; until then the set is empty.  `reserved`
+    is the memory in bytes that the request has reserved for large JSON.
     """
 
     request_id: str
@@ -28,6 +29,7 @@ class RequestState:
     visible_dag_ids: frozenset[str] | None = frozenset()
     body: bytes | None = None
     json: Any = UNPARSED
+    reserved: int = 0
 
 
 def current() -> RequestState:

@@ -28,6 +28,7 @@ COMMAND_LIMITS = Limits(
     statement_timeout_seconds=0,
     lock_timeout_seconds=30,
     prepared_statements=True,
+    max_response_bytes=2**31,
 )
 
 Access = Literal["read", "write", "create"]

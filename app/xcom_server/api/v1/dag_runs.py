@@ -10,7 +10,7 @@ from flask import Response
 from pydantic_core import PydanticSerializationError
 
 from xcom_server import errors
-from xcom_server.api import json_io
+from xcom_server.api import json_io, work_memory
 from xcom_server.api.authorization import visible
 from xcom_server.api.conditions import one_of
 from xcom_server.api.ordering import order_of
@@ -121,7 +121,14 @@ class DagRunApi:
         filter_ = visible(dag_id, conditions=conditions)
         order = [order_of(order_by, _ORDER), Order("id")]  # ties ascend, as in SQLite
         page = self._runs.list(filter_, limit=limit, offset=offset, order=order)
+        work_memory.reserve(run.conf for run in page.entries)
         total = {"total_entries": page.total_entries}
+        if json_io.are_large(run.conf for run in page.entries):
+            each_row = (
+                listing.selected(_dump([run]), fields, _SCHEMA, collection=True)[0]
+                for run in page.entries
+            )
+            return json_io.bounded_rows("dag_runs", each_row, total)
         if fields is None and page.entries:
             with suppress(PydanticSerializationError):  # a lone surrogate
                 return json_io.indented_json_with("dag_runs", runs_as_json(page.entries), total)
@@ -175,11 +182,14 @@ class DagRunApi:
 
 
 def _response(run: DagRun, fields: list[str] | None = None) -> Response:
+    work_memory.reserve([run.conf])
     return _json(listing.selected(_dump([run]), fields, _SCHEMA)[0], [run])
 
 
 def _json(data: dict[str, Any], runs: list[DagRun]) -> Response:
     """Return the response for runs; floats in `conf` may need the slower function."""
+    if json_io.are_large(run.conf for run in runs):
+        return json_io.bounded_json(data)
     if json_io.have_plain_floats([run.conf for run in runs]):
         return json_io.indented_json_fast(data)
     return json_io.indented_json(data)

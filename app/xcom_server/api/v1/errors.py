@@ -2,7 +2,7 @@
 
 As in Airflow, the `type` of an error of the API is a link to Airflow's manual. It is `about:blank`
 for errors of the framework, such as an unknown route or a wrong method or media type, and for the
-statuses that this server adds: 412, 429 and 503.
+statuses that this server adds: 412, 429, 503 and 507.
 """
 
 from connexion.exceptions import ProblemException
@@ -106,6 +106,8 @@ def _own_error(error: errors.XComError | errors.AccessError) -> tuple[int, str, 
             return 400, "Bad Request", str(error)
         case errors.PreconditionFailed():
             return 412, "Precondition Failed", conditional.PRECONDITION_DETAIL
+        case errors.ResponseTooLarge():
+            return 507, "Insufficient Storage", conditional.too_large_detail(error)
         case errors.Unavailable():
             return 503, "Service Unavailable", conditional.unavailable_detail(error)
         case errors.Forbidden():

@@ -1,7 +1,7 @@
 """Task instances in requests and responses of v1, with sorted fields as in Airflow 2."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Response
@@ -16,6 +16,9 @@ from xcom_server.states import TASK_STATES
 from xcom_server.storage.task_instances import TaskInstance
 
 NO_DETAILS = "{}"
+PAGE_IN_PARTS = 500  # task instances; a longer page is written in parts
+
+_BEGIN, _END = '{\n  "task_instances": [', "\n  ]\n}\n"
 
 _NEW_STATES = {"awaiting_input": "deferred"}
 """The states of Airflow 3 that Airflow 2 does not have -> the most similar ones."""
@@ -185,6 +188,22 @@ def dump_instances(instances: Iterable[TaskInstance]) -> list[dict[str, Any]]:
             for each in instances
         ]
     )
+
+
+def page_in_parts(instances: Sequence[TaskInstance], total: int) -> Response:
+    """Return a page of task instances, of which only some are in memory as dictionaries."""
+    parts = (
+        _rows_json(instances[start : start + PAGE_IN_PARTS])
+        for start in range(0, len(instances), PAGE_IN_PARTS)
+    )
+    rows = ",".join(json_io.bounded(parts))
+    return json_io.indented_json_with("task_instances", rows, {"total_entries": total})
+
+
+def _rows_json(instances: Sequence[TaskInstance]) -> str:
+    rows = {"task_instances": dump_instances(instances)}
+    text = task_instances_json(rows, instances).get_data(as_text=True)
+    return text.removeprefix(_BEGIN).removesuffix(_END)
 
 
 def one_instance_json(instance: TaskInstance) -> Response:

@@ -15,11 +15,13 @@ from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
 from xcom_server.api.v1.schemas_task_instances import (
     NOT_OF_A_TRY,
+    PAGE_IN_PARTS,
     STATES,
     ListTaskInstancesSchema,
     TaskInstanceSchema,
     dump_instances,
     one_instance_json,
+    page_in_parts,
     task_instances_json,
 )
 from xcom_server.formats.strict_json import JsonObject
@@ -153,6 +155,8 @@ class TaskInstanceApi:
     ) -> Response:
         size = MAX_ROWS if limit < 0 else min(limit, MAX_ROWS)
         page = self._instances.list(filter_, limit=size, offset=offset, order=order)
+        if len(page.entries) > PAGE_IN_PARTS:
+            return page_in_parts(page.entries, page.total_entries)
         rows = dump_instances(page.entries)
         return task_instances_json(
             {"task_instances": rows, "total_entries": page.total_entries}, page.entries

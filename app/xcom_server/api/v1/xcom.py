@@ -11,7 +11,7 @@ from typing import Any
 from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
-from xcom_server.api import conditional, json_io
+from xcom_server.api import conditional, json_io, work_memory
 from xcom_server.api.authorization import visible
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v1 import listing
@@ -90,11 +90,12 @@ class XComApi:
         if deserialize and not self._settings.deserialize:
             raise BadRequestProblem(detail="XCom deserialization is disabled in configuration.")
         entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, key))
+        work_memory.reserve([entry.value])
         value = decode.decode_v1(entry.value, rebuild=deserialize)
         if stringify:
             return _entry_response(entry, None if value is None else str(value))
-        data = _dump([entry])[0] | {"value": types.as_json(value)}
-        return conditional.with_etag(json_io.indented_json(data), entry)
+        data = _dump([entry])[0] | {"value": types.as_json(value) if deserialize else value}
+        return conditional.with_etag(json_io.bounded_json(data), entry)
 
     def create_entry(
         self,

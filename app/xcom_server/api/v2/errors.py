@@ -86,6 +86,8 @@ def _store_error(error: errors.XComError) -> tuple[int, Any]:
             return 400, str(error)
         case errors.PreconditionFailed():
             return 412, conditional.PRECONDITION_DETAIL
+        case errors.ResponseTooLarge():
+            return 507, conditional.too_large_detail(error)
         case errors.Unavailable():
             return 503, conditional.unavailable_detail(error)
     raise error

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from xcom_server.api import json_io, work_memory
 from xcom_server.api.json_rows import RowWriter, Value, cached_for_short_texts
 from xcom_server.api.v2.schemas_dags import dump_version
 from xcom_server.storage.runs import DagRun
@@ -13,6 +14,7 @@ from xcom_server.storage.runs import DagRun
 
 def dump_run(run: DagRun) -> dict[str, Any]:
     """Return the fields of a run."""
+    work_memory.reserve([run.conf])
     versions = [dump_version(run)] if run.has_task_instances else []
     return _fields(run, _parse(run.conf), versions, run.dag_display_name)
 
@@ -30,7 +32,8 @@ def runs_as_json(runs: Sequence[DagRun]) -> bytes:
     for name in ("dag_versions", "dag_display_name"):
         written = {each: to_json(run[name]).decode() for each, run in one_each.items()}
         columns[name] = [written[each] for each in of_dag]
-    columns["conf"] = [*map(_compact, columns["conf"])]
+    work_memory.reserve(columns["conf"])
+    columns["conf"] = [*json_io.bounded(map(_compact, columns["conf"]))]
     return f"[{_WRITER.write(columns)}]".encode()
 
 

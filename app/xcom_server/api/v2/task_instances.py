@@ -1,6 +1,6 @@
 """The operations that read or delete task instances in v2, which emulate Airflow 3.3.2."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from xcom_server.storage.queries import MAX_ROWS, WILDCARD, Comparison, Filter, 
 from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskInstance, TaskKey
 
+_PART = 500  # task instances that become JSON at once
 _BY_MAP_INDEX = ("map_index",)  # the default of `order_by`
 
 
@@ -224,4 +225,12 @@ def missing_text(key: TaskKey, more: str = "") -> str:
 
 def collection(page: Page[TaskInstance], totals: dict[str, Any]) -> Response:
     """Return the response for a page of task instances."""
-    return json_io.compact_json({"task_instances": [*map(dump_instance, page.entries)], **totals})
+    rows = (json_io.json_list(map(dump_instance, some)) for some in _parts(page.entries))
+    body = ",".join(json_io.bounded(rows))
+    return json_io.compact_json_with("task_instances", f"[{body}]".encode(), totals)
+
+
+def _parts(instances: Sequence[TaskInstance]) -> Iterator[Sequence[TaskInstance]]:
+    """Yield the instances of a page in parts, so that not all are in memory as dictionaries."""
+    for start in range(0, len(instances), _PART):
+        yield instances[start : start + _PART]

@@ -10,11 +10,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
 
 from flask import Response, request
 
-from xcom_server.errors import EntryNotFound, NotFound, Unavailable
+from xcom_server.errors import EntryNotFound, NotFound, ResponseTooLarge, Unavailable
 from xcom_server.observability import shared
 from xcom_server.settings import Settings
 from xcom_server.storage.models import UNMAPPED, XComKey
@@ -39,6 +38,7 @@ class Waiting:
 
     def __init__(self, store: XComStore, settings: Settings) -> None:
         self._store = store
+        self._max_bytes = settings.max_response_bytes
         self._free = threading.Semaphore(max(settings.threads - 1, 1))
 
     def response(
@@ -76,8 +76,11 @@ class Waiting:
         while not run.is_finished and _pause(interval, connection):
             if shared.is_draining():
                 raise _cut_off(run, "the server stops")
-            with suppress(Unavailable):
-                run, line = self._next(run, task_ids)
+            try:
+                with suppress(Unavailable):
+                    run, line = self._next(run, task_ids)
+            except ResponseTooLarge:
+                raise _cut_off(run, "its results are larger than a response may be") from None
             yield line
 
     def _next(self, run: DagRun, task_ids: Sequence[str] | None) -> tuple[DagRun, str]:
@@ -89,27 +92,40 @@ class Waiting:
         return current, self._line(current, task_ids)
 
     def _line(self, run: DagRun, task_ids: Sequence[str] | None) -> str:
-        line: dict[str, Any] = {"state": run.state}
+        line = json.dumps({"state": run.state})
         if run.is_finished and (results := self._results(run, task_ids)):
-            line["results"] = results
-        return json.dumps(line) + "\n"
+            line = f'{line[:-1]}, "results": {{{results}}}}}'
+        if len(line) > self._max_bytes:
+            raise ResponseTooLarge(self._max_bytes)
+        return line + "\n"
 
-    def _results(self, run: DagRun, task_ids: Sequence[str] | None) -> dict[str, Any]:
-        """Return the results of tasks; a mapped task has a list, in the order of its indexes."""
+    def _results(self, run: DagRun, task_ids: Sequence[str] | None) -> str:
+        """Return the results of tasks as the members of a JSON object.
+
+        A mapped task has a list, in the order of its indexes. Raises ResponseTooLarge.
+        """
         named = self._result_tasks(run.dag_id) if task_ids is None else task_ids
-        results = {}
+        results: list[str] = []
+        left = self._max_bytes
         for task_id in sorted({*named}):
-            if values := dict(self._values(run, task_id)):
+            values: dict[int, str] = {}
+            for map_index, value in self._values(run, task_id):
+                left -= len(value)
+                if left < 0:
+                    raise ResponseTooLarge(self._max_bytes)
+                values[map_index] = value
+            if values:
+                text = ", ".join(values.values())
                 is_mapped = [*values] != [UNMAPPED]
-                results[task_id] = [*values.values()] if is_mapped else values[UNMAPPED]
-        return results
+                results.append(f"{json.dumps(task_id)}: {f'[{text}]' if is_mapped else text}")
+        return ", ".join(results)
 
     def _result_tasks(self, dag_id: str) -> list[str]:
         tasks = json.loads(self._store.dags.get(dag_id).definition).get("tasks", [])
         return [task["task_id"] for task in tasks if task.get("dag_result")]
 
-    def _values(self, run: DagRun, task_id: str) -> Iterator[tuple[int, Any]]:
-        """Yield the map indexes and the values of a task's results, ordered by map index."""
+    def _values(self, run: DagRun, task_id: str) -> Iterator[tuple[int, str]]:
+        """Yield the map indexes and the JSON of a task's results, ordered by map index."""
         ids = {"dag_id": run.dag_id, "run_id": run.run_id, "task_id": task_id}
         filter_ = Filter(ids | {"key": RETURN_KEY})
         for offset in itertools.count(step=_PAGE):
@@ -117,7 +133,7 @@ class Waiting:
             for entry in page.entries:
                 key = XComKey(**ids, map_index=entry.map_index, key=RETURN_KEY)
                 with suppress(EntryNotFound):  # deleted meanwhile
-                    yield entry.map_index, json.loads(self._store.get(key).value)
+                    yield entry.map_index, json.dumps(json.loads(self._store.get(key).value))
             if len(page.entries) < _PAGE:
                 return
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response
 
-from xcom_server.api import conditional, json_io
+from xcom_server.api import conditional, json_io, work_memory
 from xcom_server.api.authorization import visible
 from xcom_server.api.serialization import compile_dump
 from xcom_server.api.v2.filters import ListRules
@@ -107,6 +107,7 @@ class XComApi:
     ) -> Response:
         """Return one entry; its value is JSON or, with `stringify`, the result of `str()`."""
         entry = self._store.get(XComKey(dag_id, dag_run_id, task_id, map_index, xcom_key))
+        work_memory.reserve([entry.value])
         value = decode.decode_v2(entry.value) if deserialize else json.loads(entry.value)
         return _entry_response(entry, str(value) if stringify and value is not None else value)
 

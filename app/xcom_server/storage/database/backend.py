@@ -31,8 +31,9 @@ Insert = type[postgresql.Insert] | type[sqlite.Insert]
 class Limits:
     """The limits of one process.  Time-outs are in seconds; a statement time-out of 0 disables it.
 
-    `threads` is the number of requests that the process serves at a time, and
-    `prepared_statements` is false for a PostgreSQL pooler that does not support them.
+    `threads` is the number of requests that the process serves at a time, `prepared_statements` is
+    false for a PostgreSQL pooler that does not support them, and `max_response_bytes` is the
+    maximum length of the texts on a page of a list.
     """
 
     threads: int
@@ -42,6 +43,7 @@ class Limits:
     statement_timeout_seconds: float
     lock_timeout_seconds: float
     prepared_statements: bool
+    max_response_bytes: int
 
 
 class Backend(ABC):

@@ -101,9 +101,10 @@ def with_storable_map_index(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def select_page(backend: Backend, shape: QueryShape) -> Select[Any]:
-    """Return the SELECT of a page; its parameters are `parameters()`, `limit` and `offset`.
+    """Return the SELECT of a page; its parameters are `parameters()`, `limit`, `offset`
+    and `longest`, the maximum length of a text.
 
-    Each row has the listed columns of the resource, then the total.  An empty first page has no
+    Each row has the bounded columns of the resource, then the total.  An empty first page has no
     row; an empty later page has one row with only the total.
     """
     return _late_page(shape) if shape.has_offset else _first_page(shape)
@@ -116,7 +117,7 @@ def _first_page(shape: QueryShape) -> Select[Any]:
     for join in joins:
         source = source.join(join.table, join.on, isouter=join.outer)
     return (
-        select(*shape.resource.listed, total)
+        select(*shape.resource.bounded, total)
         .select_from(source)
         .where(*_where(shape))
         .order_by(*_order_by(shape))
@@ -139,7 +140,7 @@ def _late_page(shape: QueryShape) -> Select[Any]:
     source = total.outerjoin(page, true()).outerjoin(table, is_on_page)
     for join in shape.resource.joins:
         source = source.outerjoin(join.table, join.on)
-    return select(*shape.resource.listed, *total.c).select_from(source).order_by(*_order_by(shape))
+    return select(*shape.resource.bounded, *total.c).select_from(source).order_by(*_order_by(shape))
 
 
 def _count(shape: QueryShape) -> Select[Any]:

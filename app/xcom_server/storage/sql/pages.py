@@ -6,12 +6,16 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from xcom_server import clock
+from xcom_server.errors import ResponseTooLarge
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.database.sqlalchemy_adapter import Row
 from xcom_server.storage.queries import Filter, Order
 from xcom_server.storage.sql import listing, steps
 from xcom_server.storage.sql.resources import Resource, is_due
+
+_FIRST_READ = 4 * 1024 * 1024  # characters of long texts on a page that the first statement reads
+_SHORT = 100  # characters of a text that it always reads
 
 
 def read(
@@ -24,8 +28,7 @@ def read(
     order: Sequence[Order] = (),
 ) -> tuple[list[Row], int]:
     """Return the rows of a page, with the listed columns, and the number of all that match."""
-    rows, total = _read(executor, resource, filter_, limit, offset, order)
-    return [row[:-1] for row in rows], total
+    return _read(executor, resource, filter_, limit, offset, order)
 
 
 def _read(
@@ -37,18 +40,27 @@ def _read(
     order: Sequence[Order],
     **parameters: Any,
 ) -> tuple[list[Row], int]:
-    """Return the rows of a page, which end with the total, and the total.
+    """Return the rows of a page, with the listed columns, and the total.
 
-    `parameters` are those of the listed columns.
+    `parameters` are those of the listed columns. Long texts are read by a second statement, and
+    only if they are not longer together than a response may be. Otherwise raises ResponseTooLarge.
     """
     # With a limit of 0 too, the statement for later pages is used: it always returns the total.
     shape = listing.shape_of(resource, filter_, order, has_offset=offset > 0 or limit == 0)
     given = listing.parameters(filter_) | {"limit": limit, "offset": offset} | parameters
     read = executor.search if listing.is_search(filter_) else executor.read
-    rows = read(listing.select_page, given, shape)
+    longest = max(_FIRST_READ // max(limit, 1), _SHORT)
+    rows = read(listing.select_page, {**given, "longest": longest}, shape)
     if not rows:
         return [], 0
-    return [] if rows[0][0] is None else rows, rows[0][-1]
+    total = rows[0][-1]
+    if rows[0][0] is None:
+        return [], total
+    if resource.long_texts and max(lengths := [row[-2] for row in rows]) > longest:
+        if sum(lengths) > (limit := executor.backend.limits.max_response_bytes):
+            raise ResponseTooLarge(limit)
+        rows = read(listing.select_page, {**given, "longest": max(lengths)}, shape)
+    return [row[:-2] for row in rows], total
 
 
 def read_current(
@@ -66,10 +78,10 @@ def read_current(
     """
     now = clock.now()
     rows, total = _read(executor, resource, filter_, limit, offset, order, now=now)
-    if rows[0][-2] if rows else executor.read(_any_due, {"now": now})[0][0]:
+    if rows[0][-1] if rows else executor.read(_any_due, {"now": now})[0][0]:
         take_due_steps(executor)
         rows, total = _read(executor, resource, filter_, limit, offset, order, now=now)
-    return [row[:-2] for row in rows], total
+    return [row[:-1] for row in rows], total
 
 
 def take_due_steps(executor: Executor) -> None:

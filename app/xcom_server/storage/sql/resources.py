@@ -4,7 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, func, literal_column, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+)
 
 from xcom_server.states import INTERNAL_TYPES
 from xcom_server.storage.dags import Dag
@@ -17,6 +28,7 @@ Columns = Mapping[str, ColumnElement[Any]]
 _ONE: ColumnElement[int] = literal_column(
     "1"
 )  # as a LIMIT, it is part of the statement instead of a parameter
+_NO_LENGTH: ColumnElement[int] = literal_column("0")
 
 
 class Join(NamedTuple):
@@ -35,7 +47,7 @@ class Resource:
     `order` are the fields by which ties sort. `counter` is the column of `dag` with the number of
     rows of a DAG, if there is one. `few_per` is a field that has the same value in few rows.
     `count_hint` is a condition that every row meets, and that makes SQLite count the rows in an
-    index.
+    index. `long_texts` are the listed columns whose texts can be long.
     """
 
     table: Table
@@ -46,6 +58,22 @@ class Resource:
     counter: Column[int] | None = None
     few_per: str = ""
     count_hint: ColumnElement[bool] | None = None
+    long_texts: tuple[ColumnElement[Any], ...] = ()
+
+    @property
+    def bounded(self) -> tuple[ColumnElement[Any], ...]:
+        """The columns of a row, without texts longer than the parameter `longest`.
+
+        The last column is the number of characters of all long texts.
+        """
+        columns = [
+            case((func.length(each) <= bindparam("longest", None, Integer), each)).label(None)
+            if any(each is text for text in self.long_texts)
+            else each
+            for each in self.listed
+        ]
+        lengths = [func.coalesce(func.length(each), 0) for each in self.long_texts]
+        return (*columns, sum(lengths[1:], lengths[0]) if lengths else _NO_LENGTH)
 
 
 def due_runs() -> Select[Any]:
@@ -118,6 +146,7 @@ RUNS = Resource(
     listed=(*RUN_COLUMNS, is_due()),
     order=("id",),
     counter=dag.c.runs,
+    long_texts=(dag_run.c.conf, dag_run.c.note),
 )
 
 RUN_OF_INSTANCE = Join(
@@ -149,6 +178,7 @@ TASK_INSTANCES = Resource(
     listed=(*INSTANCE_COLUMNS, is_due()),
     order=("id",),
     counter=dag.c.task_instances,
+    long_texts=(task_instance.c.note, task_instance.c.details),
     few_per="run_id",
 )
 
@@ -177,4 +207,5 @@ DAGS = Resource(
     },
     listed=tuple(dag.c[field] for field in Dag._fields),
     order=("dag_id",),
+    long_texts=(dag.c.definition,),
 )
