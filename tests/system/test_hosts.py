@@ -76,7 +76,7 @@ def test_own_name_is_accepted(port: int, lines: tuple[str, ...]) -> None:
         (("GET /live HTTP/1.1", FOREIGN), {421}),
         (("GET /live HTTP/1.0", FOREIGN), {421}),
         (("GET /metrics HTTP/1.1", f"{FOREIGN}:8080"), {421}),
-        (("POST /auth/token HTTP/1.1", FOREIGN, "Content-Length: 100"), {421}),
+        (("POST /auth/token HTTP/1.1", FOREIGN, "Content-Length: 0"), {421}),
         (("GET /live HTTP/1.1", FOREIGN, "X-Forwarded-Host: localhost"), {421}),
         (("GET /live HTTP/1.1", FOREIGN, LOCAL), {400, 421}),
         (("GET /live HTTP/1.1", LOCAL, FOREIGN), {400, 421}),
