@@ -121,9 +121,10 @@ class DagRunApi:
         filter_ = visible(dag_id, conditions=conditions)
         order = [order_of(order_by, _ORDER), Order("id")]  # ties ascend, as in SQLite
         page = self._runs.list(filter_, limit=limit, offset=offset, order=order)
-        work_memory.reserve(run.conf for run in page.entries)
+        confs = [run.conf for run in page.entries]
+        work_memory.reserve(confs)
         total = {"total_entries": page.total_entries}
-        if json_io.are_large(run.conf for run in page.entries):
+        if json_io.are_large(confs):
             each_row = (
                 listing.selected(_dump([run]), fields, _SCHEMA, collection=True)[0]
                 for run in page.entries

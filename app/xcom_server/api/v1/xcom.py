@@ -95,7 +95,8 @@ class XComApi:
         if stringify:
             return _entry_response(entry, None if value is None else str(value))
         data = _dump([entry])[0] | {"value": types.as_json(value) if deserialize else value}
-        return conditional.with_etag(json_io.bounded_json(data), entry)
+        write = json_io.bounded_json if json_io.are_large([entry.value]) else json_io.indented_json
+        return conditional.with_etag(write(data), entry)
 
     def create_entry(
         self,
