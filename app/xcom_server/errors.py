@@ -148,9 +148,13 @@ class Unavailable(XComError):
 
 @dataclass(eq=False)
 class ResponseTooLarge(XComError):
-    """A response would be larger than `limit` bytes."""
+    """A response would be larger than `limit` bytes.
+
+    `is_refused` is true if the server found that before it changed anything.
+    """
 
     limit: int
+    is_refused: bool = False
 
     def __str__(self) -> str:
         return f"The response would be larger than {self.limit} bytes (XCOM_MAX_RESPONSE_BYTES)."

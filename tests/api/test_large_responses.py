@@ -96,7 +96,7 @@ def test_page_whose_texts_are_too_large_is_a_507(
     assert [run["conf"] for run in page["dag_runs"]] == [json.loads(conf)] * 3
 
 
-def test_change_is_stored_if_its_response_is_too_large(
+def test_run_whose_conf_is_too_large_to_return_is_refused(
     make_client: Callable[..., FlaskClient],
 ) -> None:
     client = make_client(max_response_bytes=MIB)
@@ -108,8 +108,21 @@ def test_change_is_stored_if_its_response_is_too_large(
     )
 
     assert answer.status_code == 507
+    assert answer.get_json()["detail"].endswith("(XCOM_MAX_RESPONSE_BYTES). Nothing was stored.")
+    assert client.get("/api/v2/dags/etl/dagRuns/r").status_code == 404
+
+
+def test_change_is_stored_if_its_response_is_too_large(
+    make_client: Callable[..., FlaskClient],
+) -> None:
+    client = make_client(max_response_bytes=MIB)
+    trigger(client, "r", f'{{"a":{DEEP}}}')
+
+    answer = client.patch("/api/v1/dags/etl/dagRuns/r/setNote", json={"note": "new"})
+
+    assert answer.status_code == 507
     assert answer.get_json()["detail"].endswith("the change was stored.")
-    assert client.get("/api/v2/dags/etl/dagRuns/r").status_code == 200
+    assert client.get("/api/v2/dags/etl/dagRuns/r").get_json()["note"] == "new"
 
 
 def test_results_that_are_too_large_are_a_507(make_client: Callable[..., FlaskClient]) -> None:

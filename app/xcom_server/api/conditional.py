@@ -74,7 +74,9 @@ def unavailable_detail(error: Unavailable) -> str:
 
 
 def too_large_detail(error: ResponseTooLarge) -> str:
-    """Return the detail of a 507: how to read less or, for a write, that the change was stored."""
+    """Return the detail of a 507: how to read less or, for a write, what was stored."""
+    if error.is_refused:
+        return f"{error} Nothing was stored."
     if not only_reads():
         return f"{error} If the request changes anything, the change was stored."
     if (request.endpoint or "").endswith(_VALUE_OPERATIONS):

@@ -161,6 +161,15 @@ def bounded_json(data: Any) -> Response:
     return Response(text.parts, content_type=JSON)
 
 
+def require_fit(text: str) -> None:
+    """Raise ResponseTooLarge for a JSON text that no response with indentation could repeat."""
+    if are_large([text]):
+        try:
+            BoundedText().add_json(json.loads(text))
+        except ResponseTooLarge as error:
+            raise ResponseTooLarge(error.limit, is_refused=True) from None
+
+
 def bounded_rows(name: str, rows: Iterable[Any], others: dict[str, Any]) -> Response:
     """Return the same response as `indented_json_with` for rows, of which only one is in memory.
 

@@ -8,6 +8,7 @@ from typing import Any
 from connexion.exceptions import BadRequestProblem, ProblemException
 
 from xcom_server import errors
+from xcom_server.api import json_io
 from xcom_server.api.definitions import dag_to_trigger
 from xcom_server.api.params import invalid_param
 from xcom_server.api.run_ids import RunIdRules
@@ -39,7 +40,7 @@ class Triggering:
         """Create a queued run and return it, with the offsets of the dates in the body.
 
         Raises BadRequestProblem for an invalid body, and ProblemException for an unknown or stale
-        DAG and for a run that exists.
+        DAG and for a run that exists, and ResponseTooLarge for a `conf` that v1 could not return.
         """
         try:
             dag = dag_to_trigger(self._dags, dag_id, is_required=self._require_dag)
@@ -48,6 +49,7 @@ class Triggering:
             if detail := self._error(run, definition):
                 self._runs.require_new(_in_utc(run))  # Airflow reports a run that exists first
                 raise BadRequestProblem(detail=detail)
+            json_io.require_fit(run.conf)  # before it is stored
             stored = self._runs.trigger(_in_utc(run))
         except errors.RunExists as error:
             what = f"logical date: '{run.logical_date}'" if error.by_date else f"ID: '{run.run_id}'"
