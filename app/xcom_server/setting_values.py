@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import Field
+from math import inf
 from typing import Any
 
 from xcom_server.errors import OperatorError
@@ -68,10 +69,10 @@ def _format_of(kind: type, spec: "Field[Any]") -> Format:
         return lambda text: text.lower() in BOOLEANS, "true or false"
     if kind in _NUMBERS:
         pattern, noun = _NUMBERS[kind]
-        least = spec.metadata["least"]
+        least, most = spec.metadata["least"], spec.metadata["most"]
         return (
-            lambda text: re.fullmatch(pattern, text) is not None and float(text) >= least,
-            f"{noun} of at least {least:g}",
+            lambda text: re.fullmatch(pattern, text) is not None and least <= float(text) <= most,
+            f"{noun} of at least {least:g}" + (f" and at most {most:g}" if most < inf else ""),
         )
     return lambda text: bool(text or not spec.default), "a text that is not empty"
 

@@ -19,9 +19,16 @@ __all__ = ["CHOICES", "PATTERNS", "PREFIX", "Settings", "SettingsError"]
 _ALIASES = {"port": ("bind",), "host": ("bind",), "address": ("bind",)}  # for the hint only
 
 
-def _setting(default: Any, help_text: str, *, least: float = 1, is_secret: bool = False) -> Any:
+def _setting(
+    default: Any,
+    help_text: str,
+    *,
+    least: float = 1,
+    most: float = float("inf"),
+    is_secret: bool = False,
+) -> Any:
     """Return a field; a secret one is neither in the repr nor an option of the command."""
-    metadata = {"help": help_text, "least": least, "is_secret": is_secret}
+    metadata = {"help": help_text, "least": least, "most": most, "is_secret": is_secret}
     return field(default=default, repr=not is_secret, metadata=metadata)
 
 
@@ -180,12 +187,15 @@ class Settings:
         " for all. This allows no CORS requests.",
     )
     workers: int = _setting(
-        2, "Number of gunicorn worker processes. One per CPU core is a good choice."
+        2,
+        "Number of gunicorn worker processes. One per CPU core is a good choice.",
+        most=256,  # thousands of processes, such as after a typing error, exhaust the memory
     )
     threads: int = _setting(
         4,
         "Number of threads per worker. Increase it and `pool_size`, to 16 for example, if a round"
         " trip to the database takes milliseconds.",
+        most=1000,
     )
     balance_connections: bool = _setting(
         True,

@@ -96,7 +96,7 @@ def test_version_is_printed() -> None:
         (
             ["--workers", "0"],
             {},
-            "XCOM_WORKERS must be a whole number of at least 1, not '0'.",
+            "XCOM_WORKERS must be a whole number of at least 1 and at most 256, not '0'.",
         ),
         (
             ["--lock-timeout-seconds", "0"],

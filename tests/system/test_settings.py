@@ -74,7 +74,13 @@ def test_settings_round_trip_through_the_environment() -> None:
     ("name", "text", "words"),
     [
         ("XCOM_DESERIALIZE", "maybe", "XCOM_DESERIALIZE must be true or false, not 'maybe'"),
-        ("XCOM_WORKERS", "two", "XCOM_WORKERS must be a whole number of at least 1, not 'two'"),
+        (
+            "XCOM_WORKERS",
+            "two",
+            "XCOM_WORKERS must be a whole number of at least 1 and at most 256, not 'two'",
+        ),
+        ("XCOM_WORKERS", "257", "XCOM_WORKERS must be"),
+        ("XCOM_THREADS", "1001", "XCOM_THREADS must be"),
         ("XCOM_WORKERS", "0", "XCOM_WORKERS must be"),
         ("XCOM_WORKERS", "1_0", "XCOM_WORKERS must be"),
         ("XCOM_WORKERS", "٢", "XCOM_WORKERS must be"),
