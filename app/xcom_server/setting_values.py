@@ -29,7 +29,11 @@ PATTERNS = ("allowed_run_id_pattern",)
 CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
 
 _MAX_PORT = 65535
-_ADDRESS = re.compile(r"unix:.+|fd://[0-9]{1,9}|[^\s/]+:(?P<port>[0-9]{1,5})", re.DOTALL)
+_HOST = r"\[[^\s/\[\],]+\]|[^\s/\[\],:]+"  # IPv6 in brackets, or a name or IPv4
+_ADDRESS = re.compile(
+    rf"unix:.+|fd://[0-9]{{1,9}}|(?:{_HOST}):(?P<port>[0-9]{{1,5}})",
+    re.DOTALL,
+)
 _NUMBERS = {
     int: ("[0-9]{1,9}", "a whole number"),
     float: (r"[0-9]{1,9}(\.[0-9]{1,3})?", "a number of seconds"),
@@ -93,7 +97,7 @@ def _is_list_of_peers(text: str) -> bool:
 def _is_pattern(text: str) -> bool:
     try:
         re.compile(text)
-    except re.error:
+    except (re.error, OverflowError, RecursionError):  # the last ones for a large pattern
         return False
     return bool(text)
 

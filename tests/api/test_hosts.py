@@ -160,9 +160,8 @@ def test_host_before_and_after_a_trusted_proxy_is_checked(make_client: Make) -> 
 
 
 def test_bound_name_is_accepted(make_client: Make) -> None:
-    client = make_client(bind="build-host:8080,[::2]:80")
-
-    assert [status(client, each) for each in ("Build-Host:9", "[::2]")] == [200, 200]
+    assert status(make_client(bind="build-host:8080"), "Build-Host:9") == 200
+    assert status(make_client(bind="[::2]:80"), "[::2]") == 200
     assert status(make_client(bind="0.0.0.0:80"), "0.0.0.0") == 421
     assert status(make_client(bind="unix:/run/xcom"), "/run/xcom") == 421
 

@@ -9,6 +9,9 @@ from xcom_server.settings import Settings, SettingsError
 
 from tests.support.paths import ROOT
 
+# gunicorn would listen on port 8000 for the first one, and would reject a part of the others.
+_NO_ADDRESSES = ("[::1]x:8080", "::1:8080", "[::1:8080", "127.0.0.1:8080,127.0.0.1:8081")
+
 
 def test_settings_come_from_the_environment() -> None:
     environ = {"XCOM_WORKERS": "3", "XCOM_DESERIALIZE": "Yes", "XCOM_BIND": "h:1", "OTHER": "x"}
@@ -111,6 +114,11 @@ def test_settings_round_trip_through_the_environment() -> None:
         ),
         ("XCOM_BIND", "127.0.0.1", "XCOM_BIND must be HOST:PORT"),
         ("XCOM_BIND", "127.0.0.1:99999", "XCOM_BIND must be HOST:PORT"),
+        *(("XCOM_BIND", text, "XCOM_BIND must be HOST:PORT") for text in _NO_ADDRESSES),
+        *(
+            ("XCOM_ALLOWED_RUN_ID_PATTERN", text, "XCOM_ALLOWED_RUN_ID_PATTERN must be a regular")
+            for text in ("a{99999999999}", "(" * 5000 + ")" * 5000)
+        ),
         ("XCOM_BIND", "localhost:", "XCOM_BIND must be HOST:PORT"),
         ("XCOM_BIND", "fd://x", "XCOM_BIND must be HOST:PORT"),
         (

@@ -52,8 +52,8 @@ def mount(app: Flask, settings: Settings) -> None:
 
 
 def _bound_names(bind: str) -> set[str]:
-    """Return the names in the setting `bind`; a path and a file descriptor have none."""
-    return {hosts.name_of(address) for address in bind.split(",")} - {"", "0.0.0.0", "::"}
+    """Return the name in the setting `bind`; a path and a file descriptor have none."""
+    return {hosts.name_of(bind)} - {"", "0.0.0.0", "::"}
 
 
 def _host_check(names: hosts.Names) -> Check:
