@@ -76,7 +76,7 @@ def _format_of(kind: type, spec: "Field[Any]") -> Format:
         least, most = spec.metadata["least"], spec.metadata["most"]
         return (
             lambda text: re.fullmatch(pattern, text) is not None and least <= float(text) <= most,
-            f"{noun} of at least {least:g}" + (f" and at most {most:g}" if most < inf else ""),
+            f"{noun} of at least {least:.9g}" + (f" and at most {most:.9g}" if most < inf else ""),
         )
     return lambda text: bool(text or not spec.default), "a text that is not empty"
 
@@ -117,7 +117,8 @@ _FORMATS: dict[str, Format] = {
     ),
     "allowed_hosts": (
         hosts.are_names,
-        "names without ports, *.NAME, addresses, networks or *, separated by commas",
+        "names without ports, *.NAME, addresses, networks such as 10.0.0.0/8 or *, separated by"
+        " commas",
     ),
     "allowed_origins": (
         hosts.are_origins,

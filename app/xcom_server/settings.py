@@ -86,6 +86,7 @@ class Settings:
     max_json_depth: int = _setting(
         MAX_DEPTH,
         "Maximum nesting depth of the JSON in a request body. Deeper JSON gets a 400.",
+        most=240,  # responses have up to three levels more, and Pydantic writes at most 254
     )
     max_response_bytes: int = _setting(
         16 * 1024 * 1024,

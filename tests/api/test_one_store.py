@@ -165,10 +165,22 @@ def test_only_v1_supports_head_and_options(client: FlaskClient) -> None:
 
 
 def test_deeply_nested_response_is_validated(make_client: Callable[..., FlaskClient]) -> None:
-    client = make_client(max_json_depth=300)  # it validates responses
-    body = '{"key": "deep", "value": ' + "[" * 250 + "]" * 250 + "}"
+    client = make_client(max_json_depth=240)  # the maximum; the client validates responses
+    body = '{"key": "deep", "value": ' + "[" * 239 + "]" * 239 + "}"
 
     created = client.post(v2.entries(), data=body, content_type="application/json")
 
     assert created.status_code == 201
-    assert "[" * 250 in client.get(v2.entry("deep")).text
+    assert "[" * 239 in client.get(v2.entry("deep")).text
+
+
+def test_deeply_nested_conf_is_in_lists(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client(max_json_depth=240)
+    conf = '{"a": ' * 239 + "1" + "}" * 239
+    body = f'{{"logical_date": null, "conf": {conf}}}'
+
+    created = client.post("/api/v2/dags/d/dagRuns", data=body, content_type="application/json")
+
+    assert created.status_code == 200
+    for path in ("/api/v1/dags/d/dagRuns", "/api/v2/dags/d/dagRuns"):
+        assert client.get(path).get_json()["dag_runs"][0]["conf"] == json.loads(conf)

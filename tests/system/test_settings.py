@@ -82,6 +82,12 @@ def test_settings_round_trip_through_the_environment() -> None:
             "two",
             "XCOM_WORKERS must be a whole number of at least 1 and at most 256, not 'two'",
         ),
+        (
+            "XCOM_WORK_MEMORY_BYTES",
+            "1000",
+            "XCOM_WORK_MEMORY_BYTES must be a whole number of at least 1048576, not '1000'",
+        ),
+        ("XCOM_MAX_JSON_DEPTH", "241", "XCOM_MAX_JSON_DEPTH must be"),
         ("XCOM_WORKERS", "257", "XCOM_WORKERS must be"),
         ("XCOM_THREADS", "1001", "XCOM_THREADS must be"),
         ("XCOM_WORKERS", "0", "XCOM_WORKERS must be"),
@@ -129,8 +135,8 @@ def test_settings_round_trip_through_the_environment() -> None:
         (
             "XCOM_ALLOWED_HOSTS",
             "a.example:80",
-            "XCOM_ALLOWED_HOSTS must be names without ports, *.NAME, addresses, networks or *,"
-            " separated by commas, not 'a.example:80'.",
+            "XCOM_ALLOWED_HOSTS must be names without ports, *.NAME, addresses, networks such as"
+            " 10.0.0.0/8 or *, separated by commas, not 'a.example:80'.",
         ),
         (
             "XCOM_ALLOWED_ORIGINS",
