@@ -27,7 +27,7 @@ def print_settings(*names: str) -> None:
             (
                 f"`{PREFIX}{name.upper()}`",
                 _kind(known[name]),
-                f"`{_text(known[name].default)}`",
+                f"`{text}`" if (text := _text(known[name].default)) else "empty",
                 _cell(known[name].metadata["help"]),
             )
             for name in names

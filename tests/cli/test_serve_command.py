@@ -58,9 +58,11 @@ def test_help_shows_the_variable_and_the_default_of_each_setting() -> None:
     unbroken = "".join(text.split())
 
     for spec in OPTIONS:
-        default = "".join(str(spec.default).split())
+        default = "".join(str(spec.default).split()) or "empty"
         shown = default.lower() if isinstance(spec.default, bool) else default
         assert f"[XCOM_{spec.name.upper()},default{shown}]" in unbroken
+        if isinstance(spec.default, str):
+            assert f"--{spec.name.replace('_', '-')} N " not in text
     for option in (
         "--workers N",
         "--log-requests true|false",

@@ -28,6 +28,8 @@ _METAVARS = {
     "token_key_file": "FILE",
     "base_path": "PATH",
     "trusted_proxies": "ADDRESS,…",
+    "allowed_hosts": "NAME,…",
+    "allowed_origins": "ORIGIN,…",
     **dict.fromkeys(PATTERNS, "REGEX"),
     **{name: "|".join(CHOICES[name]) for name in CHOICES},
 }
@@ -117,8 +119,8 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _shown(default: object) -> str:
-    """Return a default as it is written in an environment variable."""
-    return str(default).lower() if isinstance(default, bool) else str(default)
+    """Return a default as it is written in an environment variable; "empty" for no text."""
+    return str(default).lower() if isinstance(default, bool) else str(default) or "empty"
 
 
 @main.command()
