@@ -104,6 +104,37 @@ def test_folder_that_others_can_write_is_named_unless_it_is_sticky(
     assert warnings(file) == []
 
 
+@as_root
+@pytest.mark.parametrize(
+    ("owner", "group", "mode"), [(0, OTHER, 0o770), (OTHER, 0, 0o700), (OTHER, 0, 0o1700)]
+)
+def test_folder_of_another_user_or_group_is_named(
+    file: Path,
+    folder: Path,
+    warnings: Callable[[Path], list[str]],
+    owner: int,
+    group: int,
+    mode: int,
+) -> None:
+    os.chown(folder, owner, group)
+    folder.chmod(mode)
+
+    assert warnings(file) == [
+        f"Other users can replace the users file {file}: they can write to {folder}."
+    ]
+
+
+@as_root
+def test_mode_matters_in_a_folder_that_another_group_can_enter(
+    file: Path, folder: Path, warnings: Callable[[Path], list[str]]
+) -> None:
+    file.chmod(0o666)
+    os.chown(folder, 0, OTHER)
+    folder.chmod(0o710)
+
+    assert len(warnings(file)) == 1
+
+
 def test_folder_of_a_symbolic_link_is_checked_too(
     file: Path, folder: Path, warnings: Callable[[Path], list[str]]
 ) -> None:

@@ -30,24 +30,45 @@ def _exposures(path: Path, noun: str) -> Iterator[str]:
     safe, such as /tmp and the volumes of Kubernetes' Secrets.
     """
     real = path.resolve()
-    if not all(_mode(folder) & stat.S_IXOTH for folder in real.parents):
+    if not all(_rights_of_others(folder) & os.X_OK for folder in real.parents):
         return  # other users cannot reach it, whatever its mode is
     status = real.stat()
     mode = stat.S_IMODE(status.st_mode)
     change = f"Other users can change the {noun} {path}"
     if mode & stat.S_IWOTH:
         yield f"{change}: its mode is {mode:04o}. Run: chmod o= {path}"
-    if status.st_uid not in (0, os.geteuid()):
+    if _is_foreign_owner(status):
         yield f"{change}: it belongs to the user with the id {status.st_uid}."
-    if mode & stat.S_IWGRP and status.st_gid not in (0, os.getegid(), *os.getgroups()):
+    if mode & stat.S_IWGRP and _is_foreign_group(status):
         yield f"{change}: its mode is {mode:04o}, and its group has the id {status.st_gid}."
     for folder in (*path.absolute().parents, *real.parents):
-        if _mode(folder) & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+        if _can_be_replaced_in(folder):
             yield f"Other users can replace the {noun} {path}: they can write to {folder}."
     if mode & stat.S_IROTH:
         read = f"Other users can read the {noun} {path}"
         yield f"{read}: its mode is {mode:04o}. Run: chmod o= {path}"
 
 
-def _mode(path: Path) -> int:
-    return path.stat().st_mode
+def _can_be_replaced_in(folder: Path) -> bool:
+    """Return whether others can rename files in a folder; if it is sticky, only its owner can."""
+    status = folder.stat()
+    if status.st_mode & stat.S_ISVTX:
+        return _is_foreign_owner(status)
+    return bool(_rights_of_others(folder) & os.W_OK)
+
+
+def _rights_of_others(folder: Path) -> int:
+    """Return the bits R_OK, W_OK and X_OK that any other user may have."""
+    status = folder.stat()
+    if _is_foreign_owner(status):  # who can change the mode
+        return os.R_OK | os.W_OK | os.X_OK
+    of_group = status.st_mode >> 3 if _is_foreign_group(status) else 0
+    return (status.st_mode | of_group) & (os.R_OK | os.W_OK | os.X_OK)
+
+
+def _is_foreign_owner(status: os.stat_result) -> bool:
+    return status.st_uid not in (0, os.geteuid())
+
+
+def _is_foreign_group(status: os.stat_result) -> bool:
+    return status.st_gid not in (0, os.getegid(), *os.getgroups())
