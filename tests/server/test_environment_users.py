@@ -44,7 +44,7 @@ def test_one_variable_is_enough_for_a_server_with_users(tmp_path: Path, key_file
         ]
 
     log = server.log.read_text()
-    assert "It has the 2 users in XCOM_USERS, which is for tests" in log
+    assert "The users (2) are those in XCOM_USERS, which is for tests" in log
     assert log.count("cannot be created") == key_file.count("no/")
     assert not any(PASSWORD in text for text in [log, *arguments])
     assert (tmp_path / key_file).exists() == (key_file == "token.key")

@@ -168,6 +168,25 @@ def test_users_file_that_does_not_exist_is_named_with_the_command(
     )
 
 
+@pytest.mark.parametrize(("proxies", "warnings"), [("", 1), ("10.0.0.1", 0)])
+def test_variable_of_gunicorn_for_proxies_is_reported_as_unused(
+    proxies: str,
+    warnings: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.1")
+    settings = Settings(database_url="sqlite://", trusted_proxies=proxies)
+
+    preflight.check(settings, LOOPBACK, workers=1)
+
+    expected = (
+        "The variable FORWARDED_ALLOW_IPS has no effect, so the headers X-Forwarded-… are ignored."
+        " Set XCOM_TRUSTED_PROXIES to the addresses of the proxies."
+    )
+    assert [record.getMessage() for record in caplog.records] == [expected] * warnings
+
+
 def test_error_that_an_operator_can_fix_ends_the_process_with_one_line() -> None:
     with pytest.raises(SystemExit) as end, preflight.exit_on_error():
         raise OperatorError("words")

@@ -42,6 +42,7 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
     for the first check that fails.
     """
     _check_script_name(os.environ.get("SCRIPT_NAME", ""))
+    _check_allowed_ips(os.environ.get("FORWARDED_ALLOW_IPS", ""), settings)
     check_addresses(settings, addresses)
     if settings.auth == "users":
         _check_users(settings)
@@ -64,8 +65,8 @@ def _check_users(settings: Settings) -> None:
     load_or_create_key(Path(settings.token_key_file), may_be_temporary=bool(settings.users))
     if settings.users:
         _log.info(
-            "The server requires credentials. It has the %d users in XCOM_USERS, which is for"
-            " tests, and does not read the users file.",
+            "The server requires credentials. The users (%d) are those in XCOM_USERS, which is for"
+            " tests; the users file is not read.",
             len(users),
         )
 
@@ -76,6 +77,15 @@ def _check_script_name(text: str) -> None:
         raise UnsupportedVariable(
             "the variable SCRIPT_NAME is not supported. Unset it, and set XCOM_BASE_PATH to the"
             " base path, such as /airflow."
+        )
+
+
+def _check_allowed_ips(text: str, settings: Settings) -> None:
+    """Log a warning for gunicorn's list of proxies, unless the setting has replaced it."""
+    if text and not settings.trusted_proxies:
+        _log.warning(
+            "The variable FORWARDED_ALLOW_IPS has no effect, so the headers X-Forwarded-… are"
+            " ignored. Set XCOM_TRUSTED_PROXIES to the addresses of the proxies."
         )
 
 
