@@ -34,7 +34,7 @@ def test_server_without_its_database_is_live_but_not_ready(
     answer = client.get("/ready")
     assert (answer.status_code, answer.json) == (
         503,
-        {"status": "not ready", "reason": "The database does not have the tables of this server."},
+        {"status": "not ready", "reason": "The database file cannot be opened."},
     )
     assert client.get("/health").get_json()["metadatabase"]["status"] == "unhealthy"
 

@@ -1,7 +1,7 @@
 """Base paths and lists of trusted peers."""
 
 import pytest
-from xcom_server.formats.peers import Peers, is_base_path, parse_address
+from xcom_server.formats.peers import Peers, is_base_path, parse_peer
 
 
 @pytest.mark.parametrize("path", ["/airflow", "/tools/airflow", "/a.b/~c_d-e", "/...", "/.a"])
@@ -92,4 +92,4 @@ def test_list_of_anything_else_is_an_error(members: str) -> None:
     ],
 )
 def test_address_of_a_header(text: str, address: str) -> None:
-    assert str(parse_address(text)) == address
+    assert str(parse_peer(text)) == address

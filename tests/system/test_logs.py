@@ -89,7 +89,7 @@ def test_database_error_is_logged_with_the_request_id_only(
 
     logged = [event for event in events if event.get("request_id") == "from-the-client"]
     assert [event["level"] for event in logged] == ["WARNING"]
-    assert "no such table" in logged[0]["message"]
+    assert "unable to open database file" in logged[0]["message"]
     assert "hunter2" not in server.log.read_text()
 
 

@@ -133,9 +133,10 @@ def test_removed_current_directory_is_an_error_of_one_line(tmp_path: Path, comma
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("export", "xcom.db: the file cannot be opened"),
+        ("export", "xcom.db: the file does not exist"),
+        ("db upgrade", "xcom.db: the file cannot be created: Read-only file system"),
         ("user add ann --role op", "xcom-users.json cannot be used: Read-only file system"),
-        ("serve", "xcom.db: the file cannot be opened"),
+        ("serve", "xcom.db: the file cannot be created: Read-only file system"),
     ],
 )
 def test_read_only_current_directory_is_an_error_of_one_line(

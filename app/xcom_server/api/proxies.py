@@ -12,7 +12,7 @@ from flask import Flask, request
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from xcom_server.formats.peers import Peers, is_base_path, parse_address
+from xcom_server.formats.peers import Peers, is_base_path, parse_peer
 from xcom_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class _ForwardedHeaders:
         client = peer
         for hop in reversed(forwarded_for.split(",")):
             hop = hop.strip()
-            address = parse_address(hop)
+            address = parse_peer(hop)
             if hop not in self._trusted:
                 return str(address) if address else client
             client = str(address) if address else client

@@ -11,12 +11,13 @@ import math
 import secrets
 from collections import deque
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from cachetools import TTLCache
 
 from xcom_server.errors import TooManyAttempts
+from xcom_server.formats.addresses import parse_address
 
 MAX_COUNTED = 10_000  # the maximum of entries in each table, of about 300 bytes each
 
@@ -41,13 +42,10 @@ def network_of(address: str) -> str:
 
     A client usually has a whole /64.  Other text is returned unchanged.
     """
-    try:
-        ip = ip_address(address)
-    except ValueError:
+    ip = parse_address(address)
+    if ip is None:
         return address  # empty for a Unix socket
-    if not isinstance(ip, IPv6Address):
-        return str(ip)
-    return str(ip.ipv4_mapped or f"{IPv6Address(int(ip) >> 64 << 64)}/64")
+    return f"{IPv6Address(int(ip) >> 64 << 64)}/64" if isinstance(ip, IPv6Address) else str(ip)
 
 
 class _Failures(NamedTuple):

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
+
+from xcom_server.formats.addresses import parse_address
 
 ANY = "*"  # the item of a list that turns its check off
 
@@ -58,7 +60,7 @@ def is_loopback(name: str) -> bool:
     """Return whether a name is `localhost`, a name below it, or a loopback address."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
-    address = _address(name)
+    address = parse_address(name)
     return address is not None and address.is_loopback
 
 
@@ -88,25 +90,13 @@ class Names:
         """Return whether a name, as `name_of` returns it, is a member."""
         if name in self._exact or name.endswith(self._suffixes):
             return True
-        address = _address(name)
+        address = parse_address(name)
         return address is not None and any(address in network for network in self._networks)
 
 
 def _split(host: str) -> tuple[str, str]:
     found = _HOST.fullmatch(host.lower())
     return (found[1].rstrip(".").strip("[]"), found[2] or "") if found else ("", "")
-
-
-def _address(name: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a name is, None for other names.
-
-    An IPv4 address that is mapped to IPv6 is returned as IPv4.
-    """
-    try:
-        address = ip_address(name)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _network(item: str) -> IPv4Network | IPv6Network | None:

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
+
+from xcom_server.formats.addresses import Address, parse_address
 
 UNIX = "unix"  # a peer that is connected through a Unix socket
 _SEGMENT = r"(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+"  # neither `.` nor `..`
 _BASE_PATH = re.compile(rf"(?:/{_SEGMENT})+")
 _MAX_BASE_PATH = 200  # characters
 _WITH_PORT = re.compile(r"\[([^\]]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
-
-Address = IPv4Address | IPv6Address
 
 
 def is_base_path(text: str) -> bool:
@@ -47,19 +47,15 @@ class Peers:
         """Return whether a peer is a member; "" and "unix:…" are peers with a Unix socket."""
         if not peer or peer.startswith(f"{UNIX}:"):
             return self._unix
-        address = parse_address(peer)
+        address = parse_peer(peer)
         return address is not None and any(address in network for network in self._networks)
 
 
-def parse_address(text: str) -> Address | None:
+def parse_peer(text: str) -> Address | None:
     """Return an address of a header of a proxy, perhaps with a port; None if it is none.
 
     An IPv4 address that was mapped to IPv6 is returned as IPv4, and without an IPv6 zone.
     """
     if found := _WITH_PORT.fullmatch(text):
         text = found[1] or found[2]
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
+    return parse_address(text.partition("%")[0])

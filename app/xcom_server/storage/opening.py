@@ -130,8 +130,10 @@ def _as_unusable(backend: Backend | None = None) -> Iterator[None]:
         reason = f"{error}; {hint}"
     except (ArgumentError, ValueError, TypeError):  # which may contain the password
         reason = f"not a database URL; {URL_HINT}"
-    except OSError as error:  # from a lock file
-        reason = str(error)
+    except OSError as error:
+        if error.filename is None:  # the current directory does not exist
+            raise
+        reason = str(error)  # of a lock file
     except SQLAlchemyError as error:
         reason = backend.describe(error) if backend else str(error).splitlines()[0]
     raise _unusable(reason)

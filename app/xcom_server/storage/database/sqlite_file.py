@@ -3,7 +3,6 @@
 import logging
 import os
 import stat
-from contextlib import suppress
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from sqlalchemy import URL
@@ -29,11 +28,16 @@ def path_of(url: URL) -> str:
 def create_missing(path: str) -> None:
     """Create an empty file that only its owner can use, unless it exists.
 
-    SQLite treats it as a database without tables, and gives its mode to the files beside it.  If it
-    cannot be created, opening it fails.
+    SQLite treats it as a database without tables, and gives its mode to the files beside it.
+    Without its folder, opening it fails.  Raises DatabaseUnusable for another error.
     """
-    with suppress(OSError):
+    try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except (FileExistsError, FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        reason = f"{path}: the file cannot be created: {error.strerror}"
+        raise DatabaseUnusable(f"XCOM_DATABASE_URL cannot be used: {reason}") from None
 
 
 def existing(path: str, address: str) -> str:
