@@ -12,13 +12,14 @@ from xcom_server.storage.sql import schema
 
 from tests.attack import roles
 from tests.attack.fuzzing import Tally, Target, fuzz
-from tests.attack.probe import LiveProbe, peak_mib
+from tests.attack.probe import LiveProbe
 from tests.attack.roles import Matrix
 from tests.attack.slow_clients import SlowClients
 from tests.attack.users import MINE, THEIRS, write_users
 from tests.support import any_operation
 from tests.support.databases import load
 from tests.support.live_server import LiveServer
+from tests.support.memory import status_mib
 from tests.support.postgres import Postgres
 
 DATABASES = ("sqlite", "postgres")
@@ -142,7 +143,7 @@ def _watched(report: Report, server: LiveServer, part: str) -> Iterator[None]:
         yield
     report.live[part] = probe.slowest
     report.findings += [f"/live during {part}: {failure}" for failure in probe.failures[:5]]
-    report.peaks[part] = sum(peak_mib(pid) for pid in server.workers())
+    report.peaks[part] = sum(status_mib("VmHWM", pid) for pid in server.workers())
 
 
 def _look_at_log(report: Report, server: LiveServer) -> None:

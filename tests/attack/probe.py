@@ -1,9 +1,7 @@
-"""What an attacked server does meanwhile: how fast /live is, which workers run, their memory."""
+"""How fast an attacked server responds to /live meanwhile."""
 
-import contextlib
 import threading
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.error import URLError
@@ -47,16 +45,3 @@ class LiveProbe:
             except (URLError, OSError) as error:
                 self.failures.append(str(error))
             self.slowest = max(self.slowest, time.monotonic() - start)
-
-
-def peak_mib(pid: int) -> float:
-    """Return the most memory that a process has had since `reset_peak`, in MiB (VmHWM)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    line = next(each for each in status.splitlines() if each.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
-
-
-def reset_peak(pid: int) -> None:
-    """Start to measure the peak again, where the kernel allows it."""
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/clear_refs").write_text("5")

@@ -1,6 +1,7 @@
 """The worst values and bodies at once: the workers need less memory than the shipped limit."""
 
 import http.client
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.support.cgroups import memory_limit
 from tests.support.databases import load
 from tests.support.live_server import LiveServer
 from tests.support.memory import MIB, reset_peak, status_mib
@@ -81,8 +83,12 @@ def request(server: LiveServer, call: Call) -> tuple[int, int]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[LiveServer]:
-    """Yield a server with the worst values, and with runs whose `conf` is as large."""
-    with LiveServer(tmp_path) as server:
+    """Yield a server in the shipped limit with the worst values, and runs with such a `conf`."""
+    command = Path(sys.executable).with_name("xcom-server")
+    with (
+        memory_limit(tmp_path, LIMIT_MIB, command) as limited,
+        LiveServer(tmp_path, command=limited) as server,
+    ):
         for name in VALUES:
             assert request(server, ("POST", f"/api/v2{ENTRIES}", entry(name)))[0] == 201
         load(server.database_url, runs())
