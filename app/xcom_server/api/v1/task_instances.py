@@ -8,6 +8,7 @@ from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
 from xcom_server import errors
+from xcom_server.api import work_memory
 from xcom_server.api.authorization import visible
 from xcom_server.api.conditions import one_of
 from xcom_server.api.definitions import definition_of
@@ -154,6 +155,7 @@ class TaskInstanceApi:
         self, filter_: Filter, limit: int, offset: int, order: Sequence[Order] = ()
     ) -> Response:
         size = MAX_ROWS if limit < 0 else min(limit, MAX_ROWS)
+        work_memory.reserve_rows(size)
         page = self._instances.list(filter_, limit=size, offset=offset, order=order)
         if len(page.entries) > PAGE_IN_PARTS:
             return page_in_parts(page.entries, page.total_entries)

@@ -7,7 +7,7 @@ from typing import Any
 from connexion.exceptions import BadRequestProblem, ProblemException
 from flask import Response
 
-from xcom_server.api import json_io
+from xcom_server.api import json_io, work_memory
 from xcom_server.api.authorization import visible
 from xcom_server.api.definitions import definition_of
 from xcom_server.api.v2 import cursors, task_filters
@@ -72,10 +72,11 @@ class TaskInstanceApi:
 
     def list_batch(self, dag_id: str, dag_run_id: str, body: dict[str, Any]) -> Response:
         """Return a page of the task instances that a body selects; it has at most MAX_ROWS."""
-        order_by = body.get("order_by")
+        order_by, limit = body.get("order_by"), min(body["page_limit"], MAX_ROWS)
+        work_memory.reserve_rows(limit)
         page = self._instances.list(
             visible(conditions=task_filters.of_batch(body)),
-            limit=min(body["page_limit"], MAX_ROWS),
+            limit=limit,
             offset=body["page_offset"],
             order=task_filters.BATCH_RULES.order([order_by] if order_by else []),
         )
