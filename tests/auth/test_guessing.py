@@ -135,6 +135,9 @@ def test_address_that_has_waited_gets_one_check(
     assert backoff_seconds(authenticator, address=ELSEWHERE) == USER_PAUSE_SECONDS
     clock.now += USER_PAUSE_SECONDS
     assert authenticator.authenticate("ann", "ann's", ELSEWHERE).name == "ann"
+    # HOME has used its place.
+    assert guess() is Unauthenticated
+    assert backoff_seconds(authenticator, address=HOME) == USER_PAUSE_SECONDS
 
 
 def test_addresses_that_wait_do_not_raise_the_rate(
@@ -224,6 +227,45 @@ def test_guesses_from_one_ipv6_network_wait_although_each_has_another_address(
         assert_refused(authenticator, address=f"2001:db8::{number:x}")
 
     assert backoff_seconds(authenticator, address="2001:db8::ffff") == 1
+
+
+def test_address_that_waits_gets_a_check_although_more_are_refused_than_a_table_has(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr(attempts, "MAX_COUNTED", 500)
+    counts = Attempts(clock)
+    for number in range(USER_ATTEMPTS_BEFORE_PAUSE):
+        counts.record_failure("ann", f"192.0.2.{number}")
+
+    refused = 0
+    while _is_refused(counts, HOME):
+        refused += 1
+        assert refused < 50, "each time, the table keeps the address with a chance of 0.3"
+        assert all(_is_refused(counts, f"{refused}.{number}") for number in range(600))
+        clock.now += USER_PAUSE_SECONDS
+        counts.record_failure("ann", f"fresh {refused}")
+
+    assert refused >= 1
+
+
+def _is_refused(counts: Attempts, network: str) -> bool:
+    try:
+        counts.refuse_blocked("ann", network)
+    except TooManyAttempts:
+        return True
+    return False
+
+
+@pytest.mark.usefixtures("used_up")
+def test_address_waits_again_if_it_comes_back_after_the_window(
+    authenticator: PasswordAuthenticator, clock: Clock, guess: Callable[..., type[Exception]]
+) -> None:
+    assert backoff_seconds(authenticator, address=HOME) == USER_PAUSE_SECONDS
+    for _ in range(2):
+        clock.now += FAILURE_WINDOW_SECONDS / 2
+        assert guess() is Unauthenticated
+
+    assert backoff_seconds(authenticator, address=HOME) == USER_PAUSE_SECONDS
 
 
 def test_tables_have_a_maximum_size_whatever_clients_send(

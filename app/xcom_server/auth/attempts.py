@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
-from cachetools import TTLCache
+from cachetools import RRCache, TTLCache
 
 from xcom_server.errors import TooManyAttempts
 from xcom_server.formats.addresses import parse_address
@@ -73,10 +73,9 @@ class Attempts:
         self._familiar: TTLCache[bytes, bool, float] = TTLCache(
             MAX_COUNTED, FAMILIAR_SECONDS, clock
         )
-        # When an address was first refused because of the limit of a user.
-        self._refused: TTLCache[bytes, float, float] = TTLCache(
-            MAX_COUNTED, FAILURE_WINDOW_SECONDS, clock
-        )
+        # When an address was first refused because of the limit of a user. A full table drops an
+        # entry at random: otherwise many fresh addresses would always drop the user's.
+        self._refused: RRCache[bytes, float] = RRCache(MAX_COUNTED)
         self._latest = deque([-math.inf] * GUESSING_FAILURES, GUESSING_FAILURES)
 
     def refuse_blocked(self, name: str, network: str) -> None:
@@ -127,12 +126,18 @@ class Attempts:
         wait = lanes[has_waited].last + USER_PAUSE_SECONDS - now
         if wait <= 0 or has_waited:
             return wait
-        first_refused: float = self._refused.setdefault(self._key(network, name), now)
+        first_refused = self._first_refused(name, network, now)
+        if first_refused is None:
+            self._refused[self._key(network, name)] = first_refused = now
         return first_refused + USER_PAUSE_SECONDS - now
 
     def _has_waited(self, name: str, network: str, now: float) -> bool:
-        refused = self._refused.get(self._key(network, name), math.inf)
-        return now - refused >= USER_PAUSE_SECONDS
+        refused = self._first_refused(name, network, now)
+        return refused is not None and now - refused >= USER_PAUSE_SECONDS
+
+    def _first_refused(self, name: str, network: str, now: float) -> float | None:
+        refused: float = self._refused.get(self._key(network, name), -math.inf)
+        return refused if now - refused < FAILURE_WINDOW_SECONDS else None
 
     def _failed(self, *parts: str) -> _Failures:
         return self._failures.get(self._key(*parts), _Failures())
