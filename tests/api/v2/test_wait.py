@@ -5,7 +5,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -87,6 +89,32 @@ def test_all_results_of_a_mapped_task_are_returned(
     monkeypatch.setattr(waiting, "_PAGE", 1)
 
     assert json.loads(wait(finished, query="interval=1&result=m").text)["results"]["m"] == [2, 10]
+
+
+def test_results_are_parsed_one_at_a_time_because_it_takes_much_memory(
+    finished: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running: list[str] = []
+    at_once: list[int] = []
+
+    def loads(text: str) -> Any:
+        running.append(text)
+        time.sleep(0.01)
+        at_once.append(len(running))
+        running.remove(text)
+        return json.loads(text)
+
+    monkeypatch.setattr(waiting, "json", SimpleNamespace(loads=loads, dumps=json.dumps))
+
+    def text_of_response(_number: int) -> str:
+        client = finished.application.test_client()
+        return wait(client, query="interval=1&result=m&result=a").text
+
+    with ThreadPoolExecutor(4) as pool:
+        texts = {*pool.map(text_of_response, range(4))}
+
+    assert [json.loads(text)["results"] for text in texts] == [{"a": {"rows": 5}, "m": [2, 10]}]
+    assert {*at_once} == {1}
 
 
 def test_infinite_interval_is_accepted_for_a_finished_run(finished: FlaskClient) -> None:

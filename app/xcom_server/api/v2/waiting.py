@@ -40,6 +40,9 @@ class Waiting:
         self._store = store
         self._max_bytes = settings.max_response_bytes
         self._free = threading.Semaphore(max(settings.threads - 1, 1))
+        # Parsed JSON takes up to 44 times its text. One result at a time is as fast as several,
+        # because the JSON module keeps the interpreter lock.
+        self._parsing = threading.Lock()
 
     def response(
         self, dag_id: str, run_id: str, interval: float, task_ids: Sequence[str] | None
@@ -51,7 +54,7 @@ class Waiting:
         """
         run = self._store.runs.get(dag_id, run_id)
         if run.is_finished:
-            return _stream(iter([self._line(run, task_ids)]))
+            return _stream(_sent(self._line(run, task_ids)))
         if not self._free.acquire(blocking=False):
             raise Unavailable(
                 "Too many requests are waiting for runs. Poll the run, or increase XCOM_THREADS."
@@ -67,40 +70,41 @@ class Waiting:
         task_ids: Sequence[str] | None,
         connection: socket.socket | None,
     ) -> Iterator[str]:
-        """Yield the lines; while the database is unavailable, the last one is repeated.
+        """Yield the parts of the lines; while the database is unavailable, a state is repeated.
 
         Raises ConnectionResetError if the run is deleted or the server stops.
         """
-        line = self._line(run, task_ids)
-        yield line
+        yield from _sent(self._line(run, task_ids))
         while not run.is_finished and _pause(interval, connection):
             if shared.is_draining():
                 raise _cut_off(run, "the server stops")
+            line = [_state(run)]
             try:
                 with suppress(Unavailable):
                     run, line = self._next(run, task_ids)
             except ResponseTooLarge:
                 raise _cut_off(run, "its results are larger than a response may be") from None
-            yield line
+            yield from _sent(line)
 
-    def _next(self, run: DagRun, task_ids: Sequence[str] | None) -> tuple[DagRun, str]:
-        """Return a run as it is now, and its line."""
+    def _next(self, run: DagRun, task_ids: Sequence[str] | None) -> tuple[DagRun, list[str]]:
+        """Return a run as it is now, and the parts of its line."""
         try:
             current = self._store.runs.get(run.dag_id, run.run_id)
         except NotFound:
             raise _cut_off(run, "the run was deleted") from None
         return current, self._line(current, task_ids)
 
-    def _line(self, run: DagRun, task_ids: Sequence[str] | None) -> str:
-        line = json.dumps({"state": run.state})
+    def _line(self, run: DagRun, task_ids: Sequence[str] | None) -> list[str]:
+        """Return the parts of a line, which are never joined because they can be large."""
+        line = [_state(run)]
         if run.is_finished and (results := self._results(run, task_ids)):
-            line = f'{line[:-1]}, "results": {{{results}}}}}'
-        if len(line) > self._max_bytes:
+            line = [line[0][: -len("}\n")], ', "results": {', *results, "}}\n"]
+        if sum(map(len, line)) > self._max_bytes:
             raise ResponseTooLarge(self._max_bytes)
-        return line + "\n"
+        return line
 
-    def _results(self, run: DagRun, task_ids: Sequence[str] | None) -> str:
-        """Return the results of tasks as the members of a JSON object.
+    def _results(self, run: DagRun, task_ids: Sequence[str] | None) -> list[str]:
+        """Return the results of tasks as the members of a JSON object, with the commas.
 
         A mapped task has a list, in the order of its indexes. Raises ResponseTooLarge.
         """
@@ -117,8 +121,9 @@ class Waiting:
             if values:
                 text = ", ".join(values.values())
                 is_mapped = [*values] != [UNMAPPED]
-                results.append(f"{json.dumps(task_id)}: {f'[{text}]' if is_mapped else text}")
-        return ", ".join(results)
+                name = (", " if results else "") + json.dumps(task_id)
+                results.append(f"{name}: [{text}]" if is_mapped else f"{name}: {text}")
+        return results
 
     def _result_tasks(self, dag_id: str) -> list[str]:
         tasks = json.loads(self._store.dags.get(dag_id).definition).get("tasks", [])
@@ -133,9 +138,24 @@ class Waiting:
             for entry in page.entries:
                 key = XComKey(**ids, map_index=entry.map_index, key=RETURN_KEY)
                 with suppress(EntryNotFound):  # deleted meanwhile
-                    yield entry.map_index, json.dumps(json.loads(self._store.get(key).value))
+                    yield entry.map_index, self._as_ascii(self._store.get(key).value)
             if len(page.entries) < _PAGE:
                 return
+
+    def _as_ascii(self, text: str) -> str:
+        """Return JSON text as Python writes it."""
+        with self._parsing:
+            return json.dumps(json.loads(text))
+
+
+def _state(run: DagRun) -> str:
+    return json.dumps({"state": run.state}) + "\n"
+
+
+def _sent(line: list[str]) -> Iterator[str]:
+    """Yield the parts of a line, and free each when the next one is wanted."""
+    while line:
+        yield line.pop(0)
 
 
 def _cut_off(run: DagRun, reason: str) -> ConnectionResetError:
