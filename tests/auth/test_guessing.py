@@ -135,9 +135,6 @@ def test_address_that_has_waited_gets_one_check(
     assert backoff_seconds(authenticator, address=ELSEWHERE) == USER_PAUSE_SECONDS
     clock.now += USER_PAUSE_SECONDS
     assert authenticator.authenticate("ann", "ann's", ELSEWHERE).name == "ann"
-    # HOME has used its place.
-    assert guess() is Unauthenticated
-    assert backoff_seconds(authenticator, address=HOME) == USER_PAUSE_SECONDS
 
 
 def test_addresses_that_wait_do_not_raise_the_rate(
