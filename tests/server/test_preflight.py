@@ -86,6 +86,15 @@ def test_port_out_of_range_is_reported(port: int) -> None:
     )
 
 
+def test_socket_in_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CannotListen) as error:
+        preflight.check_bindable([f"{tmp_path}/gone/x.sock"])
+
+    assert str(error.value) == (
+        f"cannot listen on unix:{tmp_path}/gone/x.sock: its folder does not exist."
+    )
+
+
 def test_address_in_use_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -105,12 +105,16 @@ def check_addresses(settings: Settings, addresses: Iterable[Any]) -> None:
 
 
 def check_bindable(addresses: Iterable[Any]) -> None:
-    """Raise CannotListen for a (host, port) that cannot be bound; other addresses are skipped.
+    """Raise CannotListen for a (host, port) that cannot be bound, and a socket without a folder.
 
     gunicorn itself would try for five seconds and log ten lines.  An address in use is tried for
     ADDRESS_WAIT_SECONDS, because the workers of a killed server hold its socket for a second.
     """
     deadline = time.monotonic() + ADDRESS_WAIT_SECONDS
+    addresses = [*addresses]
+    for path in (each for each in addresses if isinstance(each, str)):
+        if not os.path.isdir(os.path.dirname(path) or os.curdir):
+            raise CannotListen(f"cannot listen on unix:{path}: its folder does not exist.")
     for host, port in (each for each in addresses if isinstance(each, tuple)):
         while error := _bind_error(host, port):
             if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
