@@ -78,6 +78,15 @@ def test_end_of_chunks_does_not_depend_on_their_pieces(
     assert (end, received >= len(raw), body.must_close) == (len(raw), True, False)
 
 
+def test_zeros_before_the_size_of_a_chunk_do_not_change_its_end() -> None:
+    raw = b"0" * 40 + b"2\r\n{}\r\n" + b"0" * 40 + b"\r\n\r\n"
+    body = ChunkedBody(LIMIT)
+
+    end, _ = end_after_pieces(body, raw, [*range(len(raw))])
+
+    assert (end, body.must_close) == (len(raw), False)
+
+
 @given(length=st.integers(0, 50), rest=st.binary(max_size=20), cuts=cuts)
 def test_body_of_a_known_length_ends_there(length: int, rest: bytes, cuts: list[int]) -> None:
     body = LengthBody(length, LIMIT)

@@ -16,7 +16,7 @@ RAW_PER_BYTE = 8  # bytes on the wire for a byte of a chunked body; chunks of on
 
 # The empty line, or a line feed without a carriage return, for which the parser rejects the head.
 _END_OF_HEAD = re.compile(rb"\r\n\r\n|(?<!\r)\n")
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})([ \t]*;.*)?", re.DOTALL)
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]+)([ \t]*;.*)?", re.DOTALL)
 
 
 class Head:
