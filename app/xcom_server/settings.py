@@ -232,8 +232,9 @@ class Settings:
     max_buffer_bytes: int = _setting(
         32 * 1024 * 1024,
         "Maximum size in bytes per worker of requests that are incomplete or wait for a thread,"
-        " and of responses that clients have not read. Above it, the connection that has waited"
-        " longest for its client is closed.",
+        " and of responses that clients have not read. Above it, the connection whose client has"
+        " neither sent nor read for longest, and for 1 second, is closed; above twice the size, the"
+        " 1 second does not matter.",
     )
     max_requests: int = _setting(
         0,

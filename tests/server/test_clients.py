@@ -158,8 +158,11 @@ def test_connection_that_was_closed_before_it_was_accepted_is_ignored() -> None:
             server.clients.accept(failing(errno.EBADF))
 
 
-def test_response_that_is_not_read_makes_room_if_the_buffers_are_full() -> None:
+def test_response_that_is_not_read_makes_room_if_the_buffers_are_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The operating system takes a few megabytes of each response."""
+    monkeypatch.setattr("xcom_server.server.connection_table._STALLED_SECONDS", 0)
     with Server(replace(LIMITS, buffer_bytes=20_000_000)) as server:
         for number in range(2):
             server.connected(b"GET / HTTP/1.1\r\n\r\n")
@@ -169,6 +172,47 @@ def test_response_that_is_not_read_makes_room_if_the_buffers_are_full() -> None:
         server.respond(b"y")
 
         assert (third.recv(10), len(server.clients)) == (b"y", 2)
+
+
+def test_clients_that_read_are_not_closed_if_the_buffers_are_full() -> None:
+    with Server(replace(LIMITS, buffer_bytes=20_000_000)) as server:
+        made = [server.connected(b"GET / HTTP/1.1\r\n\r\n") for _ in range(2)]
+        for _ in made:
+            server.respond(b"x" * 18_000_000)
+        left = dict.fromkeys(made, 18_000_000)
+        while any(left.values()):
+            server.turn()
+            for client in made:
+                client.setblocking(False)
+                with suppress(BlockingIOError):
+                    count = len(client.recv(200_000))
+                    assert count or not left[client]
+                    left[client] -= count
+
+        assert len(server.clients) == 2
+
+
+def test_clients_are_stalled_if_they_read_nothing_for_some_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("xcom_server.server.connection_table._STALLED_SECONDS", 0.5)
+    with Server(replace(LIMITS, buffer_bytes=20_000_000)) as server:
+        for _ in range(2):
+            server.connected(b"GET / HTTP/1.1\r\n\r\n")
+        for _ in range(2):
+            server.respond(b"x" * 18_000_000)
+
+        assert len(server.clients) == 2
+        until(lambda: server.count() == 1)
+
+
+def test_buffers_never_have_more_than_twice_their_maximum() -> None:
+    with Server(replace(LIMITS, buffer_bytes=20_000_000)) as server:
+        for _ in range(3):
+            server.connected(b"GET / HTTP/1.1\r\n\r\n")
+            server.respond(b"x" * 18_000_000)
+
+        assert len(server.clients) == 2
 
 
 def uploading(server: Server, client: socket.socket, length: int) -> None:

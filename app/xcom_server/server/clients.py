@@ -114,6 +114,7 @@ class Clients:
             return
         self._next_sweep = now + SWEEP_SECONDS
         self._has_descriptors = True
+        self._table.make_room()
         self._resume()
         for connection in self._table:
             if connection.state is not State.HANDLING and now >= connection.deadline:

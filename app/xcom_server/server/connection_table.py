@@ -9,7 +9,7 @@ from functools import partial
 from xcom_server.server.connections import Connection, State
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-_STALLED_SECONDS = 1.0  # after which an upload without progress makes room for others
+_STALLED_SECONDS = 1.0  # after which a client that neither sends nor reads makes room for others
 
 
 class ConnectionTable:
@@ -66,19 +66,9 @@ class ConnectionTable:
             else:
                 self._poller.modify(connection.socket, events, ready)
 
-    def longest_waiting(self, *, with_bytes: bool = False) -> Connection | None:
-        """Return the connection that has waited longest for its client, None if there is none.
-
-        `with_bytes` selects from those with bytes in their buffers.
-        """
-        waiting = (
-            each
-            for each in self._open
-            if each.state is not State.HANDLING
-            and each not in self._paused
-            and (not with_bytes or each.counted_bytes)
-        )
-        return min(waiting, key=lambda each: each.since, default=None)
+    def longest_waiting(self) -> Connection | None:
+        """Return the connection that has waited longest for its client, None if there is none."""
+        return min(self._waiting(), key=_since, default=None)
 
     def drop_longest_waiting(self) -> bool:
         """Close the connection that has waited longest; return whether there was one."""
@@ -88,14 +78,22 @@ class ConnectionTable:
         return True
 
     def count_bytes(self, connection: Connection) -> None:
-        """Count the bytes in the buffers; if there are too many, close connections."""
+        """Count the bytes in the buffers of a connection."""
         if connection not in self._open:
             return
         size = connection.buffered_bytes()
         self._bytes += size - connection.counted_bytes
         connection.counted_bytes = size
-        while self.is_full and self._make_room():
-            pass
+        self.make_room()
+
+    def make_room(self) -> None:
+        """Close connections while the buffers have too many bytes and a client is stalled.
+
+        Above twice the maximum, clients that read or begin a request are closed too, from the one
+        that has waited longest. Uploads that make progress never are: they are paused.
+        """
+        while self.is_full and (connection := self._dispensable()):
+            self.drop(connection)
 
     def pause(self, connection: Connection) -> None:
         """Read no more of an upload until there is room."""
@@ -121,13 +119,24 @@ class ConnectionTable:
         self._on_ready(connection)
         self.count_bytes(connection)
 
-    def _make_room(self) -> bool:
-        """Close the connection with bytes that has waited longest, unless it is uploading."""
-        connection = self.longest_waiting(with_bytes=True)
-        if connection is None:
-            return False
-        is_uploading = time.monotonic() - connection.since < _STALLED_SECONDS
-        if connection.state is State.BODY and is_uploading:
-            return False
-        self.drop(connection)
-        return True
+    def _waiting(self) -> Iterator[Connection]:
+        """Yield the connections that wait for their clients."""
+        for each in self._open:
+            if each.state is not State.HANDLING and each not in self._paused:
+                yield each
+
+    def _dispensable(self) -> Connection | None:
+        """Return the connection to close so that its bytes are freed, None if there is none."""
+        waiting = [each for each in self._waiting() if each.counted_bytes]
+        longest = min(waiting, key=_since, default=None)
+        if longest is None or time.monotonic() - longest.since >= _STALLED_SECONDS:
+            return longest
+        if self._bytes <= 2 * self._most_bytes:
+            return None
+        return min(
+            (each for each in waiting if each.state is not State.BODY), key=_since, default=None
+        )
+
+
+def _since(connection: Connection) -> float:
+    return connection.since
