@@ -135,6 +135,7 @@ def test_only_listed_routes_need_no_credentials(guarded: FlaskClient) -> None:
         ("", (401, 401)),
         ("Basic", (401, 401)),
         ("Basic !!!", (401, 401)),
+        ("Basic YTph\u00e9", (401, 401)),
         ("Bearer", (401, 401)),
         ("Bearer abc", (401, 403)),
         ("Bearer a.b.c", (401, 403)),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import request
+from werkzeug.datastructures import Authorization
 
 from xcom_server.auth.environment_users import open_users
 from xcom_server.auth.passwords import PasswordAuthenticator
@@ -49,7 +50,7 @@ class Access:
 
         Raises Unauthenticated if they are missing or wrong, and TooManyAttempts as `login` does.
         """
-        credentials = request.authorization
+        credentials = _credentials()
         if credentials is None or credentials.type != "basic":
             raise Unauthenticated
         return self.login(credentials.username or "", credentials.password or "")
@@ -107,6 +108,14 @@ def authorize(authenticate: Callable[[], User]) -> None:
     can_see = dag_id == WILDCARD or user.dag_ids is None or dag_id in user.dag_ids
     if not (allowed and can_see):
         raise Forbidden
+
+
+def _credentials() -> Authorization | None:
+    """Return the credentials of the current request, None if they are missing or malformed."""
+    try:
+        return request.authorization
+    except ValueError:  # Werkzeug raises it for Base64 with other characters than ASCII
+        return None
 
 
 def visible(*ids: str | None, conditions: tuple[Condition, ...] = (), **equal: Any) -> Filter:
