@@ -26,10 +26,13 @@ EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "10")  # valid and invalid requests f
 
 # Schemathesis sends a wrong password to each operation, always of the same user.
 COMMAND = f"""#!{sys.executable}
-from xcom_server.auth import passwords
+from xcom_server.auth import attempts
 from xcom_server.cli.main import main
 
-passwords.ATTEMPTS_BEFORE_BACKOFF = passwords.ADDRESS_ATTEMPTS_BEFORE_BACKOFF = 1000
+for limit in ("ATTEMPTS_BEFORE_BACKOFF", "ADDRESS_ATTEMPTS_BEFORE_BACKOFF"):
+    assert hasattr(attempts, limit)
+    setattr(attempts, limit, 1000)
+attempts.USER_ATTEMPTS_BEFORE_PAUSE = 1000
 main()
 """
 
