@@ -1,4 +1,4 @@
-"""An attack on one server: the role matrix, random requests, slow clients; then a verdict."""
+"""An attack on one server: roles, random requests, amplification, slow clients; then a verdict."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,10 +13,11 @@ from xcom_server.storage.sql import schema
 from tests.attack import roles
 from tests.attack.fuzzing import Tally, Target, fuzz
 from tests.attack.probe import LiveProbe
+from tests.attack.requests_made import basic
 from tests.attack.roles import Matrix
 from tests.attack.slow_clients import SlowClients
-from tests.attack.users import MINE, THEIRS, write_users
-from tests.support import any_operation
+from tests.attack.users import MINE, THEIRS, token, write_users
+from tests.support import any_operation, worst_requests
 from tests.support.databases import load
 from tests.support.live_server import LiveServer
 from tests.support.memory import status_mib
@@ -51,6 +52,7 @@ class Report:
     plan: Plan
     tally: Tally = field(default_factory=Tally)
     matrix: Matrix = field(default_factory=Matrix)
+    amplified: int = 0
     slow: dict[str, int] = field(default_factory=dict)
     live: dict[str, float] = field(default_factory=dict)
     """The slowest /live during each part, in seconds."""
@@ -80,6 +82,9 @@ def attack(plan: Plan, folder: Path, on_progress: Progress = lambda _: None) -> 
             _load(server)
         with _watched(report, server, "requests"):
             _fuzz(report, server, on_progress)
+        with _watched(report, server, "amplification"):
+            _amplify(report, server)
+        on_progress(f"{report.amplified} requests for much memory")
         _be_slow(report, server, workers, on_progress)
     _look_at_log(report, server)
     return report
@@ -91,6 +96,21 @@ def _fuzz(report: Report, server: LiveServer, on_progress: Progress) -> None:
     for tally in fuzz(target, plan.seed, plan.requests, plan.seconds, plan.clients):
         report.tally = tally
         on_progress(f"{tally.requests} requests, {len(tally.findings)} findings")
+
+
+def _amplify(report: Report, server: LiveServer) -> None:
+    """Send the requests that need the most memory, many at once."""
+    name = "admin"
+    bearer = f"Bearer {token(server.port, name)}" if report.plan.has_users else ""
+    load(server.database_url, worst_requests.runs(), worst_requests.instances())
+    worst_requests.create_values(server.port, bearer)
+    answers = worst_requests.send_all(server.port, basic(name, name)[1], bearer)
+    report.amplified = len(answers)
+    report.findings += [
+        f"status {status} for a request for much memory"
+        for status, _ in answers
+        if status not in worst_requests.ALLOWED | {429}  # for logins at the same time
+    ]
 
 
 def _be_slow(report: Report, server: LiveServer, workers: list[int], on_progress: Progress) -> None:

@@ -99,7 +99,8 @@ def _credentials(port: int, version: str, user: str) -> dict[str, str]:
     if user == ANONYMOUS:
         return {}
     if user == WRONG:
-        return dict([basic("admin", "wrong") if version == "v1" else ("Authorization", "Bearer x")])
+        # Wrong passwords for a user who exists would delay the later requests of that user.
+        return dict([basic("ghost", "wrong") if version == "v1" else ("Authorization", "Bearer x")])
     if version == "v1":
         return dict([basic(user, user)])
     return {"Authorization": f"Bearer {token(port, user)}"}

@@ -75,6 +75,7 @@ def print_report(report: Report) -> None:
         print(f"{count:9} responses {status}")
     print(f"{tally.slow:9} responses after more than 5 s, the slowest after {tally.slowest:.2f} s")
     print(f"{report.matrix.checks:9} checks of roles")
+    print(f"{report.amplified:9} requests for much memory")
     print(f"{sum(report.slow.values()):9} slow connections: {report.slow}")
     for part, seconds in report.live.items():
         print(f"{seconds:9.2f} s for the slowest /live during: {part}")
