@@ -232,9 +232,8 @@ class Settings:
     max_buffer_bytes: int = _setting(
         32 * 1024 * 1024,
         "Maximum size in bytes per worker of requests that are incomplete or wait for a thread,"
-        " and of responses that clients have not read. Above it, the connection whose client has"
-        " neither sent nor read for longest, and for 1 second, is closed; above twice the size, the"
-        " 1 second does not matter.",
+        " and of responses that clients have not read. Above it, the client that has waited longest"
+        " is disconnected; up to twice the size, only after 1 second.",
     )
     max_requests: int = _setting(
         0,
