@@ -13,10 +13,13 @@ from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.postgres import PostgresBackend
 from xcom_server.storage.database.sqlite import SqliteBackend
 from xcom_server.storage.database.sqlite_file import path_of
+from xcom_server.storage.emulator import EmulatorState
 from xcom_server.storage.sql import schema
+from xcom_server.storage.sql.emulator import SqlEmulatorState
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import Observer, XComStore
 
+EMULATOR_SUFFIX = "-emulator"  # of the file beside an SQLite database
 URL_HINT = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
 
 # For commands, where no client waits for a response.
@@ -45,6 +48,18 @@ def open_store(
     if observer is not None:
         backend.observe(observer)
     return SqlXComStore(backend, require_parents=require_parents, observer=observer)
+
+
+def open_emulator_state(url: str, limits: Limits) -> EmulatorState:
+    """Return the state of the control plane of the server with this database, without connecting.
+
+    It is in the same PostgreSQL database, or in a file beside that of SQLite, so that recording a
+    request never waits for a write to the store.
+    """
+    parsed = make_url(absolute(url))
+    if parsed.get_backend_name() == "sqlite" and (path := path_of(parsed)):
+        return SqlEmulatorState(open_backend(f"sqlite:///{path}{EMULATOR_SUFFIX}", limits))
+    return SqlEmulatorState(open_backend(url, limits))
 
 
 def open_backend(url: str, limits: Limits = COMMAND_LIMITS, *, is_reading: bool = False) -> Backend:

@@ -1,0 +1,187 @@
+"""The implementation of EmulatorState for SQL databases."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
+
+from xcom_server.storage.database.backend import Backend
+from xcom_server.storage.database.executor import Executor
+from xcom_server.storage.emulator import MAX_REQUESTS, Control, EmulatorState, StoredFault
+from xcom_server.storage.store import Observer
+
+_TRIM_EVERY = 64  # how many requests are recorded before the oldest are removed
+_Result = TypeVar("_Result")
+
+metadata = sa.MetaData()
+_control = sa.Table(
+    "emulator_control",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("clock", sa.Text, nullable=False),
+)
+_fault = sa.Table(
+    "emulator_fault",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("definition", sa.Text, nullable=False),
+    sa.Column("times", sa.Integer),
+    sa.Column("applied", sa.Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+_request = sa.Table(
+    "emulator_request",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("record", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+# Writes to an unlogged table are not flushed at the commit. A crash empties it.
+sa.event.listen(
+    _request,
+    "after_create",
+    sa.DDL("ALTER TABLE emulator_request SET UNLOGGED").execute_if(dialect="postgresql"),
+)
+
+
+class SqlEmulatorState(EmulatorState):
+    """An EmulatorState in the database of a backend; EmulatorState documents the methods."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._executor = Executor(backend, Observer())
+        self._cached = Control(-1, {}, ())
+
+    def prepare(self) -> None:
+        """Create the tables; several processes may do so at the same time."""
+        self._backend.create_missing()
+
+        def work(connection: Connection) -> None:
+            self._backend.transaction_lock(connection, "xcom-server emulator")
+            metadata.create_all(connection)
+            first = {"id": 1, "version": 0, "clock": "{}"}
+            self._backend.insert_or_ignore(connection, _control, first)
+
+        self._executor.transaction(work)
+
+    def control(self) -> Control:
+        """Return the clock and the faults."""
+        ((version, clock),) = self._executor.read(_select_control, {})
+        if version != self._cached.version:
+            # Faults that were added since belong to a later version, and are read again then.
+            rows = self._executor.read(_select_faults, {})
+            faults = tuple(StoredFault(row[0], json.loads(row[1]), row[2]) for row in rows)
+            self._cached = Control(version, json.loads(clock), faults)
+        return self._cached
+
+    def set_clock(self, definition: dict[str, Any]) -> None:
+        """Replace the definition of the clock."""
+        self._change(lambda connection: _set_clock(connection, definition))
+
+    def add_fault(self, definition: dict[str, Any], times: int | None = None) -> StoredFault:
+        """Add a fault."""
+
+        def work(connection: Connection) -> int:
+            row = {"definition": json.dumps(definition), "times": times, "applied": 0}
+            number = connection.execute(insert(_fault).returning(_fault.c.id), row).scalar_one()
+            return int(number)
+
+        return StoredFault(self._change(work), definition, 0)
+
+    def remove_fault(self, number: int) -> bool:
+        """Remove a fault."""
+        statement = delete(_fault).where(_fault.c.id == number)
+        return self._change(lambda connection: connection.execute(statement).rowcount == 1)
+
+    def remove_faults(self) -> None:
+        """Remove all faults."""
+        self._change(lambda connection: connection.execute(delete(_fault)))
+
+    def apply_fault(self, number: int) -> bool:
+        """Count that a fault is applied, in one statement."""
+        return bool(self._executor.execute(_apply_fault, {"number": number}))
+
+    def applied_faults(self) -> dict[int, int]:
+        """Return how often each fault was applied, by number."""
+        return {row[0]: row[2] for row in self._executor.read(_select_faults, {})}
+
+    def record(self, request: dict[str, Any]) -> None:
+        """Add a request to the journal."""
+        text = json.dumps(request, separators=(",", ":"))
+        ((number,),) = self._executor.execute(_insert_request, {"record": text})
+        if number % _TRIM_EVERY == 0:
+            statement = delete(_request).where(_request.c.id <= number - MAX_REQUESTS)
+            self._executor.transaction(lambda connection: connection.execute(statement))
+
+    def requests(self, *, after: int = 0) -> Sequence[tuple[int, dict[str, Any]]]:
+        """Return the newest requests, oldest first."""
+        rows = self._executor.read(_select_requests, {"after": after})
+        return [(row[0], json.loads(row[1])) for row in reversed(rows)]
+
+    def clear_requests(self) -> None:
+        """Empty the journal."""
+        self._executor.transaction(lambda connection: connection.execute(delete(_request)))
+
+    def reset(self) -> None:
+        """Remove the faults, empty the journal, and use the time of the machine again."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(_fault))
+            connection.execute(delete(_request))
+            _set_clock(connection, {})
+
+        self._change(work)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._backend.close()
+
+    def _change(self, work: Callable[[Connection], _Result]) -> _Result:
+        """Change what every worker obeys, in a transaction."""
+
+        def changed(connection: Connection) -> _Result:
+            connection.execute(update(_control).values(version=_control.c.version + 1))
+            return work(connection)
+
+        return self._executor.transaction(changed)
+
+
+def _set_clock(connection: Connection, definition: dict[str, Any]) -> None:
+    connection.execute(update(_control).values(clock=json.dumps(definition)))
+
+
+def _select_control(backend: Backend) -> Select[Any]:
+    return select(_control.c.version, _control.c.clock)
+
+
+def _select_faults(backend: Backend) -> Select[Any]:
+    return select(_fault.c.id, _fault.c.definition, _fault.c.applied).order_by(_fault.c.id)
+
+
+def _apply_fault(backend: Backend) -> ReturningUpdate[Any]:
+    return (
+        update(_fault)
+        .where(
+            _fault.c.id == bindparam("number"),
+            _fault.c.times.is_(None) | (_fault.c.applied < _fault.c.times),
+        )
+        .values(applied=_fault.c.applied + 1)
+        .returning(_fault.c.id)
+    )
+
+
+def _insert_request(backend: Backend) -> ReturningInsert[Any]:
+    return insert(_request).values(record=bindparam("record")).returning(_request.c.id)
+
+
+def _select_requests(backend: Backend) -> Select[Any]:
+    return (
+        select(_request.c.id, _request.c.record)
+        .where(_request.c.id > bindparam("after", None, sa.Integer))
+        .order_by(_request.c.id.desc())
+        .limit(MAX_REQUESTS)
+    )
