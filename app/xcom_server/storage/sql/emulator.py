@@ -44,7 +44,9 @@ _request = sa.Table(
 sa.event.listen(
     _request,
     "after_create",
-    sa.DDL("ALTER TABLE emulator_request SET UNLOGGED").execute_if(dialect="postgresql"),
+    sa.DDL("ALTER TABLE emulator_request SET UNLOGGED").execute_if(  # type: ignore[no-untyped-call]
+        dialect="postgresql"
+    ),
 )
 
 
