@@ -74,7 +74,8 @@ def make_client(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Fla
                 **settings,
             }
             app = create_app(Settings(**given))
-            opened.callback(app.extensions["store"].close)
+            for name in {"store", "emulator"} & app.extensions.keys():
+                opened.callback(app.extensions[name].close)
             return app.test_client()
 
         yield make

@@ -18,7 +18,7 @@ from xcom_server.errors import ResponseTooLarge, Unavailable
 from xcom_server.observability import logs, metrics
 from xcom_server.settings import Settings
 from xcom_server.storage.database.backend import Limits
-from xcom_server.storage.opening import exposures, open_store
+from xcom_server.storage.opening import exposures, open_emulator_state, open_store
 from xcom_server.storage.store import XComStore
 
 V2_PATHS = ("/api/v2/", "/auth/")  # prefixes of the paths whose errors have v2's format
@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app = Application("xcom_server", static_folder=None)
     logs.write_to_stderr(app.logger, settings.log_format)  # the parent of all modules' loggers
-    _prepare(app, store, create=settings.create_database)
+    _prepare(app, lambda: store.prepare(create=settings.create_database))
     if settings.create_database:  # else gunicorn's master has logged this
         for level, sentence in exposures(settings.database_url):
             app.logger.log(level, sentence)
@@ -60,6 +60,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config[json_io.MAX_RESPONSE] = settings.max_response_bytes
     work_memory.mount(app, settings.work_memory_bytes, settings.threads)
     app.url_map.merge_slashes = False  # an empty id gets a 404, not a redirect to another URL
+    if settings.emulator:  # before all other hooks
+        _add_emulator(app, store, settings)
     logs.add_request_ids(app, log_them=settings.log_requests)
     if settings.metrics:
         metrics.instrument(app, settings.pool_size)
@@ -81,9 +83,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def read_documents() -> None:
+def read_documents(settings: Settings) -> None:
     """Read the OpenAPI documents, so that processes forked later need not."""
-    for name in ("v1", "v2"):
+    for name in ("v1", "v2", *(["emulator"] if settings.emulator else [])):
         openapi.read(name)
 
 
@@ -92,13 +94,22 @@ def limits(settings: Settings) -> Limits:
     return Limits(**{spec.name: getattr(settings, spec.name) for spec in fields(Limits)})
 
 
-def _prepare(app: Flask, store: XComStore, *, create: bool) -> None:
-    """Prepare the store, and only log a warning if the database is unavailable.
+def _add_emulator(app: Flask, store: XComStore, settings: Settings) -> None:
+    """Add the control plane to an application.  A server without it does not import its code."""
+    from xcom_server.api.emulator import api as emulator
+
+    state = open_emulator_state(settings.database_url, limits(settings))
+    _prepare(app, state.prepare)
+    emulator.mount(app, store, state, settings)
+
+
+def _prepare(app: Flask, prepare: Callable[[], None]) -> None:
+    """Prepare a store, and only log a warning if the database is unavailable.
 
     Otherwise a worker restarted during an outage would stop the whole server.
     """
     try:
-        store.prepare(create=create)
+        prepare()
     except Unavailable as error:
         app.logger.warning("%s Requests get a 503 until it is available.", error.reason)
 
@@ -117,8 +128,17 @@ def _finish_response(response: Response) -> Response:
     )
 
 
+def _renderer() -> Callable[[Exception], Response]:
+    """Return the function that renders errors of the current request."""
+    if _is_v2():
+        return v2_errors.render
+    if "emulator" in current_app.extensions and f"{request.path}/".startswith("/_emulator/"):
+        return current_app.extensions["render_emulator_error"]  # type: ignore[no-any-return]
+    return v1_errors.render
+
+
 def _error_response(error: Exception) -> Response:
-    response = v2_errors.render(error) if _is_v2() else v1_errors.render(error)
+    response = _renderer()(error)
     if response.status_code >= 500 and not isinstance(error, _EXPECTED):
         current_app.logger.error("%s %s failed", request.method, logs.quoted_path(), exc_info=error)
     return response

@@ -29,6 +29,7 @@ PATTERNS = ("allowed_run_id_pattern",)
 CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
 
 _MAX_PORT = 65535
+_TOKEN = re.compile(r"[!-~]{16,}")
 _HOST = r"\[[^\s/\[\],]+\]|[^\s/\[\],:]+"  # IPv6 in brackets, or a name or IPv4
 _ADDRESS = re.compile(
     rf"unix:.+|fd://[0-9]{{1,9}}|(?:{_HOST}):(?P<port>[0-9]{{1,5}})",
@@ -54,7 +55,8 @@ def convert(spec: "Field[Any]", text: str) -> Any:
     text = _stripped(spec.name, text)
     is_valid, expected = _FORMATS.get(spec.name) or _format_of(kind, spec)
     if not is_valid(text):
-        raise SettingsError(f"{PREFIX}{spec.name.upper()} must be {expected}, not {text!r}.")
+        given = "" if spec.metadata["is_secret"] else f", not {text!r}"
+        raise SettingsError(f"{PREFIX}{spec.name.upper()} must be {expected}{given}.")
     return BOOLEANS[text.lower()] if kind is bool else kind(text)
 
 
@@ -105,6 +107,10 @@ def _is_pattern(text: str) -> bool:
 _FORMATS: dict[str, Format] = {
     **{name: (texts.__contains__, " or ".join(texts)) for name, texts in CHOICES.items()},
     **dict.fromkeys(PATTERNS, (_is_pattern, "a regular expression")),
+    "emulator_token": (
+        lambda text: not text or _TOKEN.fullmatch(text) is not None,
+        "at least 16 characters of ASCII without spaces",
+    ),
     "bind": (_is_address, f"HOST:PORT (port 0 to {_MAX_PORT}), unix:PATH or fd://N"),
     "base_path": (
         lambda text: not text or is_base_path(text),

@@ -159,6 +159,18 @@ class Settings:
         "Use prepared statements on PostgreSQL. Set it to false for a connection pooler that does"
         " not support them.",
     )
+    emulator: bool = _setting(
+        False,
+        "Serve the control plane at /_emulator/, with which tests reset the data, set the clock,"
+        " inject faults and read the journal. Without a token, only loopback addresses are allowed"
+        " in `bind`.",
+    )
+    emulator_token: str = _setting(
+        "",
+        "Token of at least 16 characters that every request to /_emulator/ must have, as a Bearer"
+        " token or as the password of Basic credentials. With it, `bind` may be any address.",
+        is_secret=True,
+    )
     bind: str = _setting(
         "127.0.0.1:8080",
         "Address to listen on: HOST:PORT, unix:PATH or fd://N; `[::]:PORT` is every address, of"

@@ -3,12 +3,14 @@
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 from flask.testing import FlaskClient
+from xcom_server import clock
 from xcom_server.api.authorization import Access
 from xcom_server.auth import attempts
 from xcom_server.auth.attempts import ATTEMPTS_BEFORE_BACKOFF
@@ -301,9 +303,10 @@ def test_token_expires_to_the_second(
     headers = {"Authorization": f"Bearer {token(client, 'viewer')}"}
     claims = jwt.decode(headers["Authorization"][7:], options={"verify_signature": False})
 
-    monkeypatch.setattr("time.time", lambda: claims["exp"] - 0.01)
+    expires = datetime.fromtimestamp(claims["exp"], UTC)
+    monkeypatch.setattr(clock, "now", lambda: expires - timedelta(milliseconds=10))
     assert client.get(v2.entries(), headers=headers).status_code == 200
-    monkeypatch.setattr("time.time", lambda: claims["exp"])
+    monkeypatch.setattr(clock, "now", lambda: expires)
     assert v2.error_detail(client.get(v2.entries(), headers=headers), 401) == "Token Expired"
 
 

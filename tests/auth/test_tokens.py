@@ -4,11 +4,13 @@ import base64
 import hmac
 import json
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+from xcom_server import clock
 from xcom_server.auth.tokens import AUDIENCE, ISSUER, Tokens
 from xcom_server.auth.users import Role, User, UsersFile, write
 from xcom_server.errors import InvalidToken, TokenExpired
@@ -104,8 +106,8 @@ def test_expired_token_is_rejected(tokens: Tokens, past: int) -> None:
 def test_issued_token_expires(
     tokens: Tokens, users: UsersFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = time.time()
-    monkeypatch.setattr("time.time", lambda: now - SECONDS)
+    past = clock.now() - timedelta(seconds=SECONDS)
+    monkeypatch.setattr(clock, "now", lambda: past)
     token = tokens.issue(users.users()["ann"])
     monkeypatch.undo()
 
@@ -118,8 +120,8 @@ def test_token_expires_even_if_it_was_verified_before(
 ) -> None:
     issued = tokens.issue(users.users()["ann"])
     assert tokens.verify(issued).name == "ann"
-    later = time.time() + SECONDS + 1
-    monkeypatch.setattr("time.time", lambda: later)
+    later = clock.now() + timedelta(seconds=SECONDS + 1)
+    monkeypatch.setattr(clock, "now", lambda: later)
 
     for _ in range(2):
         with pytest.raises(TokenExpired):

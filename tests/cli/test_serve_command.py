@@ -33,15 +33,22 @@ def test_options_override_the_environment(served: list[Settings]) -> None:
     assert served == [Settings(workers=3, threads=6, log_requests=True, bind="localhost:1")]
 
 
-OPTIONS = [spec for spec in fields(Settings) if spec.name != "users"]
+OPTIONS = [spec for spec in fields(Settings) if spec.name not in ("users", "emulator_token")]
 
 
-def test_every_setting_except_the_secret_one_has_an_option(served: list[Settings]) -> None:
+def test_every_setting_except_the_secret_ones_has_an_option(served: list[Settings]) -> None:
     for spec in OPTIONS:
         option = f"--{spec.name.replace('_', '-')}"
         assert run_command("serve", option, str(spec.default)).exit_code == 0
 
     assert served == [Settings()] * len(OPTIONS)
+
+
+def test_option_of_a_boolean_needs_no_value(served: list[Settings]) -> None:
+    assert run_command("serve", "--emulator", "--bind", "127.0.0.1:80").exit_code == 0
+    assert run_command("serve", "--emulator", "false").exit_code == 0
+
+    assert served == [Settings(emulator=True, bind="127.0.0.1:80"), Settings()]
 
 
 def test_users_are_no_option_because_processes_can_be_listed(served: list[Settings]) -> None:

@@ -50,7 +50,7 @@ class Access:
 
         Raises Unauthenticated if they are missing or wrong, and TooManyAttempts as `login` does.
         """
-        credentials = _credentials()
+        credentials = sent_credentials()
         if credentials is None or credentials.type != "basic":
             raise Unauthenticated
         return self.login(credentials.username or "", credentials.password or "")
@@ -110,7 +110,7 @@ def authorize(authenticate: Callable[[], User]) -> None:
         raise Forbidden
 
 
-def _credentials() -> Authorization | None:
+def sent_credentials() -> Authorization | None:
     """Return the credentials of the current request, None if they are missing or malformed."""
     try:
         return request.authorization

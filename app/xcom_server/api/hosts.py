@@ -35,11 +35,13 @@ _WRONG_ORIGIN = (
 def mount(app: Flask, settings: Settings) -> None:
     """Check Host and Origin of every request to an application before anything else is done.
 
-    The Host is checked if the setting `auth` is `none`, or if `allowed_hosts` is not empty.
+    The Host is checked if the setting `auth` is `none`, if the control plane needs no token, or if
+    `allowed_hosts` is not empty.
     """
     checks: list[Check] = []
     names, origins = hosts.items(settings.allowed_hosts), hosts.items(settings.allowed_origins)
-    if (settings.auth == "none" or names) and hosts.ANY not in names:
+    is_open = settings.auth == "none" or (settings.emulator and not settings.emulator_token)
+    if (is_open or names) and hosts.ANY not in names:
         checks.append(_host_check(hosts.Names({*names, *_bound_names(settings.bind)})))
     if hosts.ANY not in origins:
         checks.append(_origin_check(frozenset(map(hosts.parse_origin, origins))))

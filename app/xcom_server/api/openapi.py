@@ -20,6 +20,7 @@ from xcom_server.api.connexion_adapter import Handlers, SpecApi
 # PyYAML's loader in C is as safe and five times as fast, but not every build includes it.
 _SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PACKAGE = Path(__file__).parents[1]
+_PATHS = {"emulator": "/_emulator"}  # of documents that are not at /api/NAME
 _PATH_IN_YAML = re.compile(rb"^( *(?:- url|tokenUrl): )(/\S*)$", re.MULTILINE)
 
 
@@ -113,7 +114,7 @@ def _guarded(
 
 def _serve(app: Flask, name: str, source: bytes, document: dict[str, Any]) -> None:
     """Serve a document as JSON, as YAML and as a Swagger UI page."""
-    base_path = f"/api/{name}"
+    base_path = _PATHS.get(name, f"/api/{name}")
     app.add_url_rule(
         f"{base_path}/openapi.json", f"{name}_openapi_json", lambda: _as_json(document)
     )
@@ -122,7 +123,7 @@ def _serve(app: Flask, name: str, source: bytes, document: dict[str, Any]) -> No
         f"{name}_openapi_yaml",
         lambda: protect(Response(_yaml_with_prefix(source), content_type="text/yaml")),
     )
-    swagger_page.mount(app, name, document["info"]["title"])
+    swagger_page.mount(app, name, f"{base_path}/ui", document["info"]["title"])
 
 
 def _as_json(document: dict[str, Any]) -> Response:

@@ -49,7 +49,9 @@ class ResponseValidator:
 
     def _compile(self, status: int, content_type: str) -> Draft4Validator | None:
         schema = self.operation.response_schema(str(status), content_type.partition(";")[0])
-        return compile_schema(schema) if schema else None
+        # Connexion adds all components, which contain this schema if operations share a response.
+        own = {name: each for name, each in schema.items() if name != "components"}
+        return compile_schema(own) if own else None
 
 
 def _parse(body: bytes) -> Any:

@@ -53,9 +53,8 @@ _SOURCES = (
 )
 
 
-def mount(app: Flask, name: str, title: str) -> None:
-    """Serve the page of the version with this name at `/api/NAME/ui/`, and its files below it."""
-    path = f"/api/{name}/ui"
+def mount(app: Flask, name: str, path: str, title: str) -> None:
+    """Serve the page of the version with this name at a path, and its files below it."""
     show = functools.partial(_show, title)
     app.add_url_rule(path, f"{name}_ui_redirect", _redirect)
     app.add_url_rule(f"{path}/", f"{name}_ui", show)

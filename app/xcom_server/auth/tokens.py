@@ -9,13 +9,13 @@ import hmac
 import logging
 import os
 import secrets
-import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import jwt
 
+from xcom_server import clock
 from xcom_server.auth import atomic_file
 from xcom_server.auth.exposure import warn_if_exposed
 from xcom_server.auth.users import User, UserSource
@@ -27,11 +27,13 @@ AUDIENCE = "apache-airflow"
 ISSUER = "xcom-server"
 _ALGORITHM = "HS512"
 _log = logging.getLogger(__name__)
-# `iat` and `nbf` are not compared with the clock, since the issuing server's may be ahead.
+# `iat` and `nbf` are not compared with the clock, since the issuing server's may be ahead. `exp` is
+# compared in `verify`, because PyJWT has the clock of the machine.
 _OPTIONS: Any = {
     "require": ["sub", "aud", "iss", "iat", "nbf", "exp", "jti", "record"],
     "verify_iat": False,
     "verify_nbf": False,
+    "verify_exp": False,
 }
 
 
@@ -90,7 +92,7 @@ class Tokens:
 
     def issue(self, user: User, at_most: int | None = None) -> str:
         """Return a new token for a user; `at_most` limits its lifetime, in seconds."""
-        now = int(time.time())
+        now = int(clock.now().timestamp())
         seconds = min(self._seconds, at_most or self._seconds)
         claims = {
             "sub": user.name,
@@ -113,7 +115,7 @@ class Tokens:
         as a token that was issued before its user got a new password.
         """
         claims = self._cached_claims(token)
-        if int(claims["exp"]) <= time.time():  # a cached token may have expired since
+        if claims["exp"] <= clock.now().timestamp():
             raise TokenExpired
         user = self._users.users().get(claims["sub"])
         if user is None or claims["record"] != self._fingerprint(user):
@@ -130,10 +132,9 @@ class Tokens:
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:
-            return jwt.decode(
+            claims = jwt.decode(
                 token, self._key, [_ALGORITHM], _OPTIONS, audience=AUDIENCE, issuer=ISSUER
             )
-        except jwt.ExpiredSignatureError:
-            raise TokenExpired from None
-        except (jwt.InvalidTokenError, ValueError):
+            return claims | {"exp": int(claims["exp"])}
+        except (jwt.InvalidTokenError, ValueError, TypeError):
             raise InvalidToken from None

@@ -105,15 +105,19 @@ def main() -> None:
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for every setting; an option overrides the environment variable.
 
-    A secret setting has none, because all users of a machine can list processes with their options.
+    An option of a boolean without a value sets it to true.  A secret setting has no option, because
+    all users of a machine can list processes with their options.
     """
     for spec in reversed([each for each in fields(Settings) if not each.metadata["is_secret"]]):
-        word = "true|false" if isinstance(spec.default, bool) else "N"
+        is_boolean = isinstance(spec.default, bool)
+        word = "true|false" if is_boolean else "N"
+        options: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if is_boolean else {}
         command = click.option(
             "--" + spec.name.replace("_", "-"),
             metavar=_METAVARS.get(spec.name, word),
             help=f"{spec.metadata['help']}"
             f" [{PREFIX}{spec.name.upper()}, default {_shown(spec.default)}]",
+            **options,
         )(command)
     return command
 

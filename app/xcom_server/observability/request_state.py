@@ -8,6 +8,8 @@ from uuid import uuid4
 
 from flask import g, request
 
+from xcom_server.storage.emulator import NOTHING, Control
+
 REQUEST_ID_HEADER = "X-Request-Id"  # the client's id if it is valid, otherwise a generated one
 UNPARSED = object()  # the `json` of a body that was not parsed yet; None is the JSON `null`
 _VALID_ID = re.compile(r"[\x21-\x7e]{1,128}")
@@ -20,7 +22,8 @@ class RequestState:
     `started` is in seconds of `time.perf_counter()`.  `body` is None until the body is read, and
     `json` is UNPARSED until it is parsed.  Authorization sets `user_name` and `visible_dag_ids`,
     the DAGs that the user can access, None for all DAGs; until then the set is empty.  `reserved`
-    is the memory in bytes that the request has reserved for large JSON.
+    is the memory in bytes that the request has reserved for large JSON.  `control` is what the
+    emulator's control plane had at the start of the request.
     """
 
     request_id: str
@@ -30,6 +33,7 @@ class RequestState:
     body: bytes | None = None
     json: Any = UNPARSED
     reserved: int = 0
+    control: Control = NOTHING
 
 
 def current() -> RequestState:

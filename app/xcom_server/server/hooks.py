@@ -92,6 +92,8 @@ def worker_exit(server: Arbiter, worker: Worker) -> None:
     """
     if (app := gunicorn_adapter.application(worker)) is not None:
         app.extensions["store"].close()
+        if "emulator" in app.extensions:
+            app.extensions["emulator"].close()
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:

@@ -61,7 +61,7 @@ def run(settings: Settings) -> None:
     # Before the fork, so that workers share the memory and do not read the documents again.
     import xcom_server.factory
 
-    xcom_server.factory.read_documents()
+    xcom_server.factory.read_documents(settings)
     server.run()
 
 

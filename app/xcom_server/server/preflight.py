@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,9 +14,15 @@ from typing import Any
 
 from xcom_server.auth.environment_users import open_users
 from xcom_server.auth.tokens import load_or_create_key
-from xcom_server.errors import DatabaseUnusable, OperatorError
+from xcom_server.emulator import shifts
+from xcom_server.errors import DatabaseUnusable, OperatorError, Unavailable
 from xcom_server.settings import Settings
-from xcom_server.storage.opening import Access, connected_backend
+from xcom_server.storage.opening import (
+    COMMAND_LIMITS,
+    Access,
+    connected_backend,
+    open_emulator_state,
+)
 from xcom_server.storage.sql import schema
 
 ADDRESS_WAIT_SECONDS = 2  # how long to wait for an address in use
@@ -57,6 +63,35 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
                 " separate one. Run one worker (--workers 1), or use a database file."
             )
         schema.ensure_current(backend, create=settings.create_database)
+        is_in_memory = backend.is_in_memory
+    if settings.emulator and not is_in_memory:
+        _check_emulator(url)
+
+
+def _check_emulator(url: str) -> None:
+    """Create the tables of the control plane, and log what an earlier run has left there."""
+    state = open_emulator_state(url, COMMAND_LIMITS)
+    try:
+        state.prepare()
+        control = state.control()
+    except Unavailable as error:
+        raise DatabaseUnusable(
+            f"the tables of the control plane cannot be used: {error.reason}"
+        ) from None
+    finally:
+        state.close()
+    if left := [*filter(None, [shifts.in_words(control.clock), _number_of(control.faults)])]:
+        _log.warning(
+            "The control plane has a state of an earlier run: %s. A reset removes it.",
+            " and ".join(left),
+        )
+
+
+def _number_of(faults: Sequence[Any]) -> str:
+    """Return how many faults there are in words, empty for none."""
+    if not faults:
+        return ""
+    return "there is a fault" if len(faults) == 1 else f"there are {len(faults)} faults"
 
 
 def _check_users(settings: Settings) -> None:
@@ -92,11 +127,20 @@ def _check_allowed_ips(text: str, settings: Settings) -> None:
 def check_addresses(settings: Settings, addresses: Iterable[Any]) -> None:
     """Raise InsecureBind for an address that is not loopback if XCOM_AUTH is `none`.
 
-    An address is a (host, port, ...) tuple, the file descriptor of a socket, or a path.
+    The same goes for the control plane without a token.  An address is a (host, port, ...) tuple,
+    the file descriptor of a socket, or a path.
     """
     for given in addresses:
         address = _socket_address(given) if isinstance(given, int) else given
-        if settings.auth == "none" and not _is_loopback(address):
+        if _is_loopback(address):
+            continue
+        if settings.emulator and not settings.emulator_token:
+            raise InsecureBind(
+                f"refusing to listen on {_shown(address)}: with --emulator every client could reset"
+                " the data, so only loopback addresses are allowed. Listen on 127.0.0.1, or set"
+                " XCOM_EMULATOR_TOKEN to a token of at least 16 characters."
+            )
+        if settings.auth == "none":
             raise InsecureBind(
                 f"refusing to listen on {_shown(address)}: with XCOM_AUTH=none every client is"
                 " an admin, so only loopback addresses are allowed. Listen on 127.0.0.1, or add"

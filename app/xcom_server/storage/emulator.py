@@ -1,7 +1,7 @@
 """The state of the emulator's control plane, which all workers and hosts of a server share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 MAX_REQUESTS = 1000  # the number of requests in the journal
@@ -30,6 +30,9 @@ class Control(NamedTuple):
     faults: tuple[StoredFault, ...]
 
 
+NOTHING = Control(0, {}, ())
+
+
 class EmulatorState(ABC):
     """The clock, the faults and the journal.
 
@@ -38,15 +41,18 @@ class EmulatorState(ABC):
 
     @abstractmethod
     def prepare(self) -> None:
-        """Create the tables, unless they exist."""
+        """Create the tables, unless they exist; keep no connection open."""
 
     @abstractmethod
     def control(self) -> Control:
         """Return the clock and the faults; one SELECT unless they have changed."""
 
     @abstractmethod
-    def set_clock(self, definition: dict[str, Any]) -> None:
-        """Replace the definition of the clock."""
+    def change_clock(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+        """Replace the definition of the clock by what `change` returns for it, and return that.
+
+        `change` may be called several times; if it raises, nothing is changed.
+        """
 
     @abstractmethod
     def add_fault(self, definition: dict[str, Any], times: int | None = None) -> StoredFault:

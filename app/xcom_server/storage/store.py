@@ -101,6 +101,9 @@ class XComStore(Protocol):
         The fields of a row are those that loading it would not set anyway.
         """
 
+    def clear(self) -> None:
+        """Remove everything, in one transaction."""
+
     def check(self) -> None:
         """Raise Unavailable unless the store can be read."""
 

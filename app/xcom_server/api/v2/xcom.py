@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response
 
+from xcom_server import clock
 from xcom_server.api import conditional, json_io, work_memory
 from xcom_server.api.authorization import visible
 from xcom_server.api.serialization import compile_dump
@@ -128,7 +128,7 @@ class XComApi:
         entry = self._store.replace_value(
             entry_key,
             body.raw("value"),
-            new_timestamp=datetime.now(UTC),
+            new_timestamp=clock.now(),
             if_match=conditional.if_match(),
         )
         return _entry_response(entry, body["value"])

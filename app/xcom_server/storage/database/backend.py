@@ -161,6 +161,10 @@ class Backend(ABC):
         """Take a named lock that is released when the transaction ends."""
 
     @abstractmethod
+    def lock_tables(self, connection: Connection, tables: Iterable[str]) -> None:
+        """Let no other transaction write to tables until this one ends; all can read them."""
+
+    @abstractmethod
     def lift_time_limit(self, connection: Connection) -> None:
         """Let the statements of a transaction take any time, as an upgrade of the schema may."""
 

@@ -128,6 +128,10 @@ class PostgresBackend(Backend):
         """Take an advisory lock by name, which is released when the transaction ends."""
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
 
+    def lock_tables(self, connection: Connection, tables: Iterable[str]) -> None:
+        """Wait until no other transaction has written to the tables, and let none write."""
+        connection.execute(text(f"LOCK TABLE {', '.join(tables)} IN SHARE ROW EXCLUSIVE MODE"))
+
     def describe(self, error: SQLAlchemyError) -> str:
         """Return an error in one line; the errors of this server are complete sentences."""
         original = error.orig if isinstance(error, DBAPIError) else None

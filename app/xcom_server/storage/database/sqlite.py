@@ -115,6 +115,9 @@ class SqliteBackend(Backend):
     def transaction_lock(self, connection: Connection, name: str) -> None:
         """Do nothing: in SQLite only one transaction at a time can write."""
 
+    def lock_tables(self, connection: Connection, tables: Iterable[str]) -> None:
+        """Do nothing: in SQLite only one transaction at a time can write."""
+
     def read_datetimes(
         self, columns: Sequence[Sequence[str | None]]
     ) -> list[list[datetime | None]]:

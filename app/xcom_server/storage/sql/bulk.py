@@ -44,6 +44,13 @@ def load(
     loader.finish()
 
 
+def clear(backend: Backend, connection: Connection) -> None:
+    """Remove all rows, while no other transaction can write."""
+    backend.lock_tables(connection, tables.metadata.tables)
+    for table in reversed(tables.metadata.sorted_tables):
+        connection.execute(table.delete())
+
+
 class _Loader:
     """Stores rows over one connection, and detects duplicate and conflicting ones."""
 

@@ -59,8 +59,10 @@ class SqlEmulatorState(EmulatorState):
         self._cached = Control(-1, {}, ())
 
     def prepare(self) -> None:
-        """Create the tables; several processes may do so at the same time."""
-        self._backend.create_missing()
+        """Create the tables; several processes may do so at the same time.
+
+        gunicorn may fork afterwards, and two processes must not share a connection.
+        """
 
         def work(connection: Connection) -> None:
             self._backend.transaction_lock(connection, "xcom-server emulator")
@@ -68,21 +70,35 @@ class SqlEmulatorState(EmulatorState):
             first = {"id": 1, "version": 0, "clock": "{}"}
             self._backend.insert_or_ignore(connection, _control, first)
 
-        self._executor.transaction(work)
+        try:
+            self._backend.create_missing()
+            self._executor.transaction(work)
+        finally:
+            if not self._backend.is_in_memory:
+                self._backend.close()
 
     def control(self) -> Control:
         """Return the clock and the faults."""
         ((version, clock),) = self._executor.read(_select_control, {})
-        if version != self._cached.version:
+        found = self._cached  # another thread may replace it meanwhile
+        if version != found.version:
             # Faults that were added since belong to a later version, and are read again then.
             rows = self._executor.read(_select_faults, {})
             faults = tuple(StoredFault(row[0], json.loads(row[1]), row[2]) for row in rows)
-            self._cached = Control(version, json.loads(clock), faults)
-        return self._cached
+            self._cached = found = Control(version, json.loads(clock), faults)
+        return found
 
-    def set_clock(self, definition: dict[str, Any]) -> None:
-        """Replace the definition of the clock."""
-        self._change(lambda connection: _set_clock(connection, definition))
+    def change_clock(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+        """Replace the definition of the clock, in a transaction."""
+
+        def work(connection: Connection) -> dict[str, Any]:
+            definition = change(
+                json.loads(connection.execute(select(_control.c.clock)).scalar_one())
+            )
+            _set_clock(connection, definition)
+            return definition
+
+        return self._change(work)
 
     def add_fault(self, definition: dict[str, Any], times: int | None = None) -> StoredFault:
         """Add a fault."""

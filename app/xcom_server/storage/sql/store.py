@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from xcom_server import errors
+from xcom_server import clock, errors
 from xcom_server.storage import models, queries
 from xcom_server.storage.dags import SeedDag
 from xcom_server.storage.database.backend import Backend
@@ -61,7 +61,7 @@ class SqlXComStore(XComStore):
         """Store a new entry, in one statement if its task instance is registered."""
         refuse_reserved(value)
         statements.require_indexable(key)
-        now, since = datetime.now(UTC), time.monotonic()
+        now, since = clock.now(), time.monotonic()
         timestamp = timestamp or now
         etag = statements.new_etag()
         stored = {"timestamp": timestamp, "value": value, "etag": etag}
@@ -193,6 +193,10 @@ class SqlXComStore(XComStore):
     def _export(self, rows: Callable[[Connection], Iterator[_Exported]]) -> Iterator[_Exported]:
         with self._executor.unavailable_on_fault(), self._backend.engine.connect() as connection:
             yield from rows(connection)
+
+    def clear(self) -> None:
+        """Remove everything, in one transaction."""
+        self._executor.transaction(lambda connection: bulk.clear(self._backend, connection))
 
     def check(self) -> None:
         """Read the tables."""
