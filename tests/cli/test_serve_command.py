@@ -33,6 +33,21 @@ def test_options_override_the_environment(served: list[Settings]) -> None:
     assert served == [Settings(workers=3, threads=6, log_requests=True, bind="localhost:1")]
 
 
+@pytest.mark.parametrize("options", [["--deserialize"], ["--deserialize", "--workers", "2"]])
+def test_boolean_option_without_a_value_is_true(served: list[Settings], options: list[str]) -> None:
+    result = run_command("serve", *options, environ={"XCOM_DESERIALIZE": "false"})
+
+    assert outcome(result) == (0, "", "")
+    assert served == [Settings(deserialize=True)]
+
+
+def test_other_options_need_a_value(served: list[Settings]) -> None:
+    result = run_command("serve", "--workers")
+
+    assert "Error: Option '--workers' requires an argument." in result.stderr
+    assert (result.exit_code, served) == (2, [])
+
+
 OPTIONS = [spec for spec in fields(Settings) if spec.name not in ("users", "emulator_token")]
 
 

@@ -132,7 +132,8 @@ def _shown(default: object) -> str:
 def serve(**given: str | None) -> None:
     """Run the server under gunicorn.
 
-    Each option overrides the environment variable shown in brackets before its default.
+    Each option overrides the environment variable shown in brackets before its default. An option
+    that is true or false is true without a value.
     """
     options = {PREFIX + name.upper(): text for name, text in given.items() if text is not None}
     settings = Settings.from_env({**os.environ, **options})
