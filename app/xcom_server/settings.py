@@ -177,6 +177,16 @@ class Settings:
         " IPv4 too. With `auth` set to `none`, only loopback addresses are allowed, and no Unix"
         " socket.",
     )
+    port_file: str = _setting(
+        "",
+        "File into which the server writes its port once it listens, and which it removes when it"
+        " stops. With port 0 in `bind`, the system chooses a free port.",
+    )
+    print_url: bool = _setting(
+        False,
+        "Print the URL of the server on standard output, as its only line there, once the server"
+        " listens.",
+    )
     base_path: str = _setting(
         "",
         "Path that every URL of the server begins with, such as /airflow, for a proxy that does not"

@@ -26,6 +26,7 @@ _METAVARS = {
     "database_url": "URL",
     "users_file": "FILE",
     "token_key_file": "FILE",
+    "port_file": "FILE",
     "base_path": "PATH",
     "trusted_proxies": "ADDRESS,…",
     "allowed_hosts": "NAME,…",

@@ -11,7 +11,7 @@ from gunicorn.workers.base import Worker
 
 from xcom_server.errors import OperatorError
 from xcom_server.observability import logs, metrics_folder, shared
-from xcom_server.server import gunicorn_adapter, preflight
+from xcom_server.server import gunicorn_adapter, listening, preflight
 from xcom_server.settings import Settings
 from xcom_server.storage import opening
 
@@ -23,10 +23,13 @@ def on_starting(server: Arbiter) -> None:
     of them creates it again.  Neither does a master started by SIGUSR2.
     """
     environ = os.environ
-    if gunicorn_adapter.replaces_a_master(server):
+    replaces_a_master = gunicorn_adapter.replaces_a_master(server)
+    if replaces_a_master:
         environ["XCOM_CREATE_DATABASE"] = "false"
     with preflight.exit_on_error():
         settings = Settings.from_env()
+        if not replaces_a_master:
+            listening.remove_old_port_file(settings)
         # The application does this in each worker, and the checks log in the master.
         logs.write_to_stderr(logging.getLogger("xcom_server"), settings.log_format)
         environ["XCOM_DATABASE_URL"] = opening.absolute(settings.database_url)
@@ -37,10 +40,11 @@ def on_starting(server: Arbiter) -> None:
 
 
 def when_ready(server: Arbiter) -> None:
-    """Check the sockets, which systemd may have opened, and log their URLs with the base path."""
+    """Check the sockets, which systemd may have opened, and publish and log their URLs."""
     with preflight.exit_on_error():
         settings = Settings.from_env()
         preflight.check_addresses(settings, _open_addresses(server))
+        listening.publish(settings, gunicorn_adapter.listeners(server))
     urls = ", ".join(
         f"{listener}{settings.base_path}" for listener in gunicorn_adapter.listeners(server)
     )
