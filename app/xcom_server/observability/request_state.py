@@ -23,7 +23,8 @@ class RequestState:
     `json` is UNPARSED until it is parsed.  Authorization sets `user_name` and `visible_dag_ids`,
     the DAGs that the user can access, None for all DAGs; until then the set is empty.  `reserved`
     is the memory in bytes that the request has reserved for large JSON.  `control` is what the
-    emulator's control plane had at the start of the request.
+    emulator's control plane had at the start of the request, and `fault` names the effect of its
+    fault that was applied, empty for none.
     """
 
     request_id: str
@@ -34,6 +35,7 @@ class RequestState:
     json: Any = UNPARSED
     reserved: int = 0
     control: Control = NOTHING
+    fault: str = ""
 
 
 def current() -> RequestState:
