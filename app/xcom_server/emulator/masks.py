@@ -20,7 +20,7 @@ _SECRET_HEADER = re.compile(rf"{_WORDS}|auth|key|signature", re.IGNORECASE)
 _HINTS = (  # in lower case; searching for all of them takes a tenth of the time of an expression
     *("pass", "pwd", "secret", "token", "credential", "auth", "cookie", "session", "jwt"),
     *("apikey", "api_key", "api-key", "accesskey", "access_key", "access-key"),
-    *("privatekey", "private_key", "private-key", "eyj", "//"),
+    *("privatekey", "private_key", "private-key"),
 )
 _IN_NAME = r"""[^"'\\]{0,100}"""
 _MEMBER = re.compile(  # of JSON, also inside of a string, of a Python dict, and cut off
@@ -75,11 +75,12 @@ def query(raw: str) -> str:
 def text(of: str) -> str:
     """Return a text with the secrets in JSON, forms, URLs and tokens masked; it may be cut off."""
     lowered = of.lower()
-    if not any(hint in lowered for hint in _HINTS):
-        return of
-    masked = _MEMBER.sub(rf"\1\2\1\3\1{MASK}\1", of)
-    masked = _PART.sub(rf"\1{MASK}", _PARAMETER.sub(rf"\1{MASK}", masked))
-    return _JWT.sub(MASK, _USER_INFO.sub(rf"\1{MASK}@", masked))
+    if any(map(lowered.__contains__, _HINTS)):
+        of = _PARAMETER.sub(rf"\1{MASK}", _MEMBER.sub(rf"\1\2\1\3\1{MASK}\1", of))
+        of = _PART.sub(rf"\1{MASK}", of)
+    if "eyj" in lowered:
+        of = _JWT.sub(MASK, of)
+    return _USER_INFO.sub(rf"\1{MASK}@", of) if "//" in of and "@" in of else of
 
 
 def login(body: str) -> str:
