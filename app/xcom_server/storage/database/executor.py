@@ -56,6 +56,14 @@ class Executor:
         statement = self._compiled(build, *shape)
         return self._run("write", lambda: self._execute(statement, parameters))
 
+    def append(self, build: Build, parameters: dict[str, Any], *shape: Any) -> list[Row]:
+        """Run a short writing statement in autocommit mode and return its rows.
+
+        It needs fewer round trips than `execute`, and does not wait fairly for other writers.
+        """
+        statement = self._compiled(build, *shape)
+        return self._run("write", lambda: self._read(statement, parameters, committing=True))
+
     def transaction(
         self, work: Callable[[Connection], Result], *, since: float | None = None
     ) -> Result:
@@ -89,8 +97,10 @@ class Executor:
         finally:
             self._observer.operation(kind, time.perf_counter() - start)
 
-    def _read(self, statement: CompiledStatement, parameters: dict[str, Any]) -> list[Row]:
-        with self._raw_connection() as connection:
+    def _read(
+        self, statement: CompiledStatement, parameters: dict[str, Any], *, committing: bool = False
+    ) -> list[Row]:
+        with self._raw_connection(committing=committing) as connection:
             return statement.run(connection.cursor(), parameters)
 
     def _execute(self, statement: CompiledStatement, parameters: dict[str, Any]) -> list[Row]:
@@ -118,14 +128,15 @@ class Executor:
             raise self._failure(error, connection, committing=True) from error
 
     @contextmanager
-    def _raw_connection(self) -> Iterator[PoolProxiedConnection]:
+    def _raw_connection(self, *, committing: bool = False) -> Iterator[PoolProxiedConnection]:
         """Yield a connection of the driver; turn its errors into AttemptFailed."""
         connection = None
         try:
             connection = self.backend.engine.raw_connection()
             yield connection
         except self.backend.errors as error:
-            raise self._failure(error, connection) from error
+            is_sent = committing and connection is not None
+            raise self._failure(error, connection, committing=is_sent) from error
         finally:
             if connection is not None:
                 connection.close()

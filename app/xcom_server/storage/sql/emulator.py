@@ -8,8 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
+from xcom_server.errors import Unavailable
 from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
+from xcom_server.storage.database.faults import LOCKED
+from xcom_server.storage.database.sqlalchemy_adapter import Row
 from xcom_server.storage.emulator import MAX_REQUESTS, Control, EmulatorState, StoredFault
 from xcom_server.storage.store import Observer
 
@@ -57,6 +60,8 @@ class SqlEmulatorState(EmulatorState):
         self._backend = backend
         self._executor = Executor(backend, Observer())
         self._cached = Control(-1, {}, ())
+        if backend.dialect.name == "sqlite":
+            sa.event.listen(backend.engine, "connect", _do_not_sync)
 
     def prepare(self) -> None:
         """Create the tables; several processes may do so at the same time.
@@ -130,10 +135,18 @@ class SqlEmulatorState(EmulatorState):
     def record(self, request: dict[str, Any]) -> None:
         """Add a request to the journal."""
         text = json.dumps(request, separators=(",", ":"))
-        ((number,),) = self._executor.execute(_insert_request, {"record": text})
+        ((number,),) = self._append({"record": text})
         if number % _TRIM_EVERY == 0:
             statement = delete(_request).where(_request.c.id <= number - MAX_REQUESTS)
             self._executor.transaction(lambda connection: connection.execute(statement))
+
+    def _append(self, parameters: dict[str, Any]) -> Sequence[Row]:
+        try:
+            return self._executor.append(_insert_request, parameters)
+        except Unavailable as error:
+            if error.reason != LOCKED.reason:
+                raise
+            return self._executor.execute(_insert_request, parameters)  # waits fairly, and longer
 
     def requests(self, *, after: int = 0) -> Sequence[tuple[int, dict[str, Any]]]:
         """Return the newest requests, oldest first."""
@@ -166,6 +179,11 @@ class SqlEmulatorState(EmulatorState):
             return work(connection)
 
         return self._executor.transaction(changed)
+
+
+def _do_not_sync(connection: Any, record: Any) -> None:
+    """Let the operating system write the file when it wants; a power failure may damage it."""
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 def _set_clock(connection: Connection, definition: dict[str, Any]) -> None:
