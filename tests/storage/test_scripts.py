@@ -385,6 +385,23 @@ def test_list_takes_the_step_of_each_run_on_its_page(store: XComStore) -> None:
     ]
 
 
+def test_list_can_be_read_without_a_step(
+    store: XComStore, set_time: Callable[[float], None]
+) -> None:
+    define(store, {"advance": {"seconds": 1}}, CHAIN[:1])
+    for run_id in "abc":
+        trigger(store, run_id)
+    set_time(9)
+
+    page = store.runs.peek_list(Filter.of("etl"), limit=1, offset=1)
+
+    assert ([(run.run_id, run.state) for run in page.entries], page.total_entries) == (
+        [("b", "queued")],
+        3,
+    )
+    assert store.runs.peek("etl", "b").state == "queued"
+
+
 def test_cleared_run_is_tried_again_and_replaces_its_entries(store: XComStore) -> None:
     scripts = {"extract": {"entries": {"k": {"$conf": "n"}}, "log": "first"}}
     define(store, {"tasks": scripts}, [{"task_id": "extract", "retries": 1}])

@@ -84,6 +84,14 @@ def read_current(
     return [row[:-1] for row in rows], total
 
 
+def read_stored(
+    executor: Executor, resource: Resource, filter_: Filter, *, limit: int, offset: int = 0
+) -> tuple[list[Row], int]:
+    """Return a page of runs or task instances as they are stored."""
+    rows, total = _read(executor, resource, filter_, limit, offset, (), now=clock.now())
+    return [row[:-1] for row in rows], total
+
+
 def take_due_steps(executor: Executor) -> None:
     """Take every step of a script that is due."""
     now = clock.now()

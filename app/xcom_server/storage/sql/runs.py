@@ -56,6 +56,13 @@ class SqlRunStore(RunStore):
         self._take_steps(runs)
         return Page(runs, total)
 
+    def peek_list(self, filter_: Filter, *, limit: int, offset: int = 0) -> Page[DagRun]:
+        """Return a page of the runs that match, without taking a step."""
+        rows, total = pages.read_stored(
+            self._executor, resources.RUNS, filter_, limit=limit, offset=offset
+        )
+        return Page([DagRun._make(row) for row in rows], total)
+
     def trigger(self, run: NewRun) -> DagRun:
         """Store a queued run with its task instances, and return it."""
         triggering.require_valid_ids(run)
