@@ -4,7 +4,9 @@ import re
 from dataclasses import fields
 
 import pytest
+from xcom_server.emulator import records
 from xcom_server.settings import PREFIX, Settings
+from xcom_server.storage.emulator import MAX_REQUESTS
 
 from tests.support.paths import ROOT
 
@@ -34,6 +36,14 @@ LIMITS = {
 @pytest.mark.parametrize("name", LIMITS)
 def test_every_limit_is_listed_with_its_default(name: str) -> None:
     assert ROWS[name.upper()] == str(LIMITS[name]), PREFIX + name.upper()
+
+
+def test_limits_of_the_journal_are_listed() -> None:
+    row = next(line for line in PAGE.splitlines() if "a request in the emulator's journal" in line)
+    names = ("MAX_RECORD", "MAX_BODY", "MAX_URL", "MAX_HEADERS")
+
+    assert re.findall(r"\d+(?= )", row) == [str(getattr(records, name)) for name in names]
+    assert f"| requests in the emulator's journal | | {MAX_REQUESTS}," in PAGE
 
 
 def test_security_policy_links_to_existing_parts_of_the_page() -> None:

@@ -19,9 +19,11 @@ from flask import Flask, Response, request
 
 from xcom_server import clock
 from xcom_server.api import openapi
-from xcom_server.api.emulator import access, errors
+from xcom_server.api.emulator import access, errors, recording
 from xcom_server.api.emulator.clock import ClockApi
+from xcom_server.api.emulator.contents import ContentsApi
 from xcom_server.api.emulator.control import ControlApi
+from xcom_server.api.emulator.journal import JournalApi
 from xcom_server.api.emulator.validation import CHECKS, refuse_parameters, without_parameters
 from xcom_server.emulator import shifts
 from xcom_server.errors import Unavailable
@@ -32,7 +34,7 @@ from xcom_server.storage.store import XComStore
 
 PROBES = ("/live", "/ready", "/metrics")  # that use no clock, have no faults, are not recorded
 
-_RESOURCES = (ControlApi, ClockApi)
+_RESOURCES = (ControlApi, ClockApi, JournalApi, ContentsApi)
 
 
 def mount(app: Flask, store: XComStore, state: EmulatorState, settings: Settings) -> None:
@@ -40,6 +42,7 @@ def mount(app: Flask, store: XComStore, state: EmulatorState, settings: Settings
     app.extensions["emulator"] = state
     app.extensions["render_emulator_error"] = errors.render
     app.before_request(lambda: _obey(state))
+    recording.mount(app, state, settings.auth)
     access.mount(app, settings.emulator_token)
     _add_operations(app, store, state, settings)
 
