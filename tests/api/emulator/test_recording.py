@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from xcom_server.emulator.records import MAX_BODY, MAX_HEADER, MAX_HEADERS, MAX_RECORD, MAX_URL
 from xcom_server.errors import Unavailable
 from xcom_server.storage.emulator import EmulatorState
+from xcom_server.storage.opening import EMULATOR_SUFFIX
 
 from tests.support import v1_calls as v1
 from tests.support import v2_calls as v2
@@ -287,6 +288,17 @@ def test_request_is_answered_if_the_journal_cannot_be_written(
 
     assert answer.status_code == 200
     assert "A request is missing in the journal" in caplog.text
+
+
+def test_requests_are_answered_after_the_journal_was_removed(
+    make_client: Make, database_url: str
+) -> None:
+    client = make_client(emulator=True)
+    assert client.get("/api/v1/version").status_code == 200
+    Path(f"{database_url.removeprefix('sqlite:///')}{EMULATOR_SUFFIX}").unlink()
+
+    assert client.get("/api/v1/version").status_code == 200
+    assert client.get("/_emulator/requests").status_code == 503
 
 
 def test_without_the_emulator_nothing_is_recorded(make_client: Make, database_url: str) -> None:
