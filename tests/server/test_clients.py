@@ -124,6 +124,40 @@ def test_nothing_is_accepted_while_all_requests_are_handled() -> None:
         assert server.clients.can_accept()
 
 
+def test_connection_whose_response_is_held_is_not_closed_for_a_new_one() -> None:
+    with Server() as server:
+        held = server.connected(b"GET / HTTP/1.1\r\n\r\n")
+        server.handled[0].sock.hold(60)
+        server.respond(b"later")
+
+        first, second, third = (server.connected(b"GET") for _ in range(3))
+
+        assert [is_closed(each) for each in (held, first, second, third)] == [
+            False,
+            True,
+            False,
+            False,
+        ]
+
+
+def test_main_loop_waits_at_most_until_a_held_response_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Server() as server:
+        server.connected(b"GET / HTTP/1.1\r\n\r\n")
+        monkeypatch.setattr(clients, "SWEEP_SECONDS", 50)
+        server.clients.check_deadlines()
+        assert server.clients.seconds_to_sweep() > 40
+
+        server.handled[0].sock.hold(20)
+        server.respond(b"later")
+        assert server.clients.seconds_to_sweep() <= 20
+
+        monkeypatch.setattr(server.clients, "_next_sweep", 0)
+        server.clients.check_deadlines()
+        assert server.clients.seconds_to_sweep() <= 20
+
+
 def failing(number: int) -> Any:
     def accept() -> None:
         raise OSError(number, "accept")

@@ -11,13 +11,14 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from xcom_server.server.connection_table import READ, WRITE, ConnectionTable
+from xcom_server.server.connection_table import OWN_STATES, READ, WRITE, ConnectionTable
 from xcom_server.server.connections import READ_BYTES, Connection, State
 from xcom_server.server.framing import INCOMPLETE, ChunkedBody, LengthBody
 
 MAX_HEAD_BYTES = 64 * 1024
 SWEEP_SECONDS = 0.5  # between two checks of the deadlines
 STOP_SECONDS = 2.0  # how long a stopping worker waits for clients that do not send or read
+_HELD_SECONDS = 60.0  # how long a response may be held at most
 _LINGER_SECONDS = 2.0  # how long a client may take to read the last response and to close
 _LOW_READ_BYTES = 8 * 1024  # read at once while the buffers are full
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -34,6 +35,7 @@ class Limits:
     keep_alive_seconds: float
     connections: int
     buffer_bytes: int
+    held_seconds: float = _HELD_SECONDS
     linger_seconds: float = _LINGER_SECONDS
 
     def when_stopping(self) -> "Limits":
@@ -44,6 +46,7 @@ class Limits:
             body_seconds=min(self.body_seconds, STOP_SECONDS),
             write_seconds=min(self.write_seconds, STOP_SECONDS),
             keep_alive_seconds=min(self.keep_alive_seconds, STOP_SECONDS),
+            held_seconds=min(self.held_seconds, STOP_SECONDS),
             linger_seconds=SWEEP_SECONDS,
         )
 
@@ -103,12 +106,19 @@ class Clients:
         connection.requests += 1
         connection.handled_bytes = 0
         connection.must_close |= not keep
-        self._write(connection)
+        if connection.sock.held_seconds:
+            self._hold(connection)
+        else:
+            self._write(connection)
         self._table.count_bytes(connection)
         self._resume()
 
+    def seconds_to_sweep(self) -> float:
+        """Return how long the main loop may wait for events, at most SWEEP_SECONDS."""
+        return min(max(self._next_sweep - time.monotonic(), 0.0), SWEEP_SECONDS)
+
     def check_deadlines(self) -> None:
-        """Close connections whose time is over, every SWEEP_SECONDS."""
+        """Close connections whose time is over, every SWEEP_SECONDS; send responses in time."""
         now = time.monotonic()
         if now < self._next_sweep:
             return
@@ -119,6 +129,8 @@ class Clients:
         for connection in self._table:
             if connection.state is not State.HANDLING and now >= connection.deadline:
                 self._expire(connection)
+            elif connection.state is State.HELD:
+                self._next_sweep = min(self._next_sweep, connection.deadline)
 
     def stop(self) -> None:
         """Shorten all deadlines: clients that do not send or read would delay the stop."""
@@ -134,7 +146,7 @@ class Clients:
 
     def _ready(self, connection: Connection) -> None:
         """Take the next step of a connection that can be read or written."""
-        if connection.state is State.HANDLING:
+        if connection.state in OWN_STATES:
             self._table.watch(connection, 0)  # its next request is read after the response
         elif connection.state is State.WRITING:
             self._write(connection)
@@ -193,6 +205,12 @@ class Clients:
         connection.sock.start_response()
         self._handler.submit(connection, connection.take(length))
 
+    def _hold(self, connection: Connection) -> None:
+        """Send the response later."""
+        seconds = min(connection.sock.held_seconds, self._limits.held_seconds)
+        self._wait_for(connection, State.HELD, seconds)
+        self._next_sweep = min(self._next_sweep, connection.deadline)
+
     def _write(self, connection: Connection) -> None:
         """Send the response; then wait for the next request, or close the connection."""
         try:
@@ -232,7 +250,11 @@ class Clients:
             self._table.drop(connection)
 
     def _expire(self, connection: Connection) -> None:
-        """Close a connection whose deadline has passed."""
+        """Close a connection whose deadline has passed, or send its response that was held."""
+        if connection.state is State.HELD:
+            connection.sock.release()
+            self._write(connection)
+            return
         has_begun = connection.state is State.HEAD and connection.received
         if has_begun or connection.state is State.BODY:
             self._handler.refuse(connection, 408, "Request Timeout")

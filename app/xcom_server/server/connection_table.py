@@ -9,6 +9,7 @@ from functools import partial
 from xcom_server.server.connections import Connection, State
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+OWN_STATES = (State.HANDLING, State.HELD)  # that do not depend on the client
 _STALLED_SECONDS = 1.0  # after which a client that neither sends nor reads makes room for others
 
 
@@ -122,7 +123,7 @@ class ConnectionTable:
     def _waiting(self) -> Iterator[Connection]:
         """Yield the connections that wait for their clients."""
         for each in self._open:
-            if each.state is not State.HANDLING and each not in self._paused:
+            if each.state not in OWN_STATES and each not in self._paused:
                 yield each
 
     def _dispensable(self) -> Connection | None:

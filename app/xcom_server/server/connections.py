@@ -21,6 +21,7 @@ class State(Enum):
     HEAD = auto()  # the first byte of a request, or the rest of its head
     BODY = auto()  # the rest of the body
     HANDLING = auto()  # a thread, or the application in it
+    HELD = auto()  # the time at which its response is to be sent
     WRITING = auto()  # the client, which does not read fast enough
     CLOSING = auto()  # the client, which has to close its side after the last response
 
@@ -37,6 +38,8 @@ class Output:
         self._timeout = timeout
         self._waiting: deque[memoryview] = deque()
         self._is_head_sent = False
+        self.held_seconds = 0.0  # how long the response waits after the thread has finished
+        self.is_reset = False
         self.size = 0  # of the bytes that are not sent
         self.memory = 0  # of the objects that hold them
         self.progressed = 0.0  # when bytes were sent last, or nothing was waiting
@@ -45,11 +48,27 @@ class Output:
         """Keep the next bytes until there are more: the head is sent together with the body."""
         self._is_head_sent = False
 
+    def reset(self) -> None:
+        """Discard the response; the client gets a reset instead."""
+        self.is_reset = True
+        self._waiting.clear()
+        self.size = self.memory = 0
+
+    def hold(self, seconds: float) -> None:
+        """Send the response later; no thread waits for that.  It must not be a stream."""
+        self.held_seconds = seconds
+
+    def release(self) -> None:
+        """Send a response that was held."""
+        self.held_seconds = 0.0
+        self.progressed = time.monotonic()
+
     def sendall(self, data: bytes) -> None:
         """Send bytes or keep them.
 
         Raises OSError if the connection is broken, or if the client has not read for the time-out.
         """
+        self._require_open()
         if not self._waiting:
             self.progressed = time.monotonic()
         self._waiting.append(memoryview(data))
@@ -64,6 +83,9 @@ class Output:
 
         Raises OSError if the connection is broken.
         """
+        self._require_open()
+        if self.held_seconds:
+            return False
         while self._waiting:
             try:
                 sent = self._sock.sendmsg([*self._waiting][:16])
@@ -75,6 +97,10 @@ class Output:
     def is_late(self, now: float) -> bool:
         """Return whether the client has not read for the time-out."""
         return self.size > 0 and now - self.progressed > self._timeout
+
+    def _require_open(self) -> None:
+        if self.is_reset:
+            raise ConnectionResetError(errno.ECONNRESET, "the application resets the connection")
 
     def _discard(self, count: int) -> None:
         """Remove bytes that were sent."""
@@ -160,9 +186,12 @@ class Connection:
         self.must_close = self.has_begun = self.may_exceed = False
 
     def close(self) -> None:
-        """Close the socket; if bytes are left to send, discard them and reset the connection."""
+        """Close the socket; if bytes are left to send, discard them and reset the connection.
+
+        A connection that the application resets is reset too.
+        """
         with suppress(OSError):
-            if self.sock.size:
+            if self.sock.size or self.sock.is_reset:
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         with suppress(OSError):
             self.socket.close()

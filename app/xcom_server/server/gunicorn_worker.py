@@ -17,7 +17,7 @@ from gunicorn.http import get_parser
 from gunicorn.http.errors import InvalidHeader, NoMoreData
 from gunicorn.workers.gthread import ThreadWorker
 
-from xcom_server.server.clients import SWEEP_SECONDS, Clients, Limits
+from xcom_server.server.clients import Clients, Limits
 from xcom_server.server.connections import Connection
 from xcom_server.server.descriptors import available_connections
 from xcom_server.server.framing import INCOMPLETE, ChunkedBody, LengthBody
@@ -125,7 +125,7 @@ class BufferedWorker(ThreadWorker):  # type: ignore[misc]
     def _turn(self) -> None:
         """Handle the events of at most SWEEP_SECONDS."""
         self.notify()
-        self.wait_for_and_dispatch_events(SWEEP_SECONDS)
+        self.wait_for_and_dispatch_events(self.clients.seconds_to_sweep())
         self.clients.check_deadlines()
 
     def _new_clients(self) -> Clients:
