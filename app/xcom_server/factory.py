@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Response, current_app, request
 
 from xcom_server.api import health, hosts, json_io, openapi, proxies, start_page, work_memory
-from xcom_server.api.authorization import Access, OpenAccess
+from xcom_server.api.authorization import open_access
 from xcom_server.api.browser_headers import forbid_sniffing
 from xcom_server.api.v1 import api as v1
 from xcom_server.api.v1 import errors as v1_errors
@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(lambda: middleware.refuse_head_and_options() if _is_v2() else None)
     app.after_request(_finish_response)
     app.register_error_handler(Exception, _error_response)
-    access = (Access if settings.auth == "users" else OpenAccess)(settings)
+    access = open_access(settings)
     versions = [api.api_version(store, settings, access) for api in (v1, v2)]
     for version in versions:
         openapi.mount(app, version, validate_responses=settings.validate_responses)

@@ -1,7 +1,7 @@
 """How the text of a setting is converted to its value."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import Field
 from math import inf
 from typing import Any
@@ -26,7 +26,7 @@ BOOLEANS = {
 }
 
 PATTERNS = ("allowed_run_id_pattern",)
-CHOICES = {"auth": ("none", "users"), "log_format": ("console", "json")}
+CHOICES = {"auth": ("none", "any", "users"), "log_format": ("console", "json")}
 
 _MAX_PORT = 65535
 _TOKEN = re.compile(r"[!-~]{16,}")
@@ -104,8 +104,13 @@ def _is_pattern(text: str) -> bool:
     return bool(text)
 
 
+def _alternatives(texts: Sequence[str]) -> str:
+    """Return texts as `a, b or c`."""
+    return " or ".join([", ".join(texts[:-1]), texts[-1]])
+
+
 _FORMATS: dict[str, Format] = {
-    **{name: (texts.__contains__, " or ".join(texts)) for name, texts in CHOICES.items()},
+    **{name: (texts.__contains__, _alternatives(texts)) for name, texts in CHOICES.items()},
     **dict.fromkeys(PATTERNS, (_is_pattern, "a regular expression")),
     "emulator_token": (
         lambda text: not text or _TOKEN.fullmatch(text) is not None,

@@ -107,8 +107,9 @@ class Settings:
     )
     auth: str = _setting(
         "none",
-        "Authentication: `users` requires credentials of a user in the users file; `none` treats"
-        " every client as an admin and allows only loopback addresses in `bind`.",
+        "Authentication: `users` requires credentials of a user in the users file, `any` takes any"
+        " name and password; `none` ignores credentials. Every client is an admin with `any` and"
+        " `none`, so `bind` must be loopback (with `any`, unless `emulator` is on).",
     )
     users: str = _setting(
         "",
@@ -286,7 +287,7 @@ class Settings:
 
         Variables that Kubernetes or Docker sets for a service are ignored, and XCOM_USERS sets
         XCOM_AUTH.  Raises SettingsError for an unknown name, for a value of the wrong type or
-        range, and for XCOM_USERS with XCOM_AUTH=none.
+        range, and for XCOM_USERS with another XCOM_AUTH than `users`.
         """
         given = {
             name.removeprefix(PREFIX).lower(): text
@@ -299,8 +300,10 @@ class Settings:
             hint = f" Did you mean {PREFIX}{close[0].upper()}?" if close else ""
             raise SettingsError(f"{PREFIX}{name.upper()} is not a setting.{hint}")
         values = {name: convert(known[name], text) for name, text in given.items()}
-        if values.get("users") and values.setdefault("auth", "users") == "none":
-            raise SettingsError("XCOM_USERS requires credentials, so XCOM_AUTH must not be none.")
+        if values.get("users") and (auth := values.setdefault("auth", "users")) != "users":
+            raise SettingsError(
+                f"XCOM_USERS requires credentials of its users, so XCOM_AUTH must not be {auth}."
+            )
         return cls(**values)
 
     def to_env(self) -> dict[str, str]:

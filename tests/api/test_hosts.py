@@ -190,6 +190,19 @@ def test_with_users_the_host_is_checked_only_against_a_list(
     assert [status(client, each) for each in ("xcom.example", "127.0.0.1:8080")] == [200, 200]
 
 
+def test_with_any_credentials_only_names_that_no_page_has_are_accepted(make_client: Make) -> None:
+    """A container has such a name; a page that uses DNS rebinding has the name of a domain."""
+    client = make_client(auth="any", emulator=True, emulator_token="t" * 16)
+
+    accepted = ("airflow:8080", "AIRFLOW", "172.17.0.2:8080", "[fd00::2]:8080", "localhost")
+    assert [status(client, each) for each in accepted] == [200] * 5
+    assert [status(client, each) for each in (FOREIGN, "10.0.0.1.example", "")] == [421] * 3
+    listed = make_client(auth="any", allowed_hosts="xcom.example")
+    assert [status(listed, each) for each in ("xcom.example", "airflow")] == [200, 200]
+    without_token = make_client(auth="any", emulator=True)
+    assert status(without_token, "airflow") == 421
+
+
 @pytest.mark.parametrize("calls", [v1_calls, v2_calls], ids=["v1", "v2"])
 @pytest.mark.parametrize(
     "headers",

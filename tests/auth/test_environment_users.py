@@ -84,11 +84,14 @@ def test_users_turn_authentication_on() -> None:
     assert Settings.from_env({"XCOM_USERS": "", "XCOM_AUTH": "none"}).auth == "none"
 
 
-def test_users_without_authentication_are_refused() -> None:
+@pytest.mark.parametrize("auth", ["none", "any"])
+def test_users_are_refused_if_other_clients_are_accepted_too(auth: str) -> None:
     with pytest.raises(SettingsError) as error:
-        Settings.from_env({"XCOM_USERS": "ann:secret:op", "XCOM_AUTH": "none"})
+        Settings.from_env({"XCOM_USERS": "ann:secret:op", "XCOM_AUTH": auth})
 
-    assert str(error.value) == ("XCOM_USERS requires credentials, so XCOM_AUTH must not be none.")
+    assert str(error.value) == (
+        f"XCOM_USERS requires credentials of its users, so XCOM_AUTH must not be {auth}."
+    )
 
 
 def test_users_file_is_only_used_without_the_setting(path: Path) -> None:

@@ -89,7 +89,7 @@ def test_help_shows_the_variable_and_the_default_of_each_setting() -> None:
         "--workers N",
         "--log-requests true|false",
         "--log-format console|json",
-        "--auth none|users",
+        "--auth none|any|users",
         "--bind HOST:PORT",
         "--database-url URL",
         "--users-file FILE",
@@ -128,7 +128,7 @@ def test_version_is_printed() -> None:
             "XCOM_LOCK_TIMEOUT_SECONDS must be a number of seconds of at least 0.001, not '0'.",
         ),
         (["--metrics", "maybe"], {}, "XCOM_METRICS must be true or false, not 'maybe'."),
-        (["--auth", "all"], {}, "XCOM_AUTH must be none or users, not 'all'."),
+        (["--auth", "all"], {}, "XCOM_AUTH must be none, any or users, not 'all'."),
         (["--log-format", "x"], {}, "XCOM_LOG_FORMAT must be console or json, not 'x'."),
         (
             ["--bind", "h:65536"],

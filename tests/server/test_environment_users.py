@@ -50,6 +50,20 @@ def test_one_variable_is_enough_for_a_server_with_users(tmp_path: Path, key_file
     assert (tmp_path / key_file).exists() == (key_file == "token.key")
 
 
+def test_workers_share_a_temporary_key_for_any_credentials(tmp_path: Path) -> None:
+    key = "no/folder/token.key"
+    with LiveServer(tmp_path, workers=3, XCOM_AUTH="any", XCOM_TOKEN_KEY_FILE=key) as server:
+        body = json.dumps({"username": "ann", "password": PASSWORD}).encode()
+        request = Request(f"{server.url}/auth/token", body, {"Content-Type": "application/json"})
+        with urlopen(request) as response:
+            headers = {"Authorization": f"Bearer {json.loads(response.read())['access_token']}"}
+        for _ in range(12):
+            with urlopen(Request(f"{server.url}/api/v2/{ENTRIES}", headers=headers)) as response:
+                assert response.status == 200
+
+    assert PASSWORD not in server.log.read_text()
+
+
 @pytest.mark.parametrize(
     ("users", "auth", "message"),
     [
@@ -57,7 +71,7 @@ def test_one_variable_is_enough_for_a_server_with_users(tmp_path: Path, key_file
         (
             f"ann:{PASSWORD}:op",
             "none",
-            "Error: XCOM_USERS requires credentials, so XCOM_AUTH must not be none.\n",
+            "Error: XCOM_USERS requires credentials of its users, so XCOM_AUTH must not be none.\n",
         ),
     ],
 )

@@ -43,6 +43,25 @@ def test_public_address_without_users_is_rejected(address: Any, place: str) -> N
     preflight.check_addresses(Settings(auth="users"), [address])
 
 
+def test_public_address_with_any_credentials_needs_the_control_plane() -> None:
+    address = ("0.0.0.0", 80)
+    with pytest.raises(InsecureBind) as error:
+        preflight.check_addresses(Settings(auth="any"), [*LOOPBACK, address])
+
+    assert str(error.value) == (
+        "refusing to listen on 0.0.0.0:80: with XCOM_AUTH=any every client is an admin, so only"
+        " loopback addresses are allowed. Listen on 127.0.0.1, or set XCOM_EMULATOR=true and"
+        " XCOM_EMULATOR_TOKEN (for tests), or add users (xcom-server user add NAME --role ROLE)"
+        " and set XCOM_AUTH=users."
+    )
+    with pytest.raises(InsecureBind, match="XCOM_EMULATOR_TOKEN"):
+        preflight.check_addresses(Settings(auth="any", emulator=True), [address])
+    token = "t" * 16
+    preflight.check_addresses(
+        Settings(auth="any", emulator=True, emulator_token=token), [address, "/run/x.sock"]
+    )
+
+
 @pytest.mark.parametrize(
     "address", [("127.0.0.1", 1), ("127.9.9.9", 1), ("::1", 1, 0, 0), ("localhost", 1)]
 )

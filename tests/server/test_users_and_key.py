@@ -56,7 +56,7 @@ def test_unusable_users_or_key_file_fails_without_a_traceback(
 def test_unknown_auth_mode_is_rejected(tmp_path: Path) -> None:
     result = xcom_server(tmp_path, "serve", XCOM_AUTH="user")
 
-    assert result.stderr == "Error: XCOM_AUTH must be none or users, not 'user'.\n"
+    assert result.stderr == "Error: XCOM_AUTH must be none, any or users, not 'user'.\n"
 
 
 def test_key_is_created_once_and_shared_by_the_workers(tmp_path: Path, users_file: Path) -> None:

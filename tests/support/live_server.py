@@ -90,7 +90,7 @@ class LiveServer:
             if self.process.poll() is not None:
                 break
             try:
-                with urlopen(f"{self.api}/health", timeout=2) as answer:
+                with urlopen(f"{self.url}/live", timeout=2) as answer:
                     if answer.status == 200:
                         return
             except (URLError, OSError):

@@ -105,7 +105,11 @@ def test_database_is_upgraded_once(tmp_path: Path) -> None:
         (["seed", "nope.json"], {}, "nope.json"),
         (["serve"], {"XCOM_WORKER": "1"}, "Error: XCOM_WORKER is not a setting. Did you mean"),
         (["serve", "--workers", "two"], {}, "Error: XCOM_WORKERS must be a whole number"),
-        (["serve", "--auth", "None"], {}, "Error: XCOM_AUTH must be none or users, not 'None'."),
+        (
+            ["serve", "--auth", "None"],
+            {},
+            "Error: XCOM_AUTH must be none, any or users, not 'None'.",
+        ),
         (
             ["serve", "--token-lifetime-seconds", "0"],
             {},
@@ -280,7 +284,7 @@ def test_help_lists_every_setting(tmp_path: Path) -> None:
         "--bind HOST:PORT",
         "--workers N",
         "--database-url URL",
-        "--auth none|users",
+        "--auth none|any|users",
         "--users-file FILE",
         "--token-key-file FILE",
         "--token-lifetime-seconds N",

@@ -8,6 +8,7 @@ from typing import Any
 from flask import request
 from werkzeug.datastructures import Authorization
 
+from xcom_server.auth.any_user import AnyUsers
 from xcom_server.auth.environment_users import open_users
 from xcom_server.auth.passwords import PasswordAuthenticator
 from xcom_server.auth.tokens import MIN_KEY_BYTES, Tokens, load_or_create_key
@@ -92,6 +93,39 @@ class OpenAccess(Access):
         return _ADMIN
 
     authenticate_basic = authenticate_bearer = login
+
+
+class AnyAccess(Access):
+    """Accepts any name and password: as Basic credentials in v1, and at `/auth/token` for v2.
+
+    Everything else is refused as `Access` does.  Creating an instance raises InvalidKeyFile.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._users = AnyUsers()
+        self.tokens = Tokens(
+            load_or_create_key(Path(settings.token_key_file), may_be_temporary=True),
+            self._users,
+            settings.token_lifetime_seconds,
+        )
+
+    def login(self, name: str, password: str) -> User:
+        """Return an admin with this name.
+
+        Raises Unauthenticated for an empty password, and for a name that no user can have.
+        """
+        user = self._users.users().get(name)
+        if user is None or not password:
+            raise Unauthenticated
+        return user
+
+
+_BY_SETTING = {"none": OpenAccess, "any": AnyAccess, "users": Access}
+
+
+def open_access(settings: Settings) -> Access:
+    """Return the access that the setting `auth` selects.  Raises what its class raises."""
+    return _BY_SETTING[settings.auth](settings)
 
 
 def authorize(authenticate: Callable[[], User]) -> None:

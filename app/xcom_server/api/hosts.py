@@ -35,14 +35,16 @@ _WRONG_ORIGIN = (
 def mount(app: Flask, settings: Settings) -> None:
     """Check Host and Origin of every request to an application before anything else is done.
 
-    The Host is checked if the setting `auth` is `none`, if the control plane needs no token, or if
-    `allowed_hosts` is not empty.
+    The Host is checked if the setting `auth` is `none` or `any`, if the control plane needs no
+    token, or if `allowed_hosts` is not empty.
     """
     checks: list[Check] = []
     names, origins = hosts.items(settings.allowed_hosts), hosts.items(settings.allowed_origins)
     is_open = settings.auth == "none" or (settings.emulator and not settings.emulator_token)
-    if (is_open or names) and hosts.ANY not in names:
-        checks.append(_host_check(hosts.Names({*names, *_bound_names(settings.bind)})))
+    is_local = settings.auth == "any" and not is_open
+    if (is_open or is_local or names) and hosts.ANY not in names:
+        own = hosts.Names({*names, *_bound_names(settings.bind)})
+        checks.append(_host_check(own, is_local=is_local))
     if hosts.ANY not in origins:
         checks.append(_origin_check(frozenset(map(hosts.parse_origin, origins))))
 
@@ -58,13 +60,18 @@ def _bound_names(bind: str) -> set[str]:
     return {hosts.name_of(bind)} - {"", "0.0.0.0", "::"}
 
 
-def _host_check(names: hosts.Names) -> Check:
-    """Return a check that raises a problem with status 421 for a name of another server."""
+def _host_check(names: hosts.Names, *, is_local: bool) -> Check:
+    """Return a check that raises a problem with status 421 for a name of another server.
+
+    If `is_local`, addresses and names without a dot, such as those of containers, are accepted too:
+    no page of the web has such a name.
+    """
 
     @functools.lru_cache(_CACHED_HOSTS)
     def is_own(host: str) -> bool:
         name = hosts.name_of(host)
-        return name != "" and (hosts.is_loopback(name) or name in names)
+        is_known = hosts.is_loopback(name) or name in names
+        return name != "" and (is_known or (is_local and hosts.is_local(name)))
 
     def check(environ: "WSGIEnvironment") -> None:
         for host in _hosts(environ):

@@ -64,6 +64,11 @@ def is_loopback(name: str) -> bool:
     return address is not None and address.is_loopback
 
 
+def is_local(name: str) -> bool:
+    """Return whether a name is an IP address or has no dot, so that no domain can have it."""
+    return "." not in name or parse_address(name) is not None
+
+
 def are_names(text: str) -> bool:
     """Return whether a text is a list of members of `Names`, or of `*`."""
     return all(

@@ -28,6 +28,12 @@ from xcom_server.storage.sql import schema
 ADDRESS_WAIT_SECONDS = 2  # how long to wait for an address in use
 _log = logging.getLogger(__name__)
 
+_WITH_USERS = "add users (xcom-server user add NAME --role ROLE) and set XCOM_AUTH=users"
+_ALTERNATIVES = {
+    "none": _WITH_USERS,
+    "any": f"set XCOM_EMULATOR=true and XCOM_EMULATOR_TOKEN (for tests), or {_WITH_USERS}",
+}
+
 
 class InsecureBind(OperatorError):
     """The server would be reachable from other machines while every client is an admin."""
@@ -52,6 +58,8 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
     check_addresses(settings, addresses)
     if settings.auth == "users":
         _check_users(settings)
+    if settings.auth == "any":  # workers that are forked later inherit a temporary key
+        load_or_create_key(Path(settings.token_key_file), may_be_temporary=True)
     url = settings.database_url
     access: Access = "create" if settings.create_database else "write"
     with connected_backend(
@@ -125,10 +133,11 @@ def _check_allowed_ips(text: str, settings: Settings) -> None:
 
 
 def check_addresses(settings: Settings, addresses: Iterable[Any]) -> None:
-    """Raise InsecureBind for an address that is not loopback if XCOM_AUTH is `none`.
+    """Raise InsecureBind for an address that is not loopback if the settings do not allow it.
 
-    The same goes for the control plane without a token.  An address is a (host, port, ...) tuple,
-    the file descriptor of a socket, or a path.
+    They do not if XCOM_AUTH is `none`, or `any` without the control plane, nor if the control plane
+    has no token.  An address is a (host, port, ...) tuple, the file descriptor of a socket, or a
+    path.
     """
     for given in addresses:
         address = _socket_address(given) if isinstance(given, int) else given
@@ -140,11 +149,11 @@ def check_addresses(settings: Settings, addresses: Iterable[Any]) -> None:
                 " the data, so only loopback addresses are allowed. Listen on 127.0.0.1, or set"
                 " XCOM_EMULATOR_TOKEN to a token of at least 16 characters."
             )
-        if settings.auth == "none":
+        if settings.auth == "none" or (settings.auth == "any" and not settings.emulator):
             raise InsecureBind(
-                f"refusing to listen on {_shown(address)}: with XCOM_AUTH=none every client is"
-                " an admin, so only loopback addresses are allowed. Listen on 127.0.0.1, or add"
-                " users (xcom-server user add NAME --role ROLE) and set XCOM_AUTH=users."
+                f"refusing to listen on {_shown(address)}: with XCOM_AUTH={settings.auth} every"
+                " client is an admin, so only loopback addresses are allowed. Listen on 127.0.0.1,"
+                f" or {_ALTERNATIVES[settings.auth]}."
             )
 
 
