@@ -74,6 +74,17 @@ class EmulatorState(ABC):
         """
 
     @abstractmethod
+    def release_fault(self, number: int) -> None:
+        """Take back one call of `apply_fault`, because the fault had no effect."""
+
+    @abstractmethod
+    def match_fault(self, number: int) -> int:
+        """Count a request that matches a fault, and return how many there were before it.
+
+        A fault that was removed has 0.
+        """
+
+    @abstractmethod
     def applied_faults(self) -> dict[int, int]:
         """Return how often each fault was applied, by number."""
 

@@ -34,6 +34,7 @@ _fault = sa.Table(
     sa.Column("definition", sa.Text, nullable=False),
     sa.Column("times", sa.Integer),
     sa.Column("applied", sa.Integer, nullable=False),
+    sa.Column("matched", sa.Integer, nullable=False),
     sqlite_autoincrement=True,
 )
 _request = sa.Table(
@@ -109,7 +110,8 @@ class SqlEmulatorState(EmulatorState):
         """Add a fault."""
 
         def work(connection: Connection) -> int:
-            row = {"definition": json.dumps(definition), "times": times, "applied": 0}
+            row = {"definition": json.dumps(definition), "times": times}
+            row |= {"applied": 0, "matched": 0}
             number = connection.execute(insert(_fault).returning(_fault.c.id), row).scalar_one()
             return int(number)
 
@@ -125,8 +127,28 @@ class SqlEmulatorState(EmulatorState):
         self._change(lambda connection: connection.execute(delete(_fault)))
 
     def apply_fault(self, number: int) -> bool:
-        """Count that a fault is applied, in one statement."""
-        return bool(self._executor.execute(_apply_fault, {"number": number}))
+        """Count that a fault is applied, in one statement.
+
+        After the last time, the version changes, so that no worker tries it again.
+        """
+        rows = self._executor.execute(_apply_fault, {"number": number})
+        if rows and rows[0][0] == rows[0][1]:
+            self._change(lambda connection: None)
+        return bool(rows)
+
+    def release_fault(self, number: int) -> None:
+        """Take back one call of `apply_fault`; a fault that was spent can be applied again."""
+        statement = (
+            update(_fault)
+            .where(_fault.c.id == number, _fault.c.applied > 0)
+            .values(applied=_fault.c.applied - 1)
+        )
+        self._change(lambda connection: connection.execute(statement))
+
+    def match_fault(self, number: int) -> int:
+        """Count a request that matches a fault, and return how many there were before it."""
+        rows = self._executor.execute(_match_fault, {"number": number})
+        return rows[0][0] - 1 if rows else 0
 
     def applied_faults(self) -> dict[int, int]:
         """Return how often each fault was applied, by number."""
@@ -206,7 +228,16 @@ def _apply_fault(backend: Backend) -> ReturningUpdate[Any]:
             _fault.c.times.is_(None) | (_fault.c.applied < _fault.c.times),
         )
         .values(applied=_fault.c.applied + 1)
-        .returning(_fault.c.id)
+        .returning(_fault.c.applied, _fault.c.times)
+    )
+
+
+def _match_fault(backend: Backend) -> ReturningUpdate[Any]:
+    return (
+        update(_fault)
+        .where(_fault.c.id == bindparam("number"))
+        .values(matched=_fault.c.matched + 1)
+        .returning(_fault.c.matched)
     )
 
 
