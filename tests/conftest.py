@@ -94,6 +94,19 @@ def shared_application(shared_database: Path) -> Iterator[Flask]:
     app.extensions["store"].close()
 
 
+@pytest.fixture(scope="session")
+def emulator_application(
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Path
+) -> Iterator[Flask]:
+    """Yield an application with the control plane and a database of its own."""
+    path = shutil.copy(empty_database, tmp_path_factory.mktemp("emulator") / "xcom.db")
+    url = f"sqlite:///{path}"
+    app = create_app(Settings(database_url=url, validate_responses=True, emulator=True))
+    yield app
+    app.extensions["store"].close()
+    app.extensions["emulator"].close()
+
+
 @pytest.fixture
 def client(shared_application: Flask, database_url: str) -> FlaskClient:
     """Return a client of the shared application, whose database is empty."""

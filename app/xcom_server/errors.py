@@ -164,6 +164,41 @@ class SeedConflict(XComError):
     """A seed row conflicts with stored data or with another row; the message names the row."""
 
 
+@dataclass(eq=False)
+class SnapshotNotFound(XComError):
+    """There is no snapshot with this name."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"There is no snapshot {self.name!r}."
+
+
+@dataclass(eq=False)
+class SnapshotOutdated(XComError):
+    """A snapshot was saved with another revision of the schema, and cannot be restored."""
+
+    name: str
+    revision: str
+    needed: str
+
+    def __str__(self) -> str:
+        return (
+            f"The snapshot {self.name!r} has schema {self.revision}, but the database is at"
+            f" {self.needed}. Delete it, and save it again."
+        )
+
+
+@dataclass(eq=False)
+class TooManySnapshots(XComError):
+    """There are `limit` snapshots, and no more can be saved."""
+
+    limit: int
+
+    def __str__(self) -> str:
+        return f"There are {self.limit} snapshots, which is the maximum. Delete one first."
+
+
 class OperatorError(Exception):
     """An error that an operator can fix; commands and the server print its message as one line."""
 

@@ -100,6 +100,7 @@ def _add_emulator(app: Flask, store: XComStore, settings: Settings) -> None:
 
     state = open_emulator_state(settings.database_url, limits(settings))
     _prepare(app, state.prepare)
+    _prepare(app, store.snapshots.prepare)
     emulator.mount(app, store, state, settings)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from xcom_server import seed_file
 from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
@@ -54,12 +54,14 @@ def clear(file: Path) -> None:
 
 
 def drop_tables(url: str) -> None:
-    """Drop all tables of a database."""
+    """Drop all tables of a database, also those of the emulator."""
     backend = open_backend(url)
     backend.create_missing()
     metadata.drop_all(backend.engine)
     with backend.engine.begin() as connection:
-        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+        names = inspect(connection).get_table_names()
+        for name in (each for each in names if each.startswith(("emulator_", "alembic_"))):
+            connection.execute(text(f"DROP TABLE {name}"))
     backend.close()
 
 

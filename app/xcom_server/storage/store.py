@@ -13,6 +13,7 @@ from xcom_server.storage.dags import DagStore, SeedDag
 from xcom_server.storage.models import ListedEntry, SeedEntry, XComEntry, XComKey
 from xcom_server.storage.queries import Filter, Order, Page
 from xcom_server.storage.runs import RunStore, SeedRun
+from xcom_server.storage.snapshots import SnapshotStore
 from xcom_server.storage.task_instances import TaskInstanceStore
 
 SeedRow = SeedDag | SeedRun | SeedEntry
@@ -25,6 +26,7 @@ class XComStore(Protocol):
     dags: DagStore
     runs: RunStore
     task_instances: TaskInstanceStore
+    snapshots: SnapshotStore
 
     def create(
         self,

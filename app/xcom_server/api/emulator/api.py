@@ -29,7 +29,7 @@ from xcom_server.emulator import shifts
 from xcom_server.errors import Unavailable
 from xcom_server.observability import request_state
 from xcom_server.settings import Settings
-from xcom_server.storage.emulator import EmulatorState
+from xcom_server.storage.emulator import NOTHING, Control, EmulatorState
 from xcom_server.storage.store import XComStore
 
 PROBES = ("/live", "/ready", "/metrics")  # that use no clock, have no faults, are not recorded
@@ -41,6 +41,7 @@ def mount(app: Flask, store: XComStore, state: EmulatorState, settings: Settings
     """Add the control plane to an application, as the extension `emulator`."""
     app.extensions["emulator"] = state
     app.extensions["render_emulator_error"] = errors.render
+    app.extensions["refresh_clock"] = lambda: _follow_clock(state)  # for streams
     app.before_request(lambda: _obey(state))
     recording.mount(app, state, settings.auth)
     access.mount(app, settings.emulator_token)
@@ -48,19 +49,22 @@ def mount(app: Flask, store: XComStore, state: EmulatorState, settings: Settings
 
 
 def _obey(state: EmulatorState) -> None:
-    """Read what every worker obeys, store it in the request's state, and set the clock.
+    """Read what every worker obeys, and store it in the state of the request."""
+    if request.path not in PROBES:
+        request_state.current().control = _follow_clock(state)
+
+
+def _follow_clock(state: EmulatorState) -> Control:
+    """Set the clock of this thread, and return what every worker obeys.
 
     While the state is unavailable, there are no faults, and the clock is that of the machine.
     """
-    if request.path in PROBES:
-        return
     try:
         control = state.control()
     except Unavailable:
-        clock.follow(None)
-        return
-    request_state.current().control = control
+        control = NOTHING
     clock.follow(shifts.source(control.clock))
+    return control
 
 
 def _add_operations(app: Flask, store: XComStore, state: EmulatorState, settings: Settings) -> None:

@@ -44,7 +44,9 @@ def _own_error(error: Exception) -> tuple[int, str | None]:
             return 503, conditional.unavailable_detail(error)
         case InvalidClock() | InvalidSeedFile():
             return 400, str(error)
-        case errors.SeedConflict():
+        case errors.SnapshotNotFound():
+            return 404, str(error)
+        case errors.SeedConflict() | errors.SnapshotOutdated() | errors.TooManySnapshots():
             return 409, str(error)
     return 500, "Internal error; see the server log."
 

@@ -117,12 +117,12 @@ def _json_body() -> Any:
 def _text(error: Any, schema: dict[str, Any]) -> str:
     """Return the text of an error, with its place in the body.
 
-    For a value that matches none of several schemas it is their description, which says more.
+    For a value that does not match a pattern or any of several schemas, it is their description.
     """
     *path, keyword = error.schema_path
     for each in path:
         schema = schema[each]
-    message = schema["description"] if keyword in ("anyOf", "oneOf") else error.message
+    message = schema["description"] if keyword in ("oneOf", "pattern") else error.message
     place = ".".join(map(str, error.instance_path))
     return f"{place}: {message}"[:MAX_SHOWN] if place else message[:MAX_SHOWN]
 

@@ -8,10 +8,10 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
-from flask import Response, request
+from flask import Response, current_app, request
 
 from xcom_server.errors import EntryNotFound, NotFound, ResponseTooLarge, Unavailable
 from xcom_server.observability import shared
@@ -59,7 +59,8 @@ class Waiting:
             raise Unavailable(
                 "Too many requests are waiting for runs. Poll the run, or increase XCOM_THREADS."
             )
-        response = _stream(self._lines(run, interval, task_ids, _connection()))
+        refresh_clock = current_app.extensions.get("refresh_clock", lambda: None)
+        response = _stream(self._lines(run, interval, task_ids, _connection(), refresh_clock))
         response.call_on_close(self._free.release)
         return response
 
@@ -69,9 +70,11 @@ class Waiting:
         interval: float,
         task_ids: Sequence[str] | None,
         connection: socket.socket | None,
+        refresh_clock: Callable[[], None],
     ) -> Iterator[str]:
         """Yield the parts of the lines; while the database is unavailable, a state is repeated.
 
+        `refresh_clock` lets this thread use the clock that the emulator has then.
         Raises ConnectionResetError if the run is deleted or the server stops.
         """
         yield from _sent(self._line(run, task_ids))
@@ -79,6 +82,7 @@ class Waiting:
             if shared.is_draining():
                 raise _cut_off(run, "the server stops")
             line = [_state(run)]
+            refresh_clock()
             try:
                 with suppress(Unavailable):
                     run, line = self._next(run, task_ids)

@@ -1,6 +1,7 @@
 """The schema of a database: reading its revision, upgrading it, comparing its tables."""
 
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
@@ -69,8 +70,14 @@ def differences(backend: Backend) -> list[str]:
     from alembic.migration import MigrationContext
 
     with backend.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_name": _is_own}
+        context = MigrationContext.configure(connection, opts=opts)
         return [str(difference) for difference in compare_metadata(context, metadata)]
+
+
+def _is_own(name: str | None, kind: str, parents: Any) -> bool:
+    """Return whether a name is not that of a table of the emulator, which has no migrations."""
+    return kind != "table" or not (name or "").startswith("emulator_")
 
 
 def _revision(connection: Connection) -> str | None:

@@ -28,6 +28,7 @@ from xcom_server.storage.sql import (
 from xcom_server.storage.sql.dags import SqlDagStore
 from xcom_server.storage.sql.instances import SqlTaskInstanceStore
 from xcom_server.storage.sql.runs import SqlRunStore
+from xcom_server.storage.sql.snapshots import SqlSnapshotStore
 from xcom_server.storage.sql.tables import KEY_COLUMNS, xcom
 from xcom_server.storage.store import Observer, SeedRow, XComStore
 from xcom_server.values.reserved import refuse_reserved
@@ -49,6 +50,7 @@ class SqlXComStore(XComStore):
         self.dags = SqlDagStore(self._executor)
         self.runs = SqlRunStore(self._executor, require_parents=require_parents)
         self.task_instances = SqlTaskInstanceStore(self._executor)
+        self.snapshots = SqlSnapshotStore(self._executor)
 
     def create(
         self,
