@@ -8,10 +8,11 @@ import pytest
 from xcom_server.auth.tokens import InvalidKeyFile
 from xcom_server.auth.users import InvalidUsersFile
 from xcom_server.errors import DatabaseUnusable, OperatorError
+from xcom_server.factory import limits
 from xcom_server.server import preflight
 from xcom_server.server.preflight import CannotListen, InsecureBind
 from xcom_server.settings import Settings
-from xcom_server.storage.opening import open_backend
+from xcom_server.storage.opening import open_backend, open_emulator_state
 from xcom_server.storage.sql import schema
 
 LOOPBACK = [("127.0.0.1", 8080)]
@@ -60,6 +61,59 @@ def test_public_address_with_any_credentials_needs_the_control_plane() -> None:
     preflight.check_addresses(
         Settings(auth="any", emulator=True, emulator_token=token), [address, "/run/x.sock"]
     )
+@pytest.mark.parametrize("address", [("0.0.0.0", 80), "/run/x.sock"])
+def test_public_address_with_a_control_plane_needs_a_token(address: Any) -> None:
+    settings: dict[str, Any] = {"auth": "users", "emulator": True}
+    with pytest.raises(InsecureBind) as error:
+        preflight.check_addresses(Settings(**settings), [*LOOPBACK, address])
+
+    assert str(error.value).endswith(
+        ": with --emulator every client may use the control plane, so only loopback addresses are"
+        " allowed. Listen on 127.0.0.1, or set XCOM_EMULATOR_TOKEN."
+    )
+    preflight.check_addresses(Settings(**settings, emulator_token="x" * 16), [address])
+
+
+@pytest.mark.parametrize(
+    ("clock", "faults", "words"),
+    [
+        ({}, 0, ""),
+        ({"offset_seconds": 60}, 0, "the clock is 60 s ahead"),
+        ({}, 1, "there is a fault"),
+        (
+            {"frozen_at": "2026-01-01T00:00:00+00:00"},
+            2,
+            "the clock stands still at 2026-01-01T00:00:00+00:00 and there are 2 faults",
+        ),
+    ],
+)
+def test_state_of_an_earlier_run_is_logged_in_one_line(
+    database_url: str,
+    clock: dict[str, Any],
+    faults: int,
+    words: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = Settings(database_url=database_url, emulator=True)
+    preflight.check(settings, LOOPBACK, 4)
+    state = open_emulator_state(database_url, limits(settings))
+    state.change_clock(lambda found: clock)
+    for _ in range(faults):
+        state.add_fault({})
+    state.close()
+
+    preflight.check(settings, LOOPBACK, 4)
+
+    logged = [text for text in caplog.messages if "control plane" in text]
+    expected = f"The control plane has a state of an earlier run: {words}. A reset removes it."
+    assert logged == ([expected] if words else [])
+
+
+def test_control_plane_needs_a_file_that_can_be_written(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "xcom.db-emulator").mkdir()
+
+    with pytest.raises(DatabaseUnusable, match="the tables of the control plane cannot be used: "):
+        preflight.check(Settings(database_url=database_url, emulator=True), LOOPBACK, 1)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 CLOCK = "/_emulator/clock"
+ADVANCE = f"{CLOCK}/advance"
 SEED = "/_emulator/seed"
 RESET = "/_emulator/reset"
 SNAPSHOTS = "/_emulator/snapshots"
@@ -17,7 +18,7 @@ def freeze(client: FlaskClient, at: object = NEW_YEAR) -> None:
 
 def advance(client: FlaskClient, seconds: float) -> None:
     """Move the clock forward."""
-    answer = client.post(f"{CLOCK}/advance", json={"seconds": seconds})
+    answer = client.post(ADVANCE, json={"seconds": seconds})
     assert answer.status_code == 200
 
 

@@ -144,6 +144,13 @@ def test_settings_round_trip_through_the_environment() -> None:
             "XCOM_ALLOWED_ORIGINS must be origins such as https://app.example:8443 or *,"
             " separated by commas, not 'a.example'.",
         ),
+        (
+            "XCOM_EMULATOR_TOKEN",
+            "123456789012345",
+            "XCOM_EMULATOR_TOKEN must be at least 16 characters of ASCII without spaces.",
+        ),
+        ("XCOM_EMULATOR_TOKEN", "1234567890123456 7", "XCOM_EMULATOR_TOKEN must be at least 16"),
+        ("XCOM_EMULATOR_TOKEN", "123456789012345ä", "XCOM_EMULATOR_TOKEN must be at least 16"),
         ("XCOM_ZZZZ", "x", "XCOM_ZZZZ is not a setting."),
     ],
 )

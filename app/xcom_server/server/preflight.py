@@ -133,28 +133,30 @@ def _check_allowed_ips(text: str, settings: Settings) -> None:
 
 
 def check_addresses(settings: Settings, addresses: Iterable[Any]) -> None:
-    """Raise InsecureBind for an address that is not loopback if the settings do not allow it.
+    """Raise InsecureBind for an address that is not loopback if other machines must not use it.
 
-    They do not if XCOM_AUTH is `none`, or `any` without the control plane, nor if the control plane
-    has no token.  An address is a (host, port, ...) tuple, the file descriptor of a socket, or a
-    path.
+    An address is a (host, port, ...) tuple, the file descriptor of a socket, or a path.
     """
+    reason = _reason_for_loopback(settings)
     for given in addresses:
         address = _socket_address(given) if isinstance(given, int) else given
-        if _is_loopback(address):
-            continue
-        if settings.emulator and not settings.emulator_token:
-            raise InsecureBind(
-                f"refusing to listen on {_shown(address)}: with --emulator every client could reset"
-                " the data, so only loopback addresses are allowed. Listen on 127.0.0.1, or set"
-                " XCOM_EMULATOR_TOKEN to a token of at least 16 characters."
-            )
-        if settings.auth == "none" or (settings.auth == "any" and not settings.emulator):
-            raise InsecureBind(
-                f"refusing to listen on {_shown(address)}: with XCOM_AUTH={settings.auth} every"
-                " client is an admin, so only loopback addresses are allowed. Listen on 127.0.0.1,"
-                f" or {_ALTERNATIVES[settings.auth]}."
-            )
+        if reason and not _is_loopback(address):
+            raise InsecureBind(f"refusing to listen on {_shown(address)}: {reason}")
+
+
+def _reason_for_loopback(settings: Settings) -> str:
+    """Return why only loopback addresses are allowed, and what to do; empty if all are."""
+    if settings.emulator and not settings.emulator_token:
+        return (
+            "with --emulator every client may use the control plane, so only loopback addresses are"
+            " allowed. Listen on 127.0.0.1, or set XCOM_EMULATOR_TOKEN."
+        )
+    if settings.auth == "none" or (settings.auth == "any" and not settings.emulator):
+        return (
+            f"with XCOM_AUTH={settings.auth} every client is an admin, so only loopback addresses"
+            f" are allowed. Listen on 127.0.0.1, or {_ALTERNATIVES[settings.auth]}."
+        )
+    return ""
 
 
 def check_bindable(addresses: Iterable[Any]) -> None:

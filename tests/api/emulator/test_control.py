@@ -110,3 +110,14 @@ def test_unknown_snapshot_is_a_404(client: FlaskClient) -> None:
 
     assert problem(client.post(f"{SNAPSHOTS}/nope/restore"), 404) == words
     assert problem(client.delete(f"{SNAPSHOTS}/nope"), 404) == words
+
+
+def test_control_plane_of_a_database_in_memory(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client(emulator=True, database_url="sqlite://")
+    client.post(SEED, json=[ENTRY])
+    client.put(f"{SNAPSHOTS}/base")
+    assert client.post(RESET).status_code == 204
+    client.post(f"{SNAPSHOTS}/base/restore")
+
+    assert stored(client) == {"k": {"a": 1}}
+    assert client.get(CLOCK).get_json()["is_frozen"] is False
