@@ -61,6 +61,8 @@ def test_public_address_with_any_credentials_needs_the_control_plane() -> None:
     preflight.check_addresses(
         Settings(auth="any", emulator=True, emulator_token=token), [address, "/run/x.sock"]
     )
+
+
 @pytest.mark.parametrize("address", [("0.0.0.0", 80), "/run/x.sock"])
 def test_public_address_with_a_control_plane_needs_a_token(address: Any) -> None:
     settings: dict[str, Any] = {"auth": "users", "emulator": True}

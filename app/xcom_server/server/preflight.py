@@ -14,7 +14,6 @@ from typing import Any
 
 from xcom_server.auth.environment_users import open_users
 from xcom_server.auth.tokens import load_or_create_key
-from xcom_server.emulator import shifts
 from xcom_server.errors import DatabaseUnusable, OperatorError, Unavailable
 from xcom_server.settings import Settings
 from xcom_server.storage.opening import (
@@ -78,6 +77,8 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
 
 def _check_emulator(url: str) -> None:
     """Create the tables of the control plane, and log what an earlier run has left there."""
+    from xcom_server.emulator import shifts  # which no other server needs
+
     state = open_emulator_state(url, COMMAND_LIMITS)
     try:
         state.prepare()

@@ -15,7 +15,6 @@ from xcom_server.storage.database.sqlite import SqliteBackend
 from xcom_server.storage.database.sqlite_file import path_of
 from xcom_server.storage.emulator import EmulatorState
 from xcom_server.storage.sql import schema
-from xcom_server.storage.sql.emulator import SqlEmulatorState
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import Observer, XComStore
 
@@ -54,8 +53,11 @@ def open_emulator_state(url: str, limits: Limits) -> EmulatorState:
     """Return the state of the control plane of the server with this database, without connecting.
 
     It is in the same PostgreSQL database, or in a file beside that of SQLite, so that recording a
-    request never waits for a write to the store.
+    request never waits for a write to the store.  A server without a control plane does not import
+    the implementation.
     """
+    from xcom_server.storage.sql.emulator import SqlEmulatorState
+
     parsed = make_url(absolute(url))
     if parsed.get_backend_name() == "sqlite" and (path := path_of(parsed)):
         return SqlEmulatorState(open_backend(f"sqlite:///{path}{EMULATOR_SUFFIX}", limits))

@@ -26,7 +26,10 @@ class XComStore(Protocol):
     dags: DagStore
     runs: RunStore
     task_instances: TaskInstanceStore
-    snapshots: SnapshotStore
+
+    @property
+    def snapshots(self) -> SnapshotStore:
+        """Return the snapshots of this store."""
 
     def create(
         self,

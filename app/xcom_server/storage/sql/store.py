@@ -15,6 +15,7 @@ from xcom_server.storage.database.backend import Backend
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.database.faults import NO_TABLES
 from xcom_server.storage.runs import SeedRun
+from xcom_server.storage.snapshots import SnapshotStore
 from xcom_server.storage.sql import (
     bulk,
     exports,
@@ -28,7 +29,6 @@ from xcom_server.storage.sql import (
 from xcom_server.storage.sql.dags import SqlDagStore
 from xcom_server.storage.sql.instances import SqlTaskInstanceStore
 from xcom_server.storage.sql.runs import SqlRunStore
-from xcom_server.storage.sql.snapshots import SqlSnapshotStore
 from xcom_server.storage.sql.tables import KEY_COLUMNS, xcom
 from xcom_server.storage.store import Observer, SeedRow, XComStore
 from xcom_server.values.reserved import refuse_reserved
@@ -50,7 +50,13 @@ class SqlXComStore(XComStore):
         self.dags = SqlDagStore(self._executor)
         self.runs = SqlRunStore(self._executor, require_parents=require_parents)
         self.task_instances = SqlTaskInstanceStore(self._executor)
-        self.snapshots = SqlSnapshotStore(self._executor)
+
+    @property
+    def snapshots(self) -> SnapshotStore:
+        """Return the snapshots; a server without a control plane does not import their code."""
+        from xcom_server.storage.sql.snapshots import SqlSnapshotStore
+
+        return SqlSnapshotStore(self._executor)
 
     def create(
         self,
