@@ -13,7 +13,7 @@ import yaml
 from xcom_server.settings import CHOICES, PREFIX, Settings
 
 MARK = "x-added-in"
-METHODS = ("get", "post", "patch", "delete")
+METHODS = ("get", "post", "put", "patch", "delete")
 _OPENAPI = Path(__file__).parents[1] / "openapi"
 _KINDS = {bool: "boolean", int: "integer", float: "seconds", str: "text"}
 

@@ -93,6 +93,7 @@ def test_wheel_holds_one_package_its_types_and_both_documents(wheel: Path) -> No
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"xcom_server"}
     assert {
         "xcom_server/py.typed",
+        "xcom_server/openapi/emulator.yaml",
         "xcom_server/openapi/v1.yaml",
         "xcom_server/openapi/v2.yaml",
     } <= names
