@@ -80,15 +80,19 @@ def measure(
     with closing(HTTPConnection(place.hostname or "", place.port)) as connection:
         for round_ in range(rounds + 1):
             for each in random.sample(wanted, len(wanted)):
-                taken = _timed(served, connection, each, numbers)
+                taken = timed(served, connection, each, numbers)
                 if round_:  # the first one warms up
                     found[each.name].append(taken)
     return {each.name: found[each.name] for each in wanted}
 
 
-def _timed(
+def timed(
     served: Served, connection: HTTPConnection, operation: Operation, numbers: Iterator[int]
 ) -> float:
+    """Return the CPU time of a server per request, in microseconds.
+
+    Raises RuntimeError for a response with another status than that of the operation.
+    """
     before, size = microseconds_of_cpu(served.pid), REQUESTS[operation.name]
     for _ in range(size):
         request = operation.request(next(numbers))
