@@ -22,6 +22,7 @@ from xcom_server.emulator.records import (
     RequestRecord,
     cut,
 )
+from xcom_server.errors import Unavailable
 from xcom_server.observability import request_state
 from xcom_server.storage.emulator import EmulatorState
 
@@ -44,8 +45,10 @@ def mount(app: Flask, state: EmulatorState, auth: str) -> None:
         if not _NOT_RECORDED.fullmatch(request.environ.get("PATH_INFO", "")):
             try:
                 state.record(_record(response, auth).bounded().as_dict())
-            except Exception as error:  # the client gets its response in any case
-                _log.warning("A request is missing in the journal: %s", error)
+            except Unavailable as error:
+                _log.warning("A request is missing in the journal: %s", error.reason)
+            except Exception:  # the client gets its response in any case
+                _log.exception("A request is missing in the journal")
         return response
 
 
