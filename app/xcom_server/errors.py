@@ -211,6 +211,10 @@ class SchemaMismatch(OperatorError):
     """The schema is not the one that this code needs; the message names the command to run."""
 
 
+class Injected(Exception):
+    """An error that a request gets on purpose; the server works as it should."""
+
+
 class AccessError(Exception):
     """The base class of errors of authentication and authorization."""
 

@@ -14,7 +14,7 @@ from xcom_server.api.v1 import errors as v1_errors
 from xcom_server.api.v2 import api as v2
 from xcom_server.api.v2 import errors as v2_errors
 from xcom_server.api.v2 import login, middleware
-from xcom_server.errors import ResponseTooLarge, Unavailable
+from xcom_server.errors import Injected, ResponseTooLarge, Unavailable
 from xcom_server.observability import logs, metrics
 from xcom_server.settings import Settings
 from xcom_server.storage.database.backend import Limits
@@ -23,7 +23,8 @@ from xcom_server.storage.store import XComStore
 
 V2_PATHS = ("/api/v2/", "/auth/")  # prefixes of the paths whose errors have v2's format
 
-_EXPECTED = (Unavailable, ResponseTooLarge)  # no faults of the server; the store logs the former
+# The server works as it should; the store logs the first one.
+_EXPECTED = (Unavailable, ResponseTooLarge, Injected)
 
 
 class Application(Flask):

@@ -20,7 +20,7 @@ from xcom_server.settings import Settings
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.sql.snapshots import SqlSnapshotStore
 
-from tests.support.emulator import SEED, SNAPSHOTS
+from tests.support.emulator import FAULTS, SEED, SNAPSHOTS
 from tests.support.paths import ROOT
 
 DOCUMENT = yaml.safe_load((ROOT / "openapi" / "emulator.yaml").read_text(encoding="utf-8"))
@@ -60,7 +60,15 @@ def recorded(client: FlaskClient) -> str:
     return f"{BASE}/requests/{listed[-1]['number']}"
 
 
+def with_fault(client: FlaskClient) -> str:
+    """Add a fault, and return its path."""
+    added = client.post(FAULTS, json={"effect": {"type": "malformed_json"}})
+    return f"{FAULTS}/{added.get_json()['number']}"
+
+
 CALLS: dict[tuple[str, str], Call] = {
+    ("get_fault", "200"): lambda c: c.get(with_fault(c)),
+    ("remove_fault", "204"): lambda c: c.delete(with_fault(c)),
     ("get_request", "200"): lambda c: c.get(recorded(c)),
     ("seed", "409"): lambda c: c.post(SEED, json=[ENTRY, ENTRY]),
     ("save_snapshot", "200"): lambda c: c.put(saved(c)),

@@ -8,6 +8,7 @@ ADVANCE = f"{CLOCK}/advance"
 SEED = "/_emulator/seed"
 RESET = "/_emulator/reset"
 SNAPSHOTS = "/_emulator/snapshots"
+FAULTS = "/_emulator/faults"
 NEW_YEAR = "2026-01-01T00:00:00Z"
 
 

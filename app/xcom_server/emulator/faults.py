@@ -122,7 +122,7 @@ class Fault:
             and match["method"] in (None, request.method)
             and request.operation.is_matched(match["operation"])
             and fnmatchcase(request.path, match["path"])
-            and match["client"] in request.client
+            and match["client"].casefold() in request.client.casefold()
             and can_have(self.type, request.operation, request.method)
         )
 

@@ -19,10 +19,11 @@ from flask import Flask, Response, request
 
 from xcom_server import clock
 from xcom_server.api import openapi
-from xcom_server.api.emulator import access, errors, recording
+from xcom_server.api.emulator import access, errors, injection, recording
 from xcom_server.api.emulator.clock import ClockApi
 from xcom_server.api.emulator.contents import ContentsApi
 from xcom_server.api.emulator.control import ControlApi
+from xcom_server.api.emulator.faults import FaultApi
 from xcom_server.api.emulator.journal import JournalApi
 from xcom_server.api.emulator.validation import CHECKS, refuse_parameters, without_parameters
 from xcom_server.emulator import shifts
@@ -34,7 +35,7 @@ from xcom_server.storage.store import XComStore
 
 PROBES = ("/live", "/ready", "/metrics")  # that use no clock, have no faults, are not recorded
 
-_RESOURCES = (ControlApi, ClockApi, JournalApi, ContentsApi)
+_RESOURCES = (ControlApi, ClockApi, FaultApi, JournalApi, ContentsApi)
 
 
 def mount(app: Flask, store: XComStore, state: EmulatorState, settings: Settings) -> None:
@@ -44,6 +45,7 @@ def mount(app: Flask, store: XComStore, state: EmulatorState, settings: Settings
     app.extensions["refresh_clock"] = lambda: _follow_clock(state)  # for streams
     app.before_request(lambda: _obey(state))
     recording.mount(app, state, settings.auth)
+    injection.mount(app, state)
     access.mount(app, settings.emulator_token)
     _add_operations(app, store, state, settings)
 

@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from xcom_server import errors
 from xcom_server.api import conditional, json_io
+from xcom_server.emulator.faults import InvalidFault
 from xcom_server.emulator.shifts import InvalidClock
 from xcom_server.seed_file import InvalidSeedFile
 
@@ -42,7 +43,7 @@ def _own_error(error: Exception) -> tuple[int, str | None]:
             )
         case errors.Unavailable():
             return 503, conditional.unavailable_detail(error)
-        case InvalidClock() | InvalidSeedFile():
+        case InvalidClock() | InvalidFault() | InvalidSeedFile():
             return 400, str(error)
         case errors.SnapshotNotFound():
             return 404, str(error)
