@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from airflow_client import client
+from urllib3.exceptions import HTTPError
 
 MODULES = ("x_com_api", "dag_run_api", "task_instance_api", "dag_api")
 BODIES = {
@@ -60,8 +61,8 @@ def made(apis: list[Any], call: str, args: list[Any], options: dict[str, Any]) -
     """Return the result of a call as plain data, or its error with the HTTP status."""
     (method,) = (getattr(api, call) for api in apis if hasattr(api, call))
     try:
-        result = method(*args, _request_timeout=20.0, **with_models(options))
-    except (client.OpenApiException, ValueError) as error:  # pydantic's errors are ValueErrors
+        result = method(*args, **{"_request_timeout": 20.0, **with_models(options)})
+    except (client.OpenApiException, ValueError, HTTPError) as error:  # pydantic raises ValueErrors
         return {
             "call": call,
             "result": None,
