@@ -9,6 +9,7 @@ from connexion.exceptions import ProblemException
 from flask import Response
 
 from xcom_server.api import json_io, v1, v2
+from xcom_server.api.emulator.parameters import query_parameters
 from xcom_server.emulator.judging import judge
 from xcom_server.emulator.records import RequestRecord
 from xcom_server.emulator.verdicts import Judgment
@@ -66,7 +67,9 @@ class JournalApi:
         requests = [
             (number, RequestRecord.from_dict(data)) for number, data in self._state.requests()
         ]
-        judgments = judge(requests, airflow_versions=_AIRFLOW_VERSIONS)
+        judgments = judge(
+            requests, airflow_versions=_AIRFLOW_VERSIONS, parameters=query_parameters()
+        )
         return [(number, record, judgments[number]) for number, record in requests]
 
 

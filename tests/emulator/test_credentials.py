@@ -1,0 +1,75 @@
+"""Rules about credentials on a server with users, and about tokens that expire."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.emulator.played import BASIC, TASK, play, rules
+from tests.emulator.recorded import judged, record
+
+ENTRY1, ENTRY2 = (f"/api/{version}/{TASK}/xcomEntries/json" for version in ("v1", "v2"))
+EXPIRED = {"status": 401, "response": '{"detail": "Token Expired"}', "authorization": "bearer"}
+READ = {"path": ENTRY2, "operation": "v2.get_xcom_entry"}
+LOGIN = {"path": "/auth/token", "operation": "create_token", "status": 201, "method": "POST"}
+USER = "Basic dXNlcjp1c2Vy"
+VIEWER = "Basic dmlld2VyOnZpZXdlcg=="
+
+
+@pytest.mark.parametrize(
+    ("request_", "headers", "expected"),
+    [
+        (f"GET {ENTRY2}", {"Authorization": USER}, "basic-on-v2"),
+        (f"GET {ENTRY1}", {"Authorization": "Bearer a.b.c"}, "bearer-on-v1"),
+        (f"GET {ENTRY1}", {"Authorization": ""}, "no-credentials"),
+        (f"GET {ENTRY2}", {"Authorization": ""}, "no-credentials"),
+        (f"GET {ENTRY2}", {"Authorization": "Bearer a.b.c"}, "invalid-token"),
+        (f"GET {ENTRY1}", {"Authorization": BASIC}, "wrong-password"),
+        (
+            ("POST /auth/token", {"username": "user", "password": "no"}),
+            {"Authorization": ""},
+            "wrong-password",
+        ),
+        (("POST /api/v1/dags/etl/dagRuns", {"conf": {}}), {"Authorization": VIEWER}, "forbidden"),
+        ("GET /auth/token", {}, "login-without-credentials"),
+    ],
+)
+def test_refused_credentials_have_one_reason(
+    guarded_server: FlaskClient, request_: Any, headers: dict[str, str], expected: str
+) -> None:
+    (found,) = play(guarded_server, [request_], **headers)
+
+    assert (found["verdict"], rules(found)) == ("refused", [expected])
+    assert found["findings"][0]["instead"]
+
+
+def test_right_credentials_conform(guarded_server: FlaskClient) -> None:
+    (v1,) = play(guarded_server, [f"GET {ENTRY1}"], Authorization=USER)
+    login = {"username": "user", "password": "user"}
+    token = guarded_server.post("/auth/token", json=login).get_json()["access_token"]
+    (v2,) = play(guarded_server, [f"GET {ENTRY2}"], Authorization=f"Bearer {token}")
+
+    assert [(each["verdict"], rules(each)) for each in (v1, v2)] == [("conforms", [])] * 2
+
+
+@pytest.mark.parametrize("fault", ["", "expired_token"])
+def test_expired_token_that_is_not_renewed(fault: str) -> None:
+    expired = record(**READ, **EXPIRED, fault=fault)
+    first, second = judged(expired, expired)
+
+    assert [each.rule for each in first.findings] == ["token-not-renewed"]
+    assert [each.rule for each in second.findings] == ["token-not-renewed"]
+    assert first.verdict == ("conforms" if fault else "refused")
+
+
+def test_expired_token_that_is_renewed() -> None:
+    expired, *_ = judged(record(**READ, **EXPIRED), record(**LOGIN), record(**READ))
+
+    assert (expired.verdict, expired.findings) == ("refused", ())
+    assert expired.reason == "401 Unauthorized: Token Expired"
+
+
+def test_token_that_another_client_renews() -> None:
+    expired, _ = judged(record(**READ, **EXPIRED), record(**LOGIN, client="other"))
+
+    assert [each.rule for each in expired.findings] == ["token-not-renewed"]
