@@ -8,8 +8,10 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from tests.support.commands import run
 from tests.support.databases import load
@@ -31,6 +33,17 @@ TABLE = {
 }
 """Programs -> their style and their operations on the page."""
 
+_PYTHON = ("conforms", "v1-value-is-python")
+_DELETED = ("refused", "not-found")
+VERDICTS = {
+    "requests_v1.py": {_PYTHON},
+    "official_client_v1.py": {_PYTHON, _DELETED},
+    "official_client_v2.py": {_DELETED},
+    "detect_version.py": {_PYTHON},
+    "sensor_backend.py": {_PYTHON, ("refused", "repeated-run-id")},
+}
+"""Programs -> what the emulator's journal reports about them."""
+
 PLACEHOLDERS = {"xcomEntries": "key", "logs": "try"}
 
 
@@ -43,6 +56,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterator
         XCOM_USERS_FILE=str(users_file),
         XCOM_LOG_REQUESTS="true",
         XCOM_LOG_FORMAT="json",
+        XCOM_EMULATOR="true",
     ) as server:
         load(server.database_url, SEED)
         yield server
@@ -76,20 +90,38 @@ class Program:
         }
 
     def __call__(self, interpreter: str, name: str, **environ: str) -> list[str]:
+        self._journal("DELETE")
         before = len(self._requested())
         done = run(interpreter, str(FOLDER / name), env=self._environ | environ)
         assert done.returncode == 0, done.stdout + done.stderr
         style, listed = TABLE[name]
+        found, expected = self._findings(), VERDICTS.get(name, set())
         if "v1 or v2" in style:
+            assert found <= expected
             assert set(self._requested()[before:]) <= listed
         else:  # the last one is logged after its response
+            assert found == expected
             until(lambda: set(self._requested()[before:]) == listed, 10, self._requested)
         return done.stdout.splitlines()
+
+    def _findings(self) -> set[tuple[str, str]]:
+        """Return the verdicts on the requests of the program that are not `conforms` only."""
+        return {
+            (each["verdict"], finding["rule"])
+            for each in self._journal("GET")["requests"]
+            for finding in each["findings"] or [{"rule": ""}]
+            if each["findings"] or each["verdict"] != "conforms"
+        }
+
+    def _journal(self, method: str) -> Any:
+        answer = requests.request(method, f"{self._server.url}/_emulator/requests", timeout=30)
+        return answer.json() if answer.content else None
 
     def _requested(self) -> list[str]:
         """Return the operations that the server has logged."""
         lines = [json.loads(line) for line in self._server.log.read_text().splitlines()]
-        return [operation(line["method"], line["path"]) for line in lines if "method" in line]
+        sent = [line for line in lines if "/_emulator/" not in line.get("path", "/_emulator/")]
+        return [operation(line["method"], line["path"]) for line in sent]
 
 
 def test_requests_with_basic_credentials(output: Program) -> None:
