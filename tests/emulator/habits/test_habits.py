@@ -23,8 +23,10 @@ FIELDS = {"send", "json", "auth", "keep", "repeat", "status", "verdict", "findin
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """Yield a server with the emulator that checks the kind of credentials."""
     folder = tmp_path_factory.mktemp("habits")
-    settings = {"XCOM_EMULATOR": "true", "XCOM_AUTH": "any"}
-    with LiveServer(folder, XCOM_TOKEN_KEY_FILE=str(folder / "token.key"), **settings) as server:
+    key = str(folder / "token.key")
+    with LiveServer(
+        folder, XCOM_EMULATOR="true", XCOM_AUTH="any", XCOM_TOKEN_KEY_FILE=key
+    ) as server:
         yield server
 
 
