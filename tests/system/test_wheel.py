@@ -97,7 +97,7 @@ def test_wheel_holds_one_package_its_types_and_both_documents(wheel: Path) -> No
         "xcom_server/openapi/v1.yaml",
         "xcom_server/openapi/v2.yaml",
     } <= names
-    assert [name for name in names if "test" in name] == []
+    assert [name for name in names if "tests" in name] == []
 
 
 def test_sdist_holds_every_file_of_the_repository(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""Requests in the journal, as objects."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from xcom_server.emulator.verdicts import Finding, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A request that the server received, its response, and the verdict on it.
+
+    `path` and `query` are as they were sent. `operation` is the version and the operationId, as in
+    `v2.get_xcom_entry`, and empty if the request matched no operation. `body` and `response` are
+    texts, and are cut if they are long. Credentials in `headers` are masked. `reason` explains the
+    verdict, and `findings` are what is wrong with the request. `raw` has everything that the
+    control plane returned.
+    """
+
+    number: int
+    method: str
+    path: str
+    query: str
+    operation: str
+    client: str
+    headers: Mapping[str, str]
+    body: str
+    status: int
+    content_type: str
+    response: str
+    fault: str
+    verdict: Verdict
+    reason: str
+    findings: tuple[Finding, ...]
+    raw: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, shown: Mapping[str, Any]) -> "Request":
+        """Return a request as the control plane shows it."""
+        names = {each.name for each in fields(cls)}
+        given = {name: shown[name] for name in names & shown.keys()}
+        return cls(
+            **given
+            | {
+                "verdict": Verdict(shown["verdict"]),
+                "findings": tuple(
+                    Finding(each["rule"], each["text"], each.get("instead", ""))
+                    for each in shown["findings"]
+                ),
+                "raw": shown,
+            }
+        )
+
+    @property
+    def target(self) -> str:
+        """Return the path with the query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    def __str__(self) -> str:
+        """Return a line for the request and one for each finding."""
+        fault = f", fault {self.fault}" if self.fault else ""
+        head = f"{self.method} {self.target} -> {self.status}{fault} ({self.verdict})"
+        reason = f": {self.reason}" if self.verdict != Verdict.CONFORMS and self.reason else ""
+        return "\n".join([head + reason, *map(_line, self.findings)])
+
+
+def shown(requests: Iterable[Request]) -> str:
+    """Return the text of all requests, for a report."""
+    return "\n".join(f"{number}. {request}" for number, request in enumerate(requests, 1))
+
+
+def _line(finding: Finding) -> str:
+    instead = f" Instead: {finding.instead}" if finding.instead else ""
+    return f"   [{finding.rule}] {finding.text}{instead}"

@@ -1,0 +1,75 @@
+"""What a test requires of its server: the configuration, overridden by markers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xcom_server.testing import Finding, Request, Verdict, journal
+from xcom_server.testing.options import Options, UnknownOption, read
+
+FOLDER = Path("/tests")
+
+
+def request(*rules: str, **fields: Any) -> Request:
+    """Return a request with findings of these rules."""
+    findings = [{"rule": rule, "text": "Wrong.", "instead": "GET /b"} for rule in rules]
+    texts = dict.fromkeys(("client", "body", "content_type", "response", "operation"), "")
+    shown = {"number": 7, "method": "GET", "path": "/a", "query": "", "headers": {}, "status": 200}
+    verdict = {"verdict": "lenient", "reason": "Because.", "fault": "", "findings": findings}
+    return Request.of({**texts, **shown, **verdict, **fields})
+
+
+def test_nearest_marker_overrides_the_others_and_the_configuration() -> None:
+    configured = {"workers": "2", "seed": FOLDER / "ini.json", "strict": True}
+    markers: list[dict[str, Any]] = [
+        {"seed": "near.json"},
+        {"seed": [], "threads": 3, "strict": False},
+    ]
+
+    assert read(configured, [], FOLDER) == Options(
+        settings={"workers": "2"}, seed=FOLDER / "ini.json", strict=True
+    )
+    assert read(configured, markers, FOLDER) == Options(
+        settings={"workers": "2", "threads": 3}, seed=FOLDER / "near.json"
+    )
+
+
+@pytest.mark.parametrize("marker", [{"auth": "none"}, {"users": "ann:secret:op"}])
+def test_login_of_a_marker_replaces_that_of_the_configuration(marker: dict[str, str]) -> None:
+    for configured in ({"auth": "any"}, {"users": "ben:secret:op"}):
+        assert read(configured, [marker], FOLDER).settings == marker
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("userz", " Did you mean 'users'?"), ("qqqq", ""), ("sed", " Did you mean 'seed'?")],
+)
+def test_unknown_argument_of_a_marker_is_an_error(name: str, hint: str) -> None:
+    with pytest.raises(UnknownOption) as error:
+        read({}, [{name: 1}], FOLDER)
+
+    assert str(error.value) == (
+        f"pytest.mark.xcom: {name!r} is not allow, seed, strict or a setting of the server.{hint}"
+    )
+
+
+def test_strict_test_fails_for_requests_with_findings_that_are_not_allowed() -> None:
+    requests = [request(), request("a"), request("a", "b")]
+
+    assert Options().disallowed(requests) == []
+    assert read({"strict": True}, [], FOLDER).disallowed(requests) == requests[1:]
+    for allow in ("a", ["a"]):
+        strict = read({}, [{"strict": True, "allow": allow}], FOLDER)
+        assert strict.disallowed(requests) == requests[2:]
+
+
+def test_report_shows_requests_with_verdicts_and_findings() -> None:
+    conforming = request(verdict="conforms", query="x=1", fault="latency")
+
+    assert conforming.verdict is Verdict.CONFORMS
+    assert request("a").findings == (Finding("a", "Wrong.", "GET /b"),)
+    assert journal.shown([conforming, request("a")]) == (
+        "1. GET /a?x=1 -> 200, fault latency (conforms)\n"
+        "2. GET /a -> 200 (lenient): Because.\n"
+        "   [a] Wrong. Instead: GET /b"
+    )
