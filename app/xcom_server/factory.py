@@ -6,7 +6,17 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from xcom_server.api import health, hosts, json_io, openapi, proxies, start_page, work_memory
+from xcom_server import releases
+from xcom_server.api import (
+    absent,
+    health,
+    hosts,
+    json_io,
+    openapi,
+    proxies,
+    start_page,
+    work_memory,
+)
 from xcom_server.api.authorization import open_access
 from xcom_server.api.browser_headers import forbid_sniffing
 from xcom_server.api.v1 import api as v1
@@ -21,8 +31,7 @@ from xcom_server.storage.database.backend import Limits
 from xcom_server.storage.opening import exposures, open_emulator_state, open_store
 from xcom_server.storage.store import XComStore
 
-V2_PATHS = ("/api/v2/", "/auth/")  # prefixes of the paths whose errors have v2's format
-
+_APIS = {"v1": v1, "v2": v2}
 # The server works as it should; the store logs the first one.
 _EXPECTED = (Unavailable, ResponseTooLarge, Injected)
 
@@ -72,27 +81,36 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(lambda: middleware.refuse_head_and_options() if _is_v2() else None)
     app.after_request(_finish_response)
     app.register_error_handler(Exception, _error_response)
-    access = open_access(settings)
-    versions = [api.api_version(store, settings, access) for api in (v1, v2)]
-    for version in versions:
-        openapi.mount(app, version, validate_responses=settings.validate_responses)
-    openapi.serve_at_root(app, "v2")
-    login.mount(app, access)
-    airflow_versions = {each.name: each.airflow_version for each in versions}
-    health.mount(app, store, settings, airflow_versions)
-    start_page.mount(app, airflow_versions)
+    _add_versions(app, store, settings)
     return app
 
 
 def read_documents(settings: Settings) -> None:
     """Read the OpenAPI documents, so that processes forked later need not."""
-    for name in ("v1", "v2", *(["emulator"] if settings.emulator else [])):
+    versions = releases.parse(settings.airflow_version)
+    for name in (*versions, *(["emulator"] if settings.emulator else [])):
         openapi.read(name)
 
 
 def limits(settings: Settings) -> Limits:
     """Return the settings that limit the store."""
     return Limits(**{spec.name: getattr(settings, spec.name) for spec in fields(Limits)})
+
+
+def _add_versions(app: Flask, store: XComStore, settings: Settings) -> None:
+    """Add the versions of the API, and what the emulated releases of Airflow have beside them."""
+    airflow_versions = releases.parse(settings.airflow_version)
+    access = open_access(settings)
+    for name in airflow_versions:
+        version = _APIS[name].api_version(store, settings, access)
+        openapi.mount(app, version, validate_responses=settings.validate_responses)
+    if "v2" in airflow_versions:
+        openapi.serve_at_root(app, "v2")
+        login.mount(app, access)
+    health.mount(app, store, settings, airflow_versions)
+    start_page.mount(app, airflow_versions)
+    app.extensions["paths"] = paths = absent.PATHS[(*airflow_versions,)]
+    absent.mount(app, paths)
 
 
 def _add_emulator(app: Flask, store: XComStore, settings: Settings) -> None:
@@ -117,8 +135,7 @@ def _prepare(app: Flask, prepare: Callable[[], None]) -> None:
 
 
 def _is_v2() -> bool:
-    path = request.path
-    return path.startswith(V2_PATHS) or path in ("/api/v2", "/auth")
+    return f"{request.path}/".startswith(current_app.extensions["paths"].v2)
 
 
 def _finish_response(response: Response) -> Response:
@@ -136,7 +153,7 @@ def _renderer() -> Callable[[Exception], Response]:
         return v2_errors.render
     if "emulator" in current_app.extensions and f"{request.path}/".startswith("/_emulator/"):
         return current_app.extensions["render_emulator_error"]  # type: ignore[no-any-return]
-    return v1_errors.render
+    return current_app.extensions["paths"].render  # type: ignore[no-any-return]
 
 
 def _error_response(error: Exception) -> Response:

@@ -6,6 +6,7 @@ from dataclasses import Field
 from math import inf
 from typing import Any
 
+from xcom_server import releases
 from xcom_server.errors import OperatorError
 from xcom_server.formats import hosts
 from xcom_server.formats.peers import Peers, is_base_path
@@ -88,12 +89,17 @@ def _is_address(text: str) -> bool:
     return address is not None and int(address["port"] or 0) <= _MAX_PORT
 
 
-def _is_list_of_peers(text: str) -> bool:
-    try:
-        Peers.parse(text)
-    except ValueError:
-        return False
-    return True
+def _parses_with(parse: Callable[[str], object]) -> Callable[[str], bool]:
+    """Return a function that returns whether `parse` raises no ValueError for a text."""
+
+    def is_valid(text: str) -> bool:
+        try:
+            parse(text)
+        except ValueError:
+            return False
+        return True
+
+    return is_valid
 
 
 def _is_pattern(text: str) -> bool:
@@ -116,6 +122,10 @@ _FORMATS: dict[str, Format] = {
         lambda text: not text or _TOKEN.fullmatch(text) is not None,
         "at least 16 characters of ASCII without spaces",
     ),
+    "airflow_version": (
+        _parses_with(releases.parse),
+        f"{_alternatives([*releases.VERSIONS])}, or both separated by a comma",
+    ),
     "bind": (_is_address, f"HOST:PORT (port 0 to {_MAX_PORT}), unix:PATH or fd://N"),
     "base_path": (
         lambda text: not text or is_base_path(text),
@@ -123,7 +133,7 @@ _FORMATS: dict[str, Format] = {
         " its end",
     ),
     "trusted_proxies": (
-        _is_list_of_peers,
+        _parses_with(Peers.parse),
         "addresses, networks such as 10.0.0.0/8 or `unix`, separated by commas",
     ),
     "allowed_hosts": (

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from xcom_server import releases
 from xcom_server.formats.strict_json import MAX_DEPTH
 from xcom_server.service_links import is_service_link
 from xcom_server.setting_values import CHOICES, PATTERNS, PREFIX, SettingsError, convert
@@ -49,6 +50,11 @@ class Settings:
         True,
         "Create a missing SQLite file and its tables when the server starts. A server that has"
         " started never creates them again. If false, only `xcom-server db upgrade` and `seed` do.",
+    )
+    airflow_version: str = _setting(
+        releases.ALL,
+        "Releases of Airflow to emulate, separated by a comma. With one of 2.10.5 (v1) and 3.3.2"
+        " (v2), requests for the other API get what that Airflow responds, mostly a 404.",
     )
     require_parents: bool = _setting(
         False,

@@ -117,6 +117,17 @@ def test_logged_addresses_include_the_base_path(
     ]
 
 
+def test_logged_addresses_are_those_of_the_emulated_release(
+    make_master: Callable[[int], Master], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XCOM_AIRFLOW_VERSION", "2.10.5")
+
+    assert make_master(1).lines == [
+        "xcom-server is ready at http://127.0.0.1:8080/api/v1"
+        " (Swagger UI: http://127.0.0.1:8080/api/v1/ui/)"
+    ]
+
+
 def test_new_worker_exits_with_status_0(
     make_master: Callable[[int], Master], monkeypatch: pytest.MonkeyPatch
 ) -> None:

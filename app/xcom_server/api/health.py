@@ -18,10 +18,11 @@ def mount(
     """Add `/health`, `/live`, `/ready` and `/version` to an application, without authentication.
 
     `airflow_versions` maps each API version to the Airflow release that it emulates; `/version`
-    shows it with the versions of the server and of the database schema.
+    shows it with the versions of the server and of the database schema.  `/health` is v1's.
     """
     version = {"version": __version__, "schema": store.schema_version, "airflow": airflow_versions}
-    app.add_url_rule("/health", "health", lambda: _one_line(health(store, settings)))
+    if "v1" in airflow_versions:
+        app.add_url_rule("/health", "health", lambda: _one_line(health(store, settings)))
     app.add_url_rule("/live", "live", lambda: _one_line({"status": "live"}))
     app.add_url_rule("/ready", "ready", lambda: _ready(store))
     app.add_url_rule("/version", "version", lambda: _one_line(version))

@@ -33,7 +33,7 @@ _PAGE = Markup("""\
 and DAGs. It has no scheduler and executes nothing.</p>
 {apis}<h2>This server</h2>
 <ul>
-<li><a href="{base}health">Health</a></li>
+<li><a href="{base}{health}">Health</a></li>
 <li><a href="{documentation}">Documentation</a></li>
 </ul>
 </main>
@@ -77,7 +77,12 @@ def _page(airflow_versions: dict[str, str]) -> Response:
         for name, airflow_version in airflow_versions.items()
     )
     page = _PAGE.format(
-        style=_STYLE, version=__version__, apis=apis, base=base, documentation=DOCUMENTATION
+        style=_STYLE,
+        version=__version__,
+        apis=apis,
+        base=base,
+        health="health" if "v1" in airflow_versions else "api/v2/monitor/health",
+        documentation=DOCUMENTATION,
     )
     response = Response(page, mimetype="text/html", headers={"Vary": "Accept"})
     return protect(response, *_SOURCES)

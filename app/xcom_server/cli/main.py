@@ -22,6 +22,7 @@ _COMMANDS = {
 }
 
 _METAVARS = {
+    "airflow_version": "RELEASE,…",
     "bind": "HOST:PORT",
     "database_url": "URL",
     "users_file": "FILE",

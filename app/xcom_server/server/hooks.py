@@ -9,6 +9,7 @@ from typing import Any
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
+from xcom_server import releases
 from xcom_server.errors import OperatorError
 from xcom_server.observability import logs, metrics_folder, shared
 from xcom_server.server import gunicorn_adapter, listening, preflight
@@ -48,8 +49,13 @@ def when_ready(server: Arbiter) -> None:
     urls = ", ".join(
         f"{listener}{settings.base_path}" for listener in gunicorn_adapter.listeners(server)
     )
+    versions = [*releases.parse(settings.airflow_version)]
     server.log.info(
-        "xcom-server is ready at %s/api/v1 and /api/v2 (Swagger UI: %s/api/v2/ui/)", urls, urls
+        "xcom-server is ready at %s%s (Swagger UI: %s/api/%s/ui/)",
+        urls,
+        " and ".join(f"/api/{name}" for name in versions),
+        urls,
+        versions[-1],
     )
     _install_signal_handlers(server, settings.drain_seconds)
 

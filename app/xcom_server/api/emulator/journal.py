@@ -8,7 +8,8 @@ from typing import Any
 from connexion.exceptions import ProblemException
 from flask import Response
 
-from xcom_server.api import json_io, v1, v2
+from xcom_server import releases
+from xcom_server.api import json_io
 from xcom_server.api.emulator.parameters import query_parameters
 from xcom_server.emulator.judging import judge
 from xcom_server.emulator.records import RequestRecord
@@ -17,7 +18,6 @@ from xcom_server.settings import Settings
 from xcom_server.storage.emulator import EmulatorState
 from xcom_server.storage.store import XComStore
 
-_AIRFLOW_VERSIONS = (v1.AIRFLOW_VERSION, v2.AIRFLOW_VERSION)
 Judged = tuple[int, RequestRecord, Judgment]
 
 
@@ -26,6 +26,7 @@ class JournalApi:
 
     def __init__(self, store: XComStore, state: EmulatorState, settings: Settings) -> None:
         self._state = state
+        self._airflow_versions = tuple(releases.parse(settings.airflow_version).values())
 
     def operations(self) -> dict[str, Callable[..., Response]]:
         """Return the handlers by operationId."""
@@ -68,7 +69,7 @@ class JournalApi:
             (number, RequestRecord.from_dict(data)) for number, data in self._state.requests()
         ]
         judgments = judge(
-            requests, airflow_versions=_AIRFLOW_VERSIONS, parameters=query_parameters()
+            requests, airflow_versions=self._airflow_versions, parameters=query_parameters()
         )
         return [(number, record, judgments[number]) for number, record in requests]
 
