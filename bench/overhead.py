@@ -1,7 +1,7 @@
 """`python -m bench.overhead`: the CPU time of requests with the emulator, and without it.
 
 Servers with one worker each have the same database: this one without the emulator, with it, and,
-with `--since REVISION`, that of an older revision. They get the same requests in turns, over one
+with `--since REVISION`, that of an older revision. They get the same requests alternately, over one
 connection each. The ratios are those of the rounds, so that the load of the machine cancels out.
 For the older revision, Python instructions are counted too, because CPU time varies by 5 %.
 """
