@@ -51,6 +51,11 @@ class Settings:
         "Create a missing SQLite file and its tables when the server starts. A server that has"
         " started never creates them again. If false, only `xcom-server db upgrade` and `seed` do.",
     )
+    seed: str = _setting(
+        "",
+        "Seed file, or folder of seed files (*.json), to load when the server starts with an empty"
+        " database. A database that has a DAG, a run or an entry is left unchanged.",
+    )
     airflow_version: str = _setting(
         releases.ALL,
         "Releases of Airflow to emulate, separated by a comma. With one of 2.10.5 (v1) and 3.3.2"

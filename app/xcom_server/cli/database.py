@@ -3,8 +3,7 @@
 import io
 import json
 import sys
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
@@ -13,11 +12,8 @@ import click
 from xcom_server import seed_file
 from xcom_server.errors import SchemaMismatch
 from xcom_server.settings import Settings
-from xcom_server.storage.dags import SeedDag
 from xcom_server.storage.database.backend import Backend
-from xcom_server.storage.models import SeedEntry
 from xcom_server.storage.opening import Access, connected_backend, connected_store
-from xcom_server.storage.runs import SeedRun
 from xcom_server.storage.sql import schema
 from xcom_server.storage.store import SeedRow, XComStore
 
@@ -82,20 +78,7 @@ def seed_command(files: tuple[TextIO, ...]) -> None:
         shown = sys.stderr if len(rows) > MANY_ENTRIES else io.StringIO()
         with click.progressbar(length=len(rows), label="Seeding", show_pos=True, file=shown) as bar:
             store.load(rows, bar.update)
-    click.echo(f"Seeded {_counted(rows)}.")
-
-
-def _counted(rows: Sequence[SeedRow]) -> str:
-    """Return how many rows of each kind there are, in words; DAGs only if there are any."""
-    counts = Counter(type(row) for row in rows)
-    entries = _plural(counts[SeedEntry], "entry", "entries")
-    runs = _plural(counts[SeedRun], "DAG run", "DAG runs")
-    dags = f"{_plural(counts[SeedDag], 'DAG', 'DAGs')}, " if counts[SeedDag] else ""
-    return f"{dags}{entries} and {runs}"
-
-
-def _plural(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
+    click.echo(f"Seeded {seed_file.counted(rows)}.")
 
 
 @click.command()

@@ -24,6 +24,7 @@ _COMMANDS = {
 _METAVARS = {
     "airflow_version": "RELEASE,…",
     "bind": "HOST:PORT",
+    "seed": "PATH",
     "database_url": "URL",
     "users_file": "FILE",
     "token_key_file": "FILE",

@@ -1,10 +1,14 @@
 """Reading seed files."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from xcom_server.formats import strict_json
 from xcom_server.seed_file import rows
 from xcom_server.seed_file.fields import InvalidSeedFile
+from xcom_server.storage.dags import SeedDag
+from xcom_server.storage.models import SeedEntry
+from xcom_server.storage.runs import SeedRun
 from xcom_server.storage.store import SeedRow
 
 Build = Callable[[str, strict_json.JsonObject], SeedRow]
@@ -35,6 +39,19 @@ def read(text: str, file: str = "") -> list[SeedRow]:
         for name, (kind, build) in _MEMBERS.items()
         for number, element in enumerate(lists.get(name, []), 1)
     ]
+
+
+def counted(rows: Sequence[SeedRow]) -> str:
+    """Return how many rows of each kind there are, in words; DAGs only if there are any."""
+    counts = Counter(type(row) for row in rows)
+    entries = _plural(counts[SeedEntry], "entry", "entries")
+    runs = _plural(counts[SeedRun], "DAG run", "DAG runs")
+    dags = f"{_plural(counts[SeedDag], 'DAG', 'DAGs')}, " if counts[SeedDag] else ""
+    return f"{dags}{entries} and {runs}"
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _lists(text: str) -> dict[str, list[str]]:

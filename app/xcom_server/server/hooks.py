@@ -21,7 +21,7 @@ def on_starting(server: Arbiter) -> None:
     """Run the start-up checks; exit with status 1 and a one-line message if one fails.
 
     All processes of the server then use the same database file from any working directory, and none
-    of them creates it again.  Neither does a master started by SIGUSR2.
+    of them creates it again.  A master started by SIGUSR2 neither creates it nor loads seed files.
     """
     environ = os.environ
     replaces_a_master = gunicorn_adapter.replaces_a_master(server)
@@ -35,6 +35,10 @@ def on_starting(server: Arbiter) -> None:
         logs.write_to_stderr(logging.getLogger("xcom_server"), settings.log_format)
         environ["XCOM_DATABASE_URL"] = opening.absolute(settings.database_url)
         preflight.check(settings, server.cfg.address, server.cfg.workers)
+        if settings.seed and not replaces_a_master:
+            from xcom_server.server import seeding  # which no other server needs
+
+            seeding.load(settings)
         for level, sentence in opening.exposures(environ["XCOM_DATABASE_URL"]):
             server.log.log(level, sentence)
     environ["XCOM_CREATE_DATABASE"] = "false"

@@ -69,6 +69,11 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
                 f"{url} is an in-memory database, and each of the {workers} workers would have a"
                 " separate one. Run one worker (--workers 1), or use a database file."
             )
+        if backend.is_in_memory and settings.seed:
+            raise DatabaseUnusable(
+                f"XCOM_SEED cannot be loaded into {url}, because each process has its own in-memory"
+                " database. Use a database file."
+            )
         schema.ensure_current(backend, create=settings.create_database)
         is_in_memory = backend.is_in_memory
     if settings.emulator and not is_in_memory:
