@@ -14,8 +14,15 @@ SEED = {
     "dags": [
         {"dag_id": "etl", "tags": ["sales"], "tasks": [{"task_id": "extract"}]},
         {"dag_id": "many"},
+        {"dag_id": "busy"},
     ],
     "dag_runs": [
+        {
+            "dag_id": "busy",
+            "run_id": "b1",
+            "state": "running",
+            "task_instances": [{"task_id": "extract", "state": "running"}],
+        },
         {"dag_id": "etl", "run_id": "r1", "logical_date": "2024-01-01T00:00:00Z"},
         {
             "dag_id": "etl",

@@ -159,7 +159,7 @@ TRIPS = [
         [f"GET {RUNS2}/manual__2024-01-02T00%253A00%253A00%252B00%253A00"],
         "T00%3A00%3A00%2B00%3A00",
     ),
-    Case("slash-in-id", "refused", [f"GET {RUNS1}/a/b/taskInstances/extract"], "a%2Fb"),
+    Case("slash-in-id", "refused", [f"GET {RUNS1}/a/b/taskInstances/extract"], f"GET {RUNS1}"),
     Case("login-path", "refused", ["POST /api/v2/auth/token"], "POST /auth/token"),
     Case("login-path", "refused", ["GET /login"], "POST /auth/token"),
     Case("health-path", "refused", ["GET /api/v2/health"], "GET /api/v2/monitor/health"),
@@ -234,6 +234,20 @@ TRIPS = [
     Case("invalid-parameter", "refused", [f"GET {RUNS2}/r1/wait?result=extract"], "interval=1"),
     Case("invalid-body", "refused", [(f"POST {V2}", {"key": "a", "value": 1, "map_index": "x"})]),
     Case("wrong-method", "refused", [(f"PUT {V2}/json", {"value": 1})], f"PATCH {V2}/json"),
+    Case("invalid-parameter", "refused", [f"GET {RUNS1}?order_by=nope&limit=1"], "?limit=1"),
+    Case("invalid-parameter", "refused", [f"GET {RUNS2}?start_date_gte=abc"], f"GET {RUNS2}"),
+    Case("invalid-parameter", "refused", [f"GET {RUNS1}?offset=-1"], f"GET {RUNS1}"),
+    Case("invalid-path", "refused", [f"GET {V1}/{'k' * 513}"]),
+    Case("invalid-path", "refused", [f"GET {V2}/%00"]),
+    Case("slash-in-id", "refused", [f"GET {RUNS1}/a%2Fb/taskInstances/extract"], f"GET {RUNS1}"),
+    Case("other-refusal", "refused", ["DELETE /api/v2/dags/busy"]),
+    Case(
+        "execution-date-on-v2",
+        "refused",
+        [("POST /api/v2/dags/~/dagRuns/list", {"execution_date_gte": "2024-01-01T00:00:00Z"})],
+        '{"logical_date_gte": "2024-01-01T00:00:00Z"}',
+    ),
+    Case("exploded-list-on-v1", "conforms", [f"GET {RUNS1}?limit=5&limit=7"], "?limit=7"),
 ]
 
 RIGHT = [
@@ -377,4 +391,7 @@ RIGHT = [
     Case("invalid-parameter", "conforms", [f"GET {V1}?limit=5&offset=0", f"GET {V1}/json"]),
     Case("invalid-body", "conforms", [(f"POST {V2}", {"key": "b", "value": 1, "map_index": -1})]),
     Case("wrong-method", "conforms", [(f"PATCH {V2}/written", {"value": 1})]),
+    Case("invalid-path", "conforms", [f"GET {V1}/a/b"]),
+    Case("other-refusal", "conforms", ["GET /api/v2/dags/busy"]),
+    Case("page-cut", "conforms", [f"GET {MANY2}?limit=5&offset=10", f"GET {MANY2}?limit=100"]),
 ]

@@ -4,6 +4,9 @@ import time
 from typing import Any
 
 import pytest
+from xcom_server.emulator import judging
+from xcom_server.emulator.rules import RULES
+from xcom_server.emulator.rules.rule import Level, Rule
 from xcom_server.emulator.verdicts import Judgment, Verdict
 
 from tests.emulator.played import TASK
@@ -148,13 +151,32 @@ def test_reason_of_a_refused_request_is_first() -> None:
         {"body": "[" * 4000, "response": "[" * 4000, "status": 400, "method": "POST"},
         {"response": '{"value": "' + "[" * 3900 + '"}', "operation": "v1.getXComValue"},
         {"response": '{"value": "' + "-" * 3900 + '1"}', "operation": "v1.getXComValue"},
+        {
+            "operation": "create_token_cli",
+            "status": 422,
+            "body": '{"self": 1}',
+            "response": '{"detail": [{"type": "extra_forbidden", "loc": ["body", "self"]}]}',
+        },
         {"operation": "v2.trigger_dag_run", "method": "POST", "body": '{"a": 1', "status": 409},
     ],
 )
-def test_odd_records_have_a_verdict(fields: dict[str, Any]) -> None:
+def test_odd_records_have_a_verdict(
+    fields: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     (judgment,) = judged(record(**fields))
 
     assert judgment.verdict in Verdict
+    assert not caplog.records  # no rule failed
+
+
+def test_rule_that_fails_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = Rule("broken", Level.HINT, "It fails.", lambda exchange, _: exchange.nothing)  # type: ignore[attr-defined]
+    monkeypatch.setattr(judging, "RULES", (broken, *RULES))
+
+    assert judged(record(**LIST))[0].verdict == Verdict.CONFORMS
+    assert "The rule broken failed for request 1." in caplog.text
 
 
 def test_a_full_journal_is_judged_in_a_short_time() -> None:

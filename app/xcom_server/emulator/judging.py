@@ -1,14 +1,15 @@
 """The verdicts on the requests in the journal, computed when the journal is read."""
 
+import logging
 from collections.abc import Iterable, Sequence
-from http import HTTPStatus
 
 from xcom_server.emulator.records import RequestRecord
 from xcom_server.emulator.rules import RULES
 from xcom_server.emulator.rules.exchange import Exchange, Parameters
-from xcom_server.emulator.rules.rule import Journal, Level, Rule
+from xcom_server.emulator.rules.rule import Advice, Journal, Level, Rule
 from xcom_server.emulator.verdicts import Finding, Judgment, Verdict
 
+_log = logging.getLogger(__name__)
 _Found = list[tuple[Rule, Finding]]
 _NO_PARAMETERS: Parameters = {}
 
@@ -57,17 +58,22 @@ def _findings(exchange: Exchange, journal: Journal) -> _Found:
 
 
 def _apply(rules: Iterable[Rule], exchange: Exchange, journal: Journal) -> _Found:
-    found = ((rule, rule.find(exchange, journal)) for rule in rules)
+    found = ((rule, _found_by(rule, exchange, journal)) for rule in rules)
     return [
         (rule, Finding(rule.id, advice.text, advice.instead)) for rule, advice in found if advice
     ]
 
 
+def _found_by(rule: Rule, exchange: Exchange, journal: Journal) -> Advice | None:
+    """Apply a rule. One that fails finds nothing, so that the journal can be read in any case."""
+    try:
+        return rule.find(exchange, journal)
+    except Exception:
+        _log.exception("The rule %s failed for request %d.", rule.id, exchange.number)
+        return None
+
+
 def _refusal(exchange: Exchange) -> str:
     """Return the status with its phrase and the text of the error."""
-    status = exchange.record.status
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = ""
-    return ": ".join(filter(None, (f"{status} {phrase}".strip(), exchange.error)))
+    status = f"{exchange.record.status} {exchange.phrase}".strip()
+    return f"{status}: {exchange.error}" if exchange.error else status

@@ -51,7 +51,7 @@ def _conf_is_text(exchange: Exchange, _: Journal) -> Advice | None:
         conf = {}
     return Advice(
         "conf is a text. It must be an object: do not serialize it separately.",
-        exchange.with_body(conf=conf),
+        exchange.with_body({"conf": conf}),
     )
 
 
@@ -79,7 +79,7 @@ def _unknown_field(exchange: Exchange, _: Journal) -> Advice | None:
     return Advice(
         f"The body has the unknown field {', '.join(names)}. Neither version ignores unknown"
         " fields.",
-        exchange.with_body(**dict.fromkeys(names, ...), **renamed),
+        exchange.with_body({**dict.fromkeys(names, ...), **renamed}),
     )
 
 
@@ -95,7 +95,7 @@ def _date_without_zone(exchange: Exchange, _: Journal) -> Advice | None:
     }
     if dates.items() <= exchange.body.items():
         return None
-    return Advice(_NO_ZONE, exchange.with_body(**dates))
+    return Advice(_NO_ZONE, exchange.with_body(dates))
 
 
 _NO_ZONE = "A date has no time zone, which Airflow requires. Z is UTC."
@@ -112,7 +112,7 @@ def _clear_is_dry_run(exchange: Exchange, _: Journal) -> Advice | None:
         return None
     return Advice(
         "Nothing was cleared: a dry run is the default, and its status is 200, too.",
-        exchange.with_body(dry_run=False),
+        exchange.with_body({"dry_run": False}),
     )
 
 
@@ -127,7 +127,7 @@ def _unknown_state(exchange: Exchange, _: Journal) -> Advice | None:
         return None
     return Advice(
         f"No state has the name {', '.join(states)}. The states of a run are"
-        f" {', '.join(RUN_STATES)}, in lower case; v1 returns an empty list of runs for others.",
+        f" {', '.join(RUN_STATES)}, in lower case.",
         exchange.request(query=[*exchange.without("state"), ("state", "success")]),
     )
 

@@ -77,11 +77,13 @@ def _unknown_scheme(exchange: Exchange, _: Journal) -> Advice | None:
 
 
 def _invalid_token(exchange: Exchange, _: Journal) -> Advice | None:
-    if exchange.record.status != 403 or "Invalid JWT token" not in exchange.error:
+    is_empty = exchange.record.status == 401 and exchange.error == "Not authenticated"
+    is_empty = is_empty and exchange.version == "v2" and exchange.record.authorization == "bearer"
+    if not is_empty and "Invalid JWT token" not in exchange.error:
         return None
     return Advice(
-        "The token is not one of this server: it is malformed, or another server or an earlier"
-        " start signed it.",
+        "The token is not one of this server: it is empty or malformed, or another server or an"
+        " earlier start signed it.",
         _logged_in(exchange),
     )
 
@@ -99,6 +101,8 @@ def _token_not_renewed(exchange: Exchange, journal: Journal) -> Advice | None:
 
 def _login_request(exchange: Exchange, _: Journal) -> Advice | None:
     if not exchange.name.startswith("create_token") or exchange.record.status not in (400, 422):
+        return None
+    if "username" in exchange.record.body and "password" in exchange.record.body:
         return None
     return Advice(
         "The login has no name and password in its body. /auth/token reads neither the"
@@ -156,7 +160,7 @@ RULES = (
     Rule(
         "invalid-token",
         Level.REFUSED,
-        "The token is malformed, or another server signed it.",
+        "The token is empty or malformed, or another server signed it.",
         _invalid_token,
     ),
     Rule(

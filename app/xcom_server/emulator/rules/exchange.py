@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from xcom_server.emulator.records import RequestRecord
 
@@ -16,6 +17,7 @@ LIST_ENTRIES = ("getXComEntry", "get_xcom_entries")
 TRIGGER = ("post_dag_run", "trigger_dag_run")
 PUBLIC = ("get_health", "get_version")  # operations that need no credentials
 
+_READABLE = ":,~*/"  # characters that are not percent-encoded in a query
 _VERSION = re.compile(r"/api/(v\d+)(?:/|$)")
 
 
@@ -85,20 +87,27 @@ class Exchange:
         detail = self.response.get("detail")
         return [each for each in detail if _is_error(each)] if isinstance(detail, list) else []
 
+    @property
+    def phrase(self) -> str:
+        """The standard text of the status, such as "Not Found"; empty for an unknown one."""
+        known = self.record.status in HTTPStatus.__members__.values()
+        return HTTPStatus(self.record.status).phrase if known else ""
+
     @cached_property
     def error(self) -> str:
         """The text of an error: the title and the detail, or the messages about each field."""
         if self.errors:
             return "; ".join(_field_error(each) for each in self.errors)
         texts = (self.response.get(name) for name in ("title", "detail", "error"))
-        return ": ".join(each for each in texts if isinstance(each, str))
+        shown = (each for each in texts if isinstance(each, str) and each != self.phrase)
+        return ": ".join(each.partition("\n\n")[0] for each in shown)  # without the schema
 
     def request(
         self, path: str = "", query: Sequence[tuple[str, str]] | None = None, method: str = ""
     ) -> str:
-        """Return a request in one line, this one with other parts; the query is not encoded."""
+        """Return a request in one line, this one with other parts."""
         given = self.parameters if query is None else query
-        text = "&".join(f"{name}={value}" for name, value in given)
+        text = urlencode(given, safe=_READABLE, quote_via=quote)
         target = (path or self.record.path) + (f"?{text}" if text else "")
         return f"{method or self.record.method} {target}"
 
@@ -106,9 +115,9 @@ class Exchange:
         """Return the parameters except these."""
         return [(name, value) for name, value in self.parameters if name not in names]
 
-    def with_body(self, **fields: Any) -> str:
+    def with_body(self, fields: Mapping[str, Any]) -> str:
         """Return this request with these fields in its body, and without those that are `...`."""
-        body = {name: each for name, each in (self.body | fields).items() if each is not ...}
+        body = {name: each for name, each in {**self.body, **fields}.items() if each is not ...}
         return f"{self.request()} with the body {json.dumps(body)}"
 
     def up_to(self, name: str) -> str:

@@ -33,21 +33,41 @@ _OBJECTS = {
 
 
 def _invalid_parameter(exchange: Exchange, _: Journal) -> Advice | None:
-    if exchange.record.status not in _INVALID:
-        return None
-    names = [name for name, _ in exchange.parameters if f"'{name}'" in exchange.error]
-    names += [str(each["loc"][-1]) for each in exchange.errors if each["loc"][0] == "query"]
-    if "limit must be" in exchange.error:
-        names = ["limit"]
+    if exchange.record.status not in _INVALID or not exchange.parameters:
+        return _missing_parameter(exchange)
+    names = {name for name, value in exchange.parameters if _is_named(name, value, exchange)}
+    names |= {str(each["loc"][-1]) for each in exchange.errors if each["loc"][0] == "query"}
     if not names:
         return None
-    missing = [each for each in exchange.errors if each.get("type") == "missing"]
-    what = "is missing" if missing else "has an invalid value"
-    fixed = exchange.without(*names) if not missing else [(names[0], "1"), *exchange.parameters]
-    return Advice(
-        f"The parameter {', '.join(names)} {what}: {exchange.error}.",
-        exchange.request(query=fixed),
+    return _missing_parameter(exchange) or Advice(
+        f"The parameter {', '.join(sorted(names))} has an invalid value: {exchange.error}.",
+        exchange.request(query=exchange.without(*names)),
     )
+
+
+def _missing_parameter(exchange: Exchange) -> Advice | None:
+    missing = [
+        str(each["loc"][-1])
+        for each in exchange.errors
+        if each["loc"][0] == "query" and each.get("type") == "missing"
+    ]
+    if not missing:
+        return None
+    return Advice(
+        f"The parameter {missing[0]} is required.",
+        exchange.request(query=[*exchange.parameters, *((name, "1") for name in missing)]),
+    )
+
+
+def _is_named(name: str, value: str, exchange: Exchange) -> bool:
+    """Return whether the text of the error is about a parameter, or quotes its value."""
+    error = exchange.error
+    if f"'{name}'" in error or _WORDS.get(name, f" {name} ") in error:
+        return True
+    return bool(value) and (f"'{value}'" in error or error.startswith(f"{value} is "))
+
+
+_WORDS = {"order_by": "Ordering with", "limit": "limit must be"}
 
 
 def _invalid_body(exchange: Exchange, _: Journal) -> Advice | None:
@@ -73,6 +93,9 @@ def _wrong_method(exchange: Exchange, _: Journal) -> Advice | None:
     )
 
 
+_ANOTHER_USER = "{} with the name and the password of an existing user"
+
+
 def _forbidden(exchange: Exchange, _: Journal) -> Advice | None:
     if exchange.record.status != 403:
         return None
@@ -88,7 +111,37 @@ def _wrong_password(exchange: Exchange, _: Journal) -> Advice | None:
     is_basic = exchange.version == "v1" and record.authorization == "basic"
     if record.status != 401 or not (is_login or is_basic):
         return None
-    return Advice("No user has this name and this password.", f"{exchange.request()} with others")
+    return Advice(
+        "No user has this name and this password.", _ANOTHER_USER.format(exchange.request())
+    )
+
+
+def _invalid_path(exchange: Exchange, _: Journal) -> Advice | None:
+    of_path = any(each["loc"][0] == "path" for each in exchange.errors)
+    is_read = exchange.record.method in ("GET", "HEAD", "DELETE")
+    if exchange.record.status not in _INVALID or not (of_path or is_read):
+        return None
+    return Advice(
+        f"An id in the path or a text in the query is not valid: {exchange.error}. Ids have at most"
+        " 250 characters, in UTF-8 and without NUL.",
+    )
+
+
+def _other_refusal(exchange: Exchange, _: Journal) -> Advice | None:
+    reason = _REASONS.get(exchange.record.status)
+    return Advice(reason) if reason else None
+
+
+_REASONS = {
+    406: "The response has no media type of the header Accept.",
+    409: "The state of the object does not allow the request.",
+    412: "The object has another ETag than the one in If-Match, or it exists (If-None-Match).",
+    413: "The body is too large.",
+    421: "The header Host is not a name of this server.",
+    429: "There were too many wrong passwords, or too many at once. Wait as long as Retry-After.",
+    503: "The database is unavailable or busy. Wait as long as Retry-After.",
+    507: "The response would be too large. Request a smaller page.",
+}
 
 
 RULES = (
@@ -132,6 +185,20 @@ RULES = (
         Level.REFUSED,
         "The user has no permission for the request.",
         _forbidden,
+        is_fallback=True,
+    ),
+    Rule(
+        "invalid-path",
+        Level.REFUSED,
+        "An id in the path, or a text in the query, cannot exist.",
+        _invalid_path,
+        is_fallback=True,
+    ),
+    Rule(
+        "other-refusal",
+        Level.REFUSED,
+        "The server refused the request for another reason.",
+        _other_refusal,
         is_fallback=True,
     ),
 )

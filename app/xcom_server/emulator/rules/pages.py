@@ -19,7 +19,7 @@ def _offset(exchange: Exchange) -> int:
 def _limit_zero(exchange: Exchange, _: Journal) -> Advice | None:
     if not _is_list(exchange) or exchange.number_of("limit") != 0:
         return None
-    does = "the default, 100 items" if exchange.version == "v1" else "an empty page with the total"
+    does = "the default, 100 items" if exchange.version == "v1" else "no items, only the total"
     return Advice(
         f"limit=0 does not return all items. In {exchange.version} it means {does}.",
         exchange.request(query=[*exchange.without("limit"), ("limit", str(MAXIMUM))]),
@@ -60,7 +60,7 @@ def _is_unlimited(exchange: Exchange) -> bool:
     limit = exchange.parameter("limit")
     if limit is None:
         return exchange.record.method == "GET"
-    return limit == "0" or _is_clamped(exchange) or _offset(exchange) > 0
+    return limit == "0" or _is_clamped(exchange)
 
 
 def _is_continued(exchange: Exchange, journal: Journal) -> bool:

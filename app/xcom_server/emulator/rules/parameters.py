@@ -122,18 +122,19 @@ def _exploded_list_on_v1(exchange: Exchange, journal: Journal) -> Advice | None:
         return None
     joined = {
         name: ",".join(value for other, value in exchange.parameters if other == name)
-        for name in sorted(repeated)
         if known[name].is_list
+        else exchange.parameter(name) or ""
+        for name in sorted(repeated)
     }
     return Advice(
         f"v1 uses only the last {', '.join(sorted(repeated))}. A list has commas between its"
-        " values.",
+        " values, and other parameters have one value.",
         exchange.request(query=[*exchange.without(*repeated), *joined.items()]),
     )
 
 
 def _plus_in_query(exchange: Exchange, _: Journal) -> Advice | None:
-    fixed = [(name, _SPACE_FOR_PLUS.sub(r"\1%2B\2", value)) for name, value in exchange.parameters]
+    fixed = [(name, _SPACE_FOR_PLUS.sub(r"\1+\2", value)) for name, value in exchange.parameters]
     if exchange.record.status not in (400, 422) or fixed == exchange.parameters:
         return None
     return Advice(

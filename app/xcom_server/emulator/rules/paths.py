@@ -16,7 +16,9 @@ _WORDS = (
 )
 _SPACE_FOR_PLUS = re.compile(r"(T\d\d:\d\d:\d\d(?:\.\d+)?)(?:%20| )(\d\d:\d\d)")
 _ESCAPED_TWICE = re.compile(r"%25([0-9A-Fa-f]{2})")
-_SLASH_IN_RUN = re.compile(r"/dagRuns/([^/]+/.+?)(?=/taskInstances/|$)")
+_SLASH_IN_RUN = re.compile(
+    r"/dagRuns/([^/]*%2F[^/]*|[^/]+/.+?)(?=/taskInstances/|$)", re.IGNORECASE
+)
 
 
 def _is_unrouted(exchange: Exchange) -> bool:
@@ -28,8 +30,8 @@ def _trailing_slash(exchange: Exchange, _: Journal) -> Advice | None:
     if exchange.record.status not in (404, 405) or not path.endswith("/") or path == "/":
         return None
     return Advice(
-        "The path ends with a slash. Airflow has no such path, and does not redirect: behind"
-        " xcomEntries/ the slash is a part of the key.",
+        "The path ends with a slash, so it is another path. Airflow does not redirect it, and after"
+        " a key the slash is a part of the key.",
         exchange.request(path.rstrip("/")),
     )
 
@@ -65,7 +67,8 @@ def _tilde_outside_lists(exchange: Exchange, _: Journal) -> Advice | None:
         return None
     is_entry = "/xcomEntries/" in exchange.record.path
     return Advice(
-        "`~` matches any DAG, run or task only in lists. To read one object, send all its ids.",
+        "`~` matches any DAG, run or task only in lists. To read or write one object, send all of"
+        " its ids.",
         exchange.request(exchange.up_to("xcomEntries"), [], "GET") if is_entry else "",
     )
 
@@ -111,7 +114,7 @@ def _slash_in_id(exchange: Exchange, _: Journal) -> Advice | None:
     return Advice(
         "The run id has a slash, which ends the id in a path. Airflow has no run ids with slashes;"
         " the key of an entry may have them.",
-        exchange.request(exchange.record.path.replace(found[1], quote(found[1], safe=""))),
+        exchange.request(exchange.up_to("dagRuns"), [], "GET"),
     )
 
 
@@ -130,12 +133,16 @@ def _login_path(exchange: Exchange, _: Journal) -> Advice | None:
 
 
 def _health_path(exchange: Exchange, journal: Journal) -> Advice | None:
-    right = {"v1": "/api/v1/health", "v2": "/api/v2/monitor/health"}.get(exchange.version, "")
-    path = exchange.record.path
-    is_health = bool(right) and path.rstrip("/").endswith("/health")
-    if not _is_unrouted(exchange) or not is_health or not journal.has(exchange.version):
+    right = _HEALTH.get(exchange.record.path)
+    if not _is_unrouted(exchange) or not right or not journal.has(exchange.version):
         return None
     return Advice("Health has another path in this version.", f"GET {right}")
+
+
+_HEALTH = {
+    "/api/v1/monitor/health": "/api/v1/health",
+    "/api/v2/health": "/api/v2/monitor/health",
+}
 
 
 def _unknown_path(exchange: Exchange, _: Journal) -> Advice | None:

@@ -71,11 +71,12 @@ def _execution_date_on_v2(exchange: Exchange, _: Journal) -> Advice | None:
     if exchange.version != "v2" or not (in_body or _uses(exchange, _OLD)):
         return None
     if in_body:
-        date = exchange.body.get(_OLD)
+        dates = {name: each for name, each in exchange.body.items() if name.startswith(_OLD)}
+        renamed = {name.replace(_OLD, _NEW): each for name, each in dates.items()}
         return Advice(
             "v2 has no execution_date: an unknown field in the body is a 422. The date is called"
             " logical_date.",
-            exchange.with_body(**{_OLD: ..., _NEW: date}),
+            exchange.with_body({**dict.fromkeys(dates, ...), **renamed}),
         )
     return Advice(
         "v2 has no execution_date: Airflow 3 ignores the filter and returns all items, and"
@@ -97,7 +98,7 @@ def _logical_date_on_v1(exchange: Exchange, _: Journal) -> Advice | None:
         return Advice(
             "A logical_date of null is for v2 only. v1 uses the current time if the field is"
             " missing.",
-            exchange.with_body(**{_NEW: ...}),
+            exchange.with_body({_NEW: ...}),
         )
     return None
 
@@ -108,7 +109,7 @@ def _logical_date_missing(exchange: Exchange, _: Journal) -> Advice | None:
         return None
     return Advice(
         "Airflow 3 requires logical_date when a run is triggered. Without a date, it is null.",
-        exchange.with_body(**{_OLD: ..., _NEW: None}),
+        exchange.with_body({_OLD: ..., _NEW: None}),
     )
 
 
