@@ -5,6 +5,7 @@ The calls for the statuses that every operation has, such as 400, are made from 
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 from xcom_server import clock
+from xcom_server.emulator import faults
 from xcom_server.errors import Unavailable
 from xcom_server.factory import create_app
 from xcom_server.settings import Settings
@@ -66,7 +68,14 @@ def with_fault(client: FlaskClient) -> str:
     return f"{FAULTS}/{added.get_json()['number']}"
 
 
+def with_too_many_faults(client: FlaskClient) -> TestResponse:
+    with patch.object(faults, "MAX_FAULTS", 1):
+        with_fault(client)
+        return client.post(FAULTS, json={"effect": {"type": "malformed_json"}})
+
+
 CALLS: dict[tuple[str, str], Call] = {
+    ("create_fault", "409"): with_too_many_faults,
     ("get_fault", "200"): lambda c: c.get(with_fault(c)),
     ("remove_fault", "204"): lambda c: c.delete(with_fault(c)),
     ("get_request", "200"): lambda c: c.get(recorded(c)),

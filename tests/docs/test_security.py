@@ -4,7 +4,8 @@ import re
 from dataclasses import fields
 
 import pytest
-from xcom_server.emulator import records
+from xcom_server.api.emulator import effects
+from xcom_server.emulator import faults, records
 from xcom_server.settings import PREFIX, Settings
 from xcom_server.storage.emulator import MAX_REQUESTS
 
@@ -44,6 +45,11 @@ def test_limits_of_the_journal_are_listed() -> None:
 
     assert re.findall(r"\d+(?= )", row) == [str(getattr(records, name)) for name in names]
     assert f"| requests in the emulator's journal | | {MAX_REQUESTS}," in PAGE
+
+
+def test_limits_of_faults_are_listed() -> None:
+    assert f"| faults of the emulator | | {faults.MAX_FAULTS} |" in PAGE
+    assert f"| JSON that a fault of the emulator changes | | {effects.MAX_CHANGED} bytes |" in PAGE
 
 
 def test_security_policy_links_to_existing_parts_of_the_page() -> None:

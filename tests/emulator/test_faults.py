@@ -175,6 +175,16 @@ def test_share_is_of_the_requests_that_match_and_the_same_in_every_process() -> 
             "match.path: a path begins with / and contains no host.",
         ),
         (
+            "reset",
+            {"path": "/_emulator/reset"},
+            "match.path: the control plane and the probes have no faults.",
+        ),
+        (
+            "reset",
+            {"path": "/live"},
+            "match.path: the control plane and the probes have no faults.",
+        ),
+        (
             "truncate",
             {"method": "HEAD"},
             "match.method: truncate needs a body, and responses to HEAD have none.",

@@ -24,6 +24,8 @@ ANY_MATCH: Definition = {
     "share": 1,
     "seed": 0,
 }
+MAX_FAULTS = 1000
+_NEVER = ("/live", "/ready", "/metrics")
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(;[ -~]*)?", re.ASCII)
 
 
@@ -155,8 +157,7 @@ def complete(
     """
     effect = _complete_effect(definition["effect"], has_worker)
     match = ANY_MATCH | definition.get("match", {})
-    if not match["path"].startswith(("/", "*")):
-        raise InvalidFault("match.path: a path begins with / and contains no host.")
+    _check_path(match["path"])
     _require_possible(match, effect["type"], _operations_of(match, operations))
     return {"match": match, "times": definition.get("times"), "effect": effect}
 
@@ -179,6 +180,13 @@ def _complete_effect(effect: Definition, has_worker: bool) -> Definition:
             " not have."
         )
     return {**kind.defaults, **effect}
+
+
+def _check_path(path: str) -> None:
+    if not path.startswith(("/", "*")):
+        raise InvalidFault("match.path: a path begins with / and contains no host.")
+    if path in _NEVER or f"{path}/".startswith("/_emulator/"):
+        raise InvalidFault("match.path: the control plane and the probes have no faults.")
 
 
 def _is_media_type(value: object) -> bool:

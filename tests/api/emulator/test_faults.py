@@ -85,7 +85,10 @@ def test_reset_removes_faults(emulator: FlaskClient) -> None:
         ({"effect": {"type": "malformed_json"}, "match": {"method": "get"}}, "match.method"),
         ({"effect": {"type": "malformed_json"}, "match": {"share": 0}}, "match.share"),
         ({"effect": {"type": "malformed_json"}, "match": {"share": 1.1}}, "match.share"),
-        ({"effect": {"type": "malformed_json"}, "times": 0}, "times"),
+        (
+            {"effect": {"type": "malformed_json"}, "times": 0},
+            "times: How often the fault is applied",
+        ),
         ({"effect": {"type": "status", "status": 200}}, "effect.status"),
         ({"effect": {"type": "status", "status": 503, "retry_after": -1}}, "effect.retry_after"),
         ({"effect": {"type": "latency", "seconds": 61}}, "effect.seconds"),

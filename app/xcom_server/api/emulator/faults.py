@@ -36,10 +36,13 @@ class FaultApi:
         return json_io.indented_json({"faults": found, "total_entries": len(found)})
 
     def create_fault(self, body: dict[str, Any]) -> Response:
-        """Add a fault.  Raises InvalidFault."""
+        """Add a fault.  Raises InvalidFault, and ProblemException if there are too many."""
         definition = faults.complete(
             body, operations.known(), has_worker=injection.connection() is not None
         )
+        if len(self._state.control().faults) >= faults.MAX_FAULTS:
+            detail = f"There are {faults.MAX_FAULTS} faults. Remove some of them."
+            raise ProblemException(409, "Conflict", detail)
         stored = self._state.add_fault(definition, definition["times"])
         return json_io.indented_json(_as_dict(stored, stored.applied), 201)
 

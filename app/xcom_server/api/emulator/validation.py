@@ -117,12 +117,13 @@ def _json_body() -> Any:
 def _text(error: Any, schema: dict[str, Any]) -> str:
     """Return the text of an error, with its place in the body.
 
-    For a value that does not match a pattern or any of several schemas, it is their description.
+    For a value that does not match a pattern or any of several schemas, it is their description. A
+    nullable value is one with two schemas.
     """
     *path, keyword = error.schema_path
     for each in path:
         schema = schema[each]
-    message = schema["description"] if keyword in ("oneOf", "pattern") else error.message
+    message = schema["description"] if keyword in ("anyOf", "oneOf", "pattern") else error.message
     place = ".".join(map(str, error.instance_path))
     return f"{place}: {message}"[:MAX_SHOWN] if place else message[:MAX_SHOWN]
 
