@@ -26,6 +26,7 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """Yield a server with four workers."""
     with LiveServer(tmp_path_factory.mktemp("w"), workers=4, XCOM_EMULATOR="true") as live:
         yield live
+    assert f"The control plane is at {live.url}/_emulator/" in live.log.read_text()
     assert not [*live.folder.glob("xcom.db*-wal")]  # all connections were closed
 
 

@@ -68,7 +68,7 @@ def unavailable_detail(error: Unavailable) -> str:
     """Return the detail of a 503: the reason and, for a write, whether anything was changed."""
     if error.in_doubt:
         return f"{error.reason} It is not known whether the change was stored."
-    if request.method in ("PATCH", "POST", "DELETE"):
+    if request.method in ("PATCH", "POST", "PUT", "DELETE"):
         return f"{error.reason} Nothing was changed."
     return error.reason
 

@@ -61,6 +61,8 @@ def when_ready(server: Arbiter) -> None:
         urls,
         versions[-1],
     )
+    if settings.emulator:
+        server.log.info("The control plane is at %s/_emulator/", urls)
     _install_signal_handlers(server, settings.drain_seconds)
 
 

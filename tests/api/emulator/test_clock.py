@@ -149,6 +149,19 @@ def test_steps_of_a_script_follow(client: FlaskClient) -> None:
     )
 
 
+def test_runs_without_an_id_have_the_same_one_while_the_clock_stands_still(
+    client: FlaskClient,
+) -> None:
+    freeze(client)
+    first = client.post(v1_calls.runs(), json={})
+    second = client.post(v1_calls.runs(), json={})
+    advance(client, 1)
+    third = client.post(v1_calls.runs(), json={})
+
+    assert first.get_json()["dag_run_id"] == "manual__2026-01-01T00:00:00+00:00"
+    assert (second.status_code, third.status_code) == (409, 200)
+
+
 def test_wait_sees_a_clock_that_is_moved_while_it_waits(client: FlaskClient) -> None:
     freeze(client)
     client.post(SEED, json={"dags": [{"dag_id": "etl", "script": SCRIPT}]})
