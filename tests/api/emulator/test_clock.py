@@ -66,6 +66,13 @@ def test_running_clock_has_an_offset(client: FlaskClient) -> None:
     assert 3600 < (shown(client) - datetime.now(UTC)).total_seconds() <= 3660
 
 
+def test_offset_of_a_clock_that_runs_again_is_that_from_the_machine(client: FlaskClient) -> None:
+    freeze(client)
+    answer = client.put(CLOCK, json={"freeze": False, "offset_seconds": 60}).get_json()
+
+    assert (answer["is_frozen"], answer["offset_seconds"]) == (False, 60)
+
+
 def test_clock_runs_on_from_the_time_at_which_it_was_frozen(client: FlaskClient) -> None:
     freeze(client)
     freeze(client, at=False)
