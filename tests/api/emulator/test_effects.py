@@ -193,10 +193,17 @@ def test_extra_field_is_in_the_list_and_its_items(client: FlaskClient, calls: An
     assert found == expected
 
 
+def test_extra_field_is_not_in_a_value(client: FlaskClient) -> None:
+    v2.create(client, "rows", [{"a": 1}])
+    add(client, "extra_field", name="future", value=5)
+
+    found = client.get(v2.entry("rows")).get_json()
+
+    assert (found["future"], found["value"]) == (5, [{"a": 1}])
+
+
 @CALLS
-def test_extra_field_changes_no_value_and_no_existing_field(
-    client: FlaskClient, calls: Any
-) -> None:
+def test_extra_field_changes_no_existing_field(client: FlaskClient, calls: Any) -> None:
     expected = client.get(calls.entry("k1")).data
     add(client, "extra_field", name="key")
 
