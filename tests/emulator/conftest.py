@@ -37,6 +37,15 @@ def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClien
     yield from application(tmp_path_factory.mktemp("open"))
 
 
+@pytest.fixture(scope="module", params=["2.10.5", "3.3.2"])
+def server_of_one_release(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, FlaskClient]]:
+    """Yield a release of Airflow, and a client of an application that emulates only this one."""
+    clients = application(tmp_path_factory.mktemp("release"), airflow_version=request.param)
+    yield from ((request.param, client) for client in clients)
+
+
 @pytest.fixture(scope="module")
 def guarded_server(
     tmp_path_factory: pytest.TempPathFactory, users_file: Any

@@ -73,3 +73,19 @@ def test_token_that_another_client_renews() -> None:
     expired, _ = judged(record(**READ, **EXPIRED), record(**LOGIN, client="other"))
 
     assert [each.rule for each in expired.findings] == ["token-not-renewed"]
+
+
+@pytest.mark.parametrize(
+    ("renewed", "expected"), [(False, ["token-not-renewed"]), (True, [])], ids=["kept", "renewed"]
+)
+def test_fault_of_an_expired_token(
+    open_server: FlaskClient, renewed: bool, expected: list[str]
+) -> None:
+    match = {"operation": "v2.get_xcom_entry", "client": "tests"}
+    fault = {"match": match, "times": 1, "effect": {"type": "expired_token"}}
+    assert open_server.post("/_emulator/faults", json=fault).status_code == 201
+    login = ("POST /auth/token", {"username": "a", "password": "b"})
+    found = play(open_server, [f"GET {ENTRY2}", *([login] if renewed else []), f"GET {ENTRY2}"])
+
+    assert (found[0]["status"], found[0]["verdict"], rules(found[0])) == (401, "conforms", expected)
+    assert (found[-1]["status"], rules(found[-1])) == (200, [])

@@ -35,6 +35,29 @@ def test_client_that_does_the_right_thing(open_server: FlaskClient, case: Case) 
     assert requests[-1]["verdict"] == case.verdict, requests[-1]
 
 
+@pytest.mark.parametrize("path", ["version", "health", "dags", "dags/etl/dagRuns/r1", "nothing"])
+def test_version_of_another_release(
+    server_of_one_release: tuple[str, FlaskClient], path: str
+) -> None:
+    release, client = server_of_one_release
+    rule, wrong, right = {
+        "2.10.5": ("v2-on-airflow-2", "/api/v2", "/api/v1"),
+        "3.3.2": ("v1-on-airflow-3", "/api/v1", "/api/v2"),
+    }[release]
+    (found,) = play(client, [f"GET {wrong}/{path}"])
+
+    assert (found["verdict"], rules(found)[0]) == ("refused", rule)
+    assert found["findings"][0]["instead"].startswith(f"GET {right}/")
+
+
+def test_versions_of_one_release(server_of_one_release: tuple[str, FlaskClient]) -> None:
+    release, client = server_of_one_release
+    version = {"2.10.5": "v1", "3.3.2": "v2"}[release]
+    found = play(client, [f"GET /api/{version}/version", f"GET /api/{version}/dags"])
+
+    assert [(each["verdict"], rules(each)) for each in found] == [("conforms", [])] * 2
+
+
 def test_every_rule_has_both_tests() -> None:
     ids = [rule.id for rule in RULES]
 
