@@ -17,8 +17,10 @@ RUN python -m pip --python /opt/xcom/bin/python install --no-index --no-deps /wh
 
 FROM python:${PYTHON}-slim-trixie
 COPY --from=build /opt/xcom /opt/xcom
-# A new named volume gets the owner of this folder.
-RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/xcom
+# A new named volume gets the owner of the first folder. Seed files that are mounted in the second one
+# are loaded into an empty database.
+RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/xcom \
+    && install --directory /seed
 WORKDIR /var/lib/xcom
 USER 10001:10001
 
@@ -33,12 +35,13 @@ ENV PATH=/opt/xcom/bin:$PATH \
     XCOM_AUTH=users \
     XCOM_USERS_FILE=/var/lib/xcom/users.json \
     XCOM_TOKEN_KEY_FILE=/var/lib/xcom/token.key \
-    XCOM_DATABASE_URL=sqlite:////var/lib/xcom/xcom.db
+    XCOM_DATABASE_URL=sqlite:////var/lib/xcom/xcom.db \
+    XCOM_SEED=/seed
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 
 # /live, not /ready: replacing an unhealthy container does not repair a database.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import http.client, os; server = http.client.HTTPConnection('localhost', int(os.environ['XCOM_BIND'].rpartition(':')[2]), timeout=2); server.request('GET', '/live'); raise SystemExit(server.getresponse().status != 200)"]
+    CMD ["xcom-server", "health"]
 ENTRYPOINT ["xcom-server"]
 CMD ["serve"]

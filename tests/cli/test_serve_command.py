@@ -105,7 +105,7 @@ def test_help_lists_the_commands(option: str) -> None:
 
     assert (status, errors) == (0, "")
     listed = [line.split()[0] for line in output.partition("Commands:\n")[2].splitlines()]
-    assert listed == ["db", "export", "seed", "serve", "user"]
+    assert listed == ["db", "export", "health", "seed", "serve", "user"]
 
 
 def test_version_is_printed() -> None:

@@ -10,7 +10,7 @@ from dockerfile_parse import DockerfileParser
 
 from tests.support.paths import ROOT
 
-FOLDERS = ("/source", "/wheels", "/opt/build", "/opt/xcom", "/var/lib/xcom")
+FOLDERS = ("/source", "/wheels", "/opt/build", "/opt/xcom", "/var/lib/xcom", "/seed")
 """The folders that the Dockerfile uses; tests without Docker move them."""
 
 

@@ -81,7 +81,8 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
         )
         assert result.returncode == 0, result.stderr
     built = Image(root)
-    built.home.mkdir(parents=True)
+    for folder in (FINAL.only("WORKDIR"), FINAL.environ["XCOM_SEED"]):
+        Path(moved(folder, root)).mkdir(parents=True)
     return built
 
 

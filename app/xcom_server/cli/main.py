@@ -17,6 +17,7 @@ from xcom_server.settings import CHOICES, PATTERNS, PREFIX, Settings
 _COMMANDS = {
     "db": ("xcom_server.cli.database", "db"),
     "export": ("xcom_server.cli.database", "export"),
+    "health": ("xcom_server.cli.health", "health"),
     "seed": ("xcom_server.cli.database", "seed_command"),
     "user": ("xcom_server.cli.users", "users"),
 }
