@@ -71,5 +71,6 @@ def test_report_shows_requests_with_verdicts_and_findings() -> None:
     assert journal.shown([conforming, request("a")]) == (
         "1. GET /a?x=1 -> 200, fault latency (conforms)\n"
         "2. GET /a -> 200 (lenient): Because.\n"
-        "   [a] Wrong. Instead: GET /b"
+        "   [a] Wrong.\n"
+        "   Instead: GET /b"
     )

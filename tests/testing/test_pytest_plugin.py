@@ -123,6 +123,41 @@ def test_failed_test_shows_its_requests(pytester: pytest.Pytester) -> None:
     assert "secret" not in done.stdout.str().partition("Requests that xcom-server received")[2]
 
 
+STRICT = (
+    CLIENT
+    + """
+def test_that_sends_what_airflow_ignores(xcom):
+    get(xcom, "/dags?no_such_parameter=1")
+
+@pytest.mark.xcom(allow=["unknown-parameter"])
+def test_that_may(xcom):
+    get(xcom, "/dags?no_such_parameter=1")
+
+@pytest.mark.xcom(strict=False)
+def test_that_is_not_strict(xcom):
+    get(xcom, "/dags?no_such_parameter=1")
+
+def test_that_conforms(xcom):
+    get(xcom, "/dags")
+"""
+)
+
+
+def test_strict_test_fails_for_a_finding_that_is_not_allowed(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nxcom_strict = true\n")
+    pytester.makepyfile(STRICT)
+
+    done = pytester.runpytest_inprocess(*OPTIONS)
+
+    done.assert_outcomes(passed=3, failed=1)
+    done.stdout.fnmatch_lines(
+        [
+            "xcom_strict: the server has findings about these requests:",
+            "1. GET /api/v2/dags?no_such_parameter=1 -> 200 *",
+        ]
+    )
+
+
 INVALID = """
 import pytest
 

@@ -169,3 +169,26 @@ def test_token_expires_by_the_clock_of_the_server(server: XcomServer) -> None:
     server.advance(25 * 60 * 60)
 
     assert requests.get(f"{server.v2_url}/dags", headers=headers).status_code == 401
+
+
+def test_faults_are_counted_and_removed(server: XcomServer) -> None:
+    once = server.fail("get_dags", times=1)
+    always = server.fail("v2.*", "status", status=429, retry_after=3, client="python", share=1)
+    assert v2(server, "GET", "/dags").status_code == 503
+    refused = v2(server, "GET", "/dags")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3")
+    assert (once.applied, always.applied) == (1, 1)
+    always.remove()
+
+    assert v2(server, "GET", "/dags").status_code == 200
+    assert [request.fault for request in server.requests] == ["status", "status", ""]
+
+
+def test_invalid_fault_is_an_error(server: XcomServer) -> None:
+    with pytest.raises(ValueError, match=r"no operation matches 'getXComValu'\. Did you mean"):
+        server.fail("getXComValu")
+    with pytest.raises(ValueError, match=r"no operation matches 'qqqq'\.$"):
+        server.fail("qqqq")
+    with pytest.raises(ControlError, match="POST /_emulator/faults is a 400"):
+        server.fail("*", "no_such_effect")
+    assert v2(server, "GET", "/dags").status_code == 200

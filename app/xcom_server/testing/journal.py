@@ -1,10 +1,21 @@
 """Requests in the journal, as objects."""
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 from xcom_server.emulator.verdicts import Finding, Verdict
+
+_wrap = partial(
+    textwrap.fill,
+    width=96,
+    initial_indent="   ",
+    subsequent_indent="   ",
+    break_long_words=False,
+    break_on_hyphens=False,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +69,7 @@ class Request:
         return f"{self.path}?{self.query}" if self.query else self.path
 
     def __str__(self) -> str:
-        """Return a line for the request and one for each finding."""
+        """Return a line for the request, and some for each finding."""
         fault = f", fault {self.fault}" if self.fault else ""
         head = f"{self.method} {self.target} -> {self.status}{fault} ({self.verdict})"
         reason = f": {self.reason}" if self.verdict != Verdict.CONFORMS and self.reason else ""
@@ -71,5 +82,7 @@ def shown(requests: Iterable[Request]) -> str:
 
 
 def _line(finding: Finding) -> str:
-    instead = f" Instead: {finding.instead}" if finding.instead else ""
-    return f"   [{finding.rule}] {finding.text}{instead}"
+    lines = [f"[{finding.rule}] {finding.text}"]
+    if finding.instead:
+        lines.append(f"Instead: {finding.instead}")
+    return "\n".join(_wrap(line) for line in lines)

@@ -118,19 +118,22 @@ class XcomServer:
         share: float | None = None,
         **parameters: Any,
     ) -> Fault:
-        """Add a fault: what happens instead of the normal response to matching requests.
+        """Add a fault to the requests that match, until it was applied `times` times or is removed.
 
-        `operation` is the name of an operation, such as `v2.get_xcom_entry`, `getXComValue` or
-        `v2.*`. `effect` is the type of an effect, and `parameters` are its parameters: `status=503,
-        retry_after=1`. `times` limits how often the fault is applied. Raises ValueError if no
-        operation has this name.
+        `operation` is the name of an operation with `*` for any characters, such as
+        `v2.get_xcom_entry`, `getXComValue` or `v1.*`. `effect` is the type of an effect of
+        docs/faults.md, and `parameters` are its fields: `status=503, retry_after=1`. Raises
+        ValueError if no operation has this name.
         """
         faults.require_known(operation, lambda: self._operations)
-        match = given(operation=operation, method=method, path=path, client=client, share=share)
+        if effect == "status":
+            parameters.setdefault("status", 503)
         body = {
-            "match": match,
+            "match": given(
+                operation=operation, method=method, path=path, client=client, share=share
+            ),
             "times": times,
-            "effect": given(type=effect, **parameters),
+            "effect": {"type": effect, **parameters},
         }
         return Fault(self._control, self._control.post("faults", body=body)["number"])
 
