@@ -29,7 +29,7 @@ serve: .venv/serve ## Run the server at http://127.0.0.1:8080; Ctrl-C stops it
 	@$(BIN)/xcom-server db upgrade
 	@exec $(BIN)/xcom-server serve
 
-test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) $(TOOLS:%=.venvs/tool-%/done) .venvs/typescript/done .venvs/linters/done .venvs/proxies/done ## Run every test, official clients included
+test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) $(TOOLS:%=.venvs/tool-%/done) .venvs/project/done .venvs/typescript/done .venvs/linters/done .venvs/proxies/done ## Run every test, official clients included
 	@# Each run has its own data files, so that two runs at once do not combine each other's.
 	folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT && COVERAGE_FILE=$$folder/data \
 		$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
@@ -107,6 +107,7 @@ lock: .venvs/uv/done ## Write requirements/*.txt again; UPGRADE=1 takes the newe
 	$(LOCK) setup.cfg --extra release --output-file requirements/release.txt
 	$(LOCK) setup.cfg --extra test --extra fuzz --extra lint --extra docs --output-file requirements/test.txt
 	$(LOCK) setup.cfg --extra postgres --constraint requirements/test.txt --output-file requirements/serve.txt
+	$(LOCK) setup.cfg requirements/project.in --constraint requirements/test.txt --output-file requirements/project.txt
 	$(LOCK) setup.cfg --extra docs --constraint requirements/test.txt --output-file requirements/docs.txt
 	$(LOCK) setup.cfg --extra bench --constraint requirements/test.txt --output-file requirements/bench.txt
 	$(LOCK) setup.cfg --extra test --resolution lowest-direct --output-file requirements/lowest.txt
@@ -150,6 +151,16 @@ clean: ## Remove the environments and the files of tests and builds, but not xco
 	@$(PIP) install --quiet $(call LOCKED,uv) || \
 		echo "uv is missing: the packages are installed with pip, which takes longer" >&2
 	@touch $@
+
+# The packages of a user's project on Python 3.13, without which tests/system/test_wheel.py skips it.
+PYTHON_3_13 = $(firstword $(foreach each,python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python), \
+	$(shell $(each) -c 'import sys; print(sys.executable)' 2>/dev/null)))
+.venvs/project/done: requirements/project.txt | .venvs/uv/done
+	@mkdir -p $(@D)
+	@if [ -z "$(PYTHON_3_13)" ]; then \
+		echo "The tests of a project on Python 3.13 are skipped: python3.13 is missing" >&2; else \
+		$(PYTHON_3_13) -m venv --without-pip --clear $(@D) && { $(call install,$(@D),$(call LOCKED,project)); } && \
+		touch $@; fi
 
 # The compiler for the TypeScript example in docs/clients.md; without it that test is skipped.
 .venvs/typescript/done:

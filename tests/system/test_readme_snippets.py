@@ -1,6 +1,5 @@
-"""The README's pytest fixture and CI container work as shown; test_readme.py has its commands."""
+"""The README's CI container works as shown; test_readme.py has its commands."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,6 @@ from tests.support.live_server import LiveServer
 from tests.support.readme import COMMANDS, blocks, section
 
 pytestmark = pytest.mark.slow
-
-
-def test_pytest_fixture_starts_a_server(tmp_path: Path) -> None:
-    fixture, test = blocks("python", section("### As a pytest fixture"))
-    (tmp_path / "conftest.py").write_text(fixture, encoding="utf-8")
-    (tmp_path / "test_report.py").write_text(test, encoding="utf-8")
-
-    options = ("-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path}/temporary")
-    done = run(str(COMMANDS / "pytest"), *options, cwd=tmp_path, env={"PATH": os.defpath})
-
-    assert "1 passed" in done.stdout, done.stdout
-    assert done.returncode == 0
 
 
 def test_ci_service_has_the_user_of_the_workflow(tmp_path: Path) -> None:

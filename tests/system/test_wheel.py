@@ -1,10 +1,9 @@
 """The sdist and the wheel, and serving next to a distribution that owns a package `app`."""
 
+import os
 import shutil
 import sys
-import sysconfig
 import tarfile
-import venv
 from pathlib import Path
 from urllib.request import urlopen
 from zipfile import ZipFile
@@ -15,34 +14,17 @@ from tests.support.commands import BUILD_SECONDS, run
 from tests.support.dockerfile import copy_context
 from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
+from tests.support.projects import write_client
+from tests.support.wheels import build, install
 
 pytestmark = pytest.mark.slow
 
-PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 OTHER_APP = """
 from setuptools import setup
 
 setup(name="other-app", version="1", packages=["app"])
 """
 RAISES = "raise RuntimeError('imported from the current folder')\n"
-
-
-def build(source: Path, target: Path) -> Path:
-    """Build a wheel without a network."""
-    done = run(
-        *PIP,
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "--wheel-dir",
-        str(target),
-        str(source),
-        timeout=BUILD_SECONDS,
-    )
-    assert done.returncode == 0, done.stderr
-    (wheel,) = target.glob("*.whl")
-    return wheel
 
 
 @pytest.fixture(scope="module")
@@ -55,35 +37,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the bin folder of an environment with the wheel and a distribution that owns `app`.
-
-    The dependencies are those of the test environment, without its editable install: a .pth file
-    adds a folder to the import path but does not read the .pth files in that folder.
-    """
+    """Return the bin folder of an environment with the wheel and a distribution that owns `app`."""
     folder = tmp_path_factory.mktemp("environment")
     other = folder / "other"
     (other / "app").mkdir(parents=True)
     (other / "app" / "__init__.py").write_text("OWNER = 'other-app'\n")
     (other / "setup.py").write_text(OTHER_APP)
-    venv.create(folder / "venv", with_pip=False)
-    python = folder / "venv" / "bin" / "python"
-    done = run(
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        str(python),
-        "install",
-        "--no-index",
-        "--no-deps",
-        str(wheel),
-        str(build(other, folder / "wheels")),
-        timeout=BUILD_SECONDS,
-    )
-    assert done.returncode == 0, done.stderr
-    (site_packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
-    (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return python.parent
+    wheels = (wheel, build(other, folder / "wheels"))
+    return install(Path(sys.executable), folder / "venv", *wheels).parent
+
+
+@pytest.fixture(scope="module")
+def environment_3_13(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the bin folder of an environment with the wheel and what a user's project has."""
+    python = ROOT / ".venvs" / "project" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("Python 3.13 is not installed: run `make .venvs/project/done`")
+    return install(python, tmp_path_factory.mktemp("environment_3_13") / "venv", wheel).parent
 
 
 def test_wheel_holds_one_package_its_types_and_both_documents(wheel: Path) -> None:
@@ -157,3 +127,18 @@ def test_another_distribution_may_own_a_package_app(environment: Path, tmp_path:
 
     assert owner == "other-app"
     assert Path(place).is_relative_to(environment.parent)
+
+
+@pytest.mark.parametrize("version", ["environment", "environment_3_13"])
+def test_project_with_its_own_package_app_uses_the_plugin(
+    version: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The test is that of the README; the second run has two processes with a server each."""
+    python = str(request.getfixturevalue(version) / "python")
+    test = write_client(tmp_path)
+
+    for number, options in enumerate([(), ("-n", "2")], 1):
+        (tmp_path / f"test_report{number}.py").write_text(test, encoding="utf-8")
+        command = (python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options)
+        done = run(*command, cwd=tmp_path, env={"PATH": os.defpath}, timeout=BUILD_SECONDS)
+        assert f"\n{number} passed in " in done.stdout, done.stdout + done.stderr
