@@ -4,29 +4,29 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
+import xcom_server
+from xcom_server.auth.users import Role
+from xcom_server.testing import XcomServer
 
-from tests.support.live_server import LiveServer
 from tests.support.official import OfficialClient
-from tests.support.official_v2 import RUN, token_of
+from tests.support.official_v2 import RUN
 
 numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def guarded(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterator[LiveServer]:
-    """Yield gunicorn with two workers that require authentication."""
-    with LiveServer(
-        tmp_path_factory.mktemp("guarded"), XCOM_AUTH="users", XCOM_USERS_FILE=str(users_file)
-    ) as live:
-        yield live
+def guarded() -> Iterator[XcomServer]:
+    """Yield a server with two workers and a user for each role, whose password is their name."""
+    users = ",".join(f"{role}:{role}:{role}" for role in Role)
+    with xcom_server.running(users=users, workers=2) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def new_clients(
-    guarded: LiveServer,
+    guarded: XcomServer,
     count_case: Callable[..., None],
 ) -> Iterator[Callable[[str], OfficialClient]]:
     """Yield a function that starts the client of a version once, as `user`."""
@@ -36,7 +36,7 @@ def new_clients(
         def start(version: str) -> OfficialClient:
             return stack.enter_context(
                 OfficialClient(
-                    version, guarded.url, count_case, access_token=token_of(guarded, "user")
+                    version, guarded.url, count_case, access_token=guarded.token("user", "user")
                 )
             )
 

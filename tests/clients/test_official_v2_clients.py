@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 import requests
+from xcom_server.testing import XcomServer
 
-from tests.support.databases import load
-from tests.support.live_server import LiveServer
 from tests.support.official import KEYS, OfficialClient, only
 from tests.support.official_v2 import ITEM, RUN, create, update
 
@@ -117,7 +116,7 @@ def test_entry_with_any_key_is_found(
 
 
 def test_update_returns_the_dates_of_its_run(
-    official: OfficialClient, guarded: LiveServer, place: dict[str, str]
+    official: OfficialClient, guarded: XcomServer, place: dict[str, str]
 ) -> None:
     runs = [
         {
@@ -128,7 +127,7 @@ def test_update_returns_the_dates_of_its_run(
         }
         for day in ("2024-03-01T00:00:00Z", "2024-03-02T00:00:00Z")
     ]
-    load(guarded.database_url, json.dumps({"dag_runs": runs}))
+    guarded.seed({"dag_runs": runs})
     for run in runs:
         here = {**place, "dag_id": run["dag_id"], "dag_run_id": "same"}
         created = create(official, here, key="k", value=1)
@@ -155,45 +154,33 @@ def test_delete_removes_only_the_entry_with_the_key(
 )
 def test_serialized_object_is_text_when_deserialized(
     official: OfficialClient,
-    guarded: LiveServer,
+    guarded: XcomServer,
     place: dict[str, str],
     deserialize: bool,
     shown: Any,
 ) -> None:
     run_id = place["dag_run_id"]
-    load(
-        guarded.database_url,
-        json.dumps(
-            [
-                {
-                    "dag_id": place["dag_id"],
-                    "run_id": run_id,
-                    "task_id": "extract",
-                    "key": "k",
-                    "value": OBJECT,
-                }
-            ]
-        ),
-    )
+    entry = {"dag_id": place["dag_id"], "run_id": run_id, "task_id": "extract", "key": "k"}
+    guarded.seed([{**entry, "value": OBJECT}])
     read = official.read("get_xcom_entry", **place, xcom_key="k", deserialize=deserialize)
     assert read["value"] == shown
 
 
 @pytest.fixture
-def old(guarded: LiveServer, count_case: Callable[..., None]) -> Iterator[OfficialClient]:
+def old(guarded: XcomServer, count_case: Callable[..., None]) -> Iterator[OfficialClient]:
     """Yield the last client of v1, which uses Basic credentials."""
     with OfficialClient(
-        "2.10.0", guarded.api, count_case, username="user", password="user"
+        "2.10.0", guarded.v1_url, count_case, username="user", password="user"
     ) as client:
         yield client
 
 
 @only("3.3.2")
 def test_v1_and_v2_clients_read_each_others_writes(
-    old: OfficialClient, official: OfficialClient, guarded: LiveServer, place: dict[str, str]
+    old: OfficialClient, official: OfficialClient, guarded: XcomServer, place: dict[str, str]
 ) -> None:
     here = (place["dag_id"], RUN, "extract")
-    url = f"{guarded.api}/dags/{place['dag_id']}/dagRuns/{RUN}/taskInstances/extract/xcomEntries"
+    url = f"{guarded.v1_url}/dags/{place['dag_id']}/dagRuns/{RUN}/taskInstances/extract/xcomEntries"
 
     def both(key: str, v1: Any, v2: Any, map_index: int = -1) -> None:
         """Assert what each version shows of an entry."""

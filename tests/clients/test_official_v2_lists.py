@@ -1,15 +1,13 @@
 """The clients that Airflow publishes for v2 list, filter and sort entries."""
 
 import itertools
-import json
 import operator
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from xcom_server.testing import XcomServer
 
-from tests.support.databases import load
-from tests.support.live_server import LiveServer
 from tests.support.official import OfficialClient, only
 from tests.support.official_v2 import ITEM, RUN
 
@@ -63,11 +61,12 @@ def runs_of(dag_id: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def stored(guarded: LiveServer) -> None:
+def stored(guarded: XcomServer) -> None:
     """Store the same entries for each version of the client."""
     for version in ITEM:
         dag_id = OfficialClient(version, guarded.url, print).dag_id
-        load(guarded.database_url, json.dumps(runs_of(dag_id)), json.dumps(rows_of(dag_id)))
+        guarded.seed(runs_of(dag_id))
+        guarded.seed(rows_of(dag_id))
 
 
 def listed(official: OfficialClient, *, limit: int = 100, **options: Any) -> list[tuple[Any, ...]]:

@@ -1,16 +1,15 @@
 """Errors of v2 are exceptions in the clients that Airflow publishes, and change nothing."""
 
 import json
-import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+import xcom_server
+from xcom_server.testing import XcomServer
 
-from tests.support.live_server import LiveServer
 from tests.support.official import OfficialClient, only
-from tests.support.official_v2 import ITEM, create, token_of
+from tests.support.official_v2 import ITEM, create
 
 pytestmark = pytest.mark.clients
 
@@ -80,9 +79,9 @@ def test_missing_or_invalid_token_is_rejected(
 @of_each(CALLS)
 @pytest.mark.usefixtures("unchanged_entry")
 def test_tampered_token_is_forbidden(
-    official: OfficialClient, guarded: LiveServer, call: str, place: dict[str, str]
+    official: OfficialClient, guarded: XcomServer, call: str, place: dict[str, str]
 ) -> None:
-    head, payload, signature = token_of(guarded, "user").split(".")
+    head, payload, signature = guarded.token("user", "user").split(".")
     forged = official.configured(access_token=f"{head}.{payload}.{signature[::-1]}")
     assert refused(forged, call, **place, **CALLS[call]) == (
         "ForbiddenException",
@@ -93,9 +92,9 @@ def test_tampered_token_is_forbidden(
 
 @pytest.mark.usefixtures("unchanged_entry")
 def test_viewer_can_read(
-    official: OfficialClient, guarded: LiveServer, place: dict[str, str]
+    official: OfficialClient, guarded: XcomServer, place: dict[str, str]
 ) -> None:
-    viewer = official.configured(access_token=token_of(guarded, "viewer"))
+    viewer = official.configured(access_token=guarded.token("viewer", "viewer"))
     for call, options in READING.items():
         assert viewer.read(call, **place, **options) == official.read(call, **place, **options)
 
@@ -103,37 +102,31 @@ def test_viewer_can_read(
 @of_each(WRITING)
 @pytest.mark.usefixtures("unchanged_entry")
 def test_viewer_cannot_write(
-    official: OfficialClient, guarded: LiveServer, call: str, place: dict[str, str]
+    official: OfficialClient, guarded: XcomServer, call: str, place: dict[str, str]
 ) -> None:
-    viewer = official.configured(access_token=token_of(guarded, "viewer"))
+    viewer = official.configured(access_token=guarded.token("viewer", "viewer"))
     assert refused(viewer, call, **place, **CALLS[call]) == ("ForbiddenException", 403, "Forbidden")
 
 
 @pytest.fixture(scope="module")
-def short_lived(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterator[LiveServer]:
-    """Yield a server whose tokens are valid for one second."""
-    with LiveServer(
-        tmp_path_factory.mktemp("short_lived"),
-        workers=1,
-        XCOM_AUTH="users",
-        XCOM_USERS_FILE=str(users_file),
-        XCOM_TOKEN_LIFETIME_SECONDS="1",
-    ) as live:
-        yield live
+def short_lived() -> Iterator[XcomServer]:
+    """Yield a server whose tokens are valid for one minute."""
+    with xcom_server.running(users="admin:admin:admin", token_lifetime_seconds=60) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def expired_token(short_lived: LiveServer) -> str:
+def expired_token(short_lived: XcomServer) -> str:
     """Return a token that has expired."""
-    token = token_of(short_lived, "admin")
-    time.sleep(1.1)
+    token = short_lived.token()
+    short_lived.advance(61)
     return token
 
 
 @of_each(CALLS)
 def test_expired_token_raises_unauthorized_exception(
     official: OfficialClient,
-    short_lived: LiveServer,
+    short_lived: XcomServer,
     expired_token: str,
     call: str,
     place: dict[str, str],

@@ -4,9 +4,8 @@ import json
 from collections.abc import Callable
 
 import pytest
+from xcom_server.testing import XcomServer
 
-from tests.support.databases import load
-from tests.support.live_server import LiveServer
 from tests.support.official import OfficialClient
 from tests.support.official_runs import dag, polled
 
@@ -19,9 +18,9 @@ def official(new_clients: Callable[[str], OfficialClient]) -> OfficialClient:
 
 
 @pytest.fixture
-def dag_id(official: OfficialClient, guarded: LiveServer, place: dict[str, str]) -> str:
+def dag_id(official: OfficialClient, guarded: XcomServer, place: dict[str, str]) -> str:
     """Return the id of a DAG with a script that only this test uses."""
-    load(guarded.database_url, json.dumps({"dags": [dag(place["dag_id"])]}))
+    guarded.seed({"dags": [dag(place["dag_id"])]})
     return place["dag_id"]
 
 

@@ -3,27 +3,24 @@
 They request the operations that `docs/clients.md` lists for each.
 """
 
-import json
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
+from xcom_server.testing import XcomServer
 
 from tests.support.commands import run
-from tests.support.databases import load
 from tests.support.environments import client_python, needs
-from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
-from tests.support.waiting import until
 
-pytestmark = [pytest.mark.clients, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.clients,
+    pytest.mark.slow,
+    pytest.mark.xcom(users="user:user:user", seed="programs/seed.json"),
+]
 
 FOLDER = Path(__file__).with_name("programs")
-SEED = (FOLDER / "seed.json").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 TABLE = {
     name: (style, set(re.findall("`([A-Z]+ .+?)`", cell)))
@@ -47,24 +44,9 @@ VERDICTS = {
 PLACEHOLDERS = {"xcomEntries": "key", "logs": "try"}
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterator[LiveServer]:
-    """Yield a server that requires users, with the DAGs of the seed file."""
-    with LiveServer(
-        tmp_path_factory.mktemp("programs"),
-        XCOM_AUTH="users",
-        XCOM_USERS_FILE=str(users_file),
-        XCOM_LOG_REQUESTS="true",
-        XCOM_LOG_FORMAT="json",
-        XCOM_EMULATOR="true",
-    ) as server:
-        load(server.database_url, SEED)
-        yield server
-
-
 @pytest.fixture
-def output(live: LiveServer) -> "Program":
-    return Program(live)
+def output(xcom: XcomServer) -> "Program":
+    return Program(xcom)
 
 
 def operation(method: str, path: str) -> str:
@@ -80,7 +62,7 @@ def operation(method: str, path: str) -> str:
 class Program:
     """Runs a program and returns the lines that it prints."""
 
-    def __init__(self, server: LiveServer) -> None:
+    def __init__(self, server: XcomServer) -> None:
         self._server = server
         self._environ = {
             "AIRFLOW_URL": server.url,
@@ -90,38 +72,30 @@ class Program:
         }
 
     def __call__(self, interpreter: str, name: str, **environ: str) -> list[str]:
-        self._journal("DELETE")
-        before = len(self._requested())
         done = run(interpreter, str(FOLDER / name), env=self._environ | environ)
         assert done.returncode == 0, done.stdout + done.stderr
         style, listed = TABLE[name]
         found, expected = self._findings(), VERDICTS.get(name, set())
         if "v1 or v2" in style:
             assert found <= expected
-            assert set(self._requested()[before:]) <= listed
-        else:  # the last one is logged after its response
+            assert self._requested() <= listed
+        else:
             assert found == expected
-            until(lambda: set(self._requested()[before:]) == listed, 10, self._requested)
+            assert self._requested() == listed
         return done.stdout.splitlines()
 
     def _findings(self) -> set[tuple[str, str]]:
         """Return the verdicts on the requests of the program that are not `conforms` only."""
-        return {
-            (each["verdict"], finding["rule"])
-            for each in self._journal("GET")["requests"]
-            for finding in each["findings"] or [{"rule": ""}]
-            if each["findings"] or each["verdict"] != "conforms"
+        found = {
+            (request.verdict.value, rule)
+            for request in self._server.requests
+            for rule in [finding.rule for finding in request.findings] or [""]
         }
+        return found - {("conforms", "")}
 
-    def _journal(self, method: str) -> Any:
-        answer = requests.request(method, f"{self._server.url}/_emulator/requests", timeout=30)
-        return answer.json() if answer.content else None
-
-    def _requested(self) -> list[str]:
-        """Return the operations that the server has logged."""
-        lines = [json.loads(line) for line in self._server.log.read_text().splitlines()]
-        sent = [line for line in lines if "/_emulator/" not in line.get("path", "/_emulator/")]
-        return [operation(line["method"], line["path"]) for line in sent]
+    def _requested(self) -> set[str]:
+        """Return the operations that the program has requested."""
+        return {operation(request.method, request.path) for request in self._server.requests}
 
 
 def test_requests_with_basic_credentials(output: Program) -> None:

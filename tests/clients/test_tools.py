@@ -2,37 +2,26 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xcom_server.testing import XcomServer
 
-from tests.support.databases import load
-from tests.support.live_server import LiveServer
-from tests.support.official_v2 import token_of
 from tests.support.tools import Airflowctl, McpServer
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.clients, pytest.mark.slow]
-
-SEED = (Path(__file__).parent / "programs" / "seed.json").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory, users_file: Path) -> Iterator[LiveServer]:
-    """Yield a server that requires users, with DAGs that have scripts."""
-    with LiveServer(
-        tmp_path_factory.mktemp("tools"), XCOM_AUTH="users", XCOM_USERS_FILE=str(users_file)
-    ) as server:
-        load(server.database_url, SEED)
-        yield server
+pytestmark = [
+    pytest.mark.clients,
+    pytest.mark.slow,
+    pytest.mark.xcom(users="user:user:user", seed="programs/seed.json"),
+]
 
 
-def test_mcp_server_apache_airflow(live: LiveServer) -> None:
+def test_mcp_server_apache_airflow(xcom: XcomServer) -> None:
     place = {"dag_id": "etl", "dag_run_id": "by_mcp_server_apache_airflow"}
     with McpServer(
         "mcp-server-apache-airflow",
-        AIRFLOW_HOST=live.url,
+        AIRFLOW_HOST=xcom.url,
         AIRFLOW_USERNAME="user",
         AIRFLOW_PASSWORD="user",
     ) as server:
@@ -51,10 +40,10 @@ def test_mcp_server_apache_airflow(live: LiveServer) -> None:
     assert log
 
 
-def test_mcp_airflow_api(live: LiveServer) -> None:
+def test_mcp_airflow_api(xcom: XcomServer) -> None:
     with McpServer(
         "mcp-airflow-api",
-        AIRFLOW_API_BASE_URL=f"{live.url}/api",
+        AIRFLOW_API_BASE_URL=f"{xcom.url}/api",
         AIRFLOW_API_USERNAME="user",
         AIRFLOW_API_PASSWORD="user",
     ) as server:
@@ -80,10 +69,10 @@ def test_mcp_airflow_api(live: LiveServer) -> None:
     assert paused["is_paused"] is True
 
 
-def test_airflow_mcp_server_starts_from_the_document(live: LiveServer) -> None:
+def test_airflow_mcp_server_starts_from_the_document(xcom: XcomServer) -> None:
     place = {"dag_id": "etl", "dag_run_id": "by_airflow_mcp_server"}
     with McpServer(
-        "airflow-mcp-server", AIRFLOW_BASE_URL=live.url, AUTH_TOKEN=token_of(live, "user")
+        "airflow-mcp-server", AIRFLOW_BASE_URL=xcom.url, AUTH_TOKEN=xcom.token()
     ) as server:
         assert "DagRun" in server.text("browse_categories")
         server.text("select_category", category="DagRun")
@@ -102,9 +91,9 @@ def test_airflow_mcp_server_starts_from_the_document(live: LiveServer) -> None:
     assert paused["is_paused"] is True
 
 
-def test_apache_airflow_ctl(live: LiveServer, tmp_path: Path) -> None:
+def test_apache_airflow_ctl(xcom: XcomServer, tmp_path: Path) -> None:
     airflowctl = Airflowctl(tmp_path)
-    airflowctl("auth", "login", "--api-url", live.url, "--username", "user", "--password", "user")
+    airflowctl("auth", "login", "--api-url", xcom.url, "--username", "user", "--password", "user")
     run_id = "by_airflowctl"
     # Its option --conf rejects every value.
     (created,) = airflowctl.data("dags", "trigger", "etl", "--dag-run-id", run_id)

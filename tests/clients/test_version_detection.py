@@ -5,38 +5,37 @@ The three ways are those of public programs: the version endpoint, the document,
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
+from xcom_server.testing import XcomServer
 
 from tests.support.commands import run
-from tests.support.databases import load
-from tests.support.live_server import LiveServer
 
-pytestmark = [pytest.mark.clients, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.clients,
+    pytest.mark.slow,
+    pytest.mark.xcom(seed="programs/seed.json"),
+]
 
 PROGRAMS = Path(__file__).with_name("programs")
 
 
-@pytest.fixture(scope="module", params=["2.10.5", "3.3.2"])
-def live(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, LiveServer]]:
-    """Yield a release and a server that emulates only this one and takes any credentials."""
-    folder = tmp_path_factory.mktemp("detection")
-    release: str = request.param
-    with LiveServer(folder, workers=1, XCOM_AUTH="any", XCOM_AIRFLOW_VERSION=release) as server:
-        load(server.database_url, (PROGRAMS / "seed.json").read_text(encoding="utf-8"))
-        yield release, server
+of_each_release = pytest.mark.parametrize(
+    "release",
+    [
+        pytest.param(release, marks=pytest.mark.xcom(airflow_version=release))
+        for release in ("2.10.5", "3.3.2")
+    ],
+)
 
 
-def test_by_the_version_endpoint(live: tuple[str, LiveServer]) -> None:
-    release, server = live
+@of_each_release
+def test_by_the_version_endpoint(release: str, xcom: XcomServer) -> None:
     environ = {
         **os.environ,
-        "AIRFLOW_URL": server.url,
+        "AIRFLOW_URL": xcom.url,
         "AIRFLOW_USER": "ann",
         "AIRFLOW_PASSWORD": "secret",
         "POLL_SECONDS": "0.01",
@@ -52,10 +51,9 @@ def test_by_the_version_endpoint(live: tuple[str, LiveServer]) -> None:
     ], done.stderr
 
 
-def test_by_the_document(live: tuple[str, LiveServer]) -> None:
-    release, server = live
-
-    document = requests.get(f"{server.url}/openapi.json", timeout=30)
+@of_each_release
+def test_by_the_document(release: str, xcom: XcomServer) -> None:
+    document = requests.get(f"{xcom.url}/openapi.json", timeout=30)
 
     is_airflow_3 = document.status_code == 200 and any(
         path.startswith("/api/v2/") for path in document.json()["paths"]
@@ -63,13 +61,12 @@ def test_by_the_document(live: tuple[str, LiveServer]) -> None:
     assert is_airflow_3 == release.startswith("3")
 
 
-def test_by_a_404(live: tuple[str, LiveServer]) -> None:
-    release, server = live
-
+@of_each_release
+def test_by_a_404(release: str, xcom: XcomServer) -> None:
     found = [
         version
         for version in ("v1", "v2")
-        if requests.get(f"{server.url}/api/{version}/dags", timeout=30).status_code != 404
+        if requests.get(f"{xcom.url}/api/{version}/dags", timeout=30).status_code != 404
     ]
 
     assert found == {"2.10.5": ["v1"], "3.3.2": ["v2"]}[release]
