@@ -11,7 +11,7 @@ import pytest
 from xcom_server import clock, seed_file
 from xcom_server.errors import RunExists
 from xcom_server.storage.models import XComKey
-from xcom_server.storage.queries import Comparison, Filter
+from xcom_server.storage.queries import Comparison, Filter, Order
 from xcom_server.storage.runs import DagRun, NewRun
 from xcom_server.storage.store import XComStore
 from xcom_server.storage.task_instances import TaskKey
@@ -399,6 +399,8 @@ def test_list_can_be_read_without_a_step(
         [("b", "queued")],
         3,
     )
+    newest = store.runs.peek_list(Filter.of("etl"), limit=2, order=[Order("id", descending=True)])
+    assert [run.run_id for run in newest.entries] == ["c", "b"]
     assert store.runs.peek("etl", "b").state == "queued"
 
 

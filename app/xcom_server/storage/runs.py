@@ -121,8 +121,10 @@ class RunStore(Protocol):
         Takes the next step of each run on the page, as `get` does.
         """
 
-    def peek_list(self, filter_: Filter, *, limit: int, offset: int = 0) -> Page[DagRun]:
-        """Return a page of the runs that match, by `id`, without taking a step."""
+    def peek_list(
+        self, filter_: Filter, *, limit: int, offset: int = 0, order: Sequence[Order] = ()
+    ) -> Page[DagRun]:
+        """Return a page of the runs that match, without taking a step; ties sort by `id`."""
 
     def trigger(self, run: NewRun) -> DagRun:
         """Store a queued run with its task instances, and return it.

@@ -85,10 +85,16 @@ def read_current(
 
 
 def read_stored(
-    executor: Executor, resource: Resource, filter_: Filter, *, limit: int, offset: int = 0
+    executor: Executor,
+    resource: Resource,
+    filter_: Filter,
+    *,
+    limit: int,
+    offset: int = 0,
+    order: Sequence[Order] = (),
 ) -> tuple[list[Row], int]:
     """Return a page of runs or task instances as they are stored."""
-    rows, total = _read(executor, resource, filter_, limit, offset, (), now=clock.now())
+    rows, total = _read(executor, resource, filter_, limit, offset, order, now=clock.now())
     return [row[:-1] for row in rows], total
 
 

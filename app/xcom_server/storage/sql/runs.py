@@ -56,10 +56,12 @@ class SqlRunStore(RunStore):
         self._take_steps(runs)
         return Page(runs, total)
 
-    def peek_list(self, filter_: Filter, *, limit: int, offset: int = 0) -> Page[DagRun]:
+    def peek_list(
+        self, filter_: Filter, *, limit: int, offset: int = 0, order: Sequence[Order] = ()
+    ) -> Page[DagRun]:
         """Return a page of the runs that match, without taking a step."""
         rows, total = pages.read_stored(
-            self._executor, resources.RUNS, filter_, limit=limit, offset=offset
+            self._executor, resources.RUNS, filter_, limit=limit, offset=offset, order=order
         )
         return Page([DagRun._make(row) for row in rows], total)
 
