@@ -67,6 +67,10 @@ def test_wheel_holds_one_package_its_types_and_both_documents(wheel: Path) -> No
         "xcom_server/openapi/v1.yaml",
         "xcom_server/openapi/v2.yaml",
     } <= names
+    page = "xcom_server/api/emulator/page"
+    files = (ROOT / "app" / page).glob("[at]*s/*")  # assets and templates
+    assert {f"{page}/{each.parent.name}/{each.name}" for each in files} <= names
+    assert f"{page}/assets/page.js" in names
     assert [name for name in names if "tests" in name] == []
 
 

@@ -25,6 +25,8 @@ from xcom_server.api.emulator.contents import ContentsApi
 from xcom_server.api.emulator.control import ControlApi
 from xcom_server.api.emulator.faults import FaultApi
 from xcom_server.api.emulator.journal import JournalApi
+from xcom_server.api.emulator.page.api import PageApi
+from xcom_server.api.emulator.page.api import mount as mount_page
 from xcom_server.api.emulator.validation import CHECKS, refuse_parameters, without_parameters
 from xcom_server.emulator import shifts
 from xcom_server.errors import Unavailable
@@ -35,7 +37,7 @@ from xcom_server.storage.store import XComStore
 
 PROBES = ("/live", "/ready", "/metrics")  # that use no clock, have no faults, are not recorded
 
-_RESOURCES = (ControlApi, ClockApi, FaultApi, JournalApi, ContentsApi)
+_RESOURCES = (ControlApi, ClockApi, FaultApi, JournalApi, ContentsApi, PageApi)
 
 
 def mount(app: Flask, store: XComStore, state: EmulatorState, settings: Settings) -> None:
@@ -47,6 +49,7 @@ def mount(app: Flask, store: XComStore, state: EmulatorState, settings: Settings
     recording.mount(app, state, settings.auth)
     injection.mount(app, state)
     access.mount(app, settings.emulator_token)
+    mount_page(app)
     _add_operations(app, store, state, settings)
 
 

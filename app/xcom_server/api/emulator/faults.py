@@ -37,13 +37,7 @@ class FaultApi:
 
     def create_fault(self, body: dict[str, Any]) -> Response:
         """Add a fault.  Raises InvalidFault, and ProblemException if there are too many."""
-        definition = faults.complete(
-            body, operations.known(), has_worker=injection.connection() is not None
-        )
-        if len(self._state.control().faults) >= faults.MAX_FAULTS:
-            detail = f"There are {faults.MAX_FAULTS} faults. Remove some of them."
-            raise ProblemException(409, "Conflict", detail)
-        stored = self._state.add_fault(definition, definition["times"])
+        stored = add(self._state, body)
         return json_io.indented_json(_as_dict(stored, stored.applied), 201)
 
     def remove_faults(self) -> Response:
@@ -68,6 +62,20 @@ class FaultApi:
         applied = self._state.applied_faults()
         stored = self._state.control().faults
         return [_as_dict(each, applied.get(each.number, each.applied)) for each in stored]
+
+
+def add(state: EmulatorState, definition: dict[str, Any]) -> StoredFault:
+    """Add a fault that this server can apply, and return it.
+
+    Raises InvalidFault, and ProblemException if there are too many.
+    """
+    complete = faults.complete(
+        definition, operations.known(), has_worker=injection.connection() is not None
+    )
+    if len(state.control().faults) >= faults.MAX_FAULTS:
+        detail = f"There are {faults.MAX_FAULTS} faults. Remove some of them."
+        raise ProblemException(409, "Conflict", detail)
+    return state.add_fault(complete, complete["times"])
 
 
 def _as_dict(stored: StoredFault, applied: int) -> dict[str, Any]:

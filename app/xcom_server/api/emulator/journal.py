@@ -41,7 +41,7 @@ class JournalApi:
 
         `total_entries` is how many match.
         """
-        judged = self._judged()
+        judged = self.judged()
         matching = [each for each in judged if each[0] > after and matches(*each[1:], **filters)]
         return json_io.indented_json(
             {
@@ -53,7 +53,7 @@ class JournalApi:
 
     def get_request(self, number: int) -> Response:
         """Return one request.  Raises ProblemException if it is not in the journal."""
-        for each in self._judged():
+        for each in self.judged():
             if each[0] == number:
                 return json_io.indented_json(_as_dict(*each))
         raise ProblemException(404, "Not Found", f"Request {number} is not in the journal.")
@@ -63,7 +63,7 @@ class JournalApi:
         self._state.clear_requests()
         return Response(status=204, mimetype=json_io.JSON)
 
-    def _judged(self) -> list[Judged]:
+    def judged(self) -> list[Judged]:
         """Return all requests: the verdict on one can depend on those before it."""
         requests = [
             (number, RequestRecord.from_dict(data)) for number, data in self._state.requests()

@@ -13,6 +13,7 @@ from xcom_server.api.json_schema import compile_request_schema
 from xcom_server.formats.rfc3339 import is_date_time
 from xcom_server.formats.strict_json import AmbiguousJson, InvalidJson
 
+_FORM = "application/x-www-form-urlencoded"
 MAX_SHOWN = 500  # characters of an error text
 _FORMATS = {"date-time": is_date_time}
 _CONVERSIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
@@ -48,25 +49,26 @@ class ParameterValidator(ParameterCheck):
 
 
 class BodyValidator(BodyCheck):
-    """Rejects bodies that are not JSON or do not match the schema.
+    """Rejects bodies that are not JSON, or not a form, and those that do not match the schema.
 
     With `x-unparsed` in the schema, the handler gets the bytes of the body.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, schema: Any, consumes: list[str], *args: Any, **options: Any) -> None:
+        super().__init__(schema, consumes, *args, **options)
+        self._is_form = consumes == [_FORM]
         self._errors = compile_request_schema(self.schema, _FORMATS).iter_errors
 
     def check(self, request: SpecRequest) -> None:
         """Store the body in the request's context as `body`."""
-        if not flask_request.is_json:
+        if not self._is_form and not flask_request.is_json:
             raise ProblemException(
                 415, detail="The body must be JSON, with the header Content-Type: application/json."
             )
         if self.schema.get("x-unparsed"):
             request.context["body"] = json_io.read_body()
             return
-        body = _json_body()
+        body = _form() if self._is_form else _json_body()
         for error in self._errors(body):
             raise _bad(_text(error, self.schema))
         request.context["body"] = body
@@ -101,6 +103,16 @@ def _converted(name: str, schema: dict[str, Any], text: str) -> Any:
     for error in compile_request_schema(schema, _FORMATS).iter_errors(value):
         raise _bad(f"Invalid value of the parameter {name!r}: {_text(error, schema)}")
     return value
+
+
+def _form() -> dict[str, str]:
+    """Return the fields of a form.  Raises ProblemException if one is repeated."""
+    if flask_request.mimetype != _FORM:
+        raise ProblemException(415, detail=f"The body must be a form of the type {_FORM}.")
+    fields = flask_request.form.to_dict(flat=False)
+    if repeated := [name for name, texts in fields.items() if len(texts) > 1]:
+        raise _bad(f"The field {repeated[0]!r} is repeated.")
+    return {name: texts[0] for name, texts in fields.items()}
 
 
 def _json_body() -> Any:
