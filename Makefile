@@ -20,7 +20,7 @@ export PIP_USER := 0
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-fast test-lowest docs docs-generate mutants fuzz attack faults bench check dist lock clean
+.PHONY: help serve test test-fast test-lowest docs docs-generate screenshots mutants fuzz attack faults bench check dist lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -29,7 +29,7 @@ serve: .venv/serve ## Run the server at http://127.0.0.1:8080; Ctrl-C stops it
 	@$(BIN)/xcom-server db upgrade
 	@exec $(BIN)/xcom-server serve
 
-test: .venv/test curl $(CLIENTS:%=.venvs/client-%/done) $(TOOLS:%=.venvs/tool-%/done) .venvs/project/done .venvs/typescript/done .venvs/linters/done .venvs/proxies/done ## Run every test, official clients included
+test: .venv/test curl chromium $(CLIENTS:%=.venvs/client-%/done) $(TOOLS:%=.venvs/tool-%/done) .venvs/project/done .venvs/typescript/done .venvs/linters/done .venvs/axe/done .venvs/proxies/done ## Run every test, official clients included
 	@# Each run has its own data files, so that two runs at once do not combine each other's.
 	folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT && COVERAGE_FILE=$$folder/data \
 		$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
@@ -47,6 +47,9 @@ test-lowest: .venvs/lowest/done ## Run the tests with the lowest versions that s
 
 docs: .venv/docs ## Build the documentation site in site/, and fail on a broken link
 	$(BIN)/zensical build --strict --clean
+
+screenshots: .venv/test chromium ## Take the screenshots of docs/ again
+	SCREENSHOTS=$(CURDIR)/docs/assets $(BIN)/python -m pytest -k screenshot tests/system/test_page.py
 
 docs-generate: .venv/docs ## Update the tables in docs/ that are generated from the code
 	$(BIN)/cog -P -r -I tools docs/configuration.md docs/operations.md
@@ -187,6 +190,20 @@ PROXIES := nginx haproxy caddy apache2-bin
 	@if npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts \
 		--prefix $(@D) @redocly/cli@2.77.0 @stoplight/spectral-cli@6.16.3; then touch $@; else \
 		echo "The OpenAPI linters are skipped: npm is missing or failed (Debian: npm)" >&2; fi
+
+# The rules of accessibility for the page of the emulator; without them their test is skipped.
+.venvs/axe/done:
+	@mkdir -p $(@D)
+	@if npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts \
+		--prefix $(@D) axe-core@4.14.1; then touch $@; else \
+		echo "The rules of axe are skipped: npm is missing or failed (Debian: npm)" >&2; fi
+
+# Without it, the tests of the emulator's page in a browser are skipped.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+		echo "The emulator's page is not tested in a browser: no Chromium (Debian: chromium)" >&2
 
 # The README's first calls are made with curl, and the generated bash client needs column too.
 .PHONY: curl
