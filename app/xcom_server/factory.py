@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, current_app, request
@@ -78,10 +79,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     hosts.mount(app, settings)
     proxies.mount(app, settings)
     app.before_request(json_io.require_utf8_url)
-    app.before_request(lambda: middleware.refuse_head_and_options() if _is_v2() else None)
-    app.after_request(_finish_response)
-    app.register_error_handler(Exception, _error_response)
-    _add_versions(app, store, settings)
+    airflow_versions = releases.parse(settings.airflow_version)
+    paths = absent.PATHS[(*airflow_versions,)]
+    app.before_request(lambda: middleware.refuse_head_and_options() if _is_v2(paths) else None)
+    app.after_request(partial(_finish_response, paths))
+    app.register_error_handler(Exception, partial(_error_response, paths))
+    _add_versions(app, store, settings, airflow_versions)
+    absent.mount(app, paths)
     return app
 
 
@@ -97,9 +101,10 @@ def limits(settings: Settings) -> Limits:
     return Limits(**{spec.name: getattr(settings, spec.name) for spec in fields(Limits)})
 
 
-def _add_versions(app: Flask, store: XComStore, settings: Settings) -> None:
+def _add_versions(
+    app: Flask, store: XComStore, settings: Settings, airflow_versions: dict[str, str]
+) -> None:
     """Add the versions of the API, and what the emulated releases of Airflow have beside them."""
-    airflow_versions = releases.parse(settings.airflow_version)
     access = open_access(settings)
     for name in airflow_versions:
         version = _APIS[name].api_version(store, settings, access)
@@ -109,8 +114,6 @@ def _add_versions(app: Flask, store: XComStore, settings: Settings) -> None:
         login.mount(app, access)
     health.mount(app, store, settings, airflow_versions)
     start_page.mount(app, airflow_versions)
-    app.extensions["paths"] = paths = absent.PATHS[(*airflow_versions,)]
-    absent.mount(app, paths)
 
 
 def _add_emulator(app: Flask, store: XComStore, settings: Settings) -> None:
@@ -134,30 +137,31 @@ def _prepare(app: Flask, prepare: Callable[[], None]) -> None:
         app.logger.warning("%s Requests get a 503 until it is available.", error.reason)
 
 
-def _is_v2() -> bool:
-    return f"{request.path}/".startswith(current_app.extensions["paths"].v2)
+def _is_v2(paths: absent.Paths) -> bool:
+    return f"{request.path}/".startswith(paths.v2)
 
 
-def _finish_response(response: Response) -> Response:
+def _finish_response(paths: absent.Paths, response: Response) -> Response:
     if json_io.is_too_large(response):
-        response = _error_response(ResponseTooLarge(current_app.config[json_io.MAX_RESPONSE]))
+        error = ResponseTooLarge(current_app.config[json_io.MAX_RESPONSE])
+        response = _error_response(paths, error)
     forbid_sniffing(response)
-    return (
-        middleware.gzip_response(response) if _is_v2() else v1_errors.with_airflow_headers(response)
-    )
+    if _is_v2(paths):
+        return middleware.gzip_response(response)
+    return v1_errors.with_airflow_headers(response)
 
 
-def _renderer() -> Callable[[Exception], Response]:
+def _renderer(paths: absent.Paths) -> Callable[[Exception], Response]:
     """Return the function that renders errors of the current request."""
-    if _is_v2():
+    if _is_v2(paths):
         return v2_errors.render
     if "emulator" in current_app.extensions and f"{request.path}/".startswith("/_emulator/"):
         return current_app.extensions["render_emulator_error"]  # type: ignore[no-any-return]
-    return current_app.extensions["paths"].render  # type: ignore[no-any-return]
+    return paths.render
 
 
-def _error_response(error: Exception) -> Response:
-    response = _renderer()(error)
+def _error_response(paths: absent.Paths, error: Exception) -> Response:
+    response = _renderer(paths)(error)
     if response.status_code >= 500 and not isinstance(error, _EXPECTED):
         current_app.logger.error("%s %s failed", request.method, logs.quoted_path(), exc_info=error)
     return response
