@@ -17,6 +17,10 @@ SEED = {
         {"dag_id": "busy"},
     ],
     "dag_runs": [
+        *(
+            {"dag_id": "-", "run_id": run_id}
+            for run_id in ("latest", "a%2Bb", "manual__2024-01-02T00:00:00 00:00")
+        ),
         {
             "dag_id": "busy",
             "run_id": "b1",

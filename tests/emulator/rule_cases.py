@@ -394,4 +394,18 @@ RIGHT = [
     Case("invalid-path", "conforms", [f"GET {V1}/a/b"]),
     Case("other-refusal", "conforms", ["GET /api/v2/dags/busy"]),
     Case("page-cut", "conforms", [f"GET {MANY2}?limit=5&offset=10", f"GET {MANY2}?limit=100"]),
+    Case("dash-for-tilde", "conforms", ["GET /api/v1/dags/-/dagRuns"]),
+    Case("run-alias", "conforms", ["GET /api/v1/dags/-/dagRuns/latest"]),
+    Case("escaped-twice", "conforms", ["GET /api/v1/dags/-/dagRuns/a%252Bb"]),
+    Case(
+        "plus-in-path",
+        "conforms",
+        ["GET /api/v1/dags/-/dagRuns/manual__2024-01-02T00:00:00%2000:00"],
+    ),
+    Case("trailing-slash", "refused", ["GET /"]),
+    Case(
+        "login-request",
+        "refused",
+        [("POST /auth/token/cli", {"username": "a", "password": "b", "x": 1})],
+    ),
 ]

@@ -124,6 +124,12 @@ def test_retries_with_a_pause() -> None:
     assert not any("retry-storm" in ids(each) for each in found)
 
 
+def test_retries_between_other_requests() -> None:
+    others = [at(number / 10, **(BUSY if number % 2 else ENTRY)) for number in range(9)]
+
+    assert not any("retry-storm" in ids(each) for each in judged(*others))
+
+
 def test_fault_is_not_the_client_s_mistake() -> None:
     (judgment,) = judged(record(**BUSY, fault="status"))
 
