@@ -50,8 +50,16 @@ def test_server_that_does_not_start_is_an_error_with_its_log() -> None:
 
 def test_server_that_takes_too_long_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "START_SECONDS", 0)
+    monkeypatch.setattr(process, "STOP_SECONDS", 0)  # it is killed
 
     with pytest.raises(StartError, match=r"xcom-server did not start within 0 s:\n"):
+        ServerProcess().__enter__()
+
+
+def test_server_that_does_not_respond_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ServerProcess, "_wait_for_port", lambda process: 1)
+
+    with pytest.raises(StartError, match="xcom-server does not respond: ConnectionRefusedError"):
         ServerProcess().__enter__()
 
 

@@ -112,18 +112,14 @@ class ServerProcess:
 
     def _wait_for_response(self) -> None:
         """Wait for a response; connections are accepted before the first worker has started."""
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            connection = HTTPConnection(_HOST, self.port, timeout=START_SECONDS)
-            try:
-                connection.request("GET", "/live")
-                connection.getresponse().read()
-                return
-            except (OSError, HTTPException):
-                self._require_start(deadline)
-                time.sleep(POLL_SECONDS)
-            finally:
-                connection.close()
+        connection = HTTPConnection(_HOST, self.port, timeout=START_SECONDS)
+        try:
+            connection.request("GET", "/live")
+            connection.getresponse().read()
+        except (OSError, HTTPException) as error:
+            raise StartError(f"xcom-server does not respond: {error!r}\n{self.log()}") from None
+        finally:
+            connection.close()
 
     def _require_start(self, deadline: float) -> None:
         """Raise StartError if the process has ended or the time is over."""
