@@ -40,7 +40,7 @@ test-fast: .venv/test ## Run the tests that start no client, no outage and few p
 
 # These need the linters, the fuzzer, the clients or the locked versions, or do not test the server.
 NOT_LOWEST := bench clients contract/test_fuzz.py contract/test_seed_document.py docs faults mutants \
-	system/test_deployment.py system/test_image.py system/test_readme_snippets.py
+	system/test_deployment.py system/test_image.py
 test-lowest: .venvs/lowest/done ## Run the tests with the lowest versions that setup.cfg allows
 	.venvs/lowest/bin/python -m pytest --numprocesses auto --dist loadfile \
 		$(addprefix --ignore tests/,$(NOT_LOWEST))

@@ -137,7 +137,7 @@ def test_settings_of_the_readme_have_their_defaults() -> None:
     rows = re.findall(r"^\| `XCOM_(\w+)` \| `([^`]*)` \|", section("## Settings"), re.MULTILINE)
     defaults = vars(Settings())
 
-    assert len(rows) == 6
+    assert len(rows) == 7
     for name, default in rows:
         assert str(defaults[name.lower()]) in (default, default.capitalize())
 
