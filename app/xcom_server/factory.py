@@ -25,6 +25,7 @@ from xcom_server.api.v1 import errors as v1_errors
 from xcom_server.api.v2 import api as v2
 from xcom_server.api.v2 import errors as v2_errors
 from xcom_server.api.v2 import login, middleware
+from xcom_server.api.werkzeug_adapter import LazyRule
 from xcom_server.errors import Injected, ResponseTooLarge, Unavailable
 from xcom_server.observability import logs, metrics
 from xcom_server.settings import Settings
@@ -39,6 +40,8 @@ _EXPECTED = (Unavailable, ResponseTooLarge, Injected)
 
 class Application(Flask):
     """Flask without its checks for async views, which are not used; saves 2% of a GET."""
+
+    url_rule_class = LazyRule
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function unchanged."""

@@ -1,6 +1,7 @@
 """What the adapter relies on in Connexion; a failure names what changed and where to look.
 
-It names modules of Connexion, and classes of connexion_adapter.py and response_validation.py.
+It names modules of Connexion, and classes of connexion_adapter.py, specification.py and
+response_validation.py.
 """
 
 import inspect
@@ -10,12 +11,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from connexion import spec
+from connexion.apis import abstract
 from connexion.apis.flask_api import FlaskApi
 from connexion.decorators import response, validation
 from connexion.exceptions import InvalidSpecification, NonConformingResponseBody
-from connexion.spec import OpenAPISpecification, Specification
 from flask import Flask, Response
 from flask.testing import FlaskClient
+from xcom_server.api import openapi
 from xcom_server.api.connexion_adapter import (
     BodyCheck,
     ParameterCheck,
@@ -24,6 +27,7 @@ from xcom_server.api.connexion_adapter import (
     body_errors,
 )
 from xcom_server.api.response_validation import ResponseValidator
+from xcom_server.api.specification import Specification
 
 from tests.support.documents import DOCUMENTS, VERSIONS
 
@@ -111,7 +115,7 @@ class Recorder:
 def mounted(document: dict[str, Any], recorder: Recorder) -> FlaskClient:
     app = Flask("small")
     SpecApi(
-        document,
+        Specification(document, any_text=False),
         "",
         {"create_item": recorder.create_item},
         recorder.checks,
@@ -190,7 +194,13 @@ def test_response_is_passed_on_unchanged(recorder: Recorder) -> None:
 
 def test_operation_without_a_handler_fails_at_start() -> None:
     with pytest.raises(LookupError) as error:
-        SpecApi(DOCUMENT, "", {}, Recorder().checks, validate_responses=True)
+        SpecApi(
+            Specification(DOCUMENT, any_text=False),
+            "",
+            {},
+            Recorder().checks,
+            validate_responses=True,
+        )
 
     assert "no handler for the operation create_item" in str(error.value), (
         "Connexion hides that a handler is missing: look at resolver.py (Resolver.resolve) and at"
@@ -209,6 +219,23 @@ def test_document_is_not_modified() -> None:
     )
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_specification_is_shared_by_applications(
+    version: str, make_client: Callable[..., FlaskClient]
+) -> None:
+    make_client()
+    shared = openapi.specification(version, version == "v2")
+    before, uses = deepcopy(shared["paths"]), openapi.specification.cache_info().hits
+
+    make_client(validate_responses=False)
+
+    assert shared["paths"] == before, (
+        "Connexion changes a document that other applications use: look at operations/openapi.py"
+        " (__init__) and at Specification.copy."
+    )
+    assert openapi.specification.cache_info().hits > uses, "Each application resolves a document."
+
+
 @pytest.mark.parametrize("key", ["a/b", "/a//b/", "a\nb", "<key:x>"])
 def test_key_in_path_may_hold_any_character(key: str) -> None:
     recorder = Recorder()
@@ -218,7 +245,7 @@ def test_key_in_path_may_hold_any_character(key: str) -> None:
     path_params = recorder.seen["request"].path_params if recorder.seen else {}
     assert path_params.get("key") == key, (
         "Connexion no longer leaves Flask's placeholders in a path alone: look at"
-        " apis/flask_utils.py (flaskify_path) and at SpecApi.__init__."
+        " apis/flask_utils.py (flaskify_path) and at specification.py."
     )
 
 
@@ -228,13 +255,13 @@ def test_only_the_adapter_loads_documents_without_validation() -> None:
     mounted(invalid, Recorder())
 
     with pytest.raises(InvalidSpecification):
-        Specification.load(invalid)
-    assert OpenAPISpecification.openapi_schema, "SpecApi did not restore the schema."
+        spec.Specification.load(invalid)
+    assert abstract.Specification is spec.Specification, "SpecApi did not restore the loader."
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_connexion_accepts_our_documents(version: str) -> None:
-    Specification.load(DOCUMENTS[version])
+    spec.Specification.load(DOCUMENTS[version])
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,18 @@ tests/api/test_connexion_adapter.py tests each assumption about Connexion.
 """
 
 import functools
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any, NotRequired, TypedDict
 
+from connexion.apis import abstract
 from connexion.apis.flask_api import FlaskApi
 from connexion.decorators.uri_parsing import OpenAPIURIParser
 from connexion.json_schema import Draft4RequestValidator
 from connexion.lifecycle import ConnexionRequest
 from connexion.resolver import Resolution, Resolver
-from connexion.spec import OpenAPISpecification
 from flask import Flask, Response
 from jsonschema import FormatChecker
 from jsonschema.exceptions import ValidationError
@@ -25,6 +26,7 @@ from werkzeug.routing import PathConverter
 
 from xcom_server.api.json_schema import Formats
 from xcom_server.api.response_validation import ResponseValidator
+from xcom_server.api.specification import Specification
 
 Handlers = Mapping[str, Callable[..., Response]]  # by operationId
 Schema = dict[str, Any]  # a schema of OpenAPI 3.0, with every `$ref` resolved
@@ -118,6 +120,17 @@ class BodyCheck(RequestCheck):
         self.schema = schema
 
 
+@contextmanager
+def _loaded() -> Iterator[None]:
+    """Let Connexion use a Specification as it is, instead of loading a file or a dict."""
+    loader = abstract.Specification
+    abstract.Specification = SimpleNamespace(load=lambda loaded, arguments: loaded)
+    try:
+        yield
+    finally:
+        abstract.Specification = loader
+
+
 class SpecApi(FlaskApi):  # type: ignore[misc]
     """Connexion's Flask API with the server's own checks.
 
@@ -128,23 +141,16 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
 
     def __init__(
         self,
-        document: Mapping[str, Any],
+        specification: Specification,
         base_path: str,
         handlers: Handlers,
         checks: Mapping[str, type],
         *,
         validate_responses: bool,
     ) -> None:
-        any_text = getattr(checks.get("parameter"), "checks_types_of_path", False)
-        paths = {_rule(path, any_text): item for path, item in document["paths"].items()}
-        # Connexion would validate the document, which takes 50 ms at every start. That is not
-        # needed: the document ships with the server, and tests/contract validates it.
-        openapi_schema = OpenAPISpecification.openapi_schema
-        OpenAPISpecification.openapi_schema = {}
-        try:
+        with _loaded():
             super().__init__(
-                # With `security`, Connexion would check credentials first, and v1 must not.
-                {**document, "paths": paths, "security": []},
+                specification.copy(),
                 base_path,
                 resolver=_HandlerResolver(handlers.get),
                 validator_map={"response": ResponseValidator, **checks},
@@ -155,8 +161,6 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
                     "uri_parser_class": _NoURIParser,
                 },
             )
-        finally:
-            OpenAPISpecification.openapi_schema = openapi_schema
 
     def register(self, app: Flask, name: str) -> None:
         """Add the operations to a Flask application, with endpoints that begin with `name.`."""
@@ -174,15 +178,6 @@ class SpecApi(FlaskApi):  # type: ignore[misc]
     ) -> Response:
         """Return the response of a handler unchanged: it is already a Flask response."""
         return response
-
-
-def _rule(path: str, any_text: bool) -> str:
-    """Return a path of the document with Flask's syntax for an XCom key, which may be any text.
-
-    If `any_text` is true, the other parameters get it too, and match any text without a slash.
-    """
-    rule = re.sub(r"\{((?:xcom_)?key)\}$", r"<key:\1>", path)
-    return re.sub(r"\{(\w+)\}", r"<\1>", rule) if any_text else rule
 
 
 class KeyConverter(PathConverter):

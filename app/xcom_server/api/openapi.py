@@ -16,6 +16,7 @@ from flask import Flask, Response
 from xcom_server.api import json_io, swagger_page
 from xcom_server.api.browser_headers import protect
 from xcom_server.api.connexion_adapter import Handlers, SpecApi
+from xcom_server.api.specification import Specification
 
 # PyYAML's loader in C is as safe and five times as fast, but not every build includes it.
 _SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -72,8 +73,13 @@ def mount(app: Flask, version: ApiVersion, *, validate_responses: bool) -> None:
             for operation_id, handler in handlers.items()
         }
     base_path = document["servers"][0]["url"].rstrip("/")
+    any_text = getattr(version.checks.get("parameter"), "checks_types_of_path", False)
     api = SpecApi(
-        document, base_path, handlers, version.checks, validate_responses=validate_responses
+        specification(version.name, any_text),
+        base_path,
+        handlers,
+        version.checks,
+        validate_responses=validate_responses,
     )
     if version.authorize_before_validation:
         api.blueprint.before_request(
@@ -98,6 +104,12 @@ def read(name: str) -> tuple[bytes, dict[str, Any]]:
     """Return a document as bytes and parsed; callers share the result and must not change it."""
     source = find(name).read_bytes()
     return source, yaml.load(source, _SAFE_LOADER)
+
+
+@functools.cache
+def specification(name: str, any_text: bool) -> Specification:
+    """Return a document for SpecApi; resolving its references takes 15 ms."""
+    return Specification(read(name)[1], any_text)
 
 
 def _guarded(
