@@ -29,8 +29,8 @@ def _v1_on_airflow_3(exchange: Exchange, journal: Journal) -> Advice | None:
     path = exchange.record.path.replace("/api/v1", "/api/v2", 1)
     path = path.replace("/api/v2/health", "/api/v2/monitor/health")
     return Advice(
-        "Airflow 3 has no /api/v1: every request below it gets a 404. v2 also requires a token"
-        " from /auth/token, and it has other names (logical_date).",
+        "Airflow 3 has no /api/v1: a GET below it gets a 404, and any other method a 405. v2 also"
+        " requires a token from /auth/token, and it has other names (logical_date).",
         exchange.request(path, _renamed(exchange, _OLD, _NEW)),
     )
 
