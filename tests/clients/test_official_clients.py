@@ -11,9 +11,8 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from xcom_server.testing import XcomServer
 
-from tests.support.databases import load
-from tests.support.live_server import LiveServer
 from tests.support.official import KEYS, OfficialClient, only
 
 pytestmark = pytest.mark.clients
@@ -69,7 +68,7 @@ def rows_of(dag_id: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def clients(
-    server: LiveServer,
+    anyone: XcomServer,
     count_case: Callable[..., None],
 ) -> Iterator[Callable[[str], OfficialClient]]:
     """Yield a function that starts the client of a version once."""
@@ -77,8 +76,8 @@ def clients(
 
         @functools.cache
         def start(version: str) -> OfficialClient:
-            official = stack.enter_context(OfficialClient(version, server.api, count_case))
-            load(server.database_url, json.dumps(rows_of(official.dag_id)))
+            official = stack.enter_context(OfficialClient(version, anyone.v1_url, count_case))
+            anyone.seed(rows_of(official.dag_id))
             return official
 
         yield start
@@ -97,11 +96,11 @@ def value_of(official: OfficialClient, key: str, **options: Any) -> Any:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_client_reads_entry_with_any_key(
-    official: OfficialClient, server: LiveServer, key: str
+    official: OfficialClient, anyone: XcomServer, key: str
 ) -> None:
     dag_id = f"{official.dag_id}_keys"
     created = requests.post(
-        f"{server.api}/dags/{dag_id}/dagRuns/{quote(RUN)}/taskInstances/extract/xcomEntries",
+        f"{anyone.v1_url}/dags/{dag_id}/dagRuns/{quote(RUN)}/taskInstances/extract/xcomEntries",
         json={"key": key, "value": f"of {key}"},
     )
     assert created.status_code == 200

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-import requests
+from xcom_server.testing import XcomServer
+from xcom_server.testing.faults import Fault
 
-from tests.support.live_server import LiveServer
 from tests.support.official import OfficialClient
 from tests.support.paths import ROOT
 
@@ -34,38 +34,36 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    folder = tmp_path_factory.mktemp("faults")
-    with LiveServer(folder, workers=1, XCOM_AUTH="none", XCOM_EMULATOR="true") as server:
-        for key in "abc":
-            entries = f"{server.url}/api/v2/dags/etl/dagRuns/r/taskInstances/t/xcomEntries"
-            assert requests.post(entries, json={"key": key, "value": 1}).status_code == 201
-        yield server
+def live(anyone: XcomServer) -> XcomServer:
+    ids = {"dag_id": "etl", "run_id": "r", "task_id": "t"}
+    anyone.seed([{**ids, "key": key, "value": 1} for key in "abc"])
+    return anyone
 
 
 @pytest.fixture(scope="module")
-def clients(live: LiveServer, count_case: Callable[..., None]) -> Iterator[list[OfficialClient]]:
+def clients(live: XcomServer, count_case: Callable[..., None]) -> Iterator[list[OfficialClient]]:
     old, new = VERSIONS
     with ExitStack() as stack:
         yield [
             stack.enter_context(
-                OfficialClient(old, live.api, count_case, username="ann", password="ann")
+                OfficialClient(old, live.v1_url, count_case, username="ann", password="ann")
             ),
             stack.enter_context(OfficialClient(new, live.url, count_case, access_token="token")),
         ]
 
 
 @pytest.fixture
-def add(live: LiveServer) -> Iterator[Callable[..., str]]:
-    """Yield a function that adds a fault and returns its URL."""
+def fail(live: XcomServer) -> Iterator[Callable[..., Fault]]:
+    """Yield a function that adds a fault; the faults are removed after the test."""
+    added: list[Fault] = []
 
-    def added(effect: dict[str, Any], times: int | None = None) -> str:
-        definition = {"effect": effect, "times": times}
-        answer = requests.post(f"{live.url}/_emulator/faults", json=definition)
-        return f"{live.url}/_emulator/faults/{answer.json()['number']}"
+    def add(effect: str, **options: Any) -> Fault:
+        added.append(live.fail("*", effect, **options))
+        return added[-1]
 
-    yield added
-    requests.delete(f"{live.url}/_emulator/faults")
+    yield add
+    for fault in added:
+        fault.remove()
 
 
 def listed(client: OfficialClient, seconds: float = 60) -> dict[str, Any]:
@@ -81,37 +79,37 @@ def test_every_effect_is_in_the_table() -> None:
 @pytest.mark.parametrize(("number", "effect", "outcome"), CASES)
 def test_client_raises_what_the_page_shows(
     clients: list[OfficialClient],
-    add: Callable[..., str],
+    fail: Callable[..., Fault],
     number: int,
     effect: str,
     outcome: str,
 ) -> None:
     kind = effect.split("`")[1]
-    fault = add({"type": kind, **FIELDS.get(effect, {})})
+    fault = fail(kind, **FIELDS.get(effect, {}))
 
     answer = listed(clients[number], 0.3 if kind == "latency" else 60)
 
     raised = answer["error"] and answer["error"]["name"]
     assert raised == (outcome.split("`")[1] if outcome.startswith("`") else None), answer
     requests_made = 4 if "after 4 requests" in outcome else 1
-    assert requests.get(fault).json()["applied"] == requests_made
+    assert fault.applied == requests_made
 
 
 def test_clients_wait_for_retry_after_and_succeed(
-    clients: list[OfficialClient], add: Callable[..., str]
+    clients: list[OfficialClient], fail: Callable[..., Fault]
 ) -> None:
     for client in clients:
-        fault = add({"type": "status", "status": 503, "retry_after": 1}, times=1)
+        fault = fail("status", status=503, retry_after=1, times=1)
         start = time.monotonic()
         assert listed(client)["error"] is None
         assert time.monotonic() - start >= 1
-        assert requests.get(fault).json()["applied"] == 1
+        assert fault.applied == 1
 
 
 def test_client_of_v1_has_an_unknown_field_and_that_of_v2_does_not(
-    clients: list[OfficialClient], add: Callable[..., str]
+    clients: list[OfficialClient], fail: Callable[..., Fault]
 ) -> None:
-    add({"type": "extra_field", "name": "future", "value": 5})
+    fail("extra_field", name="future", value=5)
 
     old, new = (listed(each)["result"] for each in clients)
 
@@ -119,8 +117,10 @@ def test_client_of_v1_has_an_unknown_field_and_that_of_v2_does_not(
     assert not [each for each in (new, *new["xcom_entries"]) if "future" in each]
 
 
-def test_clients_get_a_shifted_page(clients: list[OfficialClient], add: Callable[..., str]) -> None:
-    add({"type": "shifted_page"})
+def test_clients_get_a_shifted_page(
+    clients: list[OfficialClient], fail: Callable[..., Fault]
+) -> None:
+    fail("shifted_page")
 
     for result in (listed(each)["result"] for each in clients):
         assert [each["key"] for each in result["xcom_entries"]] == ["c"]

@@ -1,13 +1,11 @@
 """The client of Airflow 2 triggers a DAG, polls its run, reads an entry, and deletes the run."""
 
 import ast
-import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from xcom_server.testing import XcomServer
 
-from tests.support.databases import load
-from tests.support.live_server import LiveServer
 from tests.support.official import OfficialClient
 from tests.support.official_runs import dag, polled
 
@@ -15,9 +13,9 @@ pytestmark = pytest.mark.clients
 
 
 @pytest.fixture(scope="module")
-def official(server: LiveServer, count_case: Callable[..., None]) -> Iterator[OfficialClient]:
-    with OfficialClient("2.10.0", server.api, count_case) as client:
-        load(server.database_url, json.dumps({"dags": [dag(client.dag_id)]}))
+def official(anyone: XcomServer, count_case: Callable[..., None]) -> Iterator[OfficialClient]:
+    with OfficialClient("2.10.0", anyone.v1_url, count_case) as client:
+        anyone.seed({"dags": [dag(client.dag_id)]})
         yield client
 
 

@@ -201,7 +201,7 @@ def _operations_of(match: Definition, operations: Iterable[Operation]) -> list[O
         names = [each.name for each in operations]
         names += [each.rpartition(".")[2] for each in names]
         similar = difflib.get_close_matches(pattern, names, n=1)
-        hint = f" Is it {similar[0]}?" if similar else ""
+        hint = f" Did you mean {similar[0]}?" if similar else ""
         raise InvalidFault(f"match.operation: no operation matches {pattern!r}.{hint}")
     found = [each for each in named if method in (None, *each.methods)]
     if not found and pattern != "*":

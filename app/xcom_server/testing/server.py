@@ -5,11 +5,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from xcom_server.testing import faults
 from xcom_server.testing.control import USER_AGENT, ControlPlane, given
 from xcom_server.testing.faults import Fault
 from xcom_server.testing.journal import Request
@@ -123,9 +121,8 @@ class XcomServer:
         `operation` is the name of an operation with `*` for any characters, such as
         `v2.get_xcom_entry`, `getXComValue` or `v1.*`. `effect` is the type of an effect of
         docs/faults.md, and `parameters` are its fields: `status=503, retry_after=1`. Raises
-        ValueError if no operation has this name.
+        ControlError for an unknown name, with the most similar one.
         """
-        faults.require_known(operation, lambda: self._operations)
         if effect == "status":
             parameters.setdefault("status", 503)
         body = {
@@ -172,10 +169,6 @@ class XcomServer:
     def log(self) -> str:
         """Return the end of the server's log."""
         return self._process.log()
-
-    @cached_property
-    def _operations(self) -> list[str]:
-        return faults.operations(self._control)
 
     def _all(self, kind: str, **ids: object) -> list[dict[str, Any]]:
         """Return all rows of a list, page by page."""
