@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import XComStore
 
-from tests.support.databases import emptied
+from tests.support.databases import filled_from, without_rows
 from tests.support.stores import MakeStore, OpenBackend
 
 
@@ -31,12 +32,17 @@ def open_backend() -> Iterator[OpenBackend]:
 
 @pytest.fixture(params=["sqlite file", "sqlite memory", "postgresql"])
 def backend(
-    request: pytest.FixtureRequest, database_url: str, open_backend: OpenBackend
+    request: pytest.FixtureRequest,
+    database_url: str,
+    empty_database: Path,
+    open_backend: OpenBackend,
 ) -> Backend:
     """Return an empty database of each kind."""
     if request.param == "postgresql":
-        database_url = emptied(request.getfixturevalue("postgres_url"))
+        database_url = without_rows(request.getfixturevalue("postgres_url"))
     backend = open_backend("sqlite://" if request.param == "sqlite memory" else database_url)
+    if request.param == "sqlite memory":
+        filled_from(empty_database, backend)
     schema.upgrade(backend)
     return backend
 
