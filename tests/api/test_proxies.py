@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
-import yaml
 from flask import request
 from flask.testing import FlaskClient
 from xcom_server.api.openapi import read
+
+from tests.support.documents import parse
 
 MakeClient = Callable[..., FlaskClient]
 PROXY = "10.0.0.7"
@@ -113,7 +114,7 @@ def test_documents_and_pages_have_the_prefix(
     client = make_client(**settings)
     for name, base in (("v1", "/airflow/api/v1"), ("v2", "/airflow")):
         document = get(client, f"{path}/api/{name}/openapi.json", **headers).get_json()
-        in_yaml = yaml.safe_load(get(client, f"{path}/api/{name}/openapi.yaml", **headers).data)
+        in_yaml = parse(get(client, f"{path}/api/{name}/openapi.yaml", **headers).data)
         page = get(client, f"{path}/api/{name}/ui/", **headers).text
 
         assert [each["url"] for each in document["servers"]] == [base]

@@ -8,7 +8,6 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-import yaml
 from flask import Flask
 from flask.testing import FlaskClient
 from openapi_schema_validator import OAS30Validator
@@ -22,10 +21,11 @@ from xcom_server.settings import Settings
 from xcom_server.storage.database.executor import Executor
 from xcom_server.storage.sql.snapshots import SqlSnapshotStore
 
+from tests.support.documents import parse
 from tests.support.emulator import FAULTS, SEED, SNAPSHOTS
 from tests.support.paths import ROOT
 
-DOCUMENT = yaml.safe_load((ROOT / "openapi" / "emulator.yaml").read_text(encoding="utf-8"))
+DOCUMENT = parse((ROOT / "openapi" / "emulator.yaml").read_text(encoding="utf-8"))
 JSON = "application/json"
 BASE = DOCUMENT["servers"][0]["url"]
 NOT_DOCUMENTED = ("/openapi.json", "/openapi.yaml", "/ui", "/ui/", "/ui/<path:path>", "")
@@ -239,5 +239,5 @@ def test_bodies_have_valid_examples() -> None:
 
 def test_document_is_served(with_token: FlaskClient) -> None:
     assert with_token.get(f"{BASE}/openapi.json").get_json() == DOCUMENT
-    assert yaml.safe_load(with_token.get(f"{BASE}/openapi.yaml").text) == DOCUMENT
+    assert parse(with_token.get(f"{BASE}/openapi.yaml").text) == DOCUMENT
     assert "<title>xcom-server control plane</title>" in with_token.get(f"{BASE}/ui/").text

@@ -9,9 +9,18 @@ from tests.support.paths import ROOT
 
 VERSIONS = ["v1", "v2"]
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The loader in C takes a tenth of the time."""
+
+
+def parse(text: str | bytes) -> dict[str, Any]:
+    """Return a document that is written in YAML."""
+    document: dict[str, Any] = yaml.load(text, _LOADER)
+    return document
+
+
 DOCUMENTS: dict[str, dict[str, Any]] = {
-    version: yaml.safe_load((ROOT / "openapi" / f"{version}.yaml").read_text())
-    for version in VERSIONS
+    version: parse((ROOT / "openapi" / f"{version}.yaml").read_text()) for version in VERSIONS
 }
 
 BASE = {"v1": "/api/v1", "v2": ""}

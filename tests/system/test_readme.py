@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import requests
-import yaml
 from xcom_server.settings import Settings
 
 from tests.support.commands import run
 from tests.support.databases import drop_tables, emptied
+from tests.support.documents import DOCUMENTS
 from tests.support.http_client import status
 from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
@@ -102,7 +102,7 @@ def test_paths_of_the_readme_exist(server: LiveServer) -> None:
 
 def test_operations_of_the_readme_are_those_of_the_document() -> None:
     rows = re.findall(r"^\| `([A-Z]+)( …/\{key\})?` \| `(\w+)` \|", README, re.MULTILINE)
-    paths = yaml.safe_load((ROOT / "openapi" / "v1.yaml").read_text(encoding="utf-8"))["paths"]
+    paths = DOCUMENTS["v1"]["paths"]
     entries = next(path for path in paths if path.endswith("/xcomEntries"))
     entry = next(path for path in paths if path.endswith("/xcomEntries/{key}"))
 
@@ -124,10 +124,9 @@ def test_table_of_resources_has_the_methods_of_the_documents() -> None:
 
 def _methods(version: str, path: str) -> set[str]:
     """Return the methods of a path in a document, where `~` can be written as a parameter."""
-    document = yaml.safe_load((ROOT / "openapi" / f"{version}.yaml").read_text(encoding="utf-8"))
     prefix = "/api/v2" if version == "v2" else ""
     parameters = path.replace("~", "{dag_id}", 1).replace("~", "{dag_run_id}")
-    items = [document["paths"].get(prefix + each, {}) for each in (path, parameters)]
+    items = [DOCUMENTS[version]["paths"].get(prefix + each, {}) for each in (path, parameters)]
     return {method.upper() for item in items for method in item} & {
         *("GET", "POST", "PATCH", "DELETE")
     }
