@@ -10,6 +10,7 @@ from tests.emulator.recorded import judged, record
 
 ENTRY1, ENTRY2 = (f"/api/{version}/{TASK}/xcomEntries/json" for version in ("v1", "v2"))
 EXPIRED = {"status": 401, "response": '{"detail": "Token Expired"}', "authorization": "bearer"}
+TOKEN = {"status": 200, "authorization": "bearer"}
 READ = {"path": ENTRY2, "operation": "v2.get_xcom_entry"}
 LOGIN = {"path": "/auth/token", "operation": "create_token", "status": 201, "method": "POST"}
 USER = "Basic dXNlcjp1c2Vy"
@@ -67,6 +68,48 @@ def test_expired_token_that_is_renewed() -> None:
 
     assert (expired.verdict, expired.findings) == ("refused", ())
     assert expired.reason == "401 Unauthorized: Token Expired"
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        ({}, []),
+        ({"status": 404}, []),
+        ({"status": 403}, ["token-not-renewed"]),
+        ({"status": 503, "fault": "status"}, ["token-not-renewed"]),
+        ({"authorization": "basic"}, ["token-not-renewed"]),
+        ({"operation": "v2.get_version"}, ["token-not-renewed"]),
+    ],
+    ids=str,
+)
+def test_expired_token_that_is_renewed_with_another_user_agent(
+    later: dict[str, Any], expected: list[str]
+) -> None:
+    expired, *_ = judged(
+        record(**READ, **EXPIRED), record(**LOGIN, client="other"), record(**READ | TOKEN | later)
+    )
+
+    assert [each.rule for each in expired.findings] == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "instead"),
+    [
+        ("/api/v1/dags", "GET /api/v1/dags?limit=5 with the header Authorization: Basic BASE64"),
+        ("/api/v2/dags", "GET /api/v2/dags?limit=5 with the header Authorization: Bearer TOKEN"),
+    ],
+)
+def test_token_in_the_query_is_not_in_the_valid_request(
+    open_server: FlaskClient, path: str, instead: str
+) -> None:
+    (found,) = play(open_server, [f"GET {path}?limit=5&Token=abc"], Authorization="")
+
+    valid = [each["instead"] for each in found["findings"]]
+    assert rules(found)[0] == "no-credentials" or path == "/api/v1/dags"
+    assert valid
+    for each in valid:
+        assert instead in each
+        assert "Token=" not in each
 
 
 def test_token_that_another_client_renews() -> None:

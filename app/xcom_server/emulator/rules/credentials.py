@@ -1,6 +1,6 @@
 """Rules about credentials: v1 has Basic ones, v2 a token from /auth/token."""
 
-from xcom_server.emulator.rules.exchange import PUBLIC, Exchange
+from xcom_server.emulator.rules.exchange import PUBLIC, TOKENS, Exchange
 from xcom_server.emulator.rules.rule import Advice, Journal, Level, Rule
 
 _LOGIN = 'POST /auth/token with the JSON body {"username": "NAME", "password": "PASSWORD"}'
@@ -14,9 +14,11 @@ def _is_protected(exchange: Exchange) -> bool:
 
 def _logged_in(exchange: Exchange) -> str:
     """Return the request with the credentials of its version."""
+    names = [name for name, _ in exchange.parameters if name.lower() in TOKENS]
+    request = exchange.request(query=exchange.without(*names))
     if exchange.version == "v1":
-        return f"{exchange.request()} {_BASIC}"
-    return f"{_LOGIN}, then {exchange.request()} {_BEARER}"
+        return f"{request} {_BASIC}"
+    return f"{_LOGIN}, then {request} {_BEARER}"
 
 
 def _no_credentials(exchange: Exchange, _: Journal) -> Advice | None:
@@ -91,12 +93,23 @@ def _invalid_token(exchange: Exchange, _: Journal) -> Advice | None:
 def _token_not_renewed(exchange: Exchange, journal: Journal) -> Advice | None:
     if exchange.record.status != 401 or "Token Expired" not in exchange.record.response:
         return None
-    if any(each.name == "create_token" for each in journal.later(exchange)):
+    if any(_has_new_token(each, exchange) for each in journal.later(exchange)):
         return None
     return Advice(
         "The token has expired, and this client has not requested a new one since.",
         _logged_in(exchange),
     )
+
+
+def _has_new_token(later: Exchange, expired: Exchange) -> bool:
+    """Return whether a later request shows that the client has a new token.
+
+    It may have been requested with another User-Agent.  After a fault the old token is accepted.
+    """
+    record = later.record
+    is_accepted = record.status not in (401, 403) and not (record.fault or expired.record.fault)
+    has_token = record.authorization == "bearer" and later.version == "v2" and _is_protected(later)
+    return later.name == "create_token" or (has_token and is_accepted)
 
 
 def _login_request(exchange: Exchange, _: Journal) -> Advice | None:

@@ -16,6 +16,8 @@ READ_ENTRY = ("getXComValue", "get_xcom_entry")
 LIST_ENTRIES = ("getXComEntry", "get_xcom_entries")
 TRIGGER = ("post_dag_run", "trigger_dag_run")
 PUBLIC = ("get_health", "get_version")  # operations that need no credentials
+TOKENS = ("token", "access_token", "api_key", "apikey")
+"""Parameters in which clients send credentials; no operation reads them."""
 
 _READABLE = ":,~*/"  # characters that are not percent-encoded in a query
 _VERSION = re.compile(r"/api/(v\d+)(?:/|$)")

@@ -3,11 +3,10 @@
 import re
 from difflib import get_close_matches
 
-from xcom_server.emulator.rules.exchange import Exchange
+from xcom_server.emulator.rules.exchange import TOKENS, Exchange
 from xcom_server.emulator.rules.rule import Advice, Journal, Level, Rule
 
 PAGE_NUMBERS = ("page", "page_number", "page_size", "per_page", "pageSize", "pageNumber", "size")
-_TOKENS = ("token", "access_token", "api_key", "apikey")
 _OTHER_RULES = re.compile(r"(?:execution|logical)_date.*|update_mask")
 _REFUSED = re.compile(r"Extra query parameter\(s\) (.+) not in spec")
 _SPACE_FOR_PLUS = re.compile(r"(T\d\d:\d\d.*) (\d\d:?\d\d)")
@@ -37,12 +36,12 @@ def _unknown_parameter(exchange: Exchange, journal: Journal) -> Advice | None:
         fixed = [*fixed, (close, dict(exchange.parameters).get(names[0], ""))]
     return Advice(
         f"The operation has no parameter {', '.join(names)}: {does}.{_special(names, exchange)}",
-        _credentials(names, exchange.version) + exchange.request(query=fixed),
+        exchange.request(query=fixed) + _credentials(names, exchange.version),
     )
 
 
 def _special(names: list[str], exchange: Exchange) -> str:
-    if any(name.lower() in _TOKENS for name in names):
+    if any(name.lower() in TOKENS for name in names):
         return (
             " Credentials are never read from the URL; they are sent in the Authorization header."
         )
@@ -52,10 +51,10 @@ def _special(names: list[str], exchange: Exchange) -> str:
 
 
 def _credentials(names: list[str], version: str) -> str:
-    if not any(name.lower() in _TOKENS for name in names):
+    if not any(name.lower() in TOKENS for name in names):
         return ""
     kind = "Bearer TOKEN" if version == "v2" else "Basic BASE64(NAME:PASSWORD)"
-    return f"with the header Authorization: {kind}, "
+    return f" with the header Authorization: {kind}"
 
 
 def _close(name: str, journal: Journal, exchange: Exchange) -> str:
