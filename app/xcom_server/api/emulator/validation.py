@@ -1,5 +1,6 @@
 """Validation of requests to the control plane against its OpenAPI document."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -130,12 +131,17 @@ def _text(error: Any, schema: dict[str, Any]) -> str:
     """Return the text of an error, with its place in the body.
 
     For a value that does not match a pattern or any of several schemas, it is their description. A
-    nullable value is one with two schemas.
+    nullable value is one with two schemas. For an enum it names all values, of which the text of
+    the library has only two.
     """
     *path, keyword = error.schema_path
     for each in path:
         schema = schema[each]
-    message = schema["description"] if keyword in ("anyOf", "oneOf", "pattern") else error.message
+    if keyword == "enum":
+        message = f"Must be one of {json.dumps(schema['enum'])}, not {json.dumps(error.instance)}"
+    else:
+        described = keyword in ("anyOf", "oneOf", "pattern")
+        message = schema["description"] if described else error.message
     place = ".".join(map(str, error.instance_path))
     return f"{place}: {message}"[:MAX_SHOWN] if place else message[:MAX_SHOWN]
 
