@@ -236,6 +236,23 @@ def test_specification_is_shared_by_applications(
     assert openapi.specification.cache_info().hits > uses, "Each application resolves a document."
 
 
+def test_responses_leave_a_shared_specification_unchanged(
+    make_client: Callable[..., FlaskClient],
+) -> None:
+    paths = openapi.specification("emulator", True)["paths"]
+    before, uses = deepcopy(paths), openapi.specification.cache_info().hits
+
+    client = make_client(emulator=True)
+    for path in ("clock", "faults", "requests", "snapshots"):
+        assert client.get(f"/_emulator/{path}").status_code == 200
+
+    assert paths == before, (
+        "Connexion changes the schema of a response that other applications use: look at"
+        " operations/openapi.py (with_definitions) and at Specification.copy."
+    )
+    assert openapi.specification.cache_info().hits > uses
+
+
 @pytest.mark.parametrize("key", ["a/b", "/a//b/", "a\nb", "<key:x>"])
 def test_key_in_path_may_hold_any_character(key: str) -> None:
     recorder = Recorder()

@@ -30,11 +30,15 @@ class Specification(OpenAPISpecification):  # type: ignore[misc]
         """
 
     def copy(self) -> Self:
-        """Return a copy for one SpecApi; Connexion appends the parameters of a path to its own."""
+        """Return a copy for one SpecApi; Connexion appends the parameters of a path to its own.
+
+        It has no components: Connexion would add them to the schemas of the bodies, which all
+        copies share, and which would then contain themselves.
+        """
         copied = copy.copy(self)
         paths = {path: _with_own_parameters(item) for path, item in self["paths"].items()}
         copied._raw_spec = {}  # the document as it was, which Connexion would serve
-        copied._spec = {**self._spec, "paths": paths}
+        copied._spec = {**self._spec, "paths": paths, "components": {}}
         return copied
 
 
