@@ -148,6 +148,7 @@ def _journal(server: XcomServer) -> str:
     from xcom_server.testing import XcomServerError, journal
 
     try:
-        return journal.shown(server.requests) or "none"
+        requests = server.requests
+        return f"{journal.shown(requests)}\n{journal.last_response(requests)}".strip() or "none"
     except XcomServerError as error:
         return str(error)

@@ -1,5 +1,6 @@
 """What a test requires of its server: the configuration, overridden by markers."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,33 @@ def test_strict_test_fails_for_requests_with_findings_that_are_not_allowed() -> 
     for allow in ("a", ["a"]):
         strict = read({}, [{"strict": True, "allow": allow}], FOLDER)
         assert strict.disallowed(requests) == requests[2:]
+
+
+def test_report_of_many_requests_is_short() -> None:
+    requests = [request() for _ in range(1000)]
+    requests[99:400] = [request("a") for _ in range(301)]
+
+    text = journal.shown(requests)
+
+    assert re.findall(r"^(?:\d+|\.\.\. .*)", text, re.MULTILINE) == [
+        "... 99 more; xcom.requests has the newest 1,000",
+        *map(str, range(100, 120)),
+        "... 861 more; xcom.requests has the newest 1,000",
+        *map(str, range(981, 1001)),
+    ]
+    assert "more" not in journal.shown(requests[:40])
+
+
+def test_report_has_the_response_to_the_last_request() -> None:
+    long = request(response="{" + 400 * "a" + 400 * "b" + "}")
+
+    assert journal.last_response([]) == ""
+    assert journal.last_response([long, request(status=404, response="{}")]) == ""
+    assert journal.last_response([request(response="")]) == ""
+    assert journal.last_response([request(response='{"a":\n 1}')]) == '   Response: {"a": 1}'
+    assert journal.last_response([long]) == (
+        "   Response: {" + 299 * "a" + " ... " + 299 * "b" + "}"
+    )
 
 
 def test_report_shows_requests_with_verdicts_and_findings() -> None:

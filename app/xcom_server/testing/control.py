@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from xcom_server.testing.errors import ControlError, ServerDown
 
 USER_AGENT = "xcom-server-testing"  # the journal has its requests too, such as those for tokens
+__tracebackhide__ = True  # pytest shows the line of the test instead
 TIMEOUT_SECONDS = 60
 
 

@@ -1,12 +1,18 @@
 """Requests in the journal, as objects."""
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
 from xcom_server.emulator.verdicts import Finding, Verdict
+
+_MANY = 40
+"""The most requests that a report shows."""
+
+_RESPONSE = 300
+"""The most characters of the start and the end of a response; in an entry, `value` is the last."""
 
 _wrap = partial(
     textwrap.fill,
@@ -76,9 +82,45 @@ class Request:
         return "\n".join([head + reason, *map(_line, self.findings)])
 
 
-def shown(requests: Iterable[Request]) -> str:
-    """Return the text of all requests, for a report."""
-    return "\n".join(f"{number}. {request}" for number, request in enumerate(requests, 1))
+def shown(requests: Sequence[Request]) -> str:
+    """Return the text of the requests, for a report.
+
+    Of many, it has the first ones with findings and the last ones.
+    """
+    chosen = _chosen(requests)
+    lines: list[str] = []
+    previous = 0
+    for number in chosen:
+        lines += _gap(number - previous - 1)
+        lines.append(f"{number}. {requests[number - 1]}")
+        previous = number
+    return "\n".join(lines)
+
+
+def last_response(requests: Sequence[Request]) -> str:
+    """Return the response to the last request, for a report; empty if the request was refused.
+
+    The text of an error is a part of the verdict on a refused request.
+    """
+    if not requests or not requests[-1].response or requests[-1].status >= 400:
+        return ""
+    text = " ".join(requests[-1].response.split())
+    if len(text) > 2 * _RESPONSE:
+        text = f"{text[:_RESPONSE]} ... {text[-_RESPONSE:]}"
+    return f"   Response: {text}"
+
+
+def _chosen(requests: Sequence[Request]) -> Collection[int]:
+    """Return the numbers of the requests to show, in their order."""
+    numbers = range(1, len(requests) + 1)
+    if len(requests) <= _MANY:
+        return numbers
+    found = [number for number in numbers if requests[number - 1].findings]
+    return sorted({*found[: _MANY // 2], *numbers[-_MANY // 2 :]})
+
+
+def _gap(count: int) -> list[str]:
+    return [f"... {count} more; xcom.requests has the newest 1,000"] if count else []
 
 
 def _line(finding: Finding) -> str:

@@ -11,6 +11,7 @@ from xcom_server.settings import Settings
 from xcom_server.testing.journal import Request
 from xcom_server.testing.server import Seed, XcomServer
 
+__tracebackhide__ = True  # pytest shows the line of the test instead
 NAMES = ("allow", "seed", "strict")
 """What a marker has besides settings."""
 

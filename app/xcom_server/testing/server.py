@@ -16,6 +16,7 @@ from xcom_server.testing.process import ServerProcess
 Seed = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
 """The content of a seed file: an object, a list of entries, or the path of a file."""
 
+__tracebackhide__ = True  # pytest shows the line of the test instead
 _PAGE = 100
 
 
