@@ -161,7 +161,8 @@ def test_share_is_of_the_requests_that_match_and_the_same_in_every_process() -> 
         (
             "reset",
             {"operation": "v1.getXcomValue"},
-            "match.operation: no operation matches 'v1.getXcomValue'. Did you mean v1.getXComValue?",
+            "match.operation: no operation matches 'v1.getXcomValue'."
+            " Did you mean v1.getXComValue?",
         ),
         ("reset", {"operation": "zzz"}, "match.operation: no operation matches 'zzz'."),
         (

@@ -99,7 +99,8 @@ def test_reset_removes_faults(emulator: FlaskClient) -> None:
         ({"effect": {"type": "status"}}, "effect.status: status needs this field."),
         (
             {"effect": {"type": "malformed_json"}, "match": {"operation": "v1.getXComValues"}},
-            "match.operation: no operation matches 'v1.getXComValues'. Did you mean v1.getXComValue?",
+            "match.operation: no operation matches 'v1.getXComValues'."
+            " Did you mean v1.getXComValue?",
         ),
         (
             {"effect": {"type": "malformed_json"}, "match": {"operation": "emulator.reset"}},
