@@ -271,6 +271,18 @@ def test_variable_of_gunicorn_for_proxies_is_reported_as_unused(
     assert [record.getMessage() for record in caplog.records] == [expected] * warnings
 
 
+@pytest.mark.parametrize("emulator", [False, True])
+def test_token_without_the_control_plane_is_reported_as_unused(
+    emulator: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(database_url="sqlite://", emulator=emulator, emulator_token="x" * 16)
+
+    preflight.check(settings, LOOPBACK, workers=1)
+
+    logged = [each for each in caplog.messages if "XCOM_EMULATOR_TOKEN has no effect" in each]
+    assert len(logged) == (0 if emulator else 1)
+
+
 def test_error_that_an_operator_can_fix_ends_the_process_with_one_line() -> None:
     with pytest.raises(SystemExit) as end, preflight.exit_on_error():
         raise OperatorError("words")

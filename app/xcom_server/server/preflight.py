@@ -54,6 +54,7 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
     """
     _check_script_name(os.environ.get("SCRIPT_NAME", ""))
     _check_allowed_ips(os.environ.get("FORWARDED_ALLOW_IPS", ""), settings)
+    _check_emulator_token(settings)
     check_addresses(settings, addresses)
     if settings.auth == "users":
         _check_users(settings)
@@ -135,6 +136,15 @@ def _check_allowed_ips(text: str, settings: Settings) -> None:
         _log.warning(
             "The variable FORWARDED_ALLOW_IPS has no effect, so the headers X-Forwarded-… are"
             " ignored. Set XCOM_TRUSTED_PROXIES to the addresses of the proxies."
+        )
+
+
+def _check_emulator_token(settings: Settings) -> None:
+    """Log a warning for the token of a control plane that is off."""
+    if settings.emulator_token and not settings.emulator:
+        _log.warning(
+            "XCOM_EMULATOR_TOKEN has no effect, because the control plane is off."
+            " Set XCOM_EMULATOR=true to have it at /_emulator/."
         )
 
 
