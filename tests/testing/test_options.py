@@ -91,6 +91,12 @@ def test_report_has_the_response_to_the_last_request() -> None:
     )
 
 
+def test_report_shows_no_status_of_a_connection_that_was_reset() -> None:
+    found = request(verdict="conforms", status=500, fault="reset")
+
+    assert str(found) == "GET /a -> no response, fault reset (conforms)"
+
+
 def test_report_shows_requests_with_verdicts_and_findings() -> None:
     conforming = request(verdict="conforms", query="x=1", fault="latency")
 

@@ -77,7 +77,9 @@ class Request:
     def __str__(self) -> str:
         """Return a line for the request, and some for each finding."""
         fault = f", fault {self.fault}" if self.fault else ""
-        head = f"{self.method} {self.target} -> {self.status}{fault} ({self.verdict})"
+        # The status is that of the server, and the client got none.
+        status = "no response" if self.fault == "reset" else self.status
+        head = f"{self.method} {self.target} -> {status}{fault} ({self.verdict})"
         reason = f": {self.reason}" if self.verdict != Verdict.CONFORMS and self.reason else ""
         return "\n".join([head + reason, *map(_line, self.findings)])
 
