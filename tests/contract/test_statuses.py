@@ -195,6 +195,8 @@ def test_access_error_matches_its_schema(
         client.environ_base["HTTP_AUTHORIZATION"] = credentials[version]
 
     answer = call(client)
+    while status == "429" and answer.status_code == 401:  # 1 s has passed; the next wait is longer
+        answer = call(client)
 
     assert str(answer.status_code) == status
     assert_matches_document(version, operation, answer)
