@@ -143,7 +143,7 @@ def _served(plan: Plan, folder: Path) -> Iterator[LiveServer]:
         if plan.has_users:
             settings["XCOM_AUTH"] = "users"
             settings["XCOM_USERS_FILE"] = str(write_users(folder / "users.json"))
-        server = LiveServer(folder, **settings)
+        server = LiveServer(folder, has_coverage=False, **settings)
         _load(server)
         stack.enter_context(server)
         yield server

@@ -74,6 +74,7 @@ def test_schemathesis_finds_nothing(
     server = LiveServer(
         tmp_path,
         command=command,
+        has_coverage=False,
         XCOM_DESERIALIZE="true",
         XCOM_AUTH="users",
         XCOM_USERS_FILE=str(users_file),

@@ -124,7 +124,7 @@ def served(database: str, folder: Path) -> Iterator[tuple[LiveServer, Postgres |
             schema.upgrade(backend)
             backend.close()
             settings["XCOM_DATABASE_URL"] = postgres.url
-        yield stack.enter_context(LiveServer(folder, **settings)), postgres
+        yield stack.enter_context(LiveServer(folder, has_coverage=False, **settings)), postgres
 
 
 Progress = Callable[[float, Tally, list[Struck]], None]

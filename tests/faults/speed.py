@@ -33,7 +33,7 @@ def figures(
         f" took {max(slowest for _, slowest in outcomes):.3f} s; {sum(counts)} writes,"
         f" {counts[0]} to {counts[-1]} a process"
     )
-    with LiveServer(folder, workers=2) as server:
+    with LiveServer(folder, workers=2, has_coverage=False) as server:
         until(lambda: all(_shares(server)))  # the second worker is up
         busier = sorted(max(_shares(server)) for _ in range(rounds))
     yield (

@@ -69,6 +69,7 @@ def ports(
             live = stack.enter_context(
                 LiveServer(
                     tmp_path_factory.mktemp("server"),
+                    has_coverage=False,
                     XCOM_DATABASE_URL=url,
                     XCOM_AUTH=auth,
                     XCOM_USERS_FILE=str(users_file),

@@ -30,6 +30,7 @@ def answers(url: str, folder: Path, users_file: Path, cases: list[recorded.Case]
     )
     with LiveServer(
         folder,
+        has_coverage=False,
         XCOM_DATABASE_URL=url,
         XCOM_AUTH="users",
         XCOM_USERS_FILE=str(users_file),

@@ -39,6 +39,7 @@ def replay(
     users = set(recorded_v2.TOKEN_OF.findall(json.dumps([*cases])))
     with LiveServer(
         folder,
+        has_coverage=False,
         XCOM_DATABASE_URL=url,
         XCOM_AUTH="users",
         XCOM_USERS_FILE=str(users_file),
