@@ -25,8 +25,7 @@ GENERATED = 1500
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
-    monkeypatch.setattr("xcom_server.storage.sql.store.datetime", Clock)
-    monkeypatch.setattr("xcom_server.api.v2.xcom.datetime", Clock)
+    monkeypatch.setattr("xcom_server.clock.now", lambda: Clock.current)
     return Clock
 
 

@@ -86,8 +86,6 @@ REQUESTS = [
 @pytest.fixture(autouse=True, scope="module")
 def clock() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xcom_server.storage.sql.store.datetime", Clock)
-        patch.setattr("xcom_server.api.v2.xcom.datetime", Clock)
         patch.setattr("xcom_server.clock.now", lambda: Clock.current)
         yield
 

@@ -1,14 +1,12 @@
 """Rules about the values of entries."""
 
-import ast
 import json
-from typing import Any
 
 from xcom_server.emulator.rules.exchange import LIST_ENTRIES, Exchange
 from xcom_server.emulator.rules.rule import Advice, Journal, Level, Rule
 
-_CONTAINERS = (dict, list, tuple, set)
 _STARTS = ("{'", "['", "('", "[{'", "[['", "[('", "{1", "{0", "[None", "[True", "[False")
+_SIGNS = ("'", "None", "True", "False")  # in what str() makes of an object or a list, if not JSON
 
 
 def _value_in_list(exchange: Exchange, journal: Journal) -> Advice | None:
@@ -40,11 +38,18 @@ def _v1_value_is_python(exchange: Exchange, _: Journal) -> Advice | None:
 
 
 def _is_python(exchange: Exchange) -> bool:
+    """Return whether the value is a container of Python, by its text: values are not evaluated."""
     if not exchange.response:  # the journal cut it
         start = exchange.record.response.partition('"value": "')[2]
         return start.replace('\\"', '"').startswith(_STARTS)
     value = exchange.response.get("value")
-    return isinstance(value, str) and not _is_json(value) and _is_literal(value)
+    return (
+        isinstance(value, str)
+        and value.startswith(("{", "[", "(", "set("))
+        and value.endswith(("}", "]", ")"))
+        and any(sign in value for sign in _SIGNS)
+        and not _is_json(value)
+    )
 
 
 def _is_json(text: str) -> bool:
@@ -53,16 +58,6 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _is_literal(text: str) -> bool:
-    if not text.startswith(("{", "[", "(", "set(")):
-        return False
-    try:
-        value: Any = ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text.startswith(_STARTS)  # such as a date in a dict
-    return isinstance(value, _CONTAINERS)
 
 
 RULES = (
