@@ -19,7 +19,7 @@ from tests.attack.slow_clients import SlowClients
 from tests.attack.users import MINE, THEIRS, token, write_users
 from tests.support import any_operation, worst_requests
 from tests.support.databases import load
-from tests.support.live_server import LiveServer
+from tests.support.live_server import LiveServer, UnmeasuredServer
 from tests.support.memory import status_mib
 from tests.support.postgres import Postgres
 
@@ -143,7 +143,7 @@ def _served(plan: Plan, folder: Path) -> Iterator[LiveServer]:
         if plan.has_users:
             settings["XCOM_AUTH"] = "users"
             settings["XCOM_USERS_FILE"] = str(write_users(folder / "users.json"))
-        server = LiveServer(folder, has_coverage=False, **settings)
+        server = UnmeasuredServer(folder, **settings)
         _load(server)
         stack.enter_context(server)
         yield server

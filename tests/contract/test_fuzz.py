@@ -17,7 +17,7 @@ import pytest
 from tests.support.commands import BUILD_SECONDS, run
 from tests.support.databases import emptied, load
 from tests.support.documents import VERSIONS
-from tests.support.live_server import LiveServer
+from tests.support.live_server import LiveServer, UnmeasuredServer
 
 pytestmark = pytest.mark.fuzz
 
@@ -71,10 +71,9 @@ def test_schemathesis_finds_nothing(
     command.write_text(COMMAND)
     command.chmod(0o755)
     # Deserialization is enabled because the document allows it.
-    server = LiveServer(
+    server = UnmeasuredServer(
         tmp_path,
         command=command,
-        has_coverage=False,
         XCOM_DESERIALIZE="true",
         XCOM_AUTH="users",
         XCOM_USERS_FILE=str(users_file),

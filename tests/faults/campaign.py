@@ -19,7 +19,7 @@ from tests.faults.history import Operation, by_key
 from tests.faults.linearizability import TooManyStates, violation
 from tests.faults.nemesis import Fault, Nemesis, Struck
 from tests.faults.workload import Tally, Workload
-from tests.support.live_server import LiveServer
+from tests.support.live_server import LiveServer, UnmeasuredServer
 from tests.support.postgres import Postgres
 from tests.support.waiting import until
 
@@ -124,7 +124,7 @@ def served(database: str, folder: Path) -> Iterator[tuple[LiveServer, Postgres |
             schema.upgrade(backend)
             backend.close()
             settings["XCOM_DATABASE_URL"] = postgres.url
-        yield stack.enter_context(LiveServer(folder, has_coverage=False, **settings)), postgres
+        yield stack.enter_context(UnmeasuredServer(folder, **settings)), postgres
 
 
 Progress = Callable[[float, Tally, list[Struck]], None]

@@ -14,7 +14,7 @@ from xcom_server.storage.opening import open_backend
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 
-from tests.support.live_server import LiveServer
+from tests.support.live_server import LiveServer, UnmeasuredServer
 from tests.support.waiting import until
 
 START_SECONDS = 5
@@ -33,7 +33,7 @@ def figures(
         f" took {max(slowest for _, slowest in outcomes):.3f} s; {sum(counts)} writes,"
         f" {counts[0]} to {counts[-1]} a process"
     )
-    with LiveServer(folder, workers=2, has_coverage=False) as server:
+    with UnmeasuredServer(folder, workers=2) as server:
         until(lambda: all(_shares(server)))  # the second worker is up
         busier = sorted(max(_shares(server)) for _ in range(rounds))
     yield (

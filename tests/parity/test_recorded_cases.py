@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from tests.support import recorded
 from tests.support.databases import emptied, load, seed_texts
-from tests.support.live_server import LiveServer
+from tests.support.live_server import UnmeasuredServer
 from tests.support.paths import PARITY, ROOT
 
 DOCUMENT = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
@@ -67,9 +67,8 @@ def ports(
         @functools.cache
         def port(url: str, deserialize: str, auth: str) -> int:
             live = stack.enter_context(
-                LiveServer(
+                UnmeasuredServer(
                     tmp_path_factory.mktemp("server"),
-                    has_coverage=False,
                     XCOM_DATABASE_URL=url,
                     XCOM_AUTH=auth,
                     XCOM_USERS_FILE=str(users_file),

@@ -8,7 +8,7 @@ from xcom_server.auth.users import Role
 
 from tests.support import recorded, recorded_v2
 from tests.support.databases import emptied, load
-from tests.support.live_server import LiveServer
+from tests.support.live_server import UnmeasuredServer
 from tests.support.paths import PARITY, ROOT
 
 DOCUMENT = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
@@ -28,9 +28,8 @@ def answers(url: str, folder: Path, users_file: Path, cases: list[recorded.Case]
         (PARITY / "parents.json").read_text(),
         (PARITY / "airflow-3.3.2.seed.json").read_text(),
     )
-    with LiveServer(
+    with UnmeasuredServer(
         folder,
-        has_coverage=False,
         XCOM_DATABASE_URL=url,
         XCOM_AUTH="users",
         XCOM_USERS_FILE=str(users_file),

@@ -17,18 +17,13 @@ START_SECONDS = 60
 class LiveServer:
     """A server that runs from entry to exit of its context.
 
-    It inherits a listening socket, so that no test has to find a free port.  Without coverage it
-    needs a third less CPU: for tests with many requests to code that other tests cover.
+    It inherits a listening socket, so that no test has to find a free port.
     """
 
+    has_coverage = True
+
     def __init__(
-        self,
-        folder: Path,
-        *,
-        workers: int = 2,
-        command: Path | None = None,
-        has_coverage: bool = True,
-        **settings: str,
+        self, folder: Path, *, workers: int = 2, command: Path | None = None, **settings: str
     ) -> None:
         self.folder = folder
         self._command = command or Path(sys.executable).with_name("xcom-server")
@@ -40,7 +35,7 @@ class LiveServer:
             "XCOM_WORKERS": str(workers),
             "XCOM_DATABASE_URL": self.database_url,
         }
-        if not has_coverage:
+        if not self.has_coverage:
             self._environ.pop("COVERAGE_PROCESS_CONFIG", None)
         self.log = folder / "server.log"
 
@@ -106,3 +101,12 @@ class LiveServer:
                 time.sleep(0.05)
         self.process.kill()
         raise RuntimeError(f"the server did not start:\n{self.log.read_text()}")
+
+
+class UnmeasuredServer(LiveServer):
+    """A server without coverage, which takes a quarter of the CPU of its tests.
+
+    It is for many requests to code that other tests cover.
+    """
+
+    has_coverage = False

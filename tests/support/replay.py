@@ -15,7 +15,7 @@ from xcom_server.storage.sql import tables
 
 from tests.support import neighbours, recorded, recorded_v2
 from tests.support.databases import emptied, load
-from tests.support.live_server import LiveServer
+from tests.support.live_server import UnmeasuredServer
 from tests.support.recorded import Answer, Case
 
 HELD_OUT, SAME, WITH_A_ROW, DIFFERS = "held out", "same", "with a row", "differs"
@@ -37,9 +37,8 @@ def replay(
     """
     load(emptied(url), seed)
     users = set(recorded_v2.TOKEN_OF.findall(json.dumps([*cases])))
-    with LiveServer(
+    with UnmeasuredServer(
         folder,
-        has_coverage=False,
         XCOM_DATABASE_URL=url,
         XCOM_AUTH="users",
         XCOM_USERS_FILE=str(users_file),
