@@ -32,7 +32,7 @@ serve: .venv/serve ## Run the server at http://127.0.0.1:8080; Ctrl-C stops it
 test: .venv/test curl chromium $(CLIENTS:%=.venvs/client-%/done) $(TOOLS:%=.venvs/tool-%/done) .venvs/project/done .venvs/typescript/done .venvs/linters/done .venvs/axe/done .venvs/proxies/done ## Run every test, official clients included
 	@# Each run has its own data files, so that two runs at once do not combine each other's.
 	folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT && COVERAGE_FILE=$$folder/data \
-		$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
+		$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/test ## Run the tests that start no client, no outage and few processes
 	$(BIN)/python -m pytest -m 'not (slow or clients or fuzz or faults)' \

@@ -19,7 +19,7 @@ from tests.support.live_server import LiveServer
 from tests.support.passwords import CHEAP
 from tests.support.users import write_role_users
 
-pytest_plugins = ["tests.support.ids", "tests.support.report"]
+pytest_plugins = ["tests.support.ids", "tests.support.order", "tests.support.report"]
 
 # By default an example may take 200 ms, and its generation not much longer.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
