@@ -6,7 +6,7 @@ a test uses a fixture.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from xcom_server.testing import XcomServer
+    from xcom_server.testing.journal import Request
     from xcom_server.testing.options import Options
     from xcom_server.testing.pool import Pool
 
@@ -33,6 +34,7 @@ class _Used(NamedTuple):
 
 
 _USED = pytest.StashKey[_Used]()
+_FINDINGS = "xcom_findings"  # the property of a test that has passed, also in JUnit's XML
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,15 +85,9 @@ def xcom(request: pytest.FixtureRequest, _xcom_pool: Pool) -> Iterator[XcomServe
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a strict test that has passed if one of its requests has a finding."""
     result = yield
-    if (used := item.stash.get(_USED, None)) and used.options.strict:
-        from xcom_server.testing import journal
-
-        if found := used.options.disallowed(used.server.requests):
-            pytest.fail(
-                "xcom_strict: the server has findings about these requests:\n"
-                + journal.shown(found),
-                pytrace=False,
-            )
+    used = item.stash.get(_USED, None)
+    if used and used.options.strict and (rules := used.options.disallowed(used.server.requests)):
+        pytest.fail(f"xcom_strict: requests have findings: {', '.join(rules)}", pytrace=False)
     return result
 
 
@@ -99,11 +95,26 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the journal to the report of a failed test."""
+    """Add the journal to the report of a test that failed, or whose requests have findings."""
     report = yield
-    if report.failed and (used := item.stash.get(_USED, None)):
-        report.sections.append(("Requests that xcom-server received", _journal(used.server)))
+    if report.skipped or (used := item.stash.get(_USED, None)) is None:
+        return report
+    requests, text = _journal(used.server)
+    if found := report.passed and used.options.disallowed(requests):
+        report.user_properties.append((_FINDINGS, ", ".join(found)))
+    if report.failed or found:
+        report.sections.append(("Requests that xcom-server received", text))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many tests have passed although their requests have findings."""
+    passed = terminalreporter.stats.get("passed", [])
+    if count := sum(_FINDINGS in dict(report.user_properties) for report in passed):
+        terminalreporter.write_line(
+            f"xcom-server: {count} passed, but with findings about their requests. Show them with"
+            " -rP, or set xcom_strict to make such tests fail."
+        )
 
 
 def _options(config: pytest.Config, item: pytest.Item | None = None) -> Options:
@@ -121,7 +132,7 @@ def _options(config: pytest.Config, item: pytest.Item | None = None) -> Options:
     if any(marker.args for marker in markers):
         pytest.fail("pytest.mark.xcom: all arguments need names", pytrace=False)
     folder = item.path.parent if item else config.rootpath
-    with _short_errors(options.UnknownOption):
+    with _short_errors(options.InvalidOption):
         return options.read(configured, [each.kwargs for each in markers], folder)
 
 
@@ -143,12 +154,13 @@ def _short_errors(*kinds: type[Exception]) -> Iterator[None]:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
-def _journal(server: XcomServer) -> str:
-    """Return the requests since the test began, or why they cannot be read."""
+def _journal(server: XcomServer) -> tuple[Sequence[Request], str]:
+    """Return the requests since the test began, and their text or why they cannot be read."""
     from xcom_server.testing import XcomServerError, journal
 
     try:
         requests = server.requests
-        return f"{journal.shown(requests)}\n{journal.last_response(requests)}".strip() or "none"
     except XcomServerError as error:
-        return str(error)
+        return (), str(error)
+    text = f"{journal.shown(requests)}\n{journal.last_response(requests)}".strip()
+    return requests, text or "none"

@@ -72,6 +72,12 @@ TRIPS = [
         'with the body {"conf": {}}',
     ),
     Case("logical-date-missing", "refused", [(f"POST {RUNS2}", {"conf": {}})], "null"),
+    Case(
+        "logical-date-missing",
+        "refused",
+        [(f"POST {RUNS2}", {"execution_date": "2026-05-01T00:00:00Z"})],
+        '"logical_date": "2026-05-01T00:00:00Z"',
+    ),
     Case("write-on-v1", "lenient", [(f"POST {V1}", {"key": "new", "value": "1"})], "POST /api/v2"),
     Case("write-on-v1", "lenient", [(f"PATCH {V1}/written", {"value": "1"})], "PATCH /api/v2"),
     Case(

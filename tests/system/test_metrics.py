@@ -80,9 +80,7 @@ def test_folder_of_a_killed_master_is_removed_at_the_next_start(tmp_path: Path) 
 def test_requests_are_served_though_the_disk_of_the_metrics_is_full(tmp_path: Path) -> None:
     with (
         full_file_system(tmp_path / "full") as folder,
-        LiveServer(
-            tmp_path, workers=1, command=None, has_coverage=True, **{VARIABLE: str(folder)}
-        ) as server,
+        LiveServer(tmp_path, workers=1, command=None, **{VARIABLE: str(folder)}) as server,
     ):
         before = server.workers()
         for _ in range(100):

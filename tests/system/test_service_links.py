@@ -64,7 +64,7 @@ def test_variable_without_the_value_of_a_link_is_refused(name: str, text: str) -
 
 @pytest.mark.slow
 def test_all_commands_run_beside_a_service_named_xcom(tmp_path: Path) -> None:
-    with LiveServer(tmp_path, workers=1, command=None, has_coverage=True, **KUBERNETES):
+    with LiveServer(tmp_path, workers=1, command=None, **KUBERNETES):
         pass
     commands: list[list[str]] = [["db", "check"], ["export"], ["user", "list"]]
     (tmp_path / "xcom-users.json").write_text('{"users": {}}', encoding="utf-8")

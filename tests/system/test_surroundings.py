@@ -166,7 +166,7 @@ def post(server: LiveServer, key: str) -> int:
 
 @pytest.mark.slow
 def test_server_runs_with_unusual_variables(tmp_path: Path) -> None:
-    with LiveServer(tmp_path, workers=1, command=None, has_coverage=True, **ODD) as server:
+    with LiveServer(tmp_path, workers=1, command=None, **ODD) as server:
         assert post(server, "k") == 200
         with urlopen(f"{server.url}/metrics", timeout=30) as response:
             assert b"xcom_requests_total{" in response.read()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from xcom_server.testing import Finding, Request, Verdict, journal
-from xcom_server.testing.options import Options, UnknownOption, read
+from xcom_server.testing.options import InvalidOption, Options, read
 
 FOLDER = Path("/tests")
 
@@ -46,7 +46,7 @@ def test_login_of_a_marker_replaces_that_of_the_configuration(marker: dict[str, 
     [("userz", " Did you mean 'users'?"), ("qqqq", ""), ("sed", " Did you mean 'seed'?")],
 )
 def test_unknown_argument_of_a_marker_is_an_error(name: str, hint: str) -> None:
-    with pytest.raises(UnknownOption) as error:
+    with pytest.raises(InvalidOption) as error:
         read({}, [{name: 1}], FOLDER)
 
     assert str(error.value) == (
@@ -54,14 +54,30 @@ def test_unknown_argument_of_a_marker_is_an_error(name: str, hint: str) -> None:
     )
 
 
-def test_strict_test_fails_for_requests_with_findings_that_are_not_allowed() -> None:
-    requests = [request(), request("a"), request("a", "b")]
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ({"strict": "false"}, "strict must be True or False, not 'false'"),
+        ({"allow": "nope"}, "allow: no rule has the id 'nope'."),
+        (
+            {"allow": ["basic-on-v2", "page-cuts"]},
+            "allow: no rule has the id 'page-cuts'. Did you mean 'page-cut'?",
+        ),
+    ],
+)
+def test_invalid_value_of_an_option_is_an_error(marker: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidOption) as error:
+        read({}, [marker], FOLDER)
 
-    assert Options().disallowed(requests) == []
-    assert read({"strict": True}, [], FOLDER).disallowed(requests) == requests[1:]
-    for allow in ("a", ["a"]):
-        strict = read({}, [{"strict": True, "allow": allow}], FOLDER)
-        assert strict.disallowed(requests) == requests[2:]
+    assert str(error.value) == f"pytest.mark.xcom: {message}"
+
+
+def test_rules_that_are_allowed_are_not_reported() -> None:
+    requests = [request(), request("page-cut"), request("page-cut", "basic-on-v2")]
+
+    assert Options().disallowed(requests) == ["basic-on-v2", "page-cut"]
+    for allow in ("page-cut", ["page-cut"]):
+        assert read({}, [{"allow": allow}], FOLDER).disallowed(requests) == ["basic-on-v2"]
 
 
 def test_report_of_many_requests_is_short() -> None:

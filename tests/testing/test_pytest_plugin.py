@@ -152,10 +152,13 @@ def test_strict_test_fails_for_a_finding_that_is_not_allowed(pytester: pytest.Py
     done.assert_outcomes(passed=3, failed=1)
     done.stdout.fnmatch_lines(
         [
-            "xcom_strict: the server has findings about these requests:",
+            "xcom_strict: requests have findings: unknown-parameter",
+            "*- Requests that xcom-server received -*",
             "1. GET /api/v2/dags?no_such_parameter=1 -> 200 *",
+            "xcom-server: 1 passed, but with findings about their requests.*",
         ]
     )
+    assert done.stdout.str().count("[unknown-parameter]") == 1
 
 
 INVALID = """

@@ -187,6 +187,8 @@ def test_faults_are_counted_and_removed(server: XcomServer) -> None:
 def test_invalid_fault_is_an_error(server: XcomServer) -> None:
     with pytest.raises(ControlError, match=r"no operation matches 'getXComValu'\. Did you mean"):
         server.fail("getXComValu")
+    with pytest.raises(TypeError, match="write status=503"):
+        server.fail("get_dags", 503)  # type: ignore[arg-type]
     with pytest.raises(ControlError, match="POST /_emulator/faults is a 400"):
         server.fail("*", "no_such_effect")
     assert v2(server, "GET", "/dags").status_code == 200

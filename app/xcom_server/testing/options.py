@@ -2,11 +2,12 @@
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from xcom_server.emulator.rules import RULES
 from xcom_server.settings import Settings
 from xcom_server.testing.journal import Request
 from xcom_server.testing.server import Seed, XcomServer
@@ -16,8 +17,8 @@ NAMES = ("allow", "seed", "strict")
 """What a marker has besides settings."""
 
 
-class UnknownOption(ValueError):
-    """A marker has an argument that is neither an option nor a setting."""
+class InvalidOption(ValueError):
+    """A marker has an argument that does not exist, or a value that is not one of its values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +40,10 @@ class Options:
         if self.seed is not None:
             server.seed(self.seed)
 
-    def disallowed(self, requests: Iterable[Request]) -> list[Request]:
-        """Return the requests for which the test fails."""
-        return [
-            request
-            for request in requests
-            if self.strict and any(each.rule not in self.allow for each in request.findings)
-        ]
+    def disallowed(self, requests: Iterable[Request]) -> list[str]:
+        """Return the ids of the rules that found something and are not allowed, sorted."""
+        found = {finding.rule for request in requests for finding in request.findings}
+        return sorted(found - self.allow)
 
 
 def read(
@@ -54,7 +52,7 @@ def read(
     """Return the options from the configuration and the arguments of markers, the nearest first.
 
     `folder` is that of the test, to which the path of a marker's seed is relative.  Raises
-    UnknownOption.
+    InvalidOption.
     """
     given: dict[str, Any] = {}
     for marker in markers:
@@ -64,6 +62,7 @@ def read(
         given["seed"] = folder / given["seed"]
     if isinstance(given.get("allow"), str):
         given["allow"] = [given["allow"]]
+    _require_valid(given)
     merged = {**_without_overridden_login(configured, given), **given}
     return Options(
         settings={name: value for name, value in merged.items() if name not in NAMES},
@@ -82,13 +81,27 @@ def _without_overridden_login(
     return {name: value for name, value in configured.items() if name not in dropped}
 
 
+def _require_valid(given: Mapping[str, Any]) -> None:
+    if (strict := given.get("strict", False)) not in (True, False):
+        raise InvalidOption(f"pytest.mark.xcom: strict must be True or False, not {strict!r}")
+    rules = [rule.id for rule in RULES]
+    for name in given.get("allow", ()):
+        if name not in rules:
+            raise InvalidOption(
+                f"pytest.mark.xcom: allow: no rule has the id {name!r}.{_hint(name, rules)}"
+            )
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
 def _require_known(marker: Mapping[str, Any]) -> None:
     known = [*NAMES, *(spec.name for spec in fields(Settings))]
     for name in marker:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise UnknownOption(
+            raise InvalidOption(
                 f"pytest.mark.xcom: {name!r} is not {', '.join(NAMES)} or a setting of the"
-                f" server.{hint}"
+                f" server.{_hint(name, known)}"
             )

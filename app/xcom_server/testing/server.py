@@ -124,6 +124,8 @@ class XcomServer:
         docs/faults.md, and `parameters` are its fields: `status=503, retry_after=1`. Raises
         ControlError for an unknown name, with the most similar one.
         """
+        if not isinstance(effect, str):
+            raise TypeError(f"effect must be a name; for a status, write status={effect!r}")
         if effect == "status":
             parameters.setdefault("status", 503)
         body = {

@@ -109,7 +109,7 @@ def _logical_date_missing(exchange: Exchange, _: Journal) -> Advice | None:
         return None
     return Advice(
         "Airflow 3 requires logical_date when a run is triggered. Without a date, it is null.",
-        exchange.with_body({_OLD: ..., _NEW: None}),
+        exchange.with_body({_OLD: ..., _NEW: exchange.body.get(_OLD)}),
     )
 
 
