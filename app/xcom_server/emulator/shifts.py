@@ -57,6 +57,7 @@ def advanced(definition: Mapping[str, Any], seconds: float) -> Definition:
     """Return the definition of a clock that was moved forward.  Raises InvalidClock."""
     if "frozen_at" in definition:
         return _frozen(now(definition), seconds)
+    _moved(now(definition), seconds)  # an integer may be too large to be added to a float
     return _running(definition.get("offset_seconds", 0) + seconds)
 
 

@@ -13,7 +13,7 @@ from xcom_server.emulator import shifts
 
 from tests.support import v1_calls, v2_calls
 from tests.support.access import token
-from tests.support.emulator import CLOCK, NEW_YEAR, RESET, SEED, advance, freeze, problem
+from tests.support.emulator import ADVANCE, CLOCK, NEW_YEAR, RESET, SEED, advance, freeze, problem
 
 SCRIPT = {"states": ["queued", "running", "success"], "advance": {"seconds": [10, 600]}}
 
@@ -245,3 +245,10 @@ def test_ids_have_the_time_of_the_machine_and_stay_in_order(client: FlaskClient)
 )
 def test_clock_in_words(definition: dict[str, Any], words: str) -> None:
     assert shifts.in_words(definition) == words
+
+
+def test_clock_is_not_advanced_by_a_number_that_is_no_float(client: FlaskClient) -> None:
+    client.put(CLOCK, json={"offset_seconds": 0.5})
+
+    detail = problem(client.post(ADVANCE, json={"seconds": 10**400}), 400)
+    assert detail == "The clock must be in the years 1970 to 9000."
