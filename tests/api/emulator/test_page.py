@@ -14,6 +14,7 @@ from xcom_server.storage.emulator import EmulatorState
 
 from tests.support import v1_calls as v1
 from tests.support import v2_calls as v2
+from tests.support.emulator import problem
 from tests.support.page import ENTRY, PAGE, RECORD, Shown, record
 
 
@@ -295,3 +296,8 @@ def test_unknown_entry_is_a_page(emulator: FlaskClient) -> None:
     ids = "dag_id=d&run_id=r&task_id=t&key=k"
 
     assert "The store has no entry k" in html(emulator, f"page/entry?{ids}", 404)
+
+
+def test_link_to_an_entry_without_its_ids_is_a_400(emulator: FlaskClient) -> None:
+    answer = emulator.get(f"{PAGE}page/entry?dag_id=d&run_id=r&task_id=t")
+    assert problem(answer, 400) == "The query parameter 'key' is missing."

@@ -25,7 +25,7 @@ _CONVERSIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 class ParameterValidator(ParameterCheck):
-    """Rejects invalid values, and query parameters that are unknown or repeated."""
+    """Rejects invalid values, and query parameters that are unknown, repeated or missing."""
 
     checks_types_of_path = True
 
@@ -47,6 +47,8 @@ class ParameterValidator(ParameterCheck):
             name = parameter["name"]
             if name in given:
                 request.context[name] = _converted(name, parameter["schema"], given[name])
+            elif parameter.get("required"):
+                raise _bad(f"The query parameter {name!r} is missing.")
 
 
 class BodyValidator(BodyCheck):
