@@ -162,3 +162,10 @@ def test_server_is_seeded_before_its_first_response_and_only_if_it_is_empty(
         load(server.database_url, json.dumps([ENTRY | {"key": "later"}]))
         server.start()
         assert (status(url), status(server.url + entry("later"))) == (404, 200)
+
+
+def test_empty_folder_needs_no_database(tmp_path: Path) -> None:
+    settings = Settings(database_url="sqlite://", seed=str(tmp_path))
+
+    preflight.check(settings, [("127.0.0.1", 1)], workers=1)
+    seeding.load(settings)

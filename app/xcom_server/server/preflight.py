@@ -70,7 +70,7 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
                 f"{url} is an in-memory database, and each of the {workers} workers would have a"
                 " separate one. Run one worker (--workers 1), or use a database file."
             )
-        if backend.is_in_memory and settings.seed:
+        if backend.is_in_memory and _has_seed_files(settings):
             raise DatabaseUnusable(
                 f"XCOM_SEED cannot be loaded into {url}, because each process has its own in-memory"
                 " database. Use a database file."
@@ -79,6 +79,15 @@ def check(settings: Settings, addresses: Iterable[Any], workers: int) -> None:
         is_in_memory = backend.is_in_memory
     if settings.emulator and not is_in_memory:
         _check_emulator(url)
+
+
+def _has_seed_files(settings: Settings) -> bool:
+    """Return whether the setting `seed` is more than an empty folder, as it is in the image."""
+    if not settings.seed:
+        return False
+    from xcom_server.server import seeding  # which no other server needs
+
+    return bool(seeding.files(settings.seed))
 
 
 def _check_emulator(url: str) -> None:

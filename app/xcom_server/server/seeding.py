@@ -1,6 +1,7 @@
 """Loads the seed files of the setting `seed` into an empty database, before any worker starts."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from xcom_server import seed_file
@@ -23,26 +24,30 @@ def load(settings: Settings) -> None:
     A database that has a DAG, and so also one with a run or an entry, is left unchanged.  Raises
     InvalidSeedFile for a file that cannot be read or has an invalid row, and CannotSeed.
     """
+    if not (found := files(settings.seed)):
+        return
     with connected_store(settings.database_url, "write") as store:
         try:
-            _load(store, Path(settings.seed))
+            _load(store, settings.seed, found)
         except SeedConflict as error:
             raise CannotSeed(f"XCOM_SEED cannot be loaded: {error}") from None
         except Unavailable as error:
             raise CannotSeed(f"XCOM_SEED cannot be loaded: {error.reason}") from None
 
 
-def _load(store: XComStore, path: Path) -> None:
-    if next(store.export_dags(), None) is not None:
-        _log.info("The database is not empty, so %s is not loaded.", path)
-        return
-    if rows := [row for file in _files(path) for row in _read(file)]:
-        store.load(rows)
-        _log.info("Loaded %s: %s.", path, seed_file.counted(rows))
-
-
-def _files(path: Path) -> list[Path]:
+def files(seed: str) -> list[Path]:
+    """Return the files that the setting `seed` names: those of a folder, or one that may exist."""
+    path = Path(seed)
     return sorted(path.glob("*.json")) if path.is_dir() else [path]
+
+
+def _load(store: XComStore, seed: str, found: Sequence[Path]) -> None:
+    if next(store.export_dags(), None) is not None:
+        _log.info("The database is not empty, so %s is not loaded.", seed)
+        return
+    if rows := [row for file in found for row in _read(file)]:
+        store.load(rows)
+        _log.info("Loaded %s: %s.", seed, seed_file.counted(rows))
 
 
 def _read(path: Path) -> list[SeedRow]:
