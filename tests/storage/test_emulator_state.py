@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from xcom_server.errors import Unavailable
 from xcom_server.storage import opening
 from xcom_server.storage.emulator import MAX_REQUESTS, EmulatorState, StoredFault
 from xcom_server.storage.sql import emulator, schema
@@ -55,6 +56,19 @@ def test_preparing_again_keeps_the_state(state: EmulatorState, make_state: MakeS
     state.change_clock(lambda found: {"offset_seconds": 5})
 
     assert make_state().control().clock == {"offset_seconds": 5}
+
+
+def test_user_who_may_not_create_tables_has_a_known_fault(postgres_url: str) -> None:
+    drop_tables(postgres_url)
+    engine = sa.create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP ROLE IF EXISTS may_not_create"))
+        connection.execute(sa.text("CREATE ROLE may_not_create LOGIN"))
+    engine.dispose()
+    url = sa.make_url(postgres_url).set(username="may_not_create")
+
+    with pytest.raises(Unavailable, match="The database role lacks a permission"):
+        opening.prepare_emulator(url.render_as_string(hide_password=False))
 
 
 def test_state_of_an_sqlite_file_is_in_a_file_beside_it_that_others_cannot_read(

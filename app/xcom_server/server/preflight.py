@@ -17,10 +17,9 @@ from xcom_server.auth.tokens import load_or_create_key
 from xcom_server.errors import DatabaseUnusable, OperatorError, Unavailable
 from xcom_server.settings import Settings
 from xcom_server.storage.opening import (
-    COMMAND_LIMITS,
     Access,
     connected_backend,
-    open_emulator_state,
+    prepare_emulator,
 )
 from xcom_server.storage.sql import schema
 
@@ -94,16 +93,12 @@ def _check_emulator(url: str) -> None:
     """Create the tables of the control plane, and log what an earlier run has left there."""
     from xcom_server.emulator import shifts  # which no other server needs
 
-    state = open_emulator_state(url, COMMAND_LIMITS)
     try:
-        state.prepare()
-        control = state.control()
+        control = prepare_emulator(url)
     except Unavailable as error:
         raise DatabaseUnusable(
             f"the tables of the control plane cannot be used: {error.reason}"
         ) from None
-    finally:
-        state.close()
     if left := [*filter(None, [shifts.in_words(control.clock), _number_of(control.faults)])]:
         _log.warning(
             "The control plane has a state of an earlier run: %s. A reset removes it.",

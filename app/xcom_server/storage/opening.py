@@ -1,7 +1,7 @@
 """Opening a store or a backend by its URL, whose scheme selects the database."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Literal
 from urllib.parse import quote
 
@@ -13,7 +13,7 @@ from xcom_server.storage.database.backend import Backend, Limits
 from xcom_server.storage.database.postgres import PostgresBackend
 from xcom_server.storage.database.sqlite import SqliteBackend
 from xcom_server.storage.database.sqlite_file import path_of
-from xcom_server.storage.emulator import EmulatorState
+from xcom_server.storage.emulator import Control, EmulatorState
 from xcom_server.storage.sql import schema
 from xcom_server.storage.sql.store import SqlXComStore
 from xcom_server.storage.store import Observer, XComStore
@@ -62,6 +62,18 @@ def open_emulator_state(url: str, limits: Limits) -> EmulatorState:
     if parsed.get_backend_name() == "sqlite" and (path := path_of(parsed)):
         return SqlEmulatorState(open_backend(f"sqlite:///{path}{EMULATOR_SUFFIX}", limits))
     return SqlEmulatorState(open_backend(url, limits))
+
+
+def prepare_emulator(url: str) -> Control:
+    """Create the tables of the control plane, and return its state.
+
+    Raises Unavailable, for example if the user may not create tables, and DatabaseUnusable.
+    """
+    state, store = open_emulator_state(url, COMMAND_LIMITS), open_store(url, COMMAND_LIMITS)
+    with _as_unusable(), closing(state), closing(store):
+        state.prepare()
+        store.snapshots.prepare()
+        return state.control()
 
 
 def open_backend(url: str, limits: Limits = COMMAND_LIMITS, *, is_reading: bool = False) -> Backend:

@@ -101,7 +101,7 @@ def _converted(name: str, schema: dict[str, Any], text: str) -> Any:
     """Return the value of a parameter.  Raises ProblemException if it is invalid."""
     pattern, convert = _CONVERSIONS.get(schema["type"], ("(?s:.*)", str))
     if not re.fullmatch(pattern, text):
-        raise _bad(f"The parameter {name!r} must be a {schema['type']}.")
+        raise _bad(f"The parameter {name!r} must be of the type {schema['type']}.")
     value = convert(text)
     for error in compile_request_schema(schema, _FORMATS).iter_errors(value):
         raise _bad(f"Invalid value of the parameter {name!r}: {_text(error, schema)}")
