@@ -10,6 +10,7 @@ from types import TracebackType
 from urllib.error import URLError
 from urllib.request import urlopen
 
+FORK_SECONDS = 5
 START_SECONDS = 60
 """The time-out of a start, on a loaded machine."""
 
@@ -26,6 +27,7 @@ class LiveServer:
         self, folder: Path, *, workers: int = 2, command: Path | None = None, **settings: str
     ) -> None:
         self.folder = folder
+        self._number_of_workers = workers
         self._command = command or Path(sys.executable).with_name("xcom-server")
         self.database_url = settings.pop("XCOM_DATABASE_URL", f"sqlite:///{folder}/xcom.db")
         self._environ = {
@@ -96,11 +98,17 @@ class LiveServer:
             try:
                 with urlopen(f"{self.url}/live", timeout=2) as answer:
                     if answer.status == 200:
-                        return
+                        return self._wait_for_workers()
             except (URLError, OSError):
                 time.sleep(0.05)
         self.process.kill()
         raise RuntimeError(f"the server did not start:\n{self.log.read_text()}")
+
+    def _wait_for_workers(self) -> None:
+        """Wait until all workers are forked: the first one responds before the others exist."""
+        deadline = time.monotonic() + FORK_SECONDS
+        while len(self.workers()) < self._number_of_workers and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 class UnmeasuredServer(LiveServer):

@@ -22,6 +22,7 @@ from xcom_server.observability import metrics_folder, prometheus_adapter, reques
 from xcom_server.storage.store import Observer
 
 _log = logging.getLogger(__name__)
+_ATTEMPTS, _PAUSE_SECONDS = 4, 0.05  # while another worker creates its files
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)  # seconds
 
 prometheus_adapter.store_in_folder(metrics_folder.owner)
@@ -125,14 +126,20 @@ def _record_request(response: Response) -> Response:
 
 
 def _metrics() -> Response:
+    for _ in range(_ATTEMPTS):
+        try:
+            return _read_metrics()
+        except (OSError, ValueError, struct.error):  # a partly written file, or a missing folder
+            time.sleep(_PAUSE_SECONDS)
+    return Response("The metrics files cannot be read.\n", 503, mimetype="text/plain")
+
+
+def _read_metrics() -> Response:
     registry: Any = prometheus_client.REGISTRY
-    try:
-        if metrics_folder.VARIABLE in os.environ:
-            registry = prometheus_client.CollectorRegistry()
-            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return Response(
-            prometheus_client.generate_latest(registry),
-            content_type=prometheus_client.CONTENT_TYPE_LATEST,
-        )
-    except (OSError, ValueError, struct.error):  # a partly written file, or a missing folder
-        return Response("The metrics files cannot be read.\n", 503, mimetype="text/plain")
+    if metrics_folder.VARIABLE in os.environ:
+        registry = prometheus_client.CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Response(
+        prometheus_client.generate_latest(registry),
+        content_type=prometheus_client.CONTENT_TYPE_LATEST,
+    )
