@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import click
 import pytest
@@ -243,6 +244,7 @@ def test_folder_of_another_user_is_read(
 def test_running_server_is_read(tmp_path: Path, empty_database: Path) -> None:
     shutil.copy(empty_database, tmp_path / "xcom.db")
     with LiveServer(tmp_path) as server:
+        urlopen(f"{server.api}/dags", timeout=30).close()  # the worker keeps its connection
         before = {name for name in contents(tmp_path) if "xcom.db" in name}
         for command, arguments in OF_DATABASE.items():
             done = xcom_server(
